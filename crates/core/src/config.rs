@@ -1,0 +1,167 @@
+//! Everything a user can set, read once into checked values.
+//!
+//! Sources, later ones win: defaults, `ibkr.toml`, `.env`, the environment, flags. A wrong value, an unknown key in
+//! `ibkr.toml` and a near-miss of a known variable are errors that name the source and the valid choices; other
+//! `IBKR_*` variables belong to other programs and are left alone. Nothing else in ibkr-connect reads the
+//! environment.
+
+mod keys;
+mod load;
+mod parse;
+mod process;
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+pub use keys::{KEYS, Key};
+pub use load::Loader;
+pub use parse::parse_duration;
+pub use process::{
+    WORKER_COOKIE, WORKER_LOG, find_in_path, inherited_by_workers, worker_cookie, worker_log_level,
+};
+
+use crate::{ConnectionMode, Result, Target};
+
+/// Checked configuration; [`KEYS`] documents each value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// `IBKR_CONNECTION_MODE`
+    pub mode: ConnectionMode,
+    /// `IBKR_CONNECTION_FALLBACK`
+    pub fallback: Fallback,
+    /// `IBKR_HOST`
+    pub host: String,
+    /// `IBKR_PORT`
+    pub port: u16,
+    /// `IBKR_CLIENT_ID`
+    pub client_id: Option<i32>,
+    /// `IBKR_READONLY`
+    pub readonly: bool,
+    /// `IBKR_TIMEOUT`
+    pub timeout: Duration,
+    /// `IBKR_REQUEST_TIMEOUT`
+    pub request_timeout: Duration,
+    /// `IBKR_MAX_RETRIES`
+    pub max_retries: u32,
+    /// `IBKR_LOCK_FILE_PATH`
+    pub lock_file_path: Option<PathBuf>,
+    /// `IBKR_LOCK_TIMEOUT`
+    pub lock_timeout: Duration,
+    /// `IBKR_ZOMBIE_CLEANUP`
+    pub zombie_cleanup: ZombieCleanup,
+    /// `IBKR_CIRCUIT_FAILURES`
+    pub circuit_failures: u32,
+    /// `IBKR_CIRCUIT_RECOVERY`
+    pub circuit_recovery: Duration,
+    /// `IBKR_PING_INTERVAL`
+    pub ping_interval: Duration,
+    /// `IBKR_WORKER_PATH`
+    pub worker_path: Option<PathBuf>,
+    /// `IBKR_STATE_DIR`
+    pub state_dir: PathBuf,
+}
+
+impl Config {
+    /// Reads `ibkr.toml` and `.env` in the working directory, and the environment.
+    ///
+    /// # Errors
+    /// `config`, naming the value, its source and the valid choices.
+    pub fn load() -> Result<Self> {
+        Loader::new().working_directory().environment().load()
+    }
+
+    /// Checks these variables and nothing else: a pure function of its input.
+    ///
+    /// # Errors
+    /// `config`, as [`load`](Self::load).
+    pub fn from_vars<K, V>(vars: impl IntoIterator<Item = (K, V)>) -> Result<Self>
+    where
+        K: Into<String>,
+        V: Into<String>,
+    {
+        Loader::new().variables(vars.into_iter().map(|(name, value)| (name.into(), value.into()))).load()
+    }
+
+    /// Where and how a backend is to connect.
+    pub fn target(&self) -> Target {
+        Target {
+            host: self.host.clone(),
+            port: self.port,
+            client_id: self.client_id,
+            readonly: self.readonly,
+            timeout: self.timeout,
+            request_timeout: self.request_timeout,
+        }
+    }
+}
+
+impl Default for Config {
+    /// The defaults of [`KEYS`], with the state directory of a user without a home.
+    fn default() -> Self {
+        let target = Target::default();
+        Self {
+            mode: ConnectionMode::default(),
+            fallback: Fallback::default(),
+            host: target.host,
+            port: target.port,
+            client_id: target.client_id,
+            readonly: target.readonly,
+            timeout: target.timeout,
+            request_timeout: target.request_timeout,
+            max_retries: 2,
+            lock_file_path: None,
+            lock_timeout: Duration::from_secs(30),
+            zombie_cleanup: ZombieCleanup::default(),
+            circuit_failures: 5,
+            circuit_recovery: Duration::from_secs(60),
+            ping_interval: Duration::from_secs(30),
+            worker_path: None,
+            state_dir: std::env::temp_dir().join("ibkr-connect"),
+        }
+    }
+}
+
+/// An enum of configuration words.
+macro_rules! choices {
+    ($(#[doc = $doc:literal])+ $Type:ident { $( $(#[doc = $vdoc:literal])+ $(#[$attribute:meta])* $Variant:ident = $name:literal, )+ }) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        pub enum $Type { $( $(#[doc = $vdoc])+ $(#[$attribute])* $Variant, )+ }
+
+        impl FromStr for $Type {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text.trim().to_ascii_lowercase().as_str() {
+                    $( $name => Ok(Self::$Variant), )+
+                    _ => Err(format!("expected one of: {}", [$( $name ),+].join(", "))),
+                }
+            }
+        }
+    };
+}
+
+choices! {
+    /// What to do when the worker can't be started.
+    Fallback {
+        /// Fail with `worker_spawn`.
+        #[default]
+        None = "none",
+        /// Connect in this process.
+        Direct = "direct",
+    }
+}
+
+choices! {
+    /// What to do about zombie connections on the port before a connect.
+    ZombieCleanup {
+        /// Look and report.
+        #[default]
+        Report = "report",
+        /// Remove those that are ours to remove.
+        Clean = "clean",
+        /// Don't look.
+        Off = "off",
+    }
+}

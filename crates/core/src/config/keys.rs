@@ -1,0 +1,96 @@
+//! The one table of configuration keys: names, defaults, documentation and how a value is read.
+
+use std::path::PathBuf;
+
+use super::Config;
+use super::parse::{boolean, client_id, count, host, parse_duration, port};
+
+/// One thing a user can set.
+pub struct Key {
+    /// The key in `ibkr.toml`.
+    pub name: &'static str,
+    /// The environment variable.
+    pub variable: &'static str,
+    /// The default, as a user would write it.
+    pub default: &'static str,
+    /// What it does, in one sentence.
+    pub help: &'static str,
+    /// Whether an empty value means "unset" instead of being an error.
+    pub(super) optional: bool,
+    /// Reads a value into the configuration, or says what was expected.
+    pub(super) read: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Key").field("variable", &self.variable).field("default", &self.default).finish()
+    }
+}
+
+macro_rules! keys {
+    ($( $name:literal $variable:literal $default:literal $optional:literal $help:literal |$config:ident, $text:ident| $read:expr; )+) => {
+        /// Every key, in the order of the documentation.
+        pub const KEYS: &[Key] = &[$( Key {
+            name: $name,
+            variable: $variable,
+            default: $default,
+            help: $help,
+            optional: $optional,
+            read: |$config, $text| { $read; Ok(()) },
+        } ),+];
+    };
+}
+
+keys! {
+    "connection_mode" "IBKR_CONNECTION_MODE" "subprocess" false
+        "The backend: `subprocess` (an isolated worker process) or `direct` (ibapi in this process)."
+        |config, text| config.mode = text.parse()?;
+    "connection_fallback" "IBKR_CONNECTION_FALLBACK" "none" false
+        "What to do when the worker can't be started: `none` (fail) or `direct`."
+        |config, text| config.fallback = text.parse()?;
+    "host" "IBKR_HOST" "127.0.0.1" false
+        "Host name or address of TWS or the Gateway."
+        |config, text| config.host = host(text)?;
+    "port" "IBKR_PORT" "4002" false
+        "Its API port: TWS 7496 live, 7497 paper; Gateway 4001 live, 4002 paper."
+        |config, text| config.port = port(text)?;
+    "client_id" "IBKR_CLIENT_ID" "random" true
+        "The API client id, 0 to 2147483647."
+        |config, text| config.client_id = Some(client_id(text)?);
+    "readonly" "IBKR_READONLY" "true" false
+        "Refuse every operation that trades."
+        |config, text| config.readonly = boolean(text)?;
+    "timeout" "IBKR_TIMEOUT" "10" false
+        "The deadline of a connect in seconds, worker start included."
+        |config, text| config.timeout = parse_duration(text)?;
+    "request_timeout" "IBKR_REQUEST_TIMEOUT" "30" false
+        "The deadline of a request in seconds."
+        |config, text| config.request_timeout = parse_duration(text)?;
+    "max_retries" "IBKR_MAX_RETRIES" "2" false
+        "How often a failed connect is tried again."
+        |config, text| config.max_retries = count(text)?;
+    "lock_file_path" "IBKR_LOCK_FILE_PATH" "in the state directory" true
+        "The file that serializes handshakes across processes."
+        |config, text| config.lock_file_path = Some(PathBuf::from(text));
+    "lock_timeout" "IBKR_LOCK_TIMEOUT" "30" false
+        "How long to wait for the handshake lock, in seconds."
+        |config, text| config.lock_timeout = parse_duration(text)?;
+    "zombie_cleanup" "IBKR_ZOMBIE_CLEANUP" "report" false
+        "Zombie connections on the port before a connect: `report`, `clean` or `off`."
+        |config, text| config.zombie_cleanup = text.parse()?;
+    "circuit_failures" "IBKR_CIRCUIT_FAILURES" "5" false
+        "How many failures open the circuit breaker."
+        |config, text| config.circuit_failures = count(text)?;
+    "circuit_recovery" "IBKR_CIRCUIT_RECOVERY" "60" false
+        "How long the circuit breaker stays open, in seconds."
+        |config, text| config.circuit_recovery = parse_duration(text)?;
+    "ping_interval" "IBKR_PING_INTERVAL" "30" false
+        "How often a supervised session pings the Gateway, in seconds."
+        |config, text| config.ping_interval = parse_duration(text)?;
+    "worker_path" "IBKR_WORKER_PATH" "this program, or ibkr-connect beside it or in PATH" true
+        "The program to start as worker; it is run as `PROGRAM worker`."
+        |config, text| config.worker_path = Some(PathBuf::from(text));
+    "state_dir" "IBKR_STATE_DIR" "$XDG_STATE_HOME/ibkr-connect" true
+        "Where state shared by processes is kept: locks, breaker, workers."
+        |config, text| config.state_dir = PathBuf::from(text);
+}

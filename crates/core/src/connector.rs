@@ -1,0 +1,180 @@
+//! The seam: what a backend is. Everything above it works with any backend, everything below it is one.
+
+use std::fmt::{self, Debug};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::{ConnectionMode, EventStream, PhaseTiming, Reply, Request, Result, StreamRequest};
+
+/// A way to reach a Gateway.
+///
+/// # Behavior
+/// - `connect` makes one attempt with one deadline, [`Target::timeout`], and the attempt has one outcome.
+/// - A failed, timed-out or abandoned (dropped) attempt leaves no socket, thread or process behind, and ends at
+///   the Gateway in a reset, never in a half-closed connection.
+/// - It keeps no state between attempts and knows no policy: retries, locks and breakers wrap it in another
+///   `Connector`.
+/// - Its futures need no particular runtime; they make progress while the caller's runtime is blocked.
+///
+/// # Errors
+/// The same fault gives the same [`kind`](crate::Error::kind) and [`phase`](crate::Error::phase) in every backend;
+/// [`Phase`](crate::Phase) says what belongs where.
+#[async_trait]
+pub trait Connector: Debug + Send + Sync {
+    /// The value of `IBKR_CONNECTION_MODE` that chooses it.
+    fn mode(&self) -> ConnectionMode;
+
+    /// Connects once: TCP, handshake, and a server-time round trip that proves the Gateway answers.
+    async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>>;
+}
+
+/// An established session with a Gateway.
+///
+/// # Behavior
+/// - Requests may run at the same time; each reply reaches the request that asked, or nobody.
+/// - Every wait has a deadline: a request ends after [`Target::request_timeout`] at the latest.
+/// - Dropping a future or a stream cancels it at the Gateway.
+/// - After the connection is gone, everything fails at once with `disconnected`, `worker_crashed` or `closed`.
+#[async_trait]
+pub trait Connection: Debug + Send + Sync {
+    /// What was found out while connecting.
+    fn info(&self) -> &ConnectionInfo;
+
+    /// Runs a one-shot operation.
+    async fn request(&self, request: Request) -> Result<Reply>;
+
+    /// Opens a stream.
+    async fn subscribe(&self, request: StreamRequest) -> Result<EventStream>;
+
+    /// Resolves when the connection is gone, at once if it already is.
+    async fn closed(&self) -> CloseReason;
+
+    /// Closes the session and waits until its socket, threads and process are gone. Idempotent; `Drop` does the
+    /// same as a last defence.
+    async fn close(&self) -> Result<()>;
+}
+
+/// Where and how to connect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// Host name or address of TWS or the Gateway.
+    pub host: String,
+    /// Its API port.
+    pub port: u16,
+    /// The API client id; `None` picks a random one.
+    pub client_id: Option<i32>,
+    /// Refuse every operation that trades.
+    pub readonly: bool,
+    /// The deadline of the whole connect, worker start included.
+    #[serde(rename = "timeout_ms", with = "duration_ms")]
+    pub timeout: Duration,
+    /// The deadline of each request.
+    #[serde(rename = "request_timeout_ms", with = "duration_ms")]
+    pub request_timeout: Duration,
+}
+
+impl Target {
+    /// `host:port`, as in error messages.
+    pub fn address(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl Default for Target {
+    /// A paper Gateway on this machine, read-only.
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 4002,
+            client_id: None,
+            readonly: true,
+            timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A client id that is unlikely to be anybody's choice: TWS gives 0 a special meaning and people count from 1.
+pub fn random_client_id() -> i32 {
+    rand::random_range(10_000..1_000_000)
+}
+
+/// What connecting found out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionInfo {
+    /// The backend that made the connection.
+    pub mode: ConnectionMode,
+    /// The API client id in use.
+    pub client_id: i32,
+    /// The negotiated server version.
+    pub server_version: i32,
+    /// The accounts this login manages.
+    pub accounts: Vec<String>,
+    /// Whether trading operations are refused.
+    pub readonly: bool,
+    /// How long each phase took, in order.
+    pub phases: Vec<PhaseTiming>,
+    /// The whole connect in milliseconds, as measured by the thread that made it.
+    pub connect_ms: f64,
+    /// The worker process, in subprocess mode.
+    pub worker_pid: Option<u32>,
+}
+
+/// Why a connection is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// `close` was called, or the connection was dropped.
+    Requested,
+    /// The Gateway closed, or the network between broke; the text says how.
+    Disconnected(String),
+    /// The worker process ended; the text says how.
+    WorkerExited(String),
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Requested => f.write_str("closed by this program"),
+            Self::Disconnected(how) => write!(f, "disconnected: {how}"),
+            Self::WorkerExited(how) => write!(f, "the worker ended: {how}"),
+        }
+    }
+}
+
+mod duration_ms {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_host_is_bracketed() {
+        let target = Target { host: "::1".to_owned(), ..Target::default() };
+        assert_eq!(target.address(), "[::1]:4002");
+    }
+
+    #[test]
+    fn random_client_ids_stay_clear_of_the_ids_people_choose() {
+        assert!((0..1_000).map(|_| random_client_id()).all(|id| id >= 10_000));
+    }
+}

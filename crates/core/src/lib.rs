@@ -1,0 +1,31 @@
+//! What every ibkr-connect backend shares: the seam, the errors, the operations, the types, the configuration.
+//!
+//! Reading order: [`Connector`] and [`Connection`] are the seam; [`Session`] is what a program holds;
+//! [`Request`] and its neighbours come from the one table of operations; [`Config`] is everything a user can set.
+
+#![forbid(unsafe_code)]
+
+mod blocking;
+pub mod config;
+mod connector;
+mod error;
+#[cfg(feature = "mock")]
+mod mock;
+mod mode;
+mod operation;
+mod phase;
+mod session;
+mod stream;
+pub mod types;
+
+pub use blocking::{BlockingSession, BlockingSubscription, Elapsed};
+pub use config::Config;
+pub use connector::{CloseReason, Connection, ConnectionInfo, Connector, Target, random_client_id};
+pub use error::{Error, ErrorKind, Result};
+#[cfg(feature = "mock")]
+pub use mock::{MockConnection, MockConnector};
+pub use mode::ConnectionMode;
+pub use operation::{Access, Event, OPERATIONS, OperationInfo, Reply, Request, StreamRequest};
+pub use phase::{Phase, PhaseTiming, millis};
+pub use session::{Session, check_access};
+pub use stream::{EventSender, EventStream, STREAM_CAPACITY, Subscription, event_channel};

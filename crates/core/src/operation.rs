@@ -1,0 +1,306 @@
+//! The one table of operations. A row gives the [`Request`] (or [`StreamRequest`]), the [`Reply`] (or [`Event`]),
+//! the [`Session`](crate::Session) method, the JSON of the worker protocol, and who may run it. A backend executes
+//! the rows; nothing else lists them.
+
+use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
+
+use crate::types::{
+    AccountSummaryParams, AccountSummaryValue, Contract, ContractDetails, HistoricalBars,
+    HistoricalBarsParams, MarketDataEvent, MarketDataParams, Position,
+};
+use crate::{Error, ErrorKind, Result};
+
+/// Whether an operation only reads or can change orders and positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Allowed in a read-only session.
+    Read,
+    /// Refused in a read-only session.
+    Trade,
+}
+
+/// One row of the table, for listings and documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct OperationInfo {
+    /// The name in the worker protocol.
+    pub command: &'static str,
+    /// Whether it reads or trades.
+    pub access: Access,
+    /// Whether it is answered once or streams events.
+    pub stream: bool,
+    /// The Rust type of its parameters; empty when it takes none.
+    pub params: &'static str,
+    /// The Rust type of its reply or of each event.
+    pub reply: &'static str,
+}
+
+macro_rules! operations {
+    (
+        requests { $( $(#[doc = $doc:literal])+
+            $access:ident $Variant:ident $method:ident($($param:ident: $Params:ty)?) -> $Reply:ty; )+ }
+        streams { $( $(#[doc = $sdoc:literal])+
+            $saccess:ident $SVariant:ident $smethod:ident($sparam:ident: $SParams:ty) -> $Event:ty; )+ }
+    ) => {
+        /// A one-shot operation with its parameters.
+        #[derive(Debug, Clone, PartialEq)]
+        #[non_exhaustive]
+        pub enum Request {
+            $( $(#[doc = $doc])+ $Variant $( ($Params) )?, )+
+        }
+
+        /// The answer to a [`Request`]; it serializes as its data alone.
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        #[serde(untagged)]
+        #[non_exhaustive]
+        pub enum Reply {
+            $( #[doc = concat!("Answers [`Request::", stringify!($Variant), "`].")] $Variant($Reply), )+
+        }
+
+        /// A streaming operation with its parameters.
+        #[derive(Debug, Clone, PartialEq)]
+        #[non_exhaustive]
+        pub enum StreamRequest {
+            $( $(#[doc = $sdoc])+ $SVariant($SParams), )+
+        }
+
+        /// One event of a stream; it serializes as its data alone.
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        #[serde(untagged)]
+        #[non_exhaustive]
+        pub enum Event {
+            $( #[doc = concat!("An event of [`StreamRequest::", stringify!($SVariant), "`].")] $SVariant($Event), )+
+        }
+
+        /// Every operation, in the order of the documentation.
+        pub const OPERATIONS: &[OperationInfo] = &[
+            $( OperationInfo {
+                command: stringify!($method),
+                access: operations!(@access $access),
+                stream: false,
+                params: concat!($( stringify!($Params) )?),
+                reply: stringify!($Reply),
+            }, )+
+            $( OperationInfo {
+                command: stringify!($smethod),
+                access: operations!(@access $saccess),
+                stream: true,
+                params: stringify!($SParams),
+                reply: stringify!($Event),
+            }, )+
+        ];
+
+        impl Request {
+            /// The name in the worker protocol.
+            pub fn command(&self) -> &'static str {
+                match self { $( Self::$Variant { .. } => stringify!($method), )+ }
+            }
+
+            /// Whether it reads or trades.
+            pub fn access(&self) -> Access {
+                match self { $( Self::$Variant { .. } => operations!(@access $access), )+ }
+            }
+
+            /// Its parameters as they stand in the worker protocol, an object.
+            pub fn params(&self) -> impl Serialize + '_ {
+                RequestParams(self)
+            }
+
+            /// The request named `command`, or `None` if the table has no such one-shot.
+            ///
+            /// # Errors
+            /// `protocol` when the parameters don't fit; the message says which and where.
+            pub fn from_json(command: &str, params: &str) -> Result<Option<Self>> {
+                Ok(Some(match command {
+                    $( stringify!($method) => Self::$Variant $( (parse::<$Params>(command, params)?) )?, )+
+                    _ => return Ok(None),
+                }))
+            }
+
+            /// Reads the reply to this request.
+            ///
+            /// # Errors
+            /// `protocol` when the data is not this request's reply.
+            pub fn reply_from_json(&self, data: &str) -> Result<Reply> {
+                match self { $( Self::$Variant { .. } => parse(stringify!($method), data).map(Reply::$Variant), )+ }
+            }
+        }
+
+        struct RequestParams<'a>(&'a Request);
+
+        impl Serialize for RequestParams<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self.0 {
+                    $( Request::$Variant $( ($param) )? => operations!(@params serializer $(, $param)?), )+
+                }
+            }
+        }
+
+        impl StreamRequest {
+            /// The name in the worker protocol.
+            pub fn command(&self) -> &'static str {
+                match self { $( Self::$SVariant(_) => stringify!($smethod), )+ }
+            }
+
+            /// Whether it reads or trades.
+            pub fn access(&self) -> Access {
+                match self { $( Self::$SVariant(_) => operations!(@access $saccess), )+ }
+            }
+
+            /// Its parameters as they stand in the worker protocol, an object.
+            pub fn params(&self) -> impl Serialize + '_ {
+                StreamParams(self)
+            }
+
+            /// The stream named `command`, or `None` if the table has no such stream.
+            ///
+            /// # Errors
+            /// `protocol` when the parameters don't fit; the message says which and where.
+            pub fn from_json(command: &str, params: &str) -> Result<Option<Self>> {
+                Ok(Some(match command {
+                    $( stringify!($smethod) => Self::$SVariant(parse::<$SParams>(command, params)?), )+
+                    _ => return Ok(None),
+                }))
+            }
+
+            /// Reads an event of this stream.
+            ///
+            /// # Errors
+            /// `protocol` when the data is not this stream's event.
+            pub fn event_from_json(&self, data: &str) -> Result<Event> {
+                match self { $( Self::$SVariant(_) => parse(stringify!($smethod), data).map(Event::$SVariant), )+ }
+            }
+        }
+
+        struct StreamParams<'a>(&'a StreamRequest);
+
+        impl Serialize for StreamParams<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self.0 {
+                    $( StreamRequest::$SVariant($sparam) => $sparam.serialize(serializer), )+
+                }
+            }
+        }
+
+        /// A method per operation.
+        impl crate::Session {
+            $( $(#[doc = $doc])+
+            ///
+            /// # Errors
+            /// `timeout`, `gateway_error` with its code, or `disconnected`.
+            pub async fn $method(&self $(, $param: $Params)?) -> Result<$Reply> {
+                match self.request(Request::$Variant $( ($param) )?).await? {
+                    Reply::$Variant(reply) => Ok(reply),
+                    #[allow(unreachable_patterns)]
+                    other => Err(mismatch(stringify!($method), &other)),
+                }
+            } )+
+
+            $( $(#[doc = $sdoc])+
+            ///
+            /// # Errors
+            /// `timeout` or `disconnected`; what the Gateway says later comes through the stream.
+            pub async fn $smethod(&self, $sparam: $SParams) -> Result<crate::Subscription<$Event>> {
+                let events = self.subscribe(StreamRequest::$SVariant($sparam)).await?;
+                Ok(crate::Subscription::new(events, |event| match event {
+                    Event::$SVariant(event) => Ok(event),
+                    #[allow(unreachable_patterns)]
+                    other => Err(mismatch(stringify!($smethod), &other)),
+                }))
+            } )+
+        }
+
+        /// A method per operation, for callers without a runtime.
+        impl crate::BlockingSession<'_> {
+            $( $(#[doc = $doc])+
+            ///
+            /// # Errors
+            /// As the method of the same name on [`Session`](crate::Session).
+            pub fn $method(&self $(, $param: $Params)?) -> Result<$Reply> {
+                pollster::block_on(self.session().$method($($param)?))
+            } )+
+
+            $( $(#[doc = $sdoc])+
+            ///
+            /// # Errors
+            /// As the method of the same name on [`Session`](crate::Session).
+            pub fn $smethod(&self, $sparam: $SParams) -> Result<crate::BlockingSubscription<$Event>> {
+                pollster::block_on(self.session().$smethod($sparam)).map(crate::BlockingSubscription::new)
+            } )+
+        }
+    };
+    (@access read) => { Access::Read };
+    (@access trade) => { Access::Trade };
+    (@params $serializer:ident) => { NoParams {}.serialize($serializer) };
+    (@params $serializer:ident, $param:ident) => { $param.serialize($serializer) };
+}
+
+operations! {
+    requests {
+        /// The Gateway's clock, to the second: the cheapest proof that it answers.
+        read ServerTime server_time() -> jiff::Timestamp;
+        /// The accounts this login manages.
+        read ManagedAccounts managed_accounts() -> Vec<String>;
+        /// Values such as net liquidation and buying power, one per account and tag.
+        read AccountSummary account_summary(params: AccountSummaryParams) -> Vec<AccountSummaryValue>;
+        /// Every position of every account.
+        read Positions positions() -> Vec<Position>;
+        /// All contracts that match a description.
+        read ContractDetails contract_details(contract: Contract) -> Vec<ContractDetails>;
+        /// Historical bars of one contract.
+        read HistoricalBars historical_bars(params: HistoricalBarsParams) -> HistoricalBars;
+    }
+    streams {
+        /// Level-1 market data of one contract: streaming, or a snapshot that ends by itself.
+        read MarketData market_data(params: MarketDataParams) -> MarketDataEvent;
+    }
+}
+
+#[derive(Serialize)]
+struct NoParams {}
+
+fn parse<T: DeserializeOwned>(command: &str, json: &str) -> Result<T> {
+    serde_json::from_str(json).map_err(|error| {
+        Error::new(ErrorKind::Protocol, format!("{command}: {error}"))
+            .with_advice("docs/protocol.md lists every command with its parameters and replies")
+            .with_source(error)
+    })
+}
+
+fn mismatch(command: &str, got: &impl std::fmt::Debug) -> Error {
+    Error::new(ErrorKind::Protocol, format!("{command} was answered with another operation's data: {got:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_no_command_twice() {
+        let mut commands: Vec<_> = OPERATIONS.iter().map(|operation| operation.command).collect();
+        commands.sort_unstable();
+        commands.dedup();
+        assert_eq!(commands.len(), OPERATIONS.len());
+    }
+
+    #[test]
+    fn a_request_round_trips_through_json() {
+        let request = Request::ContractDetails(Contract::stock("AAPL"));
+        let params = serde_json::to_string(&request.params()).unwrap();
+        assert_eq!(Request::from_json(request.command(), &params).unwrap(), Some(request));
+    }
+
+    #[test]
+    fn a_request_without_parameters_has_an_empty_object() {
+        assert_eq!(serde_json::to_string(&Request::ServerTime.params()).unwrap(), "{}");
+        assert_eq!(Request::from_json("server_time", "{}").unwrap(), Some(Request::ServerTime));
+    }
+
+    #[test]
+    fn wrong_parameters_name_the_command_and_the_field() {
+        let error = Request::from_json("contract_details", r#"{"symbol":7}"#).unwrap_err();
+        assert!(error.message().starts_with("contract_details: invalid type"), "{error}");
+        assert_eq!(Request::from_json("make_me_rich", "{}").unwrap(), None);
+    }
+}

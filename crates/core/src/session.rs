@@ -1,0 +1,118 @@
+//! What a program holds: typed operations over any connection.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::{
+    Access, BlockingSession, CloseReason, Connection, ConnectionInfo, Error, ErrorKind, EventStream, Reply,
+    Request, Result, StreamRequest,
+};
+
+/// A session with a Gateway, whichever backend made it. Clones share the connection; the last one dropped closes
+/// it.
+///
+/// # Behavior
+/// - It has one method per row of the table of operations.
+/// - A trading operation in a read-only session fails with `read_only` before anything leaves this process.
+#[derive(Debug, Clone)]
+pub struct Session {
+    connection: Arc<dyn Connection>,
+}
+
+impl Session {
+    /// Wraps a backend's connection.
+    pub fn new(connection: Box<dyn Connection>) -> Self {
+        Self { connection: Arc::from(connection) }
+    }
+
+    /// What was found out while connecting.
+    pub fn info(&self) -> &ConnectionInfo {
+        self.connection.info()
+    }
+
+    /// Asks the Gateway for its time and says how long the answer took.
+    ///
+    /// # Errors
+    /// Those of [`server_time`](Self::server_time).
+    pub async fn ping(&self) -> Result<Duration> {
+        let asked = Instant::now();
+        self.server_time().await?;
+        Ok(asked.elapsed())
+    }
+
+    /// Runs any one-shot operation of the table.
+    ///
+    /// # Errors
+    /// `read_only`, or those of the operation.
+    pub async fn request(&self, request: Request) -> Result<Reply> {
+        check_access(self.info(), request.command(), request.access())?;
+        self.connection.request(request).await
+    }
+
+    /// Opens any stream of the table.
+    ///
+    /// # Errors
+    /// `read_only`, or those of the operation.
+    pub async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
+        check_access(self.info(), request.command(), request.access())?;
+        self.connection.subscribe(request).await
+    }
+
+    /// Resolves when the connection is gone, at once if it already is.
+    pub async fn closed(&self) -> CloseReason {
+        self.connection.closed().await
+    }
+
+    /// Closes the session and waits until nothing of it is left. Idempotent.
+    ///
+    /// # Errors
+    /// `closed` never; only what kept the connection from closing in order.
+    pub async fn close(&self) -> Result<()> {
+        self.connection.close().await
+    }
+
+    /// The same operations for callers without a runtime. A blocking call needs none, and is answered even while
+    /// every thread of a runtime is blocked.
+    pub fn blocking(&self) -> BlockingSession<'_> {
+        BlockingSession::new(self)
+    }
+}
+
+/// Refuses what trades in a read-only session. A worker checks again on its side of the pipe.
+///
+/// # Errors
+/// `read_only`, naming the command.
+pub fn check_access(info: &ConnectionInfo, command: &str, access: Access) -> Result<()> {
+    if access == Access::Trade && info.readonly {
+        return Err(Error::new(
+            ErrorKind::ReadOnly,
+            format!("{command} trades, and this session is read-only"),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ConnectionMode;
+
+    #[test]
+    fn only_trading_in_a_read_only_session_is_refused() {
+        let mut info = ConnectionInfo {
+            mode: ConnectionMode::Mock,
+            client_id: 1,
+            server_version: 226,
+            accounts: vec!["DU1".to_owned()],
+            readonly: true,
+            phases: Vec::new(),
+            connect_ms: 0.0,
+            worker_pid: None,
+        };
+        let refused = check_access(&info, "place_order", Access::Trade).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ReadOnly);
+        assert!(check_access(&info, "positions", Access::Read).is_ok());
+        info.readonly = false;
+        assert!(check_access(&info, "place_order", Access::Trade).is_ok());
+    }
+}

@@ -1,0 +1,58 @@
+//! Accounts and what they hold.
+
+use serde::{Deserialize, Serialize};
+
+use super::Contract;
+
+/// Which values [`account_summary`](crate::Session::account_summary) asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccountSummaryParams {
+    /// `All`, or the name of an account group.
+    pub group: String,
+    /// TWS's tags, e.g. `NetLiquidation`.
+    pub tags: Vec<String>,
+}
+
+impl Default for AccountSummaryParams {
+    /// The values most people look at, for all accounts.
+    fn default() -> Self {
+        let tags = [
+            "NetLiquidation",
+            "TotalCashValue",
+            "BuyingPower",
+            "AvailableFunds",
+            "ExcessLiquidity",
+            "GrossPositionValue",
+            "InitMarginReq",
+            "MaintMarginReq",
+        ];
+        Self { group: "All".to_owned(), tags: tags.map(str::to_owned).to_vec() }
+    }
+}
+
+/// One value of one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountSummaryValue {
+    /// The account, e.g. `DU1234567`.
+    pub account: String,
+    /// TWS's tag, e.g. `NetLiquidation`.
+    pub tag: String,
+    /// The value as TWS writes it; most are decimal numbers, some are words.
+    pub value: String,
+    /// Its currency; `None` where it has none.
+    pub currency: Option<String>,
+}
+
+/// A position of one account in one contract.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// The account, e.g. `DU1234567`.
+    pub account: String,
+    /// What is held.
+    pub contract: Contract,
+    /// How many, negative when short.
+    pub position: f64,
+    /// The average cost of one, multiplier included, in the contract's currency.
+    pub average_cost: Option<f64>,
+}

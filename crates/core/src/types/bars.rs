@@ -1,0 +1,247 @@
+//! Historical bars and how to ask for them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::Contract;
+
+/// Which bars [`historical_bars`](crate::Session::historical_bars) asks for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HistoricalBarsParams {
+    /// Of which contract.
+    pub contract: Contract,
+    /// Where the last bar ends; `None` for now.
+    pub end: Option<Timestamp>,
+    /// How far back from the end.
+    pub duration: HistoricalDuration,
+    /// The length of a bar.
+    pub bar_size: BarSize,
+    /// What the bars are made of.
+    pub what_to_show: WhatToShow,
+    /// Only regular trading hours.
+    pub use_rth: bool,
+}
+
+impl HistoricalBarsParams {
+    /// The trades of the last day in one-minute bars.
+    pub fn last_day(contract: Contract) -> Self {
+        Self { contract, ..Self::default() }
+    }
+}
+
+/// The answer to a request for bars.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HistoricalBars {
+    /// Where the data begins, by the Gateway.
+    pub start: Option<Timestamp>,
+    /// Where the data ends, by the Gateway.
+    pub end: Option<Timestamp>,
+    /// The bars, oldest first.
+    pub bars: Vec<Bar>,
+}
+
+/// One bar.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bar {
+    /// Where it begins.
+    pub time: BarTime,
+    /// The first price.
+    pub open: Option<f64>,
+    /// The highest price.
+    pub high: Option<f64>,
+    /// The lowest price.
+    pub low: Option<f64>,
+    /// The last price.
+    pub close: Option<f64>,
+    /// The volume; `None` where TWS has none, as for midpoints.
+    pub volume: Option<f64>,
+    /// The volume-weighted average price; `None` where TWS has none.
+    pub wap: Option<f64>,
+    /// The number of trades; `None` where TWS has none.
+    pub count: Option<i32>,
+}
+
+/// Where a bar begins: a day for daily and longer bars, a time for the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum BarTime {
+    /// A time, RFC 3339 in UTC.
+    Time(Timestamp),
+    /// A day of the exchange's calendar, `yyyy-mm-dd`.
+    Date(Date),
+}
+
+impl fmt::Display for BarTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time(time) => f.pad(&time.to_string()),
+            Self::Date(date) => f.pad(&date.to_string()),
+        }
+    }
+}
+
+/// A text that is none of the names that TWS knows; it displays them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownName(String);
+
+impl UnknownName {
+    pub(super) fn new(what: &str, text: &str, known: impl IntoIterator<Item = &'static str>) -> Self {
+        let known: Vec<_> = known.into_iter().collect();
+        Self(format!("{text:?} is no {what}; expected one of: {}", known.join(", ")))
+    }
+}
+
+impl fmt::Display for UnknownName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UnknownName {}
+
+/// An enum whose text and JSON are TWS's own names.
+macro_rules! tws_names {
+    ($(#[doc = $doc:literal])+ $Type:ident, $what:literal { $( $(#[$attribute:meta])* $Variant:ident = $name:literal, )+ }) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+        pub enum $Type {
+            $( #[doc = concat!("`", $name, "`")] #[serde(rename = $name)] $(#[$attribute])* $Variant, )+
+        }
+
+        impl $Type {
+            /// Every value, in TWS's order.
+            pub const ALL: &'static [Self] = &[$( Self::$Variant ),+];
+
+            /// TWS's name.
+            pub fn as_str(self) -> &'static str {
+                match self { $( Self::$Variant => $name ),+ }
+            }
+        }
+
+        impl fmt::Display for $Type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl FromStr for $Type {
+            type Err = UnknownName;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::ALL
+                    .iter()
+                    .copied()
+                    .find(|value| value.as_str().eq_ignore_ascii_case(text.trim()))
+                    .ok_or_else(|| UnknownName::new($what, text, Self::ALL.iter().map(|value| value.as_str())))
+            }
+        }
+    };
+}
+
+tws_names! {
+    /// The lengths of a bar that TWS serves.
+    BarSize, "bar size" {
+        Secs1 = "1 secs", Secs5 = "5 secs", Secs10 = "10 secs", Secs15 = "15 secs", Secs30 = "30 secs",
+        #[default] Min1 = "1 min", Mins2 = "2 mins", Mins3 = "3 mins", Mins5 = "5 mins", Mins10 = "10 mins",
+        Mins15 = "15 mins", Mins20 = "20 mins", Mins30 = "30 mins", Hour1 = "1 hour", Hours2 = "2 hours",
+        Hours3 = "3 hours", Hours4 = "4 hours", Hours8 = "8 hours", Day1 = "1 day", Week1 = "1 week",
+        Month1 = "1 month",
+    }
+}
+
+tws_names! {
+    /// What bars are made of.
+    WhatToShow, "data type" {
+        #[default] Trades = "TRADES", Midpoint = "MIDPOINT", Bid = "BID", Ask = "ASK", BidAsk = "BID_ASK",
+        HistoricalVolatility = "HISTORICAL_VOLATILITY", OptionImpliedVolatility = "OPTION_IMPLIED_VOLATILITY",
+        FeeRate = "FEE_RATE", AdjustedLast = "ADJUSTED_LAST", AggTrades = "AGGTRADES",
+    }
+}
+
+/// How far back: a number and `S`, `D`, `W`, `M` or `Y`, e.g. `2 D`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoricalDuration {
+    /// How many units, at least 1.
+    pub amount: u32,
+    /// The unit: `S`, `D`, `W`, `M` or `Y`.
+    pub unit: char,
+}
+
+impl Default for HistoricalDuration {
+    fn default() -> Self {
+        Self { amount: 1, unit: 'D' }
+    }
+}
+
+impl fmt::Display for HistoricalDuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.amount, self.unit)
+    }
+}
+
+impl FromStr for HistoricalDuration {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let trimmed = text.trim();
+        let digits = trimmed.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let unit = trimmed[digits.len()..].trim().to_ascii_uppercase();
+        match (digits.parse(), unit.as_str()) {
+            (Ok(amount @ 1..), "S" | "D" | "W" | "M" | "Y") => {
+                Ok(Self { amount, unit: char::from(unit.as_bytes()[0]) })
+            }
+            _ => Err(format!(
+                "{text:?} is no duration; expected a number and S, D, W, M or Y, e.g. \"1 D\" or \"3600 S\""
+            )),
+        }
+    }
+}
+
+impl Serialize for HistoricalDuration {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for HistoricalDuration {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bar_sizes_are_twss_names_and_unknown_ones_list_them() {
+        for size in BarSize::ALL {
+            assert_eq!(size.as_str().parse(), Ok(*size));
+            assert_eq!(serde_json::to_value(size).unwrap(), size.as_str());
+        }
+        let error = "7 mins".parse::<BarSize>().unwrap_err().to_string();
+        assert!(error.contains("\"7 mins\" is no bar size") && error.contains("5 mins"), "{error}");
+    }
+
+    #[test]
+    fn durations_take_a_number_and_a_unit() {
+        assert_eq!("2 D".parse(), Ok(HistoricalDuration { amount: 2, unit: 'D' }));
+        assert_eq!("3600s".parse::<HistoricalDuration>().unwrap().to_string(), "3600 S");
+        for wrong in ["", "D", "0 D", "-1 D", "1 H", "1 é", "99999999999 D"] {
+            assert!(wrong.parse::<HistoricalDuration>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_bar_time_is_a_day_or_a_time() {
+        let day: BarTime = serde_json::from_str("\"2026-11-20\"").unwrap();
+        assert!(matches!(day, BarTime::Date(_)));
+        let time: BarTime = serde_json::from_str("\"2026-11-20T14:30:00Z\"").unwrap();
+        assert!(matches!(time, BarTime::Time(_)));
+    }
+}

@@ -1,0 +1,110 @@
+//! Level-1 market data.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Contract, TickType};
+
+/// What [`market_data`](crate::Session::market_data) subscribes to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MarketDataParams {
+    /// Of which contract.
+    pub contract: Contract,
+    /// Send the current values once and end, instead of streaming.
+    pub snapshot: bool,
+    /// TWS's generic tick ids to add, e.g. `233` for RT volume; not possible in a snapshot.
+    pub generic_ticks: Vec<String>,
+}
+
+impl MarketDataParams {
+    /// A stream of `contract`'s quotes.
+    pub fn streaming(contract: Contract) -> Self {
+        Self { contract, ..Self::default() }
+    }
+
+    /// `contract`'s current quote, once.
+    pub fn snapshot(contract: Contract) -> Self {
+        Self { contract, snapshot: true, ..Self::default() }
+    }
+}
+
+/// One event of market data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MarketDataEvent {
+    /// A price, with the size that TWS sent along.
+    Price {
+        /// Which price.
+        tick_type: TickType,
+        /// In the contract's currency; `None` when TWS says there is none (it sends -1 for bids and asks).
+        price: Option<f64>,
+        /// The size at that price, where TWS gives one.
+        size: Option<f64>,
+    },
+    /// A size.
+    Size {
+        /// Which size.
+        tick_type: TickType,
+        /// In shares or contracts.
+        size: Option<f64>,
+    },
+    /// A value that is text, e.g. the time of the last trade.
+    Text {
+        /// Which value.
+        tick_type: TickType,
+        /// As TWS writes it.
+        value: String,
+    },
+    /// A number that is neither price nor size, e.g. halted.
+    Generic {
+        /// Which value.
+        tick_type: TickType,
+        /// Its value.
+        value: Option<f64>,
+    },
+    /// An option's greeks as TWS computes them.
+    OptionComputation {
+        /// Which computation: bid, ask, last or model.
+        tick_type: TickType,
+        /// Implied volatility, per year, 0.2 for 20 %.
+        implied_volatility: Option<f64>,
+        /// Delta.
+        delta: Option<f64>,
+        /// The option's price.
+        option_price: Option<f64>,
+        /// The present value of expected dividends.
+        present_value_dividend: Option<f64>,
+        /// Gamma.
+        gamma: Option<f64>,
+        /// Vega, per percentage point.
+        vega: Option<f64>,
+        /// Theta, per day.
+        theta: Option<f64>,
+        /// The underlying's price.
+        underlying_price: Option<f64>,
+    },
+    /// What TWS says about the subscription before the first tick.
+    RequestParameters {
+        /// The smallest price increment.
+        min_tick: Option<f64>,
+        /// A key for `smart_components`.
+        bbo_exchange: String,
+        /// 0 none, 1 quotes, 2 also for a fee, 3 both.
+        snapshot_permissions: i32,
+    },
+    /// Which kind of data follows: 1 live, 2 frozen, 3 delayed, 4 delayed-frozen.
+    MarketDataType {
+        /// The kind.
+        market_data_type: i32,
+    },
+    /// A warning about this subscription that does not end it.
+    Notice {
+        /// TWS's code, e.g. 10167.
+        code: i32,
+        /// TWS's text.
+        message: String,
+    },
+    /// The snapshot is complete; the stream ends here.
+    SnapshotEnd {},
+}
