@@ -1,0 +1,44 @@
+//! A wire-level simulator of the Interactive Brokers Gateway, with faults on demand.
+//!
+//! It speaks the protobuf dialect of TWS's API (server versions 213 to 226) over real TCP sockets,
+//! so that any client can be tested against it: handshake and client ids, server time, accounts,
+//! positions, contract details, historical bars, streaming and snapshot quotes. It misbehaves like
+//! a real Gateway where a [`Fault`] says so, and counts what it saw in [`Stats`].
+//! It places no orders: it counts what could be one and answers as a read-only API does.
+//!
+//! It shares no code with the clients under test, and all its data follow from one seed.
+//!
+//! ```
+//! use ibkr_connect_sim::{Fault, SimOptions, Simulator};
+//!
+//! let options = SimOptions { faults: vec![Fault::Silent], ..SimOptions::default() };
+//! let simulator = Simulator::start(options)?;
+//! let _client = std::net::TcpStream::connect(simulator.addr())?;
+//! assert!(simulator.wait_until(std::time::Duration::from_secs(5), |stats| stats.accepted == 1));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! The modules in reading order, as bytes travel: [`wire`] frames them, `server` accepts, `peer` owns a
+//! socket, `connection` holds the conversation that `plan` made of the faults, `session` answers requests
+//! through `answers` and `messages`, and `market` is the world they talk about.
+
+#![forbid(unsafe_code)]
+
+pub use fault::{Fault, ParseFaultError};
+pub use options::{Hold, SERVER_VERSIONS, SimOptions};
+pub use server::Simulator;
+pub use stats::Stats;
+
+pub mod wire;
+
+mod answers;
+mod connection;
+mod fault;
+mod market;
+mod messages;
+mod options;
+mod peer;
+mod plan;
+mod server;
+mod session;
+mod stats;

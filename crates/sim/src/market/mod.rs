@@ -1,0 +1,153 @@
+//! The seeded world behind the answers: instruments, prices, accounts. The same seed gives the same world.
+
+use std::collections::BTreeSet;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+pub(crate) use catalogue::{Hours, Kind, Listing};
+pub(crate) use history::{Bar, BarQuery, BarSize, HistoryError, Show, Span};
+pub(crate) use portfolio::Account;
+pub(crate) use prices::PricePath;
+pub(crate) use quotes::{Quotes, Tick};
+
+use crate::messages::Contract;
+
+mod catalogue;
+mod history;
+mod portfolio;
+mod prices;
+mod quotes;
+
+/// Everything a client can ask about.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) seed: u64,
+    pub(crate) instruments: Vec<Instrument>,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) next_order_id: i32,
+}
+
+/// A listing and its price through time.
+#[derive(Clone, Debug)]
+pub(crate) struct Instrument {
+    pub(crate) listing: &'static Listing,
+    pub(crate) path: PricePath,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, accounts: &[String]) -> Self {
+        let instruments = instruments(seed);
+        let accounts = (0u64..)
+            .zip(accounts)
+            .map(|(index, name)| {
+                Account::generate(name, &instruments, &mut random(seed, Topic::Account(index)))
+            })
+            .collect();
+        Self { seed, instruments, accounts, next_order_id: 1 }
+    }
+
+    /// The instruments that fit a possibly partial contract description.
+    pub(crate) fn find<'a>(&'a self, wanted: &'a Contract) -> impl Iterator<Item = &'a Instrument> {
+        self.instruments.iter().filter(|instrument| instrument.listing.fits(wanted))
+    }
+
+    /// Ids and names of the accounts, as the wire has them.
+    pub(crate) fn account_list(&self) -> String {
+        self.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>().join(",")
+    }
+}
+
+/// What a stream of random numbers is for; each topic has its own, so that adding one changes no other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Topic {
+    Price(i32),
+    Account(u64),
+    Quotes(i32),
+    Bar(i32, i64),
+}
+
+/// The random numbers for one topic of one world.
+pub(crate) fn random(seed: u64, topic: Topic) -> ChaCha8Rng {
+    let (kind, first, second) = match topic {
+        Topic::Price(con_id) => (1u64, i64::from(con_id), 0),
+        Topic::Account(index) => (2, index.cast_signed(), 0),
+        Topic::Quotes(con_id) => (3, i64::from(con_id), 0),
+        Topic::Bar(con_id, start) => (4, i64::from(con_id), start),
+    };
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    key[8..16].copy_from_slice(&kind.to_le_bytes());
+    key[16..24].copy_from_slice(&first.to_le_bytes());
+    key[24..].copy_from_slice(&second.to_le_bytes());
+    ChaCha8Rng::from_seed(key)
+}
+
+/// All listings, each with a reference price of its own.
+fn instruments(seed: u64) -> Vec<Instrument> {
+    let mut taken = BTreeSet::new();
+    catalogue::LISTINGS
+        .iter()
+        .map(|listing| {
+            let mut rng = random(seed, Topic::Price(listing.con_id));
+            let typical = listing.typical_price * listing.ticks_per_unit;
+            let mut ticks = (typical * rng.random_range(0.9..1.1)).round();
+            while !taken.insert((ticks / listing.ticks_per_unit * 1e6).round() as i64) {
+                ticks += 1.0;
+            }
+            Instrument { listing, path: PricePath::new(ticks, listing.ticks_per_unit, &mut rng) }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn world(seed: u64) -> World {
+        World::new(seed, &["DU1".into(), "DU2".into()])
+    }
+
+    #[test]
+    fn a_seed_is_a_world() {
+        assert_eq!(format!("{:?}", world(7)), format!("{:?}", world(7)));
+        assert_ne!(format!("{:?}", world(7)), format!("{:?}", world(8)));
+    }
+
+    #[test]
+    fn reference_prices_are_unique() {
+        for seed in 0..50 {
+            let world = world(seed);
+            let prices: BTreeSet<_> =
+                world.instruments.iter().map(|i| i.path.reference().to_bits()).collect();
+            assert_eq!(prices.len(), world.instruments.len());
+        }
+    }
+
+    #[test]
+    fn contracts_are_found_by_id_symbol_or_class() {
+        let world = world(1);
+        let symbols =
+            |contract: Contract| -> Vec<&str> { world.find(&contract).map(|i| i.listing.symbol).collect() };
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(symbols(Contract { con_id: Some(265_598), ..Default::default() }), ["AAPL"]);
+        assert_eq!(
+            symbols(Contract { symbol: text("MSFT"), sec_type: text("STK"), ..Default::default() }),
+            ["MSFT"]
+        );
+        assert_eq!(
+            symbols(Contract { symbol: text("EUR"), sec_type: text("CASH"), ..Default::default() }),
+            ["EUR"]
+        );
+        assert_eq!(symbols(Contract { sec_type: text("FUT"), ..Default::default() }), ["ES"]);
+        assert!(
+            symbols(Contract { symbol: text("AAPL"), currency: text("EUR"), ..Default::default() })
+                .is_empty()
+        );
+        assert!(
+            symbols(Contract { symbol: text("AAPL"), exchange: text("MARS"), ..Default::default() })
+                .is_empty()
+        );
+        assert!(symbols(Contract::default()).is_empty(), "an empty description fits nothing");
+    }
+}

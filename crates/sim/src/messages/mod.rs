@@ -1,0 +1,149 @@
+//! The messages: ids and fields, written by hand from the wire, only those the simulator needs.
+//!
+//! Field names are IBKR's in snake case. Every scalar has explicit presence (`optional`), as on the
+//! real wire. Messages that carry nothing but a request id share [`RequestId`].
+
+use prost::Message;
+
+pub(crate) use contract::{Contract, ContractDetails};
+pub(crate) use requests::*;
+pub(crate) use responses::*;
+
+use crate::wire::Frame;
+
+mod contract;
+mod requests;
+mod responses;
+
+/// Base ids of what a client sends.
+pub(crate) mod request {
+    pub(crate) const MARKET_DATA: i32 = 1;
+    pub(crate) const CANCEL_MARKET_DATA: i32 = 2;
+    pub(crate) const PLACE_ORDER: i32 = 3;
+    pub(crate) const CANCEL_ORDER: i32 = 4;
+    pub(crate) const OPEN_ORDERS: i32 = 5;
+    pub(crate) const IDS: i32 = 8;
+    pub(crate) const CONTRACT_DATA: i32 = 9;
+    pub(crate) const AUTO_OPEN_ORDERS: i32 = 15;
+    pub(crate) const ALL_OPEN_ORDERS: i32 = 16;
+    pub(crate) const MANAGED_ACCOUNTS: i32 = 17;
+    pub(crate) const REPLACE_FA: i32 = 19;
+    pub(crate) const HISTORICAL_DATA: i32 = 20;
+    pub(crate) const EXERCISE_OPTIONS: i32 = 21;
+    pub(crate) const CANCEL_HISTORICAL_DATA: i32 = 25;
+    pub(crate) const CURRENT_TIME: i32 = 49;
+    pub(crate) const GLOBAL_CANCEL: i32 = 58;
+    pub(crate) const MARKET_DATA_TYPE: i32 = 59;
+    pub(crate) const POSITIONS: i32 = 61;
+    pub(crate) const ACCOUNT_SUMMARY: i32 = 62;
+    pub(crate) const CANCEL_ACCOUNT_SUMMARY: i32 = 63;
+    pub(crate) const CANCEL_POSITIONS: i32 = 64;
+    pub(crate) const START_API: i32 = 71;
+    pub(crate) const COMPLETED_ORDERS: i32 = 99;
+    pub(crate) const CURRENT_TIME_IN_MILLIS: i32 = 105;
+    pub(crate) const CANCEL_CONTRACT_DATA: i32 = 106;
+}
+
+/// The name of a request in IBKR's API; `None` for those the simulator doesn't serve.
+pub(crate) fn request_name(id: i32) -> Option<&'static str> {
+    Some(match id {
+        request::MARKET_DATA => "reqMktData",
+        request::CANCEL_MARKET_DATA => "cancelMktData",
+        request::PLACE_ORDER => "placeOrder",
+        request::CANCEL_ORDER => "cancelOrder",
+        request::OPEN_ORDERS => "reqOpenOrders",
+        request::IDS => "reqIds",
+        request::CONTRACT_DATA => "reqContractDetails",
+        request::AUTO_OPEN_ORDERS => "reqAutoOpenOrders",
+        request::ALL_OPEN_ORDERS => "reqAllOpenOrders",
+        request::MANAGED_ACCOUNTS => "reqManagedAccts",
+        request::REPLACE_FA => "replaceFA",
+        request::HISTORICAL_DATA => "reqHistoricalData",
+        request::EXERCISE_OPTIONS => "exerciseOptions",
+        request::CANCEL_HISTORICAL_DATA => "cancelHistoricalData",
+        request::CURRENT_TIME => "reqCurrentTime",
+        request::GLOBAL_CANCEL => "reqGlobalCancel",
+        request::MARKET_DATA_TYPE => "reqMarketDataType",
+        request::POSITIONS => "reqPositions",
+        request::ACCOUNT_SUMMARY => "reqAccountSummary",
+        request::CANCEL_ACCOUNT_SUMMARY => "cancelAccountSummary",
+        request::CANCEL_POSITIONS => "cancelPositions",
+        request::START_API => "startApi",
+        request::COMPLETED_ORDERS => "reqCompletedOrders",
+        request::CURRENT_TIME_IN_MILLIS => "reqCurrentTimeInMillis",
+        request::CANCEL_CONTRACT_DATA => "cancelContractData",
+        _ => return None,
+    })
+}
+
+/// Whether a request could place, change, cancel or exercise an order, or replace advisor data.
+pub(crate) fn is_order(id: i32) -> bool {
+    use request::*;
+    matches!(id, PLACE_ORDER | CANCEL_ORDER | EXERCISE_OPTIONS | GLOBAL_CANCEL | REPLACE_FA)
+}
+
+/// Whether a request ends a subscription or a query.
+pub(crate) fn is_cancel(id: i32) -> bool {
+    use request::*;
+    matches!(
+        id,
+        CANCEL_MARKET_DATA
+            | CANCEL_HISTORICAL_DATA
+            | CANCEL_ACCOUNT_SUMMARY
+            | CANCEL_POSITIONS
+            | CANCEL_CONTRACT_DATA
+    )
+}
+
+/// Whether the first field of a request the simulator doesn't serve is its request id.
+pub(crate) fn carries_request_id(id: i32) -> bool {
+    matches!(id, 7 | 10 | 22 | 50 | 52 | 54 | 55 | 67 | 68 | 74 | 76 | 78 | 79 | 81 | 83 | 84)
+        || matches!(id, 86..=88 | 92 | 94 | 96 | 97 | 100 | 102 | 104 | 108 | 109)
+}
+
+/// A message the simulator sends, with its base id.
+pub(crate) trait Response: Message + Sized {
+    const ID: i32;
+
+    fn frame(&self) -> Frame {
+        Frame { id: Self::ID, body: self.encode_to_vec() }
+    }
+}
+
+macro_rules! responses {
+    ($($id:literal => $message:ident)*) => { $(impl Response for $message { const ID: i32 = $id; })* };
+}
+
+responses! {
+    1 => TickPrice
+    2 => TickSize
+    3 => OrderStatus
+    4 => ErrorMessage
+    5 => OpenOrder
+    9 => NextValidId
+    10 => ContractData
+    15 => ManagedAccounts
+    17 => HistoricalData
+    46 => TickString
+    49 => CurrentTime
+    58 => MarketDataType
+    61 => Position
+    63 => AccountSummary
+    81 => TickReqParams
+    108 => HistoricalDataEnd
+    109 => CurrentTimeInMillis
+}
+
+/// Base ids of the ends that carry nothing but a request id, or nothing at all.
+pub(crate) mod end {
+    pub(crate) const CONTRACT_DATA: i32 = 52;
+    pub(crate) const OPEN_ORDERS: i32 = 53;
+    pub(crate) const TICK_SNAPSHOT: i32 = 57;
+    pub(crate) const POSITIONS: i32 = 62;
+    pub(crate) const ACCOUNT_SUMMARY: i32 = 64;
+}
+
+/// The end of an answer, with the id of the request if it has one.
+pub(crate) fn end_frame(id: i32, req_id: Option<i32>) -> Frame {
+    Frame { id, body: RequestId { req_id }.encode_to_vec() }
+}

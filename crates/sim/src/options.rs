@@ -1,0 +1,69 @@
+//! How a simulator is set up.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::Fault;
+
+/// The server versions of the protobuf dialect that the simulator speaks.
+pub const SERVER_VERSIONS: RangeInclusive<i32> = 213..=226;
+
+/// The setup of a [`Simulator`](crate::Simulator). The default is a healthy Gateway on a free port
+/// that, like a real one, keeps its end open when a client leaves in mid-handshake.
+#[derive(Clone, Debug)]
+pub struct SimOptions {
+    /// The port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// The server version, within [`SERVER_VERSIONS`]; a client's own maximum lowers it.
+    pub server_version: i32,
+    /// All data follow from it.
+    pub seed: u64,
+    /// The managed accounts.
+    pub accounts: Vec<String>,
+    /// The faults of every connection without an entry in `script`.
+    pub faults: Vec<Fault>,
+    /// The faults of the first connections, in the order in which they are accepted.
+    pub script: Vec<Vec<Fault>>,
+    /// Stops accepting while that many zombies are held; the kernel's backlog still completes
+    /// TCP handshakes. Field reports say 3 or 4 for a real Gateway.
+    pub wedge_after: Option<usize>,
+    /// The length of the kernel's accept queue.
+    pub backlog: u32,
+    /// When a client's FIN leaves a zombie.
+    pub hold: Hold,
+    /// The time between the ticks of a market data subscription.
+    pub tick_interval: Duration,
+    /// Whether the notices 2104, 2106 and 2158 come with the handshake.
+    pub notices: bool,
+}
+
+impl Default for SimOptions {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            server_version: *SERVER_VERSIONS.end(),
+            seed: 1,
+            accounts: vec!["DU1234567".into()],
+            faults: Vec::new(),
+            script: Vec::new(),
+            wedge_after: None,
+            backlog: 128,
+            hold: Hold::MidHandshake,
+            tick_interval: Duration::from_millis(100),
+            notices: true,
+        }
+    }
+}
+
+/// Whether the Gateway keeps its end of a connection open after the client's FIN, so that its socket
+/// stays in CLOSE_WAIT. A client's RST always frees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hold {
+    /// Closes as soon as the client has.
+    Never,
+    /// Keeps the socket if the client leaves before its handshake is complete, as a real Gateway does.
+    #[default]
+    MidHandshake,
+    /// Keeps the socket whenever the client leaves.
+    Always,
+}

@@ -1,0 +1,281 @@
+//! One client's session: requests in, frames out. Pure, and the current time is an argument.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use prost::Message;
+
+use crate::answers::{accounts, error_frame, history, quotes};
+use crate::market::{Quotes, World};
+use crate::messages::{self as message, Response, end, end_frame, request};
+use crate::wire::Frame;
+
+const READ_ONLY: &str =
+    "Error validating request.-'b' : cause - The API interface is currently in Read-Only mode.";
+
+/// What the simulator remembers about a client after the handshake.
+#[derive(Debug)]
+pub(crate) struct Session {
+    world: Arc<World>,
+    market_data_type: i32,
+    feeds: BTreeMap<i32, Feed>,
+}
+
+/// A streaming market data subscription.
+#[derive(Debug)]
+struct Feed {
+    quotes: Quotes,
+    market_data_type: i32,
+}
+
+/// An error for the client: which request, which code, which words.
+pub(crate) struct Refusal {
+    pub(crate) req_id: i32,
+    pub(crate) code: i32,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(req_id: i32, code: i32, message: impl Into<String>) -> Self {
+        Self { req_id, code, message: message.into() }
+    }
+}
+
+impl Session {
+    pub(crate) fn new(world: Arc<World>) -> Self {
+        Self { world, market_data_type: 1, feeds: BTreeMap::new() }
+    }
+
+    /// The answer to one request: nothing for a cancel, several frames for a list.
+    pub(crate) fn handle(&mut self, frame: &Frame, now: Timestamp) -> Vec<Frame> {
+        match self.answer(frame, now) {
+            Ok(frames) => frames,
+            Err(refusal) => vec![error_frame(&refusal, now)],
+        }
+    }
+
+    /// The next change of every subscription.
+    pub(crate) fn tick(&mut self) -> Vec<Frame> {
+        let changes = self.feeds.iter_mut().flat_map(|(req_id, feed)| {
+            let ticks = feed.quotes.next_change();
+            ticks.into_iter().flat_map(|tick| quotes::tick_frames(*req_id, feed.market_data_type, &tick))
+        });
+        changes.collect()
+    }
+
+    /// Whether there is anything to [`tick`](Self::tick).
+    pub(crate) fn is_streaming(&self) -> bool {
+        !self.feeds.is_empty()
+    }
+
+    fn answer(&mut self, frame: &Frame, now: Timestamp) -> Result<Vec<Frame>, Refusal> {
+        match frame.id {
+            request::CURRENT_TIME => {
+                Ok(vec![message::CurrentTime { current_time: Some(now.as_second()) }.frame()])
+            }
+            request::CURRENT_TIME_IN_MILLIS => {
+                let millis = Some(now.as_millisecond());
+                Ok(vec![message::CurrentTimeInMillis { current_time_in_millis: millis }.frame()])
+            }
+            request::MANAGED_ACCOUNTS => Ok(vec![accounts::managed_accounts(&self.world)]),
+            request::IDS => Ok(vec![accounts::next_valid_id(&self.world)]),
+            request::POSITIONS => Ok(accounts::positions(&self.world)),
+            request::ACCOUNT_SUMMARY => accounts::summary(&self.world, &decode(frame)?),
+            request::CONTRACT_DATA => self.contract_data(&decode(frame)?, now),
+            request::HISTORICAL_DATA => history::bars(&self.world, &decode(frame)?, now),
+            request::MARKET_DATA => self.market_data(&decode(frame)?),
+            request::CANCEL_MARKET_DATA => self.cancel_market_data(&decode(frame)?),
+            request::MARKET_DATA_TYPE => {
+                let wanted: message::MarketDataTypeRequest = decode(frame)?;
+                self.market_data_type = wanted.market_data_type.unwrap_or(1);
+                Ok(Vec::new())
+            }
+            request::START_API => Ok(Vec::new()),
+            id if message::is_order(id) || is_order_query(id) => Err(read_only(frame)),
+            id if message::is_cancel(id) => Ok(Vec::new()),
+            id => unknown(id, frame),
+        }
+    }
+
+    fn contract_data(
+        &self,
+        wanted: &message::ContractDataRequest,
+        now: Timestamp,
+    ) -> Result<Vec<Frame>, Refusal> {
+        let req_id = wanted.req_id.unwrap_or(-1);
+        let today = TimeZone::UTC.to_datetime(now).date();
+        let contract = wanted.contract.clone().unwrap_or_default();
+        let mut frames: Vec<_> = self
+            .world
+            .find(&contract)
+            .map(|instrument| {
+                let contract_details = Some(instrument.listing.details(today));
+                let contract = Some(instrument.listing.contract());
+                message::ContractData { req_id: Some(req_id), contract, contract_details }.frame()
+            })
+            .collect();
+        if frames.is_empty() {
+            return Err(no_definition(req_id));
+        }
+        frames.push(end_frame(end::CONTRACT_DATA, Some(req_id)));
+        Ok(frames)
+    }
+
+    fn market_data(&mut self, wanted: &message::MarketDataRequest) -> Result<Vec<Frame>, Refusal> {
+        let req_id = wanted.req_id.unwrap_or(-1);
+        if self.feeds.contains_key(&req_id) {
+            return Err(Refusal::new(
+                req_id,
+                322,
+                "Error processing request.-'b' : cause - Duplicate ticker id",
+            ));
+        }
+        let contract = wanted.contract.clone().unwrap_or_default();
+        let instrument = self.world.find(&contract).next().ok_or_else(|| no_definition(req_id))?;
+        let mut feed = Feed {
+            quotes: Quotes::new(self.world.seed, instrument),
+            market_data_type: self.market_data_type,
+        };
+        let mut frames = quotes::opening(req_id, instrument.listing, feed.market_data_type, &mut feed.quotes);
+        if wanted.snapshot == Some(true) || wanted.regulatory_snapshot == Some(true) {
+            frames.push(end_frame(end::TICK_SNAPSHOT, Some(req_id)));
+        } else {
+            self.feeds.insert(req_id, feed);
+        }
+        Ok(frames)
+    }
+
+    fn cancel_market_data(&mut self, wanted: &message::RequestId) -> Result<Vec<Frame>, Refusal> {
+        let req_id = wanted.req_id.unwrap_or(-1);
+        match self.feeds.remove(&req_id) {
+            Some(_) => Ok(Vec::new()),
+            None => Err(Refusal::new(req_id, 300, format!("Can't find EId with tickerId:{req_id}"))),
+        }
+    }
+}
+
+/// IBKR's error 200, in IBKR's words.
+pub(crate) fn no_definition(req_id: i32) -> Refusal {
+    Refusal::new(req_id, 200, "No security definition has been found for the request")
+}
+
+fn decode<M: Message + Default>(frame: &Frame) -> Result<M, Refusal> {
+    M::decode(frame.body.as_slice()).map_err(|error| {
+        Refusal::new(-1, 320, format!("Error reading request: message {}: {error}", frame.id))
+    })
+}
+
+/// A read-only API refuses questions about orders like orders themselves.
+fn is_order_query(id: i32) -> bool {
+    use request::*;
+    matches!(id, OPEN_ORDERS | AUTO_OPEN_ORDERS | ALL_OPEN_ORDERS | COMPLETED_ORDERS)
+}
+
+/// Error 321 for the order, or for nobody in particular where the request names none.
+fn read_only(frame: &Frame) -> Refusal {
+    let names_one = message::is_order(frame.id) && frame.id != request::GLOBAL_CANCEL;
+    let id = if names_one { first_field(frame) } else { None };
+    Refusal::new(id.unwrap_or(-1), 321, READ_ONLY)
+}
+
+fn unknown(id: i32, frame: &Frame) -> Result<Vec<Frame>, Refusal> {
+    match first_field(frame).filter(|_| message::carries_request_id(id)) {
+        Some(req_id) => Err(Refusal::new(
+            req_id,
+            321,
+            format!("Error validating request: the simulator doesn't serve message {id}"),
+        )),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn first_field(frame: &Frame) -> Option<i32> {
+    message::RequestId::decode(frame.body.as_slice()).ok()?.req_id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::{Contract, ErrorMessage, MarketDataRequest, MarketDataTypeRequest, TickPrice};
+
+    fn session() -> Session {
+        Session::new(Arc::new(World::new(1, &["DU1".into()])))
+    }
+
+    fn handle(session: &mut Session, id: i32, body: &impl Message) -> Vec<Frame> {
+        session.handle(&Frame { id, body: body.encode_to_vec() }, Timestamp::UNIX_EPOCH)
+    }
+
+    fn quote(req_id: i32, symbol: &str) -> MarketDataRequest {
+        let contract = Contract { symbol: Some(symbol.into()), ..Default::default() };
+        MarketDataRequest { req_id: Some(req_id), contract: Some(contract), ..Default::default() }
+    }
+
+    fn error_code(frames: &[Frame]) -> Option<i32> {
+        let [Frame { id: 4, body }] = frames else { return None };
+        ErrorMessage::decode(body.as_slice()).unwrap().error_code
+    }
+
+    #[test]
+    fn a_subscription_ticks_until_it_is_cancelled() {
+        let mut session = session();
+        let opening = handle(&mut session, request::MARKET_DATA, &quote(5, "AAPL"));
+        assert_eq!((opening[0].id, opening[1].id), (81, 1));
+        assert!(session.is_streaming() && !session.tick().is_empty());
+        assert_eq!(error_code(&handle(&mut session, request::MARKET_DATA, &quote(5, "MSFT"))), Some(322));
+
+        let cancel = message::RequestId { req_id: Some(5) };
+        assert_eq!(handle(&mut session, request::CANCEL_MARKET_DATA, &cancel), []);
+        assert!(!session.is_streaming() && session.tick().is_empty());
+        assert_eq!(error_code(&handle(&mut session, request::CANCEL_MARKET_DATA, &cancel)), Some(300));
+    }
+
+    #[test]
+    fn a_snapshot_ends_at_once_and_does_not_stream() {
+        let mut session = session();
+        let wanted = MarketDataRequest { snapshot: Some(true), ..quote(5, "ES") };
+        let frames = handle(&mut session, request::MARKET_DATA, &wanted);
+        assert_eq!(frames.last(), Some(&Frame { id: 57, body: vec![8, 5] }));
+        assert!(!session.is_streaming());
+        assert_eq!(error_code(&handle(&mut session, request::MARKET_DATA, &quote(6, "NOSUCH"))), Some(200));
+    }
+
+    #[test]
+    fn delayed_data_have_tick_types_of_their_own() {
+        let mut session = session();
+        handle(&mut session, request::MARKET_DATA_TYPE, &MarketDataTypeRequest { market_data_type: Some(3) });
+        let frames = handle(&mut session, request::MARKET_DATA, &quote(5, "IBM"));
+        assert_eq!(frames[1], Frame { id: 58, body: vec![8, 5, 16, 3] });
+        for frame in frames.iter().chain(&session.tick()).filter(|frame| frame.id == 1) {
+            let tick_type = TickPrice::decode(frame.body.as_slice()).unwrap().tick_type;
+            assert!((66..=76).contains(&tick_type.unwrap()), "{tick_type:?}");
+        }
+    }
+
+    #[test]
+    fn the_clocks_tell_the_time_given() {
+        let now = Timestamp::from_millisecond(1_787_000_000_123).unwrap();
+        let time = |id| session().handle(&Frame { id, body: vec![] }, now)[0].body.clone();
+        let second = message::CurrentTime { current_time: Some(1_787_000_000) };
+        let milli = message::CurrentTimeInMillis { current_time_in_millis: Some(1_787_000_000_123) };
+        assert_eq!(time(request::CURRENT_TIME), second.encode_to_vec());
+        assert_eq!(time(request::CURRENT_TIME_IN_MILLIS), milli.encode_to_vec());
+    }
+
+    #[test]
+    fn a_group_is_everybody_or_one_account() {
+        let summary = |group: &str| {
+            let wanted = message::AccountSummaryRequest {
+                req_id: Some(1),
+                group: Some(group.into()),
+                tags: Some("Cushion,Leverage".into()),
+            };
+            handle(&mut session(), request::ACCOUNT_SUMMARY, &wanted)
+        };
+        assert_eq!(summary("All").len(), 3);
+        assert_eq!(summary("All"), summary("DU1"));
+        assert_eq!(error_code(&summary("DU2")), Some(321));
+    }
+}
