@@ -1,0 +1,158 @@
+//! The thread of a connection: its runtime, its deadlines, its requests.
+
+use std::sync::mpsc as std_mpsc;
+use std::thread;
+
+use ibapi::Client;
+use ibkr_connect_core::{
+    CloseReason, Error, ErrorKind, EventSender, Reply, Request, Result, StreamRequest, Target,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::attempt::{Established, attempt};
+use crate::connection::DirectConnection;
+use crate::error::gateway_gone;
+use crate::execute::{execute, stream};
+
+/// How long ibapi may take to close its own end.
+const DISCONNECT_GRACE: Duration = Duration::from_secs(1);
+
+/// What the handle asks of the thread.
+pub(crate) enum Command {
+    Request { request: Request, reply: oneshot::Sender<Result<Reply>> },
+    Subscribe { request: StreamRequest, events: EventSender, cancelled: oneshot::Receiver<()> },
+}
+
+/// Starts the thread and waits for the outcome of its attempt. Dropping the future abandons the attempt.
+pub(crate) async fn start(target: Target) -> Result<DirectConnection> {
+    let (ready, outcome) = oneshot::channel();
+    thread::Builder::new().name("ibkr-direct".to_owned()).spawn(move || run(&target, ready)).map_err(
+        |error| {
+            Error::new(ErrorKind::Unreachable, format!("can't start the connection's thread: {error}"))
+                .with_source(error)
+        },
+    )?;
+    outcome.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Protocol, "the connection's thread panicked")))
+}
+
+fn run(target: &Target, ready: oneshot::Sender<Result<DirectConnection>>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let message = format!("can't start the connection's runtime: {error}");
+            let _ = ready.send(Err(Error::new(ErrorKind::Unreachable, message).with_source(error)));
+            return;
+        }
+    };
+    runtime.block_on(live(target, ready));
+    // A name look-up can hang in a thread of the runtime; nobody waits for it.
+    runtime.shutdown_background();
+}
+
+/// The whole life: the attempt, then the session.
+async fn live(target: &Target, mut ready: oneshot::Sender<Result<DirectConnection>>) {
+    let outcome = tokio::select! {
+        biased;
+        () = ready.closed() => return,
+        outcome = attempt(target) => outcome,
+    };
+    let Established { info, client, relay } = match outcome {
+        Ok(established) => established,
+        Err(error) => {
+            let _ = ready.send(Err(error));
+            return;
+        }
+    };
+    let (commands, inbox) = mpsc::unbounded_channel();
+    let (closed, watcher) = watch::channel(None);
+    let (ended, end) = std_mpsc::channel::<()>();
+    let session =
+        Session { client: Arc::new(client), inbox, closed, request_timeout: target.request_timeout };
+    let relay = tokio::spawn(relay);
+    // An abandoned connection comes back and is dropped, which closes it like any other.
+    drop(ready.send(Ok(DirectConnection::new(info, commands, watcher, end))));
+    session.serve(relay).await;
+    drop(ended);
+}
+
+struct Session {
+    client: Arc<Client>,
+    inbox: mpsc::UnboundedReceiver<Command>,
+    closed: watch::Sender<Option<CloseReason>>,
+    request_timeout: Duration,
+}
+
+impl Session {
+    /// Serves commands until the handle closes or the connection goes.
+    async fn serve(mut self, mut relay: tokio::task::JoinHandle<CloseReason>) {
+        let mut tasks = JoinSet::new();
+        let lost = loop {
+            tokio::select! {
+                command = self.inbox.recv() => match command {
+                    Some(command) => self.spawn(command, &mut tasks),
+                    None => break None,
+                },
+                reason = &mut relay => break Some(reason),
+                Some(_) = tasks.join_next() => {}
+            }
+        };
+        let requested = lost.is_none();
+        let reason = lost.map_or(CloseReason::Requested, |reason| {
+            reason.unwrap_or_else(|panic| CloseReason::Disconnected(format!("the relay failed: {panic}")))
+        });
+        tracing::debug!(%reason, "the direct connection ends");
+        // Whoever waits learns the reason from here, so it comes before their tasks go.
+        self.closed.send_replace(Some(reason));
+        tasks.shutdown().await;
+        let _ = timeout(DISCONNECT_GRACE, self.client.disconnect()).await;
+        if requested {
+            let _ = relay.await;
+        }
+    }
+
+    fn spawn(&self, command: Command, tasks: &mut JoinSet<()>) {
+        let client = Arc::clone(&self.client);
+        let closed = self.closed.subscribe();
+        let limit = self.request_timeout;
+        match command {
+            Command::Request { request, mut reply } => tasks.spawn(async move {
+                let outcome = tokio::select! {
+                    biased;
+                    () = reply.closed() => return,
+                    reason = gone(closed) => Err(gateway_gone(&reason)),
+                    outcome = timeout(limit, execute(&client, &request)) => {
+                        outcome.unwrap_or_else(|_| Err(overdue(request.command(), limit)))
+                    }
+                };
+                let _ = reply.send(outcome);
+            }),
+            Command::Subscribe { request, events, cancelled } => tasks.spawn(async move {
+                let outcome = tokio::select! {
+                    biased;
+                    _ = cancelled => return,
+                    reason = gone(closed) => Err(gateway_gone(&reason)),
+                    outcome = stream(&client, &request, &events) => outcome,
+                };
+                events.finish(outcome);
+            }),
+        };
+    }
+}
+
+/// Resolves with the reason once the connection is gone.
+pub(crate) async fn gone(mut closed: watch::Receiver<Option<CloseReason>>) -> CloseReason {
+    match closed.wait_for(Option::is_some).await {
+        Ok(reason) => reason.clone().unwrap_or(CloseReason::Requested),
+        Err(_) => CloseReason::Requested,
+    }
+}
+
+fn overdue(command: &str, limit: Duration) -> Error {
+    Error::new(ErrorKind::Timeout, format!("{command}: no answer within {limit:?}")).with_advice(
+        "raise IBKR_REQUEST_TIMEOUT if the request is large; otherwise check the Gateway's data farms",
+    )
+}

@@ -1,0 +1,41 @@
+//! ibapi's errors and the connection's end as ours.
+
+use ibkr_connect_core::{CloseReason, Error, ErrorKind};
+
+/// Codes after which the same request can succeed a little later: rate limits and historical pacing.
+const RETRYABLE_CODES: [i32; 2] = [100, 162];
+
+/// The error of a request that failed.
+pub(crate) fn request_error(command: &str, error: ibapi::Error) -> Error {
+    use ibapi::Error as Ib;
+    let message = format!("{command}: {error}");
+    let kind = match &error {
+        Ib::Notice(notice) => {
+            let message = format!("{command}: {}", notice.message);
+            let error = Error::new(ErrorKind::GatewayError, message).with_code(notice.code);
+            return if RETRYABLE_CODES.contains(&notice.code) { error.retryable() } else { error };
+        }
+        Ib::Timeout => ErrorKind::Timeout,
+        Ib::ClientIdInUse { .. } => ErrorKind::ClientIdInUse,
+        Ib::ConnectionRejected(_) => ErrorKind::Rejected,
+        Ib::ServerVersion(..) => ErrorKind::ServerTooOld,
+        Ib::InvalidArgument(_) | Ib::HistoricalParseError(_) | Ib::NotImplemented => ErrorKind::Unsupported,
+        Ib::Io(_)
+        | Ib::ConnectionFailed
+        | Ib::ConnectionReset
+        | Ib::Shutdown
+        | Ib::Cancelled
+        | Ib::EndOfStream
+        | Ib::UnexpectedEndOfStream => ErrorKind::Disconnected,
+        _ => ErrorKind::Protocol,
+    };
+    Error::new(kind, message).with_source(error)
+}
+
+/// The error of whatever was waiting when the connection went.
+pub(crate) fn gateway_gone(reason: &CloseReason) -> Error {
+    match reason {
+        CloseReason::Requested => Error::new(ErrorKind::Closed, "the session was closed by this program"),
+        other => Error::new(ErrorKind::Disconnected, other.to_string()),
+    }
+}

@@ -1,0 +1,46 @@
+//! The `direct` backend: ibapi in this process, on a thread and a runtime of its own.
+//!
+//! A busy host runtime can't starve it: the thread drives the socket, the deadlines and ibapi; the host only waits
+//! for answers. Between ibapi and the Gateway stands a [relay](relay): it owns the real socket, so that every phase
+//! is known, a failed handshake ends in a reset, and no order leaves a read-only session.
+//!
+//! Reading order: [`DirectConnector`], `attempt` (one connect), `handshake` and `relay` (the two lives of the
+//! socket), `engine` (the thread), `connection` (the handle), `execute` and `convert` (the table of operations).
+
+#![forbid(unsafe_code)]
+
+mod attempt;
+mod connection;
+mod convert;
+mod dial;
+mod engine;
+mod error;
+mod execute;
+mod handshake;
+mod progress;
+mod relay;
+mod wire;
+
+use async_trait::async_trait;
+use ibkr_connect_core::{Connection, ConnectionMode, Connector, Result, Target};
+
+/// Connects with ibapi in this process.
+///
+/// # Behavior
+/// - One thread per connection, with a current-thread runtime; ibapi's own reconnecting is off.
+/// - The handshake has one deadline. When it fails, times out or its future is dropped, the socket is reset, never
+///   half-closed: a FIN is what makes the Gateway's zombie.
+/// - A session is closed in order: our FIN, the Gateway's FIN; if that does not come within half a second, a reset.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DirectConnector;
+
+#[async_trait]
+impl Connector for DirectConnector {
+    fn mode(&self) -> ConnectionMode {
+        ConnectionMode::Direct
+    }
+
+    async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
+        engine::start(target.clone()).await.map(|connection| Box::new(connection) as _)
+    }
+}

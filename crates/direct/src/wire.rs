@@ -1,0 +1,208 @@
+//! As much of the TWS wire as the relay needs: frames, the ids that matter in a handshake, and the ids of orders.
+//! Source of the numbers: IBKR's TWS API 10.x protobuf dialect.
+
+use prost::Message;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// The oldest server version that speaks the protobuf dialect for every message.
+pub(crate) const MIN_SERVER_VERSION: i32 = 213;
+
+/// Added to a message's id when its body is protobuf.
+const PROTOBUF: u32 = 200;
+
+/// The largest frame that TWS's own client accepts.
+const MAX_FRAME: u32 = 0x00FF_FFFF;
+
+/// The longest handshake acknowledgement that makes sense: a version and a time with its zone.
+const MAX_ACK: u32 = 1_024;
+
+pub(crate) mod incoming {
+    pub(crate) const ERROR: u32 = 4;
+    pub(crate) const NEXT_VALID_ID: u32 = 9;
+    pub(crate) const MANAGED_ACCOUNTS: u32 = 15;
+}
+
+/// The messages that place, change, cancel or exercise, or replace an advisor's allocation.
+const TRADING: [(u32, &str); 5] =
+    [(3, "PlaceOrder"), (4, "CancelOrder"), (19, "ReplaceFA"), (21, "ExerciseOptions"), (58, "GlobalCancel")];
+
+/// An Error message: everything TWS has to say, from "farm is OK" to "client id in use".
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ErrorMessage {
+    #[prost(int32, optional, tag = "3")]
+    pub(crate) code: Option<i32>,
+    #[prost(string, optional, tag = "4")]
+    pub(crate) message: Option<String>,
+}
+
+/// ManagedAccounts: a comma-separated list.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ManagedAccounts {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) accounts: Option<String>,
+}
+
+/// NextValidId.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct NextValidId {
+    #[prost(int32, optional, tag = "1")]
+    pub(crate) order_id: Option<i32>,
+}
+
+/// A frame as it came, length prefix included, so that it can be passed on unchanged.
+pub(crate) struct Frame {
+    bytes: Vec<u8>,
+}
+
+impl Frame {
+    /// The frame as it came.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What follows the length prefix.
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.bytes[4..]
+    }
+
+    /// The message's id, with or without the protobuf mark.
+    pub(crate) fn id(&self) -> u32 {
+        base_id(u32::from_be_bytes([self.bytes[4], self.bytes[5], self.bytes[6], self.bytes[7]]))
+    }
+
+    /// Decodes the protobuf body.
+    pub(crate) fn decode<M: Message + Default>(&self) -> Result<M, prost::DecodeError> {
+        M::decode(&self.bytes[8..])
+    }
+}
+
+/// Why a frame could not be read.
+#[derive(Debug)]
+pub(crate) enum FrameError {
+    /// The connection ended or broke; the text says how.
+    Lost(String),
+    /// The length prefix can't be one.
+    BadLength { length: u32, head: [u8; 4] },
+}
+
+/// Reads a frame of a message: length, id, body.
+pub(crate) async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<Frame, FrameError> {
+    read_prefixed(stream, 4..=MAX_FRAME).await
+}
+
+/// Reads the handshake acknowledgement: length and text, no id.
+pub(crate) async fn read_ack(stream: &mut (impl AsyncRead + Unpin)) -> Result<Frame, FrameError> {
+    read_prefixed(stream, 1..=MAX_ACK).await
+}
+
+async fn read_prefixed(
+    stream: &mut (impl AsyncRead + Unpin),
+    valid: std::ops::RangeInclusive<u32>,
+) -> Result<Frame, FrameError> {
+    let mut head = [0; 4];
+    stream.read_exact(&mut head).await.map_err(lost)?;
+    let length = u32::from_be_bytes(head);
+    if !valid.contains(&length) {
+        return Err(FrameError::BadLength { length, head });
+    }
+    let mut bytes = vec![0; 4 + length as usize];
+    bytes[..4].copy_from_slice(&head);
+    stream.read_exact(&mut bytes[4..]).await.map_err(lost)?;
+    Ok(Frame { bytes })
+}
+
+fn lost(error: std::io::Error) -> FrameError {
+    FrameError::Lost(match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => "closed the connection".to_owned(),
+        std::io::ErrorKind::ConnectionReset => "reset the connection".to_owned(),
+        _ => format!("broke the connection ({error})"),
+    })
+}
+
+fn base_id(id: u32) -> u32 {
+    if id > PROTOBUF { id - PROTOBUF } else { id }
+}
+
+/// Watches the frames that leave a session, in whatever pieces they come, and stops the first that trades.
+#[derive(Debug, Default)]
+pub(crate) struct OrderGuard {
+    head: [u8; 8],
+    filled: usize,
+    body_left: usize,
+}
+
+/// A message that trades was about to leave a read-only session.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TradeRefused(pub(crate) &'static str);
+
+impl OrderGuard {
+    /// Looks at the next bytes.
+    pub(crate) fn check(&mut self, mut bytes: &[u8]) -> Result<(), TradeRefused> {
+        while !bytes.is_empty() {
+            let skipped = self.body_left.min(bytes.len());
+            self.body_left -= skipped;
+            bytes = &bytes[skipped..];
+            let taken = (self.head.len() - self.filled).min(bytes.len());
+            self.head[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
+            self.filled += taken;
+            bytes = &bytes[taken..];
+            if self.filled == self.head.len() {
+                self.begin_body()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_body(&mut self) -> Result<(), TradeRefused> {
+        let [l0, l1, l2, l3, i0, i1, i2, i3] = self.head;
+        let id = base_id(u32::from_be_bytes([i0, i1, i2, i3]));
+        self.body_left = (u32::from_be_bytes([l0, l1, l2, l3]) as usize).saturating_sub(4);
+        self.filled = 0;
+        match TRADING.iter().find(|(trading, _)| *trading == id) {
+            Some((_, name)) => Err(TradeRefused(name)),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frame(id: u32, body: &[u8]) -> Vec<u8> {
+        let mut bytes = (body.len() as u32 + 4).to_be_bytes().to_vec();
+        bytes.extend(id.to_be_bytes());
+        bytes.extend(body);
+        bytes
+    }
+
+    #[test]
+    fn both_forms_of_an_order_are_stopped() {
+        for id in [3, 203, 4, 204, 58, 258, 221, 219] {
+            assert!(OrderGuard::default().check(&frame(id, b"x")).is_err(), "{id}");
+        }
+        for id in [249, 262, 201, 271, 49] {
+            assert_eq!(OrderGuard::default().check(&frame(id, b"")), Ok(()), "{id}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_order_is_stopped_however_the_bytes_are_cut(
+            bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..6),
+            cut in 1_usize..20,
+        ) {
+            let mut stream: Vec<u8> = bodies.iter().flat_map(|body| frame(262, body)).collect();
+            let mut guard = OrderGuard::default();
+            for piece in stream.chunks(cut) {
+                prop_assert_eq!(guard.check(piece), Ok(()));
+            }
+            stream.extend(frame(203, b"order"));
+            let mut guard = OrderGuard::default();
+            let stopped = stream.chunks(cut).find_map(|piece| guard.check(piece).err());
+            prop_assert_eq!(stopped, Some(TradeRefused("PlaceOrder")));
+        }
+    }
+}
