@@ -55,19 +55,21 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
 
 fn classify(target: &Target, error: io::Error) -> Error {
     let address = target.address();
-    match error.kind() {
-        Io::ConnectionRefused => Error::new(ErrorKind::NotListening, format!("nothing listens on {address}")),
-        Io::ConnectionReset => {
-            Error::new(ErrorKind::Rejected, format!("{address} reset the connection at once"))
+    let (kind, phase, message) = match error.kind() {
+        Io::ConnectionRefused => {
+            (ErrorKind::NotListening, Phase::Tcp, format!("nothing listens on {address}"))
         }
-        Io::TimedOut => Error::new(
-            ErrorKind::Unreachable,
-            format!("{address} did not answer the TCP connect within {:?}", target.timeout),
-        ),
-        _ => Error::new(ErrorKind::Unreachable, format!("can't reach {address}: {error}")),
-    }
-    .in_phase(Phase::Tcp)
-    .with_source(error)
+        // The connection was established, or it would have been refused: the reset came before we looked.
+        Io::ConnectionReset => {
+            (ErrorKind::Rejected, Phase::Version, format!("{address} reset the connection at once"))
+        }
+        Io::TimedOut => {
+            let message = format!("{address} did not answer the TCP connect within {:?}", target.timeout);
+            (ErrorKind::Unreachable, Phase::Tcp, message)
+        }
+        _ => (ErrorKind::Unreachable, Phase::Tcp, format!("can't reach {address}: {error}")),
+    };
+    Error::new(kind, message).in_phase(phase).with_source(error)
 }
 
 /// Turns the armed socket of a handshake into that of a session: it closes in order, and a dead peer is noticed.

@@ -148,8 +148,9 @@ impl Conversation<'_> {
             self.peer.send(&bytes, Role::Handshake).await?;
         }
         if self.gateway.sends_notices {
-            let notices = FARM_NOTICES.map(|(code, message)| notice(code, message, Timestamp::now()));
-            self.peer.send_all(&notices).await?;
+            for (code, message) in FARM_NOTICES {
+                self.peer.send(&notice(code, message, Timestamp::now()).encode(), Role::Handshake).await?;
+            }
         }
         self.peer.send_all(&accounts::working_orders(world, self.plan.flood)).await?;
         if let Some(bytes) = second {

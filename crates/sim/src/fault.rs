@@ -25,11 +25,12 @@ pub enum Fault {
     ResetAfterStartApi,
     /// Waits before every frame it sends: an overloaded Gateway.
     DelayPerFrame(Duration),
-    /// Waits before the acknowledgement, managed accounts and next valid id: a slow login.
+    /// Waits before each frame of the handshake (acknowledgement, notices, managed accounts, next valid id): a slow
+    /// login.
     DelayHandshake(Duration),
     /// Sends one byte per interval.
     Drip(Duration),
-    /// Pauses in the middle of the acknowledgement, managed accounts and next valid id.
+    /// Pauses in the middle of each frame of the handshake.
     PauseMidFrame(Duration),
     /// Keeps its socket after the client's FIN, whenever that comes: the Gateway's CLOSE_WAIT.
     Hold,

@@ -72,11 +72,13 @@ fn mute_after_handshake_still_counts() {
 }
 
 #[test]
-fn delay_handshake_delays_three_frames() {
+fn delay_handshake_delays_the_handshake_only() {
     let simulator = simulator(&["delay-handshake=60ms"]);
     let start = Instant::now();
-    RawClient::handshaken(&simulator, 1);
-    assert!(start.elapsed() >= Duration::from_millis(180));
+    let mut client = RawClient::handshaken(&simulator, 1);
+    assert!(start.elapsed() >= Duration::from_millis(360), "acknowledgement, three notices, accounts, id");
+    client.request(49, &[]);
+    client.frame().unwrap();
 }
 
 #[test]

@@ -1,0 +1,57 @@
+//! The connection layer for Interactive Brokers' TWS and Gateway.
+//!
+//! ```no_run
+//! # async fn run() -> ibkr_connect::Result<()> {
+//! let session = ibkr_connect::connect_from_env().await?;
+//! println!("accounts: {:?}", session.info().accounts);
+//! for position in session.positions().await? {
+//!     println!("{} {}", position.contract.symbol, position.position);
+//! }
+//! session.close().await
+//! # }
+//! ```
+//!
+//! `IBKR_CONNECTION_MODE` chooses the backend: `subprocess` (default) runs ibapi in a worker process, `direct` in this
+//! one. Both give the same [`Session`], the same errors, and leave no half-closed connection behind. A program that
+//! uses `subprocess` either has the `ibkr-connect` command installed or calls [`worker::run_if_worker`] first in its
+//! `main`.
+//!
+//! In tests, any [`Connector`] can stand in: see [`session_over`] and the feature `mock`.
+
+#![forbid(unsafe_code)]
+
+mod backends;
+mod fallback;
+pub mod worker;
+
+pub use backends::connector;
+pub use ibkr_connect_cleanup as cleanup;
+pub use ibkr_connect_core::*;
+
+/// Connects as `config` says.
+///
+/// # Behavior
+/// The future needs no particular runtime, and the attempt goes on while the caller's runtime is blocked. Dropping
+/// it abandons the attempt and leaves nothing behind.
+///
+/// # Errors
+/// An [`Error`] whose kind and phase are the same in both modes.
+pub async fn connect(config: &Config) -> Result<Session> {
+    session_over(connector(config)?.as_ref(), &config.target()).await
+}
+
+/// Connects as `ibkr.toml`, `.env` and the environment say.
+///
+/// # Errors
+/// `config`, or those of [`connect`].
+pub async fn connect_from_env() -> Result<Session> {
+    connect(&Config::load()?).await
+}
+
+/// Connects through any connector: another policy, or a mock.
+///
+/// # Errors
+/// Those of the connector.
+pub async fn session_over(connector: &dyn Connector, target: &Target) -> Result<Session> {
+    connector.connect(target).await.map(Session::new)
+}

@@ -1,0 +1,103 @@
+//! The worker process: how a program becomes one, and how a connector finds one.
+//!
+//! A connector looks for a worker in this order:
+//! 1. `IBKR_WORKER_PATH`, if set;
+//! 2. this very program, if its `main` called [`run_if_worker`];
+//! 3. the `ibkr-connect` command, beside this program or in `PATH`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The argument that a worker is started with.
+pub const ARGUMENT: &str = "worker";
+
+/// Whether `main` called [`run_if_worker`]: only then is starting this program again safe. It is a fact about the
+/// program, not a setting, hence a static.
+static CAN_BE_A_WORKER: AtomicBool = AtomicBool::new(false);
+
+/// Call it first in `main`, before any runtime or thread: in a worker process it serves the parent and never
+/// returns; in any other it returns at once and lets [`connect`](crate::connect) start this program as its worker.
+pub fn run_if_worker() {
+    #[cfg(all(feature = "subprocess", feature = "direct"))]
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == ARGUMENT)
+        && let Some(cookie) = ibkr_connect_core::config::worker_cookie()
+    {
+        serve::forever(&cookie);
+    }
+    CAN_BE_A_WORKER.store(true, Ordering::Relaxed);
+}
+
+#[cfg(feature = "subprocess")]
+pub(crate) use find::connector;
+
+#[cfg(all(feature = "subprocess", feature = "direct"))]
+mod serve {
+    //! Being the worker.
+
+    use std::io;
+    use std::process;
+
+    use ibkr_connect_core::config;
+    use ibkr_connect_direct::DirectConnector;
+    use ibkr_connect_subprocess::worker::serve_stdio;
+    use tracing::Level;
+
+    pub(super) fn forever(cookie: &str) -> ! {
+        let level = config::worker_log_level().and_then(|level| level.parse().ok()).unwrap_or(Level::WARN);
+        tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_writer(io::stderr)
+            .with_ansi(false)
+            .without_time()
+            .init();
+        match serve_stdio(&DirectConnector, Some(cookie)) {
+            Ok(()) => process::exit(0),
+            Err(error) => {
+                tracing::error!(%error, "the worker can't serve");
+                process::exit(1);
+            }
+        }
+    }
+}
+
+#[cfg(feature = "subprocess")]
+mod find {
+    //! Finding a worker.
+
+    use std::path::PathBuf;
+    use std::sync::atomic::Ordering;
+
+    use ibkr_connect_core::{Config, Connector, Error, ErrorKind, Phase, Result, config};
+    use ibkr_connect_subprocess::{SubprocessConnector, WorkerSpec};
+    use tracing::level_filters::LevelFilter;
+
+    use super::{ARGUMENT, CAN_BE_A_WORKER};
+
+    /// The command that serves as worker for programs that are none themselves.
+    const COMMAND: &str = "ibkr-connect";
+
+    pub(crate) fn connector(config: &Config) -> Result<Box<dyn Connector>> {
+        let mut env = config::inherited_by_workers();
+        env.push((config::WORKER_LOG.into(), LevelFilter::current().to_string().into()));
+        let spec = WorkerSpec { program: program(config)?, args: vec![ARGUMENT.into()], env };
+        Ok(Box::new(SubprocessConnector::new(spec)))
+    }
+
+    fn program(config: &Config) -> Result<PathBuf> {
+        if let Some(path) = &config.worker_path {
+            return Ok(path.clone());
+        }
+        let this = std::env::current_exe().ok();
+        if CAN_BE_A_WORKER.load(Ordering::Relaxed) {
+            // The link finds the program even after an upgrade has removed its file.
+            return Ok(this.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from("/proc/self/exe")));
+        }
+        this.and_then(|path| Some(path.parent()?.join(COMMAND)))
+            .filter(|path| path.is_file())
+            .or_else(|| config::find_in_path(COMMAND))
+            .ok_or_else(|| {
+                let message = "no worker program: IBKR_WORKER_PATH is not set, this program's main does not call \
+                               run_if_worker, and there is no ibkr-connect beside it or in PATH";
+                Error::new(ErrorKind::WorkerSpawn, message).in_phase(Phase::Spawn)
+            })
+    }
+}

@@ -1,0 +1,164 @@
+//! The command line. Values that are configuration stay texts here: the configuration checks them, whatever source
+//! they come from.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use ibkr_connect::config::{Loader, parse_duration};
+use ibkr_connect::types::{BarSize, HistoricalDuration, WhatToShow};
+use ibkr_connect::{Config, Result};
+use ibkr_connect_sim::Fault;
+
+use crate::exit;
+use crate::output::Format;
+
+/// Connect to Interactive Brokers' TWS or Gateway without losing the connection.
+///
+/// Settings come from flags, the environment (IBKR_CONNECTION_MODE, IBKR_HOST, IBKR_PORT, ...), .env and ibkr.toml.
+#[derive(Debug, Parser)]
+#[command(name = "ibkr-connect", version, after_help = exit::TABLE, after_long_help = exit::TABLE)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Global {
+    /// Backend: subprocess or direct
+    #[arg(long, global = true, value_name = "MODE", allow_hyphen_values = true)]
+    mode: Option<String>,
+    /// Host of TWS or the Gateway
+    #[arg(long, global = true, value_name = "HOST", allow_hyphen_values = true)]
+    host: Option<String>,
+    /// Its API port
+    #[arg(long, global = true, value_name = "PORT", allow_hyphen_values = true)]
+    pub(crate) port: Option<String>,
+    /// API client id; random if not given
+    #[arg(long, global = true, value_name = "ID", allow_hyphen_values = true)]
+    client_id: Option<String>,
+    /// Deadline of a connect: seconds, or e.g. 500ms
+    #[arg(long, global = true, value_name = "TIME", allow_hyphen_values = true)]
+    timeout: Option<String>,
+    /// Read this file instead of ibkr.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON instead of tables
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+impl Global {
+    /// How results are to be shown.
+    pub(crate) fn format(&self) -> Format {
+        if self.json { Format::Json } else { Format::Table }
+    }
+
+    /// The configuration, with these flags on top.
+    pub(crate) fn load(&self) -> Result<Config> {
+        let mut loader = Loader::new().working_directory().environment();
+        if let Some(file) = &self.config {
+            loader = loader.file(file);
+        }
+        for (key, value) in [
+            ("connection_mode", &self.mode),
+            ("host", &self.host),
+            ("port", &self.port),
+            ("client_id", &self.client_id),
+            ("timeout", &self.timeout),
+        ] {
+            if let Some(value) = value {
+                loader = loader.flag(key, value);
+            }
+        }
+        loader.load()
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the main job without a Gateway: every mode against a built-in simulator
+    Demo,
+    /// Connect once and say how it went, phase by phase
+    Check,
+    /// Show the accounts and their values
+    Accounts,
+    /// Show the positions
+    Positions,
+    /// Show historical bars
+    Bars(Bars),
+    /// Show a quote
+    Quote(Symbol),
+    /// Show ticks as they come
+    Ticks(Ticks),
+    /// Run the simulator by itself, on --port or a free one
+    Sim(Sim),
+    /// Serve a parent process; ibkr-connect starts it itself
+    #[command(hide = true)]
+    Worker,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Symbol {
+    /// A US stock or ETF like AAPL, or a currency pair like EUR.USD
+    pub(crate) symbol: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bars {
+    #[command(flatten)]
+    pub(crate) symbol: Symbol,
+    /// How far back: a number and S, D, W, M or Y
+    #[arg(long, default_value = "1 D", value_parser = |text: &str| text.parse::<HistoricalDuration>())]
+    pub(crate) duration: HistoricalDuration,
+    /// The length of a bar, e.g. "5 mins"
+    #[arg(long, default_value = "1 hour", value_parser = |text: &str| text.parse::<BarSize>())]
+    pub(crate) bar_size: BarSize,
+    /// What the bars are made of; MIDPOINT for currency pairs if not given
+    #[arg(long, value_parser = |text: &str| text.parse::<WhatToShow>())]
+    pub(crate) what_to_show: Option<WhatToShow>,
+    /// Only regular trading hours
+    #[arg(long)]
+    pub(crate) rth: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ticks {
+    #[command(flatten)]
+    pub(crate) symbol: Symbol,
+    /// For how long
+    #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    pub(crate) length: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sim {
+    /// A fault of every connection; may be given several times
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub(crate) faults: Vec<Fault>,
+    /// Accept nobody once this many abandoned connections are held
+    #[arg(long, value_name = "N")]
+    pub(crate) wedge_after: Option<usize>,
+    /// The server version, 213 to 226
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(213..=226))]
+    pub(crate) server_version: Option<i32>,
+    /// All data follow from it
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

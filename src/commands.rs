@@ -1,0 +1,51 @@
+//! One file per command.
+
+mod check;
+mod data;
+mod demo;
+mod sim;
+
+use std::future::Future;
+
+use ibkr_connect::{Config, Error, ErrorKind, Session};
+
+use crate::cli::{Cli, Command};
+
+/// Runs the command.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
+    let Cli { global, command } = cli;
+    let format = global.format();
+    match command {
+        Command::Demo => demo::run(format),
+        Command::Sim(arguments) => sim::run(&global, &arguments),
+        Command::Check => check::run(&global.load()?, format),
+        Command::Accounts => data::accounts(&global.load()?, format),
+        Command::Positions => data::positions(&global.load()?, format),
+        Command::Bars(arguments) => data::bars(&global.load()?, format, &arguments),
+        Command::Quote(symbol) => data::quote(&global.load()?, format, &symbol.symbol),
+        Command::Ticks(arguments) => data::ticks(&global.load()?, format, &arguments),
+        Command::Worker => Err(Error::new(
+            ErrorKind::WorkerIncompatible,
+            "a worker is started by another program, which gives it a cookie in the environment",
+        )
+        .with_advice("docs/protocol.md describes how a program of yours can start one")
+        .into()),
+    }
+}
+
+/// Connects, does `work` with the session, and closes it whatever comes of it.
+fn with_session<W>(config: &Config, work: impl FnOnce(Session) -> W) -> anyhow::Result<()>
+where
+    W: Future<Output = anyhow::Result<()>>,
+{
+    runtime()?.block_on(async {
+        let session = ibkr_connect::connect(config).await?;
+        let outcome = work(session.clone()).await;
+        session.close().await?;
+        outcome
+    })
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}

@@ -1,0 +1,85 @@
+//! `check`: one connect, told phase by phase.
+
+use std::time::Instant;
+
+use ibkr_connect::{Config, ConnectionInfo, Error, cleanup, millis};
+use serde_json::json;
+
+use super::runtime;
+use crate::exit::{self, Failed};
+use crate::output::{Format, error_json, print_json, print_line, table};
+
+/// Connects once, closes, looks at what is left on the port.
+pub(crate) fn run(config: &Config, format: Format) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let outcome = runtime()?.block_on(async {
+        let session = ibkr_connect::connect(config).await?;
+        let info = session.info().clone();
+        let took = begun.elapsed();
+        session.close().await.map(|()| (info, took))
+    });
+    let connect_ms = millis(outcome.as_ref().map_or_else(|_| begun.elapsed(), |(_, took)| *took));
+    let outcome = outcome.map(|(info, _)| info);
+    let zombies = cleanup::half_closed(&[config.port]).ok().map(|sockets| sockets.len());
+    let report = Report { config, connect_ms, outcome: &outcome, zombies_after: zombies };
+    match format {
+        Format::Json => report.print_json()?,
+        Format::Table => report.print()?,
+    }
+    outcome.map(|_| ()).map_err(|error| Failed(exit::code(error.kind())).into())
+}
+
+struct Report<'a> {
+    config: &'a Config,
+    connect_ms: f64,
+    outcome: &'a Result<ConnectionInfo, Error>,
+    zombies_after: Option<usize>,
+}
+
+impl Report<'_> {
+    fn print_json(&self) -> std::io::Result<()> {
+        let info = self.outcome.as_ref().ok();
+        print_json(&json!({
+            "ok": info.is_some(),
+            "mode": info.map_or(self.config.mode, |info| info.mode),
+            "connect_ms": self.connect_ms,
+            "client_id": info.map(|info| info.client_id).or(self.config.client_id),
+            "server_version": info.map(|info| info.server_version),
+            "accounts": info.map(|info| info.accounts.as_slice()).unwrap_or_default(),
+            "phases": info.map(|info| info.phases.as_slice()).unwrap_or_default(),
+            "zombies_after": self.zombies_after,
+            "error": self.outcome.as_ref().err().map(error_json),
+        }))
+    }
+
+    fn print(&self) -> std::io::Result<()> {
+        let address = self.config.target().address();
+        match self.outcome {
+            Ok(info) => {
+                print_line(&format!("connected to {address} in {:.1} ms", self.connect_ms))?;
+                print_line(&format!("  mode            {}", info.mode))?;
+                print_line(&format!("  client id       {}", info.client_id))?;
+                print_line(&format!("  server version  {}", info.server_version))?;
+                print_line(&format!("  accounts        {}", info.accounts.join(", ")))?;
+                print_line(&format!("  zombies after   {}", self.zombies()))?;
+                let rows = info
+                    .phases
+                    .iter()
+                    .map(|timing| vec![timing.phase.to_string(), format!("{:.3}", timing.ms)]);
+                print_line(&table(&["phase", "ms"], rows).to_string())
+            }
+            Err(error) => {
+                print_line(&format!("not connected to {address} after {:.1} ms", self.connect_ms))?;
+                print_line(&format!("  mode            {}", self.config.mode))?;
+                print_line(&format!("  zombies after   {}", self.zombies()))?;
+                exit::explain(error);
+                Ok(())
+            }
+        }
+    }
+
+    fn zombies(&self) -> String {
+        self.zombies_after
+            .map_or_else(|| "unknown: the socket table can't be read".to_owned(), |count| count.to_string())
+    }
+}

@@ -1,0 +1,104 @@
+//! `demo`: the main job without a Gateway. Every figure is measured in this run.
+//!
+//! Two scenarios, three ways to connect. `idle` is a program with nothing else to do; in `busy_runtime` its runtime
+//! is starved, as trading programs starve theirs, and the Gateway takes its time. The Gateway is the simulator, which
+//! like a real one keeps its end of a connection whose client vanishes in mid-handshake.
+
+mod client;
+mod row;
+mod scenario;
+
+use std::time::Duration;
+
+use ibkr_connect::ConnectionMode;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use self::row::Row;
+use self::scenario::SCENARIOS;
+use crate::exit::Failed;
+use crate::output::{Format, print_json, print_line, table};
+
+/// How to connect: our two modes, and what one would write without us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// ibapi awaited straight on the program's runtime.
+    Naive,
+    /// Through ibkr-connect.
+    Ours(ConnectionMode),
+}
+
+impl Way {
+    const ALL: [Self; 3] =
+        [Self::Naive, Self::Ours(ConnectionMode::Direct), Self::Ours(ConnectionMode::Subprocess)];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Naive => "naive",
+            Self::Ours(mode) => mode.as_str(),
+        }
+    }
+}
+
+/// Runs every scenario in every way and shows the table.
+pub(crate) fn run(format: Format) -> anyhow::Result<()> {
+    let progress = progress();
+    let mut rows = Vec::new();
+    for scenario in SCENARIOS {
+        for way in Way::ALL {
+            progress.set_message(format!(
+                "{}, {}: {} connects",
+                scenario.name,
+                way.name(),
+                scenario.attempts
+            ));
+            rows.push(scenario.measure(way)?);
+            progress.inc(1);
+        }
+    }
+    progress.finish_and_clear();
+    show(format, &rows)
+}
+
+fn progress() -> ProgressBar {
+    let bar = ProgressBar::new((SCENARIOS.len() * Way::ALL.len()) as u64);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {pos}/{len} {elapsed} {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+/// The verdict is about our modes; what the naive way did is shown as it was.
+fn show(format: Format, rows: &[Row]) -> anyhow::Result<()> {
+    let ours = || rows.iter().filter(|row| row.way != Way::Naive);
+    let zombies: usize = ours().map(|row| row.zombies_left).sum();
+    let ok = zombies == 0 && ours().all(Row::is_flawless);
+    match format {
+        Format::Json => {
+            let rows: Vec<_> = rows.iter().map(Row::to_json).collect();
+            print_json(&json!({ "rows": rows, "zombies_left": zombies, "ok": ok }))?;
+        }
+        Format::Table => show_table(rows, ok)?,
+    }
+    if ok { Ok(()) } else { Err(Failed(if zombies > 0 { 8 } else { 1 }).into()) }
+}
+
+fn show_table(rows: &[Row], ok: bool) -> std::io::Result<()> {
+    let header =
+        ["scenario", "mode", "connected", "connect ms min / p50 / max", "pings", "fetches", "zombies left"];
+    print_line(&table(&header, rows.iter().map(Row::cells)).to_string())?;
+    for scenario in SCENARIOS {
+        print_line(&format!("{}: {}", scenario.name, scenario.story))?;
+    }
+    for row in rows {
+        if let Some(failure) = &row.first_failure {
+            print_line(&format!("{}, {}: {failure}", row.scenario.name, row.way.name()))?;
+        }
+    }
+    print_line(if ok {
+        "direct and subprocess: every connect succeeded, and no zombie is left on either side"
+    } else {
+        "direct or subprocess: something failed, see above"
+    })
+}

@@ -1,0 +1,53 @@
+//! `sim`: the simulator by itself.
+
+use ibkr_connect::{Error, ErrorKind};
+use ibkr_connect_sim::{SimOptions, Simulator};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::runtime;
+use crate::cli::{Global, Sim};
+use crate::output::{Format, print_json, print_line};
+
+/// Runs until SIGINT or SIGTERM, then says what it saw.
+pub(crate) fn run(global: &Global, arguments: &Sim) -> anyhow::Result<()> {
+    let mut options = SimOptions {
+        port: port(global.port.as_deref())?,
+        seed: arguments.seed,
+        faults: arguments.faults.clone(),
+        wedge_after: arguments.wedge_after,
+        ..SimOptions::default()
+    };
+    if let Some(version) = arguments.server_version {
+        options.server_version = version;
+    }
+    let simulator = Simulator::start(options).map_err(|error| {
+        Error::new(
+            ErrorKind::Config,
+            format!("can't listen on port {}: {error}", global.port.as_deref().unwrap_or("0")),
+        )
+        .with_advice("choose another --port; 0 takes a free one")
+        .with_source(error)
+    })?;
+    runtime()?.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        print_line(&format!("listening on {}", simulator.addr()))?;
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        match global.format() {
+            Format::Json => print_json(&simulator.stats())?,
+            Format::Table => print_line(&format!("{:#?}", simulator.stats()))?,
+        }
+        Ok(())
+    })
+}
+
+/// Unlike a Gateway's, the simulator's port may be 0.
+fn port(text: Option<&str>) -> Result<u16, Error> {
+    let text = text.unwrap_or("0");
+    text.parse().map_err(|_| {
+        Error::new(ErrorKind::Config, format!("--port on the command line is {text:?}: expected 0 to 65535"))
+            .with_advice("0 takes a free port")
+    })
+}

@@ -1,0 +1,96 @@
+//! Errors to what the user sees and to the exit code that a script sees.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+use ibkr_connect::{Error, ErrorKind};
+use serde_json::json;
+
+use crate::output::{Format, error_json, print_json};
+
+/// The table of exit codes, as `--help` and the README show it.
+pub(crate) const TABLE: &str = "\
+Exit codes:
+  0  ok
+  1  other
+  2  usage or configuration
+  3  not listening or unreachable
+  4  handshake timeout
+  5  rejected by the Gateway
+  6  client id in use
+  7  worker trouble
+  8  Gateway wedged, or zombies remain
+  9  circuit open";
+
+/// A command that did its work and whose answer is "no": everything was printed already.
+#[derive(Debug)]
+pub(crate) struct Failed(pub(crate) u8);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exit code {}", self.0)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+/// The exit code for an error of this kind.
+pub(crate) fn code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Config => 2,
+        ErrorKind::NotListening | ErrorKind::Unreachable => 3,
+        ErrorKind::HandshakeTimeout => 4,
+        ErrorKind::Rejected => 5,
+        ErrorKind::ClientIdInUse => 6,
+        ErrorKind::WorkerSpawn | ErrorKind::WorkerCrashed | ErrorKind::WorkerIncompatible => 7,
+        ErrorKind::GatewayWedged => 8,
+        ErrorKind::CircuitOpen => 9,
+        _ => 1,
+    }
+}
+
+/// Shows `error` and gives its exit code.
+pub(crate) fn report(error: &anyhow::Error, format: Format) -> ExitCode {
+    if let Some(Failed(code)) = error.downcast_ref() {
+        return ExitCode::from(*code);
+    }
+    if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+        // Whoever read our output has seen enough.
+        return ExitCode::SUCCESS;
+    }
+    let Some(error) = error.downcast_ref::<Error>() else {
+        complain(&format!("error: {error:#}"));
+        return ExitCode::FAILURE;
+    };
+    match format {
+        Format::Json => drop(print_json(&json!({ "ok": false, "error": error_json(error) }))),
+        Format::Table => explain(error),
+    }
+    ExitCode::from(code(error.kind()))
+}
+
+/// Shows an error and the way out on stderr.
+pub(crate) fn explain(error: &Error) {
+    complain(&format!("error: {error}"));
+    if let Some(advice) = error.advice() {
+        complain(&format!("  try: {advice}"));
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "this is where the command talks to the user about errors")]
+fn complain(text: &str) {
+    eprintln!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_given_is_in_the_table() {
+        for kind in ErrorKind::ALL {
+            assert!(TABLE.contains(&format!("\n  {}  ", code(*kind))), "{kind}");
+        }
+    }
+}
