@@ -14,8 +14,9 @@ pub const ARGUMENT: &str = "worker";
 /// program, not a setting, hence a static.
 static CAN_BE_A_WORKER: AtomicBool = AtomicBool::new(false);
 
-/// Call it first in `main`, before any runtime or thread: in a worker process it serves the parent and never
-/// returns; in any other it returns at once and lets [`connect`](crate::connect) start this program as its worker.
+/// Call it first in `main`: in a worker process it serves the parent and never returns; in any other it returns at
+/// once and lets [`connect`](crate::connect) start this program as its worker. What comes before it in `main` runs in
+/// the worker too.
 pub fn run_if_worker() {
     #[cfg(all(feature = "subprocess", feature = "direct"))]
     if std::env::args_os().nth(1).is_some_and(|argument| argument == ARGUMENT)
@@ -35,6 +36,7 @@ mod serve {
 
     use std::io;
     use std::process;
+    use std::thread;
 
     use ibkr_connect_core::config;
     use ibkr_connect_direct::DirectConnector;
@@ -49,12 +51,16 @@ mod serve {
             .with_ansi(false)
             .without_time()
             .init();
-        match serve_stdio(&DirectConnector, Some(cookie)) {
-            Ok(()) => process::exit(0),
-            Err(error) => {
+        // On a thread of its own, so that it works inside #[tokio::main] too.
+        let served =
+            thread::scope(|scope| scope.spawn(|| serve_stdio(&DirectConnector, Some(cookie))).join());
+        match served {
+            Ok(Ok(())) => process::exit(0),
+            Ok(Err(error)) => {
                 tracing::error!(%error, "the worker can't serve");
                 process::exit(1);
             }
+            Err(panic) => std::panic::resume_unwind(panic),
         }
     }
 }
