@@ -1,0 +1,47 @@
+//! What must never outlive a session: sockets and child processes.
+//!
+//! The only crate that spawns, signals or destroys anything, and the only one with `unsafe`. It asks the kernel and never
+//! opens a connection, never binds a port.
+//!
+//! - [`listening`], [`inspect`]: who listens on a port, and whether they still accept.
+//! - [`half_closed`], [`scan`], [`Watch`]: zombie connections, proved and with their owners.
+//! - [`clean`], [`Policy`]: removing them, without ever touching the Gateway's process.
+//! - [`Register`]: which processes are our own workers.
+//! - [`abort`]: our own sockets end in RST.
+//! - [`Child`]: processes that can't outlive their owner.
+
+mod abort;
+mod child;
+mod clean;
+mod error;
+mod judge;
+mod limit;
+#[cfg(target_os = "linux")]
+mod linux;
+mod listen;
+#[cfg(any(test, not(target_os = "linux")))]
+mod lsof;
+mod owners;
+mod policy;
+mod process;
+mod register;
+mod scan;
+mod socket;
+
+#[cfg(target_os = "linux")]
+use linux as sys;
+#[cfg(not(target_os = "linux"))]
+use lsof as sys;
+
+pub use abort::{abort, arm_reset, disarm_reset};
+pub use child::{Child, ChildSpec, ExitReport, LineSink, SpawnError};
+pub use clean::{CleanupReport, Done, MissingRight, Skipped, clean};
+pub use error::Error;
+pub use judge::Proof;
+pub use limit::Limit;
+pub use listen::{ListenState, Listener, inspect, listening};
+pub use policy::{Destroy, Policy, Reason, Run};
+pub use process::{Owner, Process};
+pub use register::{Register, Registration, WorkerRecord};
+pub use scan::{Scan, Watch, Zombie, half_closed, scan, scan_with};
+pub use socket::{HalfClosed, ZombieClass};

@@ -1,0 +1,190 @@
+//! One connect: start the worker, check its hello, have it connect; or say why not, when nothing is left of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use ibkr_connect_core::{
+    CloseReason, ConnectionInfo, ConnectionMode, Error, ErrorKind, Phase, PhaseTiming, Result, Target, millis,
+};
+use tokio::sync::oneshot;
+
+use crate::exit::KillReason;
+use crate::lines::cut;
+use crate::link::Link;
+use crate::start::start;
+use crate::state::{State, Wanted};
+use crate::supervisor::{Worker, after};
+use crate::wire::{Connected, Hello, HelloFrame, PROTOCOL};
+use crate::{Timing, WorkerSpec};
+
+/// One connect, from the start of the worker on.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) spec: WorkerSpec,
+    pub(crate) timing: Timing,
+    pub(crate) target: Target,
+    pub(crate) link: Arc<Link>,
+    pub(crate) started: Instant,
+}
+
+impl Attempt {
+    /// Connects, and stays with the worker until it is gone. A failure is reported when nothing is left of it.
+    pub(crate) fn run(self, outcome: oneshot::Sender<Result<ConnectionInfo>>) {
+        let (worker, cookie) = match start(&self.spec, &self.timing, &self.link) {
+            Ok(started) => started,
+            Err(error) => {
+                drop(outcome.send(Err(error.in_phase(Phase::Spawn))));
+                return;
+            }
+        };
+        match self.connect(&cookie, worker.child.pid()) {
+            Ok(info) => {
+                // Nobody there any more: the link says so too.
+                drop(outcome.send(Ok(info)));
+                worker.watch(&self.timing);
+            }
+            Err(failure) => {
+                let error = self.failed(failure, &worker);
+                drop(outcome.send(Err(error)));
+            }
+        }
+    }
+
+    fn connect(&self, cookie: &str, pid: u32) -> Result<ConnectionInfo, Failure> {
+        let hello = self.hello()?;
+        self.check(&hello, cookie)?;
+        let spawn = PhaseTiming::new(Phase::Spawn, self.started.elapsed());
+        let connected = self.handshake()?;
+        let mut phases = vec![spawn];
+        phases.extend(connected.phases);
+        Ok(ConnectionInfo {
+            mode: ConnectionMode::Subprocess,
+            client_id: connected.client_id,
+            server_version: connected.server_version,
+            accounts: connected.accounts,
+            readonly: connected.readonly,
+            phases,
+            connect_ms: millis(self.started.elapsed()),
+            worker_pid: Some(pid),
+        })
+    }
+
+    fn hello(&self) -> Result<Hello, Failure> {
+        let patience = self.timing.hello.min(self.target.timeout);
+        let line = self
+            .link
+            .wait_until(after(self.started, patience), |state| {
+                state.hello.take().map(Ok).or_else(|| trouble(state).map(Err))
+            })
+            .unwrap_or(Err(Failure::Kill(KillReason::NoHello(patience))))
+            .map_err(|failure| match failure {
+                Failure::Ended => Failure::EndedEarly,
+                other => other,
+            })?;
+        let frame: HelloFrame =
+            serde_json::from_slice(&line).map_err(|_| KillReason::NotAHello(cut(&line)))?;
+        Ok(frame.hello)
+    }
+
+    fn check(&self, hello: &Hello, cookie: &str) -> Result<(), Failure> {
+        if hello.protocol != PROTOCOL {
+            let version = cut(hello.version.as_bytes());
+            return Err(KillReason::Version { protocol: hello.protocol, version }.into());
+        }
+        if hello.cookie != cookie {
+            return Err(KillReason::WrongCookie.into());
+        }
+        Ok(())
+    }
+
+    /// Has the worker connect. It keeps the deadline itself; ours is for one that hangs.
+    fn handshake(&self) -> Result<Connected, Failure> {
+        let deadline = after(self.started, self.target.timeout);
+        let timeout = deadline.saturating_duration_since(Instant::now());
+        let target = Target { timeout, ..self.target.clone() };
+        self.link.send_connect(&target).map_err(Failure::Refused)?;
+        let answer = self
+            .link
+            .wait_until(deadline + self.timing.answer_grace, |state| {
+                let refused = |error| Err(Failure::Refused(error));
+                let connected = state.connected.take().map(|answer| answer.or_else(refused));
+                connected.or_else(|| trouble(state).map(Err))
+            })
+            .unwrap_or(Err(Failure::Kill(KillReason::HandshakeDeadline(self.target.timeout))))?;
+        serde_json::from_str(answer.get()).map_err(|error| {
+            let how = format!("no answer to connect ({error}): {}", cut(answer.get().as_bytes()));
+            KillReason::ProtocolViolation(how).into()
+        })
+    }
+
+    /// Ends the worker and says why there is no connection.
+    fn failed(&self, failure: Failure, worker: &Worker) -> Error {
+        let program = self.spec.program.display().to_string();
+        let killed = match &failure {
+            Failure::Refused(_) => Some(KillReason::ConnectFailed),
+            Failure::Kill(reason) => Some(reason.clone()),
+            Failure::EndedEarly | Failure::Ended => None,
+        };
+        let (reason, stderr) = worker.end(killed);
+        let error = match failure {
+            Failure::Refused(error) => error,
+            Failure::Kill(reason) => killed_before_connected(&reason, &program).in_phase(Phase::Spawn),
+            Failure::EndedEarly => reason.before_hello(&program, &stderr).in_phase(Phase::Spawn),
+            Failure::Ended => reason.crashed(worker.child.pid(), &stderr).in_phase(Phase::Spawn),
+        };
+        worker.finish(&error, CloseReason::WorkerExited(reason.to_string()), Ok(()));
+        error
+    }
+}
+
+/// Why there is no connection.
+enum Failure {
+    /// The worker said why.
+    Refused(Error),
+    /// The worker is of no use.
+    Kill(KillReason),
+    /// It ended by itself before its hello.
+    EndedEarly,
+    /// It ended by itself.
+    Ended,
+}
+
+impl From<KillReason> for Failure {
+    fn from(reason: KillReason) -> Self {
+        Self::Kill(reason)
+    }
+}
+
+/// What ends an attempt at any time.
+fn trouble(state: &mut State) -> Option<Failure> {
+    if state.wanted != Wanted::Connection {
+        return Some(KillReason::Abandoned.into());
+    }
+    if let Some(how) = state.violation.take() {
+        return Some(KillReason::ProtocolViolation(how).into());
+    }
+    (state.eof && state.exit.is_some()).then_some(Failure::Ended)
+}
+
+fn killed_before_connected(reason: &KillReason, program: &str) -> Error {
+    let ours = env!("CARGO_PKG_VERSION");
+    match reason {
+        KillReason::HandshakeDeadline(waited) => Error::new(
+            ErrorKind::HandshakeTimeout,
+            format!(
+                "the worker did not answer within {waited:?} and was killed; the last known phase is spawn"
+            ),
+        )
+        .with_advice("the worker hung (stopped, or starved of CPU): look at the machine's load and the log"),
+        KillReason::Version { .. } => Error::new(
+            ErrorKind::WorkerIncompatible,
+            format!(
+                "{program} is a worker of another version: {reason}; this program speaks protocol {PROTOCOL} (version {ours:?})"
+            ),
+        ),
+        KillReason::NoHello(_) | KillReason::NotAHello(_) | KillReason::WrongCookie => {
+            Error::new(ErrorKind::WorkerIncompatible, format!("{program} is no worker: {reason}"))
+        }
+        other => Error::new(ErrorKind::WorkerCrashed, format!("the worker was killed: {other}")),
+    }
+}

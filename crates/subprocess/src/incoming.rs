@@ -1,0 +1,139 @@
+//! The reader of a worker's stdout: completes what callers wait for. One thread per worker, which never waits for a
+//! consumer.
+
+use std::io::Read;
+
+use ibkr_connect_core::{CloseReason, Error, ErrorKind, Result};
+use serde_json::value::RawValue;
+
+use crate::lines::{LineError, LineReader, cut};
+use crate::link::Link;
+use crate::state::Waiter;
+use crate::wire::{Answer, MAX_FRAME, NO_ID, Status};
+
+/// A line that the protocol does not have, in words.
+type Violation = String;
+
+/// Reads until the end of `stdout`, or until the worker breaks the protocol.
+pub(crate) fn read(link: &Link, stdout: impl Read) {
+    let violation = read_frames(link, LineReader::new(stdout, MAX_FRAME)).err();
+    link.update(|state| {
+        state.violation = violation;
+        state.eof = true;
+    });
+}
+
+fn read_frames<R: Read>(link: &Link, mut lines: LineReader<R>) -> Result<(), Violation> {
+    let hello = match lines.next_line() {
+        Ok(Some(line)) => line.to_vec(),
+        Ok(None) => return Ok(()),
+        Err(error) => error.to_string().into_bytes(),
+    };
+    link.update(|state| state.hello = Some(hello));
+    loop {
+        match lines.next_line() {
+            Ok(Some(line)) => receive(link, line).map_err(|how| format!("{how}: {}", cut(line)))?,
+            // A torn line is how a killed worker's stdout ends; the exit status says more about that.
+            Ok(None) | Err(LineError::Torn { .. }) => return Ok(()),
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+}
+
+fn receive(link: &Link, line: &[u8]) -> Result<(), Violation> {
+    let answer: Answer<&RawValue> =
+        serde_json::from_slice(line).map_err(|error| format!("no frame ({error})"))?;
+    let id = answer.id;
+    if !link.has_issued(id) {
+        return Err(format!("nothing was asked with id {id}"));
+    }
+    match answer.status {
+        Status::Success => succeed(link, id, answer.data),
+        Status::Event => event(link, id, answer.data.ok_or("an event without data")?),
+        Status::Error => fail(link, id, answer.error.ok_or("an error without error")?),
+        Status::End => end(link, id),
+        Status::Missed => {
+            let count = answer.count.ok_or("missed without count")?;
+            let stream = link.lock().stream(id);
+            if let Some(sink) = stream {
+                sink.sender.add_missed(count);
+            }
+        }
+        Status::Pong => {
+            let from = answer.from.ok_or("a pong from nowhere")?;
+            link.lock().heartbeat.pong(from);
+        }
+        Status::Closed => closed(link, answer.data.ok_or("closed without reason")?)?,
+    }
+    Ok(())
+}
+
+fn succeed(link: &Link, id: u64, data: Option<&RawValue>) {
+    let data = || data.map_or_else(|| RawValue::NULL.to_owned(), RawValue::to_owned);
+    let mut state = link.lock();
+    match state.take(id) {
+        Some(Waiter::Request(sender)) => {
+            drop(state);
+            let _ = sender.send(Ok(data()));
+        }
+        Some(Waiter::Opening(sender, sink)) => {
+            state.keep_open(id, sink);
+            drop(state);
+            let _ = sender.send(Ok(()));
+        }
+        Some(Waiter::Supervisor) => {
+            drop(state);
+            link.update(|state| state.connected = Some(Ok(data())));
+        }
+        Some(stream @ Waiter::Stream(_)) => {
+            drop(state);
+            stream.fail(Error::new(ErrorKind::Protocol, "the worker opened this stream twice"));
+        }
+        // Cancelled in the meantime, or the reply to a cancel or a shutdown.
+        None => {}
+    }
+}
+
+fn event(link: &Link, id: u64, data: &RawValue) {
+    let Some(sink) = link.lock().stream(id) else { return };
+    match sink.request.event_from_json(data.get()) {
+        Ok(event) => sink.sender.send(event),
+        Err(error) => {
+            sink.sender.finish(Err(error));
+            link.cancel(id);
+        }
+    }
+}
+
+fn fail(link: &Link, id: u64, error: Error) {
+    if id == NO_ID {
+        tracing::warn!(%error, "the worker did not understand a line");
+        return;
+    }
+    let waiter = link.lock().take(id);
+    match waiter {
+        Some(Waiter::Supervisor) => link.update(|state| state.connected = Some(Err(error))),
+        Some(waiter) => waiter.fail(error),
+        None => {}
+    }
+}
+
+fn end(link: &Link, id: u64) {
+    let waiter = link.lock().take(id);
+    match waiter {
+        Some(Waiter::Stream(sink)) => sink.sender.finish(Ok(())),
+        Some(waiter) => waiter.fail(Error::new(ErrorKind::Closed, "the worker cancelled this")),
+        None => {}
+    }
+}
+
+fn closed(link: &Link, data: &RawValue) -> Result<(), Violation> {
+    let reason: CloseReason =
+        serde_json::from_str(data.get()).map_err(|error| format!("no close reason ({error})"))?;
+    let error = match &reason {
+        CloseReason::Requested => Error::new(ErrorKind::Closed, "the session was closed"),
+        lost => Error::new(ErrorKind::Disconnected, format!("the connection to the Gateway is gone: {lost}")),
+    };
+    link.refuse(&error, reason);
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! The isolated backend: any other [`Connector`] in a worker process of its own, over JSON lines.
+//!
+//! What happens to the worker's runtime, memory or sockets can't happen to the program that uses it, and the kernel
+//! cleans up after it. A program holds a [`SubprocessConnector`]; a worker calls [`worker::serve_stdio`]. Between them
+//! are the frames of [`wire`], which `docs/protocol.md` describes for programs in other languages.
+//!
+//! Threads on the parent's side, per worker: the supervisor (`supervisor.rs`) owns the process, its deadlines and
+//! its heartbeat; the reader (`incoming.rs`) completes requests; callers write themselves (`outbox.rs`). No future
+//! here needs a runtime.
+
+#![forbid(unsafe_code)]
+
+mod attempt;
+mod connection;
+mod exit;
+mod heartbeat;
+mod incoming;
+mod lines;
+mod link;
+mod log;
+mod outbox;
+mod start;
+mod state;
+mod supervisor;
+pub mod wire;
+pub mod worker;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use ibkr_connect_core::{Connection, ConnectionMode, Connector, Error, ErrorKind, Phase, Result, Target};
+use tokio::sync::oneshot;
+
+use crate::attempt::Attempt;
+use crate::connection::SubprocessConnection;
+pub use crate::exit::{ExitReason, KillReason};
+pub use crate::heartbeat::HeartbeatLost;
+use crate::link::Link;
+use crate::state::Wanted;
+
+/// Connects through a worker process, one per connection.
+#[derive(Debug, Clone)]
+pub struct SubprocessConnector {
+    spec: WorkerSpec,
+    timing: Timing,
+}
+
+impl SubprocessConnector {
+    /// A connector whose workers are started as `spec` says.
+    pub fn new(spec: WorkerSpec) -> Self {
+        Self { spec, timing: Timing::default() }
+    }
+
+    /// Replaces the intervals and patiences, for tests that can't wait.
+    #[must_use]
+    pub fn with_timing(mut self, timing: Timing) -> Self {
+        self.timing = timing;
+        self
+    }
+}
+
+#[async_trait]
+impl Connector for SubprocessConnector {
+    fn mode(&self) -> ConnectionMode {
+        ConnectionMode::Subprocess
+    }
+
+    async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
+        let link = Arc::new(Link::new());
+        let attempt = Attempt {
+            spec: self.spec.clone(),
+            timing: self.timing.clone(),
+            target: target.clone(),
+            link: Arc::clone(&link),
+            started: Instant::now(),
+        };
+        let (sender, outcome) = oneshot::channel();
+        thread::Builder::new()
+            .name("ibkr-worker".to_owned())
+            .spawn(move || attempt.run(sender))
+            .map_err(|error| no_supervisor(&format!("no thread to supervise the worker: {error}")))?;
+        let abandon = AbandonOnDrop::new(link);
+        let info = outcome
+            .await
+            .unwrap_or_else(|_| Err(no_supervisor("the thread that supervises the worker panicked")))?;
+        Ok(Box::new(SubprocessConnection {
+            link: abandon.keep(),
+            info,
+            request_timeout: target.request_timeout.saturating_add(self.timing.request_grace),
+            drop_patience: self.timing.drop,
+        }))
+    }
+}
+
+fn no_supervisor(message: &str) -> Error {
+    Error::new(ErrorKind::WorkerSpawn, message).in_phase(Phase::Spawn)
+}
+
+/// Ends the worker of a connect whose future is dropped. The supervisor does it: dropping blocks nobody.
+struct AbandonOnDrop {
+    link: Arc<Link>,
+    armed: bool,
+}
+
+impl AbandonOnDrop {
+    fn new(link: Arc<Link>) -> Self {
+        Self { link, armed: true }
+    }
+
+    /// The connect has succeeded.
+    fn keep(mut self) -> Arc<Link> {
+        self.armed = false;
+        Arc::clone(&self.link)
+    }
+}
+
+impl Drop for AbandonOnDrop {
+    fn drop(&mut self) {
+        if self.armed {
+            self.link.update(|state| state.wanted = Wanted::Nothing);
+        }
+    }
+}
+
+/// How to start a worker.
+#[derive(Clone)]
+pub struct WorkerSpec {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments, without the program's own name.
+    pub args: Vec<OsString>,
+    /// Its whole environment, but for the cookie: nothing is inherited.
+    pub env: Vec<(OsString, OsString)>,
+}
+
+impl fmt::Debug for WorkerSpec {
+    /// Names the variables but not their values: an environment may hold passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerSpec")
+            .field("program", &self.program)
+            .field("args", &self.args)
+            .field("env", &self.env.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+/// The intervals and patiences of the parent's side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    /// From the start of the process until its hello, if the connect's own deadline is not earlier.
+    pub hello: Duration,
+    /// How much later than its deadline the worker may answer `connect` before it is killed.
+    pub answer_grace: Duration,
+    /// How much later than its deadline the worker may answer a request before we give up on it.
+    pub request_grace: Duration,
+    /// Between two pings.
+    pub ping: Duration,
+    /// From the shutdown frame until the worker has ended, in `close`.
+    pub close: Duration,
+    /// From SIGTERM until SIGKILL.
+    pub terminate: Duration,
+    /// The same as `close`, in `Drop`, and SIGKILL follows at once.
+    pub drop: Duration,
+    /// How long the end of the process and the end of its stdout may lie apart.
+    pub settle: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            hello: Duration::from_secs(5),
+            answer_grace: Duration::from_millis(500),
+            request_grace: Duration::from_secs(1),
+            ping: Duration::from_secs(5),
+            close: Duration::from_secs(2),
+            terminate: Duration::from_secs(1),
+            drop: Duration::from_secs(1),
+            settle: Duration::from_millis(500),
+        }
+    }
+}

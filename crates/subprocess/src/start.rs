@@ -1,0 +1,51 @@
+//! Starting a worker process and its reader.
+
+use std::io;
+use std::process::{ChildStdin, ChildStdout};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use ibkr_connect_cleanup::{Child, ChildSpec};
+use ibkr_connect_core::{Error, ErrorKind, Result};
+
+use crate::link::Link;
+use crate::supervisor::Worker;
+use crate::wire::COOKIE_VARIABLE;
+use crate::{Timing, WorkerSpec, incoming, log};
+
+/// Starts the worker; gives it and the cookie that its hello must show.
+pub(crate) fn start(spec: &WorkerSpec, timing: &Timing, link: &Arc<Link>) -> Result<(Worker, String)> {
+    let cookie = format!("{:032x}", rand::random::<u128>());
+    let pid = Arc::new(AtomicU32::new(0));
+    let mut env = spec.env.clone();
+    env.push((COOKIE_VARIABLE.into(), cookie.clone().into()));
+    let (child, stdin, stdout) = Child::spawn(ChildSpec {
+        program: spec.program.clone(),
+        args: spec.args.clone(),
+        env,
+        grace: timing.terminate,
+        label: "ibkr-worker".to_owned(),
+        on_stderr_line: log::sink(Arc::clone(&pid)),
+    })
+    .map_err(|error| Error::new(ErrorKind::WorkerSpawn, error.to_string()).with_source(error))?;
+    pid.store(child.pid(), Ordering::Relaxed);
+    let observer = Arc::clone(link);
+    child.on_exit(move |report| observer.update(|state| state.exit = Some(report)));
+    attach(link, stdin, stdout).map_err(|error| {
+        Error::new(ErrorKind::WorkerSpawn, format!("the worker's pipes can't be served: {error}"))
+            .with_source(error)
+    })?;
+    Ok((Worker { child, link: Arc::clone(link), settle: timing.settle }, cookie))
+}
+
+/// Connects the link with the pipes. On failure the caller drops the child, which ends it.
+fn attach(link: &Arc<Link>, stdin: ChildStdin, stdout: ChildStdout) -> io::Result<()> {
+    rustix::io::ioctl_fionbio(&stdin, true)?;
+    link.outbox.open(stdin.into());
+    let link = Arc::clone(link);
+    thread::Builder::new()
+        .name("ibkr-worker-stdout".to_owned())
+        .spawn(move || incoming::read(&link, stdout))
+        .map(drop)
+}

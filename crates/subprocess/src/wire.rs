@@ -1,0 +1,369 @@
+//! Every frame of the worker protocol. `docs/protocol.md` describes the same for people.
+//!
+//! A change here is a change of the protocol: the golden test at the end fails, and wants a new row in [`VERSIONS`].
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use ibkr_connect_core::{CloseReason, ConnectionInfo, Error, PhaseTiming, Target};
+
+/// What each protocol version added; the last row is the one we speak.
+///
+/// | version | added |
+/// |---|---|
+/// | 1 | hello, connect, requests, streams, cancel, ping, shutdown, closed |
+pub const VERSIONS: &[(u32, &str)] =
+    &[(1, "hello, connect, requests, streams, cancel, ping, shutdown, closed")];
+
+/// The version that we speak.
+pub const PROTOCOL: u32 = VERSIONS[VERSIONS.len() - 1].0;
+
+/// The longest line, its newline not counted, in either direction.
+pub const MAX_FRAME: usize = 16 * 1024 * 1024;
+
+/// How many requests and streams may be open at the same time.
+pub const MAX_IN_FLIGHT: usize = 4_096;
+
+/// The environment variable that carries the cookie to the worker.
+pub const COOKIE_VARIABLE: &str = "IBKR_WORKER_COOKIE";
+
+/// The id of frames that answer no request: `closed`, and complaints about a line without a readable id.
+pub const NO_ID: u64 = 0;
+
+/// The protocol's own commands; the rest are the table of operations.
+pub mod command {
+    /// Connects to the Gateway; params are [`ConnectParams`](super::ConnectParams).
+    pub const CONNECT: &str = "connect";
+    /// Ends another request, stream or connect; params are [`CancelParams`](super::CancelParams).
+    pub const CANCEL: &str = "cancel";
+    /// Answered twice, by the worker's reader and by its loop.
+    pub const PING: &str = "ping";
+    /// Closes the session, answers, and ends the worker.
+    pub const SHUTDOWN: &str = "shutdown";
+    /// All of them.
+    pub const ALL: [&str; 4] = [CONNECT, CANCEL, PING, SHUTDOWN];
+}
+
+/// The worker's first line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HelloFrame {
+    /// Its only field, which tells it from any other line.
+    pub hello: Hello,
+}
+
+/// Who the worker is. Only `protocol` must be there, so that another version can be named.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The protocol version it speaks.
+    pub protocol: u32,
+    /// Its own version, for messages.
+    #[serde(default)]
+    pub version: String,
+    /// Its process id.
+    #[serde(default)]
+    pub pid: u32,
+    /// The value of [`COOKIE_VARIABLE`]: proves that it is the process that the parent started.
+    #[serde(default)]
+    pub cookie: String,
+}
+
+/// A command as the parent writes it.
+#[derive(Debug, Serialize)]
+pub struct Command<'a, P> {
+    /// Unique among the ids in use; greater than 0.
+    pub id: u64,
+    /// One of [`command::ALL`] or of the table of operations.
+    pub command: &'a str,
+    /// Its parameters, an object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub params: Option<P>,
+}
+
+/// A command as the worker reads it: anything may be missing, so that the complaint can name what.
+#[derive(Debug, Deserialize)]
+pub struct CommandLine<'a> {
+    /// See [`Command::id`].
+    pub id: Option<u64>,
+    /// See [`Command::command`].
+    pub command: Option<String>,
+    /// See [`Command::params`]; missing means `{}`.
+    #[serde(borrow)]
+    pub params: Option<&'a RawValue>,
+}
+
+/// The parameters of [`command::CONNECT`]: a [`Target`] whose every field has its default.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConnectParams {
+    /// See [`Target::host`].
+    pub host: Option<String>,
+    /// See [`Target::port`].
+    pub port: Option<u16>,
+    /// See [`Target::client_id`].
+    pub client_id: Option<i32>,
+    /// See [`Target::readonly`].
+    pub readonly: Option<bool>,
+    /// See [`Target::timeout`].
+    pub timeout_ms: Option<u64>,
+    /// See [`Target::request_timeout`].
+    pub request_timeout_ms: Option<u64>,
+}
+
+impl From<ConnectParams> for Target {
+    fn from(params: ConnectParams) -> Self {
+        let default = Self::default();
+        let millis = std::time::Duration::from_millis;
+        Self {
+            host: params.host.unwrap_or(default.host),
+            port: params.port.unwrap_or(default.port),
+            client_id: params.client_id,
+            readonly: params.readonly.unwrap_or(default.readonly),
+            timeout: params.timeout_ms.map_or(default.timeout, millis),
+            request_timeout: params.request_timeout_ms.map_or(default.request_timeout, millis),
+        }
+    }
+}
+
+/// The parameters of [`command::CANCEL`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CancelParams {
+    /// The id to end.
+    pub target: u64,
+}
+
+/// The reply to [`command::CANCEL`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancelled {
+    /// Whether the target was still running; its `end` came before this reply then.
+    pub cancelled: bool,
+}
+
+/// The reply to [`command::CONNECT`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Connected {
+    /// Always true: a failed connect is an error.
+    pub connected: bool,
+    /// See [`ConnectionInfo::accounts`].
+    pub accounts: Vec<String>,
+    /// See [`ConnectionInfo::server_version`].
+    pub server_version: i32,
+    /// See [`ConnectionInfo::client_id`].
+    pub client_id: i32,
+    /// See [`ConnectionInfo::readonly`].
+    pub readonly: bool,
+    /// See [`ConnectionInfo::phases`].
+    pub phases: Vec<PhaseTiming>,
+    /// See [`ConnectionInfo::connect_ms`].
+    pub connect_ms: f64,
+}
+
+impl From<&ConnectionInfo> for Connected {
+    fn from(info: &ConnectionInfo) -> Self {
+        Self {
+            connected: true,
+            accounts: info.accounts.clone(),
+            server_version: info.server_version,
+            client_id: info.client_id,
+            readonly: info.readonly,
+            phases: info.phases.clone(),
+            connect_ms: info.connect_ms,
+        }
+    }
+}
+
+/// What an answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The reply, or the acknowledgement that a stream is open; with `data`.
+    Success,
+    /// It failed, or the stream ended so; with `error`.
+    Error,
+    /// One event of a stream; with `data`.
+    Event,
+    /// The stream ended, or what had this id was cancelled.
+    End,
+    /// The worker dropped events of this stream because it was read too slowly; with `count`.
+    Missed,
+    /// A ping's answer; with `from`.
+    Pong,
+    /// The Gateway connection is gone; with `data`, a [`CloseReason`]; its id is [`NO_ID`].
+    Closed,
+}
+
+/// Which part of the worker answers a ping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PongFrom {
+    /// The thread that reads stdin: the process lives.
+    Link,
+    /// The loop that runs the requests: its logic moves on.
+    Loop,
+}
+
+/// Any line from the worker after its hello. `D` is what `data` holds: a type when written, raw JSON when read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Answer<D> {
+    /// The command's id.
+    pub id: u64,
+    /// What follows.
+    pub status: Status,
+    /// With `success`, `event` and `closed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<D>,
+    /// With `error`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Error>,
+    /// With `missed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// With `pong`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<PongFrom>,
+}
+
+impl<D> Answer<D> {
+    const fn empty(id: u64, status: Status) -> Self {
+        Self { id, status, data: None, error: None, count: None, from: None }
+    }
+
+    /// The reply to `id`.
+    pub fn success(id: u64, data: D) -> Self {
+        Self { data: Some(data), ..Self::empty(id, Status::Success) }
+    }
+
+    /// One event of the stream `id`.
+    pub fn event(id: u64, data: D) -> Self {
+        Self { data: Some(data), ..Self::empty(id, Status::Event) }
+    }
+}
+
+impl Answer<()> {
+    /// `id` failed.
+    pub fn error(id: u64, error: Error) -> Self {
+        Self { error: Some(error), ..Self::empty(id, Status::Error) }
+    }
+
+    /// The stream `id` ended, or `id` was cancelled.
+    pub fn end(id: u64) -> Self {
+        Self::empty(id, Status::End)
+    }
+
+    /// `count` events of the stream `id` were dropped.
+    pub fn missed(id: u64, count: u64) -> Self {
+        Self { count: Some(count), ..Self::empty(id, Status::Missed) }
+    }
+
+    /// The ping `id` has reached `from`.
+    pub fn pong(id: u64, from: PongFrom) -> Self {
+        Self { from: Some(from), ..Self::empty(id, Status::Pong) }
+    }
+}
+
+impl Answer<CloseReason> {
+    /// The Gateway connection is gone.
+    pub fn closed(reason: CloseReason) -> Self {
+        Self { data: Some(reason), ..Self::empty(NO_ID, Status::Closed) }
+    }
+}
+
+/// Data that is an empty object: the acknowledgement of a stream or of a shutdown, or no parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Empty {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ibkr_connect_core::{ErrorKind, Phase};
+
+    /// Every field of every frame is spelled out here, so a field more does not compile, and a field renamed or
+    /// written differently does not match. Such a change needs a new version: add a row to [`VERSIONS`] and to
+    /// docs/protocol.md, then put right what this test expects.
+    #[test]
+    fn the_frames_are_those_of_version_1() {
+        assert_eq!(VERSIONS.last().map(|version| version.0), Some(1));
+        let hello = Hello { protocol: 1, version: "0.1.0".into(), pid: 4711, cookie: "c".into() };
+        let connect = ConnectParams {
+            host: Some("127.0.0.1".into()),
+            port: Some(4002),
+            client_id: Some(7),
+            readonly: Some(true),
+            timeout_ms: Some(10_000),
+            request_timeout_ms: Some(30_000),
+        };
+        let connected = Connected {
+            connected: true,
+            accounts: vec!["DU1".into()],
+            server_version: 226,
+            client_id: 7,
+            readonly: true,
+            phases: vec![PhaseTiming { phase: Phase::Tcp, ms: 0.5 }],
+            connect_ms: 12.5,
+        };
+        let error = Error::new(ErrorKind::ClientIdInUse, "taken")
+            .in_phase(Phase::StartApi)
+            .with_code(326)
+            .with_advice("a");
+        let disconnected = CloseReason::Disconnected("reset".into());
+        for (frame, golden) in [
+            (
+                json(HelloFrame { hello }),
+                r#"{"hello":{"protocol":1,"version":"0.1.0","pid":4711,"cookie":"c"}}"#,
+            ),
+            (
+                json(Command { id: 1, command: command::CONNECT, params: Some(connect) }),
+                r#"{"id":1,"command":"connect","params":{"host":"127.0.0.1","port":4002,"client_id":7,"readonly":true,"timeout_ms":10000,"request_timeout_ms":30000}}"#,
+            ),
+            (
+                json(Command { id: 9, command: command::CANCEL, params: Some(CancelParams { target: 3 }) }),
+                r#"{"id":9,"command":"cancel","params":{"target":3}}"#,
+            ),
+            (
+                json(Command::<()> { id: 10, command: command::PING, params: None }),
+                r#"{"id":10,"command":"ping"}"#,
+            ),
+            (
+                json(Command::<()> { id: 11, command: command::SHUTDOWN, params: None }),
+                r#"{"id":11,"command":"shutdown"}"#,
+            ),
+            (
+                json(Answer::success(1, connected)),
+                r#"{"id":1,"status":"success","data":{"connected":true,"accounts":["DU1"],"server_version":226,"client_id":7,"readonly":true,"phases":[{"phase":"tcp","ms":0.5}],"connect_ms":12.5}}"#,
+            ),
+            (
+                json(Answer::error(2, error)),
+                r#"{"id":2,"status":"error","error":{"kind":"client_id_in_use","phase":"start_api","message":"taken","advice":"a","code":326,"retryable":true}}"#,
+            ),
+            (json(Answer::success(3, Empty {})), r#"{"id":3,"status":"success","data":{}}"#),
+            (json(Answer::event(3, 7)), r#"{"id":3,"status":"event","data":7}"#),
+            (json(Answer::missed(3, 5)), r#"{"id":3,"status":"missed","count":5}"#),
+            (json(Answer::end(3)), r#"{"id":3,"status":"end"}"#),
+            (
+                json(Answer::success(9, Cancelled { cancelled: true })),
+                r#"{"id":9,"status":"success","data":{"cancelled":true}}"#,
+            ),
+            (json(Answer::pong(10, PongFrom::Link)), r#"{"id":10,"status":"pong","from":"link"}"#),
+            (json(Answer::pong(10, PongFrom::Loop)), r#"{"id":10,"status":"pong","from":"loop"}"#),
+            (
+                json(Answer::closed(disconnected)),
+                r#"{"id":0,"status":"closed","data":{"disconnected":"reset"}}"#,
+            ),
+        ] {
+            assert_eq!(frame, golden);
+        }
+    }
+
+    fn json(frame: impl Serialize) -> String {
+        serde_json::to_string(&frame).unwrap()
+    }
+
+    #[test]
+    fn a_target_goes_over_as_the_parameters_of_connect() {
+        let target = Target { host: "gateway".into(), client_id: Some(3), ..Target::default() };
+        let params: ConnectParams = serde_json::from_str(&json(&target)).unwrap();
+        assert_eq!(Target::from(params), target);
+        assert_eq!(Target::from(serde_json::from_str::<ConnectParams>("{}").unwrap()), Target::default());
+        assert!(serde_json::from_str::<ConnectParams>(r#"{"hots":"x"}"#).is_err());
+    }
+}

@@ -1,0 +1,95 @@
+//! The worker's side: serves any [`Connector`] over a pair of pipes.
+//!
+//! One thread does nothing but read commands, so that pings and the end of the input are noticed whatever the loop
+//! does. The loop is a runtime on the calling thread; it runs the requests and writes their answers itself.
+
+mod input;
+mod output;
+mod server;
+mod stdio;
+mod streaming;
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use ibkr_connect_core::Connector;
+use tokio::sync::mpsc as async_mpsc;
+
+use input::Input;
+use output::Output;
+use server::Server;
+pub use stdio::{NotStartedByParent, serve_stdio};
+
+use crate::wire::{Hello, HelloFrame, PROTOCOL};
+
+/// What a worker needs to know besides its connector and its pipes.
+pub struct WorkerOptions {
+    /// The parent's cookie, to be shown in the hello.
+    pub cookie: String,
+    /// How long an end in order may take.
+    pub patience: Duration,
+    /// Called when the input has ended and the loop did not within `patience`: the last way out.
+    pub on_overdue: Box<dyn FnOnce() + Send>,
+}
+
+impl WorkerOptions {
+    /// Two seconds for an end in order, and no last way out.
+    pub fn new(cookie: impl Into<String>) -> Self {
+        Self { cookie: cookie.into(), patience: Duration::from_secs(2), on_overdue: Box::new(|| {}) }
+    }
+}
+
+impl std::fmt::Debug for WorkerOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorkerOptions").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
+
+/// Serves `connector` until a `shutdown`, or until the input ends or the output breaks.
+///
+/// # Behavior
+/// - The hello comes first, then nothing but answers and the `closed` notification, in the order of their writing.
+/// - The calling thread runs the requests; a stream is read only as fast as the output takes it, so that a slow
+///   reader makes its stream drop events (and say how many) instead of filling the memory.
+/// - At the end the session is closed in order, within [`WorkerOptions::patience`].
+/// - After a `shutdown` the thread that reads the input stays until that ends.
+///
+/// # Errors
+/// Only when the hello can't be written, or the thread or the runtime can't be made.
+///
+/// # Panics
+/// A panic in the connector's futures goes on here: a worker in an unknown state is worse than none.
+pub fn run(
+    connector: &dyn Connector,
+    reader: impl Read + Send + 'static,
+    writer: impl Write + Send + 'static,
+    options: WorkerOptions,
+) -> io::Result<()> {
+    let output = Arc::new(Output::new(writer));
+    output.hello(&HelloFrame {
+        hello: Hello {
+            protocol: PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            cookie: options.cookie,
+        },
+    })?;
+    let (sender, inbox) = async_mpsc::unbounded_channel();
+    let (finished, is_finished) = mpsc::channel::<()>();
+    let input = Input::new(Arc::clone(&output), sender);
+    let (patience, on_overdue) = (options.patience, options.on_overdue);
+    thread::Builder::new().name("ibkr-worker-input".to_owned()).spawn(move || {
+        input.read(reader);
+        // A little later than the loop's own patience.
+        if is_finished.recv_timeout(patience + patience / 4) == Err(mpsc::RecvTimeoutError::Timeout) {
+            on_overdue();
+        }
+    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    runtime.block_on(Server::new(connector, output, patience).serve(inbox));
+    drop(finished);
+    Ok(())
+}

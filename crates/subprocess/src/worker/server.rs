@@ -1,0 +1,324 @@
+//! The loop: one session, its requests and its streams.
+
+use std::collections::HashMap;
+use std::future::{Future, pending};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ibkr_connect_core::{
+    Access, CloseReason, Connection, Connector, Error, ErrorKind, Request, Result, StreamRequest, Target,
+    check_access,
+};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+
+use super::input::{Command, Message};
+use super::output::Output;
+use super::streaming::{self, ready};
+use crate::wire::{Answer, Cancelled, Connected, Empty, PongFrom};
+
+type Connecting<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Connection>>> + Send + 'a>>;
+
+/// The state of the loop.
+pub(super) struct Server<'a> {
+    connector: &'a dyn Connector,
+    output: Arc<Output>,
+    patience: Duration,
+    session: Session<'a>,
+    tasks: JoinSet<Finished>,
+    running: HashMap<u64, AbortHandle>,
+}
+
+/// Whether there is a Gateway to ask.
+enum Session<'a> {
+    None,
+    Connecting(u64, Connecting<'a>),
+    Connected(Arc<dyn Connection>),
+    Lost(CloseReason),
+}
+
+/// What a task has done when it ends.
+enum Finished {
+    Work(u64),
+    SessionLost(CloseReason),
+}
+
+/// Whether the loop goes on.
+enum Flow {
+    Continue,
+    Stop,
+}
+
+impl<'a> Server<'a> {
+    pub(super) fn new(connector: &'a dyn Connector, output: Arc<Output>, patience: Duration) -> Self {
+        Self {
+            connector,
+            output,
+            patience,
+            session: Session::None,
+            tasks: JoinSet::new(),
+            running: HashMap::new(),
+        }
+    }
+
+    /// Serves until a shutdown, or the end of the input or the output.
+    pub(super) async fn serve(mut self, mut inbox: UnboundedReceiver<Message>) {
+        let output = Arc::clone(&self.output);
+        let mut broken = pin!(output.broken());
+        loop {
+            tokio::select! {
+                biased;
+                message = inbox.recv() => {
+                    let Some(message) = message else { break };
+                    if let Flow::Stop = self.receive(message).await {
+                        return;
+                    }
+                }
+                (id, outcome) = self.session.connected() => self.connected(id, outcome),
+                Some(finished) = self.tasks.join_next() => self.finished(finished),
+                () = &mut broken => break,
+            }
+        }
+        // Nobody listens: an end in order needs no report.
+        let _ = self.wind_down().await;
+    }
+
+    async fn receive(&mut self, Message { id, command }: Message) -> Flow {
+        let outcome = match command {
+            Command::Ping => {
+                self.output.answer(&Answer::pong(id, PongFrom::Loop));
+                Ok(())
+            }
+            Command::Cancel(target) => {
+                let cancelled = self.cancel(target);
+                self.output.answer(&Answer::success(id, Cancelled { cancelled }));
+                Ok(())
+            }
+            Command::Shutdown => {
+                match self.wind_down().await {
+                    Ok(()) => self.output.answer(&Answer::success(id, Empty {})),
+                    Err(error) => self.output.error(id, error),
+                }
+                return Flow::Stop;
+            }
+            Command::Connect(target) => self.connect(id, target),
+            Command::Request(request, permit) => self.request(id, request, permit).await,
+            Command::Subscribe(request, permit) => self.subscribe(id, request, permit),
+        };
+        if let Err(error) = outcome {
+            self.output.error(id, error);
+        }
+        Flow::Continue
+    }
+
+    fn connect(&mut self, id: u64, target: Target) -> Result<()> {
+        self.check_free(id)?;
+        match self.session {
+            Session::None | Session::Lost(_) => {}
+            Session::Connecting(..) | Session::Connected(_) => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "this worker is connected or connecting already",
+                )
+                .with_advice("a worker has one session: shut it down, or start another worker"));
+            }
+        }
+        let connector = self.connector;
+        self.session = Session::Connecting(id, Box::pin(async move { connector.connect(&target).await }));
+        Ok(())
+    }
+
+    fn connected(&mut self, id: u64, outcome: Result<Box<dyn Connection>>) {
+        match outcome {
+            Ok(connection) => {
+                let connection: Arc<dyn Connection> = Arc::from(connection);
+                self.output.answer(&Answer::success(id, Connected::from(connection.info())));
+                let watched = Arc::clone(&connection);
+                self.tasks.spawn(async move { Finished::SessionLost(watched.closed().await) });
+                self.session = Session::Connected(connection);
+            }
+            Err(error) => {
+                self.output.error(id, error);
+                self.session = Session::None;
+            }
+        }
+    }
+
+    async fn request(&mut self, id: u64, request: Request, permit: OwnedSemaphorePermit) -> Result<()> {
+        let connection = self.admit(id, request.command(), request.access())?;
+        let output = Arc::clone(&self.output);
+        let mut work = Box::pin(async move {
+            match connection.request(request).await {
+                Ok(reply) => output.answer(&Answer::success(id, reply)),
+                Err(error) => output.error(id, error),
+            }
+        });
+        // What is ready at once, or only has to be passed on, need not wait for its turn as a task.
+        if ready(work.as_mut()).await.is_none() {
+            self.run(id, permit, work);
+        }
+        Ok(())
+    }
+
+    fn subscribe(&mut self, id: u64, request: StreamRequest, permit: OwnedSemaphorePermit) -> Result<()> {
+        let connection = self.admit(id, request.command(), request.access())?;
+        let output = Arc::clone(&self.output);
+        self.run(id, permit, async move {
+            match connection.subscribe(request).await {
+                Ok(events) => {
+                    drop(connection);
+                    output.answer(&Answer::success(id, Empty {}));
+                    streaming::forward(id, events, &output).await;
+                }
+                Err(error) => output.error(id, error),
+            }
+        });
+        Ok(())
+    }
+
+    /// The connection, if this may run on it now.
+    fn admit(&self, id: u64, command: &str, access: Access) -> Result<Arc<dyn Connection>> {
+        self.check_free(id)?;
+        let connection = self.session.connection(command)?;
+        check_access(connection.info(), command, access)?;
+        Ok(connection)
+    }
+
+    fn check_free(&self, id: u64) -> Result<()> {
+        let connecting = matches!(self.session, Session::Connecting(connecting, _) if connecting == id);
+        let running = self.running.get(&id).is_some_and(|task| !task.is_finished());
+        if connecting || running {
+            return Err(Error::new(ErrorKind::Protocol, format!("the id {id} is in use already"))
+                .with_advice("give every command an id of its own"));
+        }
+        Ok(())
+    }
+
+    fn run(
+        &mut self,
+        id: u64,
+        permit: OwnedSemaphorePermit,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let task = self.tasks.spawn(async move {
+            work.await;
+            drop(permit);
+            Finished::Work(id)
+        });
+        self.running.insert(id, task);
+    }
+
+    fn finished(&mut self, finished: Result<Finished, JoinError>) {
+        match finished {
+            // A later command may have got the same id meanwhile.
+            Ok(Finished::Work(id)) => {
+                if self.running.get(&id).is_some_and(AbortHandle::is_finished) {
+                    self.running.remove(&id);
+                }
+            }
+            Ok(Finished::SessionLost(reason)) => {
+                self.output.answer(&Answer::closed(reason.clone()));
+                self.session = Session::Lost(reason);
+            }
+            Err(error) => {
+                if let Ok(panic) = error.try_into_panic() {
+                    std::panic::resume_unwind(panic);
+                }
+            }
+        }
+    }
+
+    /// Ends `target`, if it runs. Its task shares this thread, so nothing more of it comes after its `end`.
+    fn cancel(&mut self, target: u64) -> bool {
+        let connecting = matches!(self.session, Session::Connecting(id, _) if id == target);
+        if connecting {
+            self.session = Session::None;
+        }
+        let task = self.running.remove(&target).filter(|task| !task.is_finished());
+        if let Some(task) = &task {
+            task.abort();
+        }
+        let cancelled = connecting || task.is_some();
+        if cancelled {
+            self.output.answer(&Answer::end(target));
+        }
+        cancelled
+    }
+
+    /// Ends everything that runs, and the session in order.
+    async fn wind_down(&mut self) -> Result<()> {
+        let connecting = match &self.session {
+            Session::Connecting(id, _) => Some(*id),
+            _ => None,
+        };
+        let ids: Vec<u64> = self.running.keys().copied().chain(connecting).collect();
+        for id in ids {
+            self.cancel(id);
+        }
+        self.tasks.abort_all();
+        let Session::Connected(connection) = std::mem::replace(&mut self.session, Session::None) else {
+            return Ok(());
+        };
+        tokio::time::timeout(self.patience, connection.close()).await.unwrap_or_else(|_| {
+            Err(Error::new(
+                ErrorKind::Timeout,
+                format!("the session did not close within {:?}", self.patience),
+            ))
+        })
+    }
+}
+
+impl Session<'_> {
+    /// Waits for the connect that runs, or for ever.
+    async fn connected(&mut self) -> (u64, Result<Box<dyn Connection>>) {
+        match self {
+            Self::Connecting(id, connecting) => (*id, connecting.await),
+            _ => pending().await,
+        }
+    }
+
+    fn connection(&self, command: &str) -> Result<Arc<dyn Connection>> {
+        match self {
+            Self::Connected(connection) => Ok(Arc::clone(connection)),
+            Self::Lost(reason) => Err(Error::new(
+                ErrorKind::Disconnected,
+                format!("{command}: the connection to the Gateway is gone: {reason}"),
+            )),
+            Self::None | Self::Connecting(..) => Err(Error::new(
+                ErrorKind::Closed,
+                format!("{command} needs a connection, and there is none yet"),
+            )
+            .with_advice("send connect first and wait for its success")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ibkr_connect_core::{ConnectionInfo, ConnectionMode, MockConnection, MockConnector};
+
+    use super::*;
+
+    #[test]
+    fn what_trades_is_refused_here_too_in_a_read_only_session() {
+        let mut connection = MockConnection::new();
+        connection.expect_info().return_const(ConnectionInfo {
+            mode: ConnectionMode::Mock,
+            client_id: 1,
+            server_version: 226,
+            accounts: vec!["DU1".to_owned()],
+            readonly: true,
+            phases: Vec::new(),
+            connect_ms: 0.0,
+            worker_pid: None,
+        });
+        let connector = MockConnector::new();
+        let mut server = Server::new(&connector, Arc::new(Output::new(std::io::sink())), Duration::ZERO);
+        server.session = Session::Connected(Arc::new(connection));
+        let refused = server.admit(1, "place_order", Access::Trade).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ReadOnly);
+        assert!(server.admit(1, "positions", Access::Read).is_ok());
+    }
+}

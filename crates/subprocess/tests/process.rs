@@ -1,0 +1,492 @@
+//! The connector with real processes. This test binary is its own worker: run as `process worker ROLE`, it plays one
+//! that works, or one that fails in some way.
+
+mod roles;
+mod support;
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use ibkr_connect_cleanup::{Child, ChildSpec};
+use ibkr_connect_core::types::{Contract, MarketDataParams};
+use ibkr_connect_core::{
+    CloseReason, Connection, ConnectionMode, Connector, Error, ErrorKind, Phase, Reply, Request,
+    StreamRequest, Target,
+};
+use ibkr_connect_subprocess::{SubprocessConnector, Timing, WorkerSpec};
+use libtest_mimic::{Arguments, Trial};
+use pollster::block_on;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().collect();
+    match args.get(1).map(String::as_str) {
+        Some("worker") => return roles::play(&args[2]),
+        Some("host") => return be_a_host(),
+        _ => {}
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials()).exit_code()
+}
+
+macro_rules! trials {
+    ($( $test:ident, )+) => {
+        fn trials() -> Vec<Trial> {
+            vec![$( Trial::test(stringify!($test), || { $test(); Ok(()) }) ),+]
+        }
+    };
+}
+
+trials! {
+    the_happy_path,
+    many_requests_at_once_each_get_their_own_reply,
+    requests_larger_than_the_pipe_block_nobody,
+    a_connect_that_the_worker_reports_as_failed,
+    a_program_that_can_not_be_started,
+    a_program_that_is_no_worker,
+    a_worker_that_crashes_while_it_starts_or_connects,
+    a_worker_that_hangs_while_connecting_is_killed_by_the_deadline,
+    an_abandoned_connect_leaves_nothing,
+    a_killed_worker_fails_everything_that_waits,
+    a_worker_that_ends_by_itself_is_classified,
+    garbage_replaces_the_connection,
+    the_loss_of_the_gateway_is_disconnected,
+    a_stopped_worker_loses_the_link_heartbeat,
+    a_blocked_loop_loses_the_loop_heartbeat,
+    a_request_without_answer_times_out,
+    a_dropped_request_and_a_dropped_stream_are_cancelled,
+    closing_is_idempotent_and_leaves_nothing,
+    closing_a_worker_that_does_not_listen_takes_force,
+    dropping_the_connection_ends_the_worker,
+    a_stray_print_does_not_reach_the_protocol,
+    no_worker_outlives_a_host_that_is_killed,
+    a_worker_started_by_hand_says_what_it_is,
+}
+
+/// A connector whose workers play `role`, and the means to find them.
+struct Setup {
+    connector: SubprocessConnector,
+    marker: String,
+}
+
+impl Setup {
+    fn new(role: &str) -> Self {
+        Self::with_timing(role, Timing { close: LONG, drop: LONG, ..Timing::default() })
+    }
+
+    fn with_timing(role: &str, timing: Timing) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let marker = format!("marker-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
+        let spec = WorkerSpec {
+            program: env::current_exe().unwrap(),
+            args: ["worker", role, &marker].map(Into::into).to_vec(),
+            env: Vec::new(),
+        };
+        Self { connector: SubprocessConnector::new(spec).with_timing(timing), marker }
+    }
+
+    fn connect_to(&self, target: &Target) -> Result<Box<dyn Connection>, Error> {
+        block_on(self.connector.connect(target))
+    }
+
+    fn connect(&self) -> Box<dyn Connection> {
+        self.connect_to(&patient()).unwrap()
+    }
+
+    /// The error of a connect that leaves nothing behind.
+    fn refused(&self, target: &Target) -> Error {
+        let error = self.connect_to(target).unwrap_err();
+        self.assert_gone();
+        error
+    }
+
+    /// No worker of this setup runs, nor is one a zombie.
+    fn assert_gone(&self) {
+        for entry in fs::read_dir("/proc").unwrap().map_while(Result::ok) {
+            let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let command = String::from_utf8_lossy(&command);
+            assert!(!command.contains(&self.marker), "{} still runs: {command}", entry.path().display());
+        }
+    }
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// So patient that only what is tested ends a wait.
+fn patient() -> Target {
+    Target { timeout: LONG, request_timeout: LONG, ..Target::default() }
+}
+
+fn details(symbol: &str) -> Request {
+    Request::ContractDetails(Contract { symbol: symbol.to_owned(), ..Contract::default() })
+}
+
+fn ticks(symbol: &str) -> StreamRequest {
+    let contract = Contract { symbol: symbol.to_owned(), ..Contract::default() };
+    StreamRequest::MarketData(MarketDataParams::streaming(contract))
+}
+
+fn pid_of(connection: &dyn Connection) -> Pid {
+    Pid::from_raw(connection.info().worker_pid.unwrap() as i32).unwrap()
+}
+
+#[track_caller]
+fn assert_error(error: &Error, kind: ErrorKind, part: &str) {
+    assert_eq!(error.kind(), kind, "{error}");
+    assert!(error.message().contains(part), "{part:?} is not in {error}");
+}
+
+/// Polls `future` once, which sends what it has to send.
+fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) {
+    assert!(future.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+}
+
+fn the_happy_path() {
+    let setup = Setup::new("serve");
+    let connection = setup.connect_to(&Target { client_id: Some(7), ..patient() }).unwrap();
+    let info = connection.info();
+    assert_eq!((info.mode, info.client_id, info.server_version), (ConnectionMode::Subprocess, 7, 226));
+    assert_eq!(info.phases.iter().map(|timing| timing.phase).collect::<Vec<_>>(), [Phase::Spawn, Phase::Tcp]);
+    assert!(info.connect_ms >= info.phases[0].ms && info.phases[0].ms > 0.0, "{info:?}");
+    assert!(Path::new(&format!("/proc/{}", info.worker_pid.unwrap())).exists());
+
+    let time = Request::ServerTime.reply_from_json(support::TIME).unwrap();
+    assert_eq!(block_on(connection.request(Request::ServerTime)).unwrap(), time);
+    let mut stream = block_on(connection.subscribe(ticks("TICKS:500"))).unwrap();
+    let mut count = 0;
+    while let Some(event) = block_on(stream.next()) {
+        event.unwrap();
+        count += 1;
+    }
+    assert_eq!((count, stream.missed()), (500, 0));
+    let refused = block_on(connection.subscribe(ticks("REFUSED"))).unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::GatewayError, Some(200)));
+    let mut broken = block_on(connection.subscribe(ticks("FAIL:1"))).unwrap();
+    block_on(broken.next()).unwrap().unwrap();
+    assert_error(&block_on(broken.next()).unwrap().unwrap_err(), ErrorKind::Disconnected, "the stream broke");
+
+    block_on(connection.close()).unwrap();
+    setup.assert_gone();
+}
+
+fn many_requests_at_once_each_get_their_own_reply() {
+    let setup = Setup::new("serve");
+    let connection = setup.connect();
+    std::thread::scope(|scope| {
+        for caller in 0..8 {
+            let connection = &connection;
+            scope.spawn(move || {
+                for _ in 0..200 {
+                    let request =
+                        if caller % 2 == 0 { Request::ServerTime } else { Request::ManagedAccounts };
+                    let is_time =
+                        matches!(block_on(connection.request(request)).unwrap(), Reply::ServerTime(_));
+                    assert_eq!(is_time, caller % 2 == 0);
+                }
+            });
+        }
+    });
+}
+
+fn requests_larger_than_the_pipe_block_nobody() {
+    let setup = Setup::new("serve");
+    let connection = setup.connect();
+    kill_process(pid_of(&*connection), Signal::STOP).unwrap();
+    let mut calls: Vec<_> =
+        (0..20).map(|_| Box::pin(connection.request(details(&"x".repeat(300_000))))).collect();
+    for call in &mut calls {
+        poll_once(call.as_mut());
+    }
+    kill_process(pid_of(&*connection), Signal::CONT).unwrap();
+    for call in calls {
+        assert_eq!(block_on(call).unwrap(), Reply::ContractDetails(Vec::new()));
+    }
+}
+
+fn a_connect_that_the_worker_reports_as_failed() {
+    let error = Setup::new("serve").refused(&Target { host: "refused".into(), ..patient() });
+    assert_error(&error, ErrorKind::NotListening, "refused by the script");
+    assert_eq!(error.phase(), Some(Phase::Tcp));
+}
+
+fn a_program_that_can_not_be_started() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("no-program");
+    fs::write(&file, "text").unwrap();
+    for program in [directory.path().join("missing"), directory.path().to_owned(), file] {
+        let spec = WorkerSpec { program: program.clone(), args: Vec::new(), env: Vec::new() };
+        let error = block_on(SubprocessConnector::new(spec).connect(&patient())).unwrap_err();
+        assert_error(&error, ErrorKind::WorkerSpawn, program.to_str().unwrap());
+        assert_eq!((error.phase(), error.is_retryable()), (Some(Phase::Spawn), false));
+        assert!(error.advice().unwrap().contains("IBKR_WORKER_PATH"), "{error}");
+    }
+}
+
+fn a_program_that_is_no_worker() {
+    for (role, part) in [
+        ("wrong-cookie", "wrong cookie"),
+        ("other-version", "it speaks protocol 2 (version \"9.9.9\"); this program speaks protocol 1"),
+        ("garbage", "is no hello: Usage: frobnicate"),
+        ("torn", "is no hello: the stream ended within a line, after \"Usa\""),
+        ("exit", "exited with code 4; its last words: frobnicate: no such option"),
+        ("exit-0", "exited with code 0"),
+    ] {
+        let error = Setup::new(role).refused(&patient());
+        assert_error(&error, ErrorKind::WorkerIncompatible, part);
+        assert_eq!((error.phase(), error.is_retryable()), (Some(Phase::Spawn), false));
+    }
+    let impatient = Timing { hello: Duration::from_millis(100), ..Timing::default() };
+    let error = Setup::with_timing("silent", impatient).refused(&patient());
+    assert_error(&error, ErrorKind::WorkerIncompatible, "said no hello within 100ms");
+}
+
+fn a_worker_that_crashes_while_it_starts_or_connects() {
+    let error = Setup::new("panic").refused(&patient());
+    assert_error(&error, ErrorKind::WorkerCrashed, "panicked: at once");
+    let error = Setup::new("abort").refused(&patient());
+    assert_error(&error, ErrorKind::WorkerCrashed, "before its hello: killed by SIGABRT");
+    let at = |host: &str| Target { host: host.to_owned(), ..patient() };
+    let error = Setup::new("serve").refused(&at("panic"));
+    assert_error(&error, ErrorKind::WorkerCrashed, "panicked: the script panics");
+    let error = Setup::new("serve").refused(&at("exit"));
+    assert_error(&error, ErrorKind::WorkerCrashed, "exited with code 3");
+}
+
+fn a_worker_that_hangs_while_connecting_is_killed_by_the_deadline() {
+    let target = Target { host: "stop".into(), timeout: Duration::from_millis(800), ..patient() };
+    let started = Instant::now();
+    let error = Setup::new("serve").refused(&target);
+    assert_error(
+        &error,
+        ErrorKind::HandshakeTimeout,
+        "within 800ms and was killed; the last known phase is spawn",
+    );
+    assert!(started.elapsed() >= Duration::from_millis(1_300), "the worker has a grace of 500 ms");
+}
+
+fn an_abandoned_connect_leaves_nothing() {
+    let setup = Setup::new("serve");
+    let target = Target { host: "silent".into(), ..patient() };
+    let marker = setup.marker.clone();
+    let worker = {
+        let mut connect = pin!(setup.connector.connect(&target));
+        poll_once(connect.as_mut());
+        find_process(&marker)
+    };
+    assert!(ends(worker), "the worker must end when the future is dropped");
+}
+
+fn a_killed_worker_fails_everything_that_waits() {
+    let setup = Setup::new("serve");
+    let connection = setup.connect();
+    let mut stream = block_on(connection.subscribe(ticks("OPEN:1"))).unwrap();
+    block_on(stream.next()).unwrap().unwrap();
+    let mut waiting = pin!(connection.request(details("NEVER")));
+    poll_once(waiting.as_mut());
+    kill_process(pid_of(&*connection), Signal::KILL).unwrap();
+    assert_error(&block_on(waiting).unwrap_err(), ErrorKind::WorkerCrashed, "killed by SIGKILL (9)");
+    assert_error(&block_on(stream.next()).unwrap().unwrap_err(), ErrorKind::WorkerCrashed, "SIGKILL");
+    assert!(block_on(stream.next()).is_none());
+    let CloseReason::WorkerExited(how) = block_on(connection.closed()) else { panic!("not exited") };
+    assert_eq!(how, "killed by SIGKILL (9)");
+    let late = block_on(connection.request(Request::ServerTime)).unwrap_err();
+    assert_error(&late, ErrorKind::WorkerCrashed, "SIGKILL");
+    setup.assert_gone();
+    block_on(connection.close()).unwrap();
+}
+
+fn a_worker_that_ends_by_itself_is_classified() {
+    for (symbol, part) in [("EXIT", "exited with code 3"), ("PANIC", "panicked: the script panics (")] {
+        let setup = Setup::new("serve");
+        let connection = setup.connect();
+        let error = block_on(connection.request(details(symbol))).unwrap_err();
+        assert_error(&error, ErrorKind::WorkerCrashed, part);
+        setup.assert_gone();
+    }
+}
+
+fn garbage_replaces_the_connection() {
+    for (role, part) in [
+        ("garbage-later", "protocol violation: no frame (expected value at line 1 column 1): stray text"),
+        ("unknown-id", "protocol violation: nothing was asked with id 4711"),
+    ] {
+        let setup = Setup::new(role);
+        let connection = setup.connect();
+        let error = block_on(connection.request(Request::ServerTime)).unwrap_err();
+        assert_error(&error, ErrorKind::WorkerCrashed, part);
+        assert!(error.is_retryable());
+        setup.assert_gone();
+    }
+}
+
+fn the_loss_of_the_gateway_is_disconnected() {
+    let setup = Setup::new("serve");
+    let connection = setup.connect();
+    block_on(connection.request(details("LOSE"))).unwrap();
+    assert_eq!(block_on(connection.closed()), CloseReason::Disconnected("lost by the script".into()));
+    let error = block_on(connection.request(Request::ServerTime)).unwrap_err();
+    assert_error(&error, ErrorKind::Disconnected, "lost by the script");
+    block_on(connection.close()).unwrap();
+    setup.assert_gone();
+}
+
+fn a_stopped_worker_loses_the_link_heartbeat() {
+    let setup = Setup::with_timing("serve", fast_heartbeat());
+    let connection = setup.connect();
+    let error = block_on(connection.request(details("STOP"))).unwrap_err();
+    assert_error(&error, ErrorKind::WorkerCrashed, "heartbeat lost (link)");
+    setup.assert_gone();
+}
+
+fn a_blocked_loop_loses_the_loop_heartbeat() {
+    let setup = Setup::with_timing("serve", fast_heartbeat());
+    let connection = setup.connect();
+    let error = block_on(connection.request(details("BLOCK"))).unwrap_err();
+    assert_error(&error, ErrorKind::WorkerCrashed, "heartbeat lost (loop)");
+    setup.assert_gone();
+}
+
+fn fast_heartbeat() -> Timing {
+    Timing { ping: Duration::from_millis(300), ..Timing::default() }
+}
+
+fn a_request_without_answer_times_out() {
+    let timing = Timing { request_grace: Duration::from_millis(50), ..Timing::default() };
+    let setup = Setup::with_timing("serve", timing);
+    let target = Target { request_timeout: Duration::from_millis(50), ..patient() };
+    let connection = setup.connect_to(&target).unwrap();
+    let error = block_on(connection.request(details("NEVER"))).unwrap_err();
+    assert_error(&error, ErrorKind::Timeout, "did not answer");
+    block_on(connection.request(Request::ManagedAccounts)).unwrap();
+}
+
+fn a_dropped_request_and_a_dropped_stream_are_cancelled() {
+    let setup = Setup::new("echo-cancel");
+    let connection = setup.connect();
+    {
+        let mut dropped = pin!(connection.request(details("NEVER")));
+        poll_once(dropped.as_mut());
+    }
+    drop(block_on(connection.subscribe(ticks("OPEN"))).unwrap());
+    // This role replies with the ids that it was asked to cancel: connect is 1, the request 2, its cancel 3.
+    let reply = block_on(connection.request(Request::ManagedAccounts)).unwrap();
+    assert_eq!(reply, Reply::ManagedAccounts(vec!["2".into(), "4".into()]));
+}
+
+fn closing_is_idempotent_and_leaves_nothing() {
+    let setup = Setup::new("serve");
+    let connection = setup.connect();
+    let mut stream = block_on(connection.subscribe(ticks("OPEN"))).unwrap();
+    let mut waiting = pin!(connection.request(details("NEVER")));
+    poll_once(waiting.as_mut());
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| block_on(connection.close()).unwrap());
+        }
+    });
+    setup.assert_gone();
+    block_on(connection.close()).unwrap();
+    assert_eq!(block_on(waiting).unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(block_on(stream.next()).unwrap().unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(block_on(connection.closed()), CloseReason::Requested);
+    assert_eq!(block_on(connection.request(Request::ServerTime)).unwrap_err().kind(), ErrorKind::Closed);
+}
+
+fn closing_a_worker_that_does_not_listen_takes_force() {
+    let short = Duration::from_millis(100);
+    let setup = Setup::with_timing("deaf", Timing { close: short, terminate: LONG, ..Timing::default() });
+    let connection = setup.connect();
+    block_on(connection.close()).unwrap();
+    setup.assert_gone();
+
+    let setup = Setup::with_timing("deaf", Timing { close: short, terminate: short, ..Timing::default() });
+    let connection = setup.connect();
+    kill_process(pid_of(&*connection), Signal::STOP).unwrap();
+    assert_error(&block_on(connection.close()).unwrap_err(), ErrorKind::WorkerCrashed, "forced");
+    setup.assert_gone();
+}
+
+fn dropping_the_connection_ends_the_worker() {
+    let setup = Setup::new("serve");
+    drop(setup.connect());
+    setup.assert_gone();
+
+    let setup = Setup::with_timing("deaf", Timing { drop: Duration::from_millis(100), ..Timing::default() });
+    drop(setup.connect());
+    setup.assert_gone();
+}
+
+fn a_stray_print_does_not_reach_the_protocol() {
+    let setup = Setup::new("serve");
+    let connection = setup.connect();
+    block_on(connection.request(details("PRINT"))).unwrap();
+    block_on(connection.request(Request::ServerTime)).unwrap();
+}
+
+fn no_worker_outlives_a_host_that_is_killed() {
+    let mut spec = ChildSpec::new(env::current_exe().unwrap());
+    spec.args = vec!["host".into()];
+    let (host, _stdin, stdout) = Child::spawn(spec).unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).unwrap();
+    let worker = Pid::from_raw(line.trim().parse().unwrap()).unwrap();
+    let watched = pidfd_open(worker, PidfdFlags::empty()).unwrap();
+    // Only the host: the worker is in a group of its own.
+    host.kill();
+    assert!(readable(&watched), "the worker must end with its host");
+}
+
+/// Connects, says the worker's pid, and waits to be killed.
+#[allow(clippy::print_stdout, reason = "for the test that started it")]
+fn be_a_host() -> ExitCode {
+    let connection = Setup::new("deaf").connect();
+    println!("{}", connection.info().worker_pid.unwrap());
+    loop {
+        std::thread::park();
+    }
+}
+
+fn a_worker_started_by_hand_says_what_it_is() {
+    let mut spec = ChildSpec::new(env::current_exe().unwrap());
+    spec.args = vec!["worker".into(), "serve".into()];
+    let (child, _stdin, _stdout) = Child::spawn(spec).unwrap();
+    let report = child.wait_timeout(LONG).unwrap();
+    assert_eq!(report.code, Some(1));
+    assert!(report.stderr_tail.contains("IBKR_WORKER_COOKIE"), "{}", report.stderr_tail);
+}
+
+/// Waits until a process with `marker` among its arguments runs.
+fn find_process(marker: &str) -> Pid {
+    let started = Instant::now();
+    while started.elapsed() < LONG {
+        for entry in fs::read_dir("/proc").unwrap().map_while(Result::ok) {
+            let path: PathBuf = entry.path();
+            let command = fs::read(path.join("cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&command).contains(marker) {
+                let pid = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
+                return pid.and_then(Pid::from_raw).unwrap();
+            }
+        }
+        std::thread::yield_now();
+    }
+    panic!("no worker was started");
+}
+
+/// Whether the process ends in time.
+fn ends(pid: Pid) -> bool {
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) => readable(&pidfd),
+        Err(gone) => gone == rustix::io::Errno::SRCH,
+    }
+}
+
+fn readable(pidfd: &std::os::fd::OwnedFd) -> bool {
+    let patience = Timespec { tv_sec: LONG.as_secs() as i64, tv_nsec: 0 };
+    poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&patience)) == Ok(1)
+}

@@ -1,0 +1,346 @@
+//! The worker's side of the protocol, driven line by line over in-memory pipes, as a program in another language would.
+
+mod support;
+
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use ibkr_connect_subprocess::wire::MAX_FRAME;
+use ibkr_connect_subprocess::worker::{self, WorkerOptions};
+use serde_json::{Value, json};
+use support::{Scripted, Stage};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// A worker on a thread, and the other ends of its pipes.
+struct Driver {
+    stdin: Option<PipeWriter>,
+    stdout: Option<BufReader<PipeReader>>,
+    lines: Option<Receiver<Value>>,
+    ended: Receiver<()>,
+    stage: Arc<Stage>,
+    worker: Option<JoinHandle<()>>,
+}
+
+impl Driver {
+    /// A worker that has said hello.
+    fn start() -> Self {
+        let mut driver = Self::start_unread();
+        driver.read();
+        assert_eq!(driver.next()["hello"]["cookie"], "secret");
+        driver
+    }
+
+    /// A worker whose output nobody reads yet.
+    fn start_unread() -> Self {
+        let (worker_stdin, stdin) = std::io::pipe().unwrap();
+        let (stdout, worker_stdout) = std::io::pipe().unwrap();
+        let connector = Scripted::default();
+        let stage = Arc::clone(&connector.stage);
+        let (ended, has_ended) = channel();
+        let worker = thread::spawn(move || {
+            // An error means that the hello could not be written, which a test that wants it will notice.
+            let _ = worker::run(&connector, worker_stdin, worker_stdout, WorkerOptions::new("secret"));
+            drop(ended);
+        });
+        Self {
+            stdin: Some(stdin),
+            stdout: Some(BufReader::new(stdout)),
+            lines: None,
+            ended: has_ended,
+            stage,
+            worker: Some(worker),
+        }
+    }
+
+    /// The next line of a worker whose output is not read otherwise.
+    fn next_unread(&mut self) -> Value {
+        let mut line = String::new();
+        self.stdout.as_mut().unwrap().read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    /// A worker with a session.
+    fn connected() -> Self {
+        let mut driver = Self::start();
+        driver.send(&json!({"id": 1, "command": "connect", "params": {"host": "h", "client_id": 7}}));
+        assert_eq!(driver.next()["status"], "success");
+        driver
+    }
+
+    fn read(&mut self) {
+        let (sender, lines) = channel();
+        let stdout = self.stdout.take().unwrap();
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                let _ = sender.send(serde_json::from_str(&line).unwrap());
+            }
+        });
+        self.lines = Some(lines);
+    }
+
+    fn send(&mut self, line: &Value) {
+        self.send_raw(&format!("{line}\n"));
+    }
+
+    fn send_raw(&mut self, text: &str) {
+        self.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    fn details(&mut self, id: u64, symbol: &str) {
+        self.send(&json!({"id": id, "command": "contract_details", "params": {"symbol": symbol}}));
+    }
+
+    fn market_data(&mut self, id: u64, symbol: &str) {
+        self.send(&json!({"id": id, "command": "market_data", "params": {"contract": {"symbol": symbol}}}));
+    }
+
+    fn next(&mut self) -> Value {
+        self.lines.as_ref().unwrap().recv_timeout(LONG).expect("a line from the worker")
+    }
+
+    fn expect(&mut self, line: &Value) {
+        assert_eq!(self.next(), *line);
+    }
+
+    fn expect_error(&mut self, id: u64, kind: &str, part: &str) {
+        let line = self.next();
+        assert_eq!(
+            (&line["id"], &line["status"], &line["error"]["kind"]),
+            (&json!(id), &json!("error"), &json!(kind)),
+            "{line}"
+        );
+        assert!(line["error"]["message"].as_str().unwrap().contains(part), "{line}");
+    }
+
+    /// Waits until the worker has ended.
+    fn join(mut self) -> Arc<Stage> {
+        let _ = self.ended.recv_timeout(LONG).expect_err("it sends nothing");
+        self.worker.take().unwrap().join().unwrap();
+        self.stage
+    }
+}
+
+/// Waits for what another thread does soon.
+fn wait_until(done: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < LONG, "it does not happen");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn the_hello_comes_first_and_carries_cookie_version_and_pid() {
+    let mut driver = Driver::start_unread();
+    driver.read();
+    driver.expect(&json!({"hello": {
+        "protocol": 1, "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "cookie": "secret",
+    }}));
+}
+
+#[test]
+fn connect_fills_in_what_is_missing_and_says_what_it_found() {
+    let mut driver = Driver::start();
+    driver.send(&json!({"id": 5, "command": "connect"}));
+    driver.expect(&json!({"id": 5, "status": "success", "data": {
+        "connected": true, "accounts": ["DU1"], "server_version": 226, "client_id": 77, "readonly": true,
+        "phases": [{"phase": "tcp", "ms": 0.25}], "connect_ms": 1.5,
+    }}));
+    driver.send(&json!({"id": 6, "command": "server_time"}));
+    driver.expect(&json!({"id": 6, "status": "success", "data": "2026-11-23T12:00:00Z"}));
+    driver.send(&json!({"id": 7, "command": "connect"}));
+    driver.expect_error(7, "unsupported", "connected or connecting already");
+}
+
+#[test]
+fn a_failed_connect_says_why_and_the_next_one_may_succeed() {
+    let mut driver = Driver::start();
+    driver.send(&json!({"id": 1, "command": "connect", "params": {"host": "refused"}}));
+    let line = driver.next();
+    assert_eq!(line["error"]["kind"], "not_listening");
+    assert_eq!(line["error"]["phase"], "tcp");
+    assert_eq!(line["error"]["retryable"], true);
+    driver.send(&json!({"id": 2, "command": "connect"}));
+    assert_eq!(driver.next()["status"], "success");
+}
+
+#[test]
+fn what_is_wrong_with_a_line_is_said_and_the_worker_goes_on() {
+    let mut driver = Driver::start();
+    driver.send_raw("make me rich\n");
+    driver.expect_error(0, "protocol", "make me rich");
+    driver.send_raw("{\"command\":\"ping\"}\n");
+    driver.expect_error(0, "protocol", "without id");
+    driver.send_raw("{\"id\":4}\n");
+    driver.expect_error(4, "protocol", "no command");
+    driver.send(&json!({"id": 5, "command": "make_me_rich"}));
+    driver.expect_error(5, "unsupported", "valid are: connect, cancel, ping, shutdown, server_time");
+    driver.send(&json!({"id": 6, "command": "connect", "params": {"hots": "h"}}));
+    driver.expect_error(6, "protocol", "unknown field `hots`");
+    driver.send(&json!({"id": 7, "command": "contract_details", "params": {"symbol": 7}}));
+    driver.expect_error(7, "protocol", "contract_details: invalid type");
+    driver.send(&json!({"id": 8, "command": "server_time"}));
+    driver.expect_error(8, "closed", "there is none yet");
+    driver.send_raw(&("x".repeat(MAX_FRAME + 10) + "\n"));
+    driver.expect_error(0, "protocol", "longer than");
+    driver.send(&json!({"id": 9, "command": "connect"}));
+    assert_eq!(driver.next()["status"], "success");
+}
+
+#[test]
+fn replies_come_when_they_are_ready_and_not_in_order() {
+    let mut driver = Driver::connected();
+    driver.details(2, "NEVER");
+    driver.send(&json!({"id": 3, "command": "server_time"}));
+    driver.send(&json!({"id": 4, "command": "managed_accounts", "params": {}}));
+    driver.expect(&json!({"id": 3, "status": "success", "data": "2026-11-23T12:00:00Z"}));
+    driver.expect(&json!({"id": 4, "status": "success", "data": ["DU1"]}));
+    driver.send(&json!({"id": 2, "command": "server_time"}));
+    driver.expect_error(2, "protocol", "in use");
+    driver.send(&json!({"id": 5, "command": "cancel", "params": {"target": 2}}));
+    driver.expect(&json!({"id": 2, "status": "end"}));
+    driver.expect(&json!({"id": 5, "status": "success", "data": {"cancelled": true}}));
+    driver.send(&json!({"id": 6, "command": "cancel", "params": {"target": 2}}));
+    driver.expect(&json!({"id": 6, "status": "success", "data": {"cancelled": false}}));
+}
+
+#[test]
+fn a_running_connect_can_be_cancelled() {
+    let mut driver = Driver::start();
+    driver.send(&json!({"id": 1, "command": "connect", "params": {"host": "silent"}}));
+    wait_until(|| driver.stage.connecting.load(Ordering::SeqCst));
+    driver.send(&json!({"id": 2, "command": "cancel", "params": {"target": 1}}));
+    driver.expect(&json!({"id": 1, "status": "end"}));
+    driver.expect(&json!({"id": 2, "status": "success", "data": {"cancelled": true}}));
+    assert_eq!(driver.stage.abandoned.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_stream_is_acknowledged_and_ends_by_itself_by_an_error_or_by_cancel() {
+    let mut driver = Driver::connected();
+    driver.market_data(2, "TICKS:2");
+    driver.expect(&json!({"id": 2, "status": "success", "data": {}}));
+    for value in 0..2 {
+        driver.expect(
+            &json!({"id": 2, "status": "event", "data": {"market_data_type": {"market_data_type": value}}}),
+        );
+    }
+    driver.expect(&json!({"id": 2, "status": "end"}));
+
+    driver.market_data(3, "FAIL");
+    assert_eq!(driver.next()["status"], "success");
+    driver.expect_error(3, "disconnected", "the stream broke");
+    driver.market_data(4, "REFUSED");
+    driver.expect_error(4, "gateway_error", "no such contract");
+
+    let cancelled = driver.stage.cancelled.load(Ordering::SeqCst);
+    driver.market_data(5, "OPEN:1");
+    assert_eq!(
+        (driver.next()["status"].clone(), driver.next()["status"].clone()),
+        (json!("success"), json!("event"))
+    );
+    driver.send(&json!({"id": 6, "command": "cancel", "params": {"target": 5}}));
+    driver.expect(&json!({"id": 5, "status": "end"}));
+    driver.expect(&json!({"id": 6, "status": "success", "data": {"cancelled": true}}));
+    // At the source too, as soon as the runtime drops the stream.
+    wait_until(|| driver.stage.cancelled.load(Ordering::SeqCst) == cancelled + 1);
+}
+
+#[test]
+fn a_slow_reader_is_told_how_many_events_it_missed() {
+    let mut driver = Driver::start_unread();
+    driver.send(&json!({"id": 1, "command": "connect"}));
+    assert!(driver.next_unread()["hello"].is_object());
+    assert_eq!(driver.next_unread()["status"], "success");
+    driver.market_data(2, "FLOOD");
+    // The pipe and the batches hold fewer than that, so that the stream's buffer must overflow.
+    wait_until(|| driver.stage.sent.load(Ordering::SeqCst) > 200_000);
+    driver.read();
+    let (mut events, mut missed) = (0_u64, 0_u64);
+    while events == 0 || missed < 1_000 {
+        let line = driver.next();
+        match line["status"].as_str() {
+            Some("event") => events += 1,
+            Some("missed") => missed += line["count"].as_u64().unwrap(),
+            _ => {}
+        }
+    }
+    driver.send(&json!({"id": 3, "command": "cancel", "params": {"target": 2}}));
+    while driver.next()["status"] != "end" {}
+}
+
+#[test]
+fn a_blocked_loop_answers_no_ping_but_the_link_does() {
+    let mut driver = Driver::connected();
+    driver.details(2, "BLOCK");
+    wait_until(|| driver.stage.blocked.load(Ordering::SeqCst));
+    driver.send(&json!({"id": 3, "command": "ping"}));
+    driver.send(&json!({"id": 4, "command": "ping"}));
+    driver.expect(&json!({"id": 3, "status": "pong", "from": "link"}));
+    driver.expect(&json!({"id": 4, "status": "pong", "from": "link"}));
+    driver.stage.open_gate();
+    assert_eq!(driver.next()["id"], 2);
+    driver.expect(&json!({"id": 3, "status": "pong", "from": "loop"}));
+    driver.expect(&json!({"id": 4, "status": "pong", "from": "loop"}));
+}
+
+#[test]
+fn the_loss_of_the_gateway_is_announced_and_a_new_connect_is_possible() {
+    let mut driver = Driver::connected();
+    driver.details(2, "LOSE");
+    assert_eq!(driver.next()["id"], 2);
+    driver.expect(&json!({"id": 0, "status": "closed", "data": {"disconnected": "lost by the script"}}));
+    driver.send(&json!({"id": 3, "command": "server_time"}));
+    driver.expect_error(3, "disconnected", "lost by the script");
+    driver.send(&json!({"id": 4, "command": "connect"}));
+    assert_eq!(driver.next()["status"], "success");
+}
+
+#[test]
+fn a_reply_beyond_the_frame_limit_is_an_error_of_that_request() {
+    let mut driver = Driver::connected();
+    driver.details(2, "HUGE");
+    driver.expect_error(2, "protocol", "limit is 16777216");
+    driver.send(&json!({"id": 3, "command": "server_time"}));
+    assert_eq!(driver.next()["status"], "success");
+}
+
+#[test]
+fn shutdown_ends_what_runs_closes_the_session_and_answers() {
+    let mut driver = Driver::connected();
+    driver.details(2, "NEVER");
+    driver.send(&json!({"id": 3, "command": "shutdown"}));
+    driver.expect(&json!({"id": 2, "status": "end"}));
+    driver.expect(&json!({"id": 3, "status": "success", "data": {}}));
+    assert_eq!(driver.join().closed.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn the_end_of_the_input_closes_the_session_too() {
+    let mut driver = Driver::connected();
+    driver.stdin = None;
+    assert_eq!(driver.join().closed.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn the_end_of_the_input_ends_a_running_connect() {
+    let mut driver = Driver::start();
+    driver.send(&json!({"id": 1, "command": "connect", "params": {"host": "silent"}}));
+    wait_until(|| driver.stage.connecting.load(Ordering::SeqCst));
+    driver.stdin = None;
+    assert_eq!(driver.join().abandoned.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_parent_that_reads_no_more_ends_the_worker() {
+    let mut driver = Driver::start_unread();
+    driver.stdout = None;
+    driver.send_raw("garbage\n");
+    // The hello may fail already, or the answer to the garbage; the worker ends in both cases.
+    let _ = driver.ended.recv_timeout(LONG).expect_err("it sends nothing");
+}
