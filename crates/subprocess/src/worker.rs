@@ -1,7 +1,9 @@
 //! The worker's side: serves any [`Connector`] over a pair of pipes.
 //!
-//! One thread does nothing but read commands, so that pings and the end of the input are noticed whatever the loop
-//! does. The loop is a runtime on the calling thread; it runs the requests and writes their answers itself.
+//! One thread reads commands, so that pings and the end of the input are noticed whatever the loop does. The loop is a
+//! runtime on the calling thread; it runs the requests and writes their answers itself. Only the first poll of a lone
+//! request happens on the reading thread: what can be answered or passed on at once does not wait until the loop is
+//! awake, which is a third of a round trip.
 
 mod input;
 mod output;
@@ -18,7 +20,7 @@ use std::time::Duration;
 use ibkr_connect_core::Connector;
 use tokio::sync::mpsc as async_mpsc;
 
-use input::Input;
+use input::{Current, Input};
 use output::Output;
 use server::Server;
 pub use stdio::{NotStartedByParent, serve_stdio};
@@ -79,7 +81,8 @@ pub fn run(
     })?;
     let (sender, inbox) = async_mpsc::unbounded_channel();
     let (finished, is_finished) = mpsc::channel::<()>();
-    let input = Input::new(Arc::clone(&output), sender);
+    let current = Current::default();
+    let input = Input::new(Arc::clone(&output), sender, Arc::clone(&current));
     let (patience, on_overdue) = (options.patience, options.on_overdue);
     thread::Builder::new().name("ibkr-worker-input".to_owned()).spawn(move || {
         input.read(reader);
@@ -89,7 +92,7 @@ pub fn run(
         }
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    runtime.block_on(Server::new(connector, output, patience).serve(inbox));
+    runtime.block_on(Server::new(connector, output, current, patience).serve(inbox));
     drop(finished);
     Ok(())
 }

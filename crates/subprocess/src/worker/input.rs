@@ -1,9 +1,15 @@
 //! The thread that reads commands: answers what must not wait for the loop, passes on the rest.
 
+use std::any::Any;
 use std::io::Read;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 
-use ibkr_connect_core::{Error, ErrorKind, OPERATIONS, Request, StreamRequest, Target};
+use ibkr_connect_core::{
+    Connection, Error, ErrorKind, OPERATIONS, Request, StreamRequest, Target, check_access,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc::UnboundedSender;
@@ -15,15 +21,24 @@ use crate::wire::{
     Answer, CancelParams, CommandLine, ConnectParams, MAX_FRAME, MAX_IN_FLIGHT, NO_ID, PongFrom, command,
 };
 
+/// The connection that the loop has now, for requests that need not wait for the loop.
+pub(super) type Current = Arc<Mutex<Option<Arc<dyn Connection>>>>;
+
+/// A request under way; it writes its own answer.
+pub(super) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// A checked command.
-#[derive(Debug)]
 pub(super) enum Command {
     Connect(Target),
     Cancel(u64),
     Ping,
     Shutdown,
     Request(Request, OwnedSemaphorePermit),
+    /// A request that this thread has begun.
+    Begun(Work, OwnedSemaphorePermit),
     Subscribe(StreamRequest, OwnedSemaphorePermit),
+    /// The connector panicked on this thread.
+    Panicked(Box<dyn Any + Send>),
 }
 
 /// What the loop gets; the end of the channel is the end of the input.
@@ -37,11 +52,12 @@ pub(super) struct Input {
     inbox: UnboundedSender<Message>,
     /// One permit per request that may be open, so that the inbox is bounded.
     permits: Arc<Semaphore>,
+    current: Current,
 }
 
 impl Input {
-    pub(super) fn new(output: Arc<Output>, inbox: UnboundedSender<Message>) -> Self {
-        Self { output, inbox, permits: Arc::new(Semaphore::new(MAX_IN_FLIGHT)) }
+    pub(super) fn new(output: Arc<Output>, inbox: UnboundedSender<Message>, current: Current) -> Self {
+        Self { output, inbox, permits: Arc::new(Semaphore::new(MAX_IN_FLIGHT)), current }
     }
 
     /// Reads until the end of the input.
@@ -63,11 +79,41 @@ impl Input {
                 if matches!(message.command, Command::Ping) {
                     self.output.answer(&Answer::pong(message.id, PongFrom::Link));
                 }
-                // The loop has ended: there is nobody left to answer.
-                let _ = self.inbox.send(message);
+                if let Some(message) = self.begin(message) {
+                    // If the loop has ended, there is nobody left to answer.
+                    let _ = self.inbox.send(message);
+                }
             }
             Err((id, error)) => self.output.error(id, error),
         }
+    }
+
+    /// Begins a request here if it is the only one open, so that waking the loop is not part of its way. What is
+    /// not answered at once, and everything else, is the loop's.
+    fn begin(&self, Message { id, command }: Message) -> Option<Message> {
+        let is_alone = self.permits.available_permits() + 1 == MAX_IN_FLIGHT;
+        let command = match (command, self.connection()) {
+            (Command::Request(request, permit), Some(connection)) if is_alone => {
+                if let Err(error) = check_access(connection.info(), request.command(), request.access()) {
+                    self.output.error(id, error);
+                    return None;
+                }
+                let mut work = answered(id, connection, request, Arc::clone(&self.output));
+                // The loop polls again with a waker of its own.
+                let poll = || work.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                match catch_unwind(AssertUnwindSafe(poll)) {
+                    Ok(Poll::Ready(())) => return None,
+                    Ok(Poll::Pending) => Command::Begun(work, permit),
+                    Err(panic) => Command::Panicked(panic),
+                }
+            }
+            (command, _) => command,
+        };
+        Some(Message { id, command })
+    }
+
+    fn connection(&self) -> Option<Arc<dyn Connection>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn complain(&self, id: u64, message: String) {
@@ -117,6 +163,21 @@ impl Input {
             .with_advice("wait for some of them, or use another worker")
         })
     }
+}
+
+/// Runs a request and writes its answer.
+pub(super) fn answered(
+    id: u64,
+    connection: Arc<dyn Connection>,
+    request: Request,
+    output: Arc<Output>,
+) -> Work {
+    Box::pin(async move {
+        match connection.request(request).await {
+            Ok(reply) => output.answer(&Answer::success(id, reply)),
+            Err(error) => output.error(id, error),
+        }
+    })
 }
 
 fn own_params<'a, T: Deserialize<'a>>(name: &str, params: &'a str) -> Result<T, Error> {

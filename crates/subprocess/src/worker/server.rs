@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::future::{Future, pending};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use ibkr_connect_core::{
@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
-use super::input::{Command, Message};
+use super::input::{Command, Current, Message, answered};
 use super::output::Output;
 use super::streaming::{self, ready};
 use crate::wire::{Answer, Cancelled, Connected, Empty, PongFrom};
@@ -27,6 +27,8 @@ pub(super) struct Server<'a> {
     output: Arc<Output>,
     patience: Duration,
     session: Session<'a>,
+    /// The session's connection as the input thread sees it.
+    current: Current,
     tasks: JoinSet<Finished>,
     running: HashMap<u64, AbortHandle>,
 }
@@ -52,12 +54,18 @@ enum Flow {
 }
 
 impl<'a> Server<'a> {
-    pub(super) fn new(connector: &'a dyn Connector, output: Arc<Output>, patience: Duration) -> Self {
+    pub(super) fn new(
+        connector: &'a dyn Connector,
+        output: Arc<Output>,
+        current: Current,
+        patience: Duration,
+    ) -> Self {
         Self {
             connector,
             output,
             patience,
             session: Session::None,
+            current,
             tasks: JoinSet::new(),
             running: HashMap::new(),
         }
@@ -105,7 +113,12 @@ impl<'a> Server<'a> {
             }
             Command::Connect(target) => self.connect(id, target),
             Command::Request(request, permit) => self.request(id, request, permit).await,
+            Command::Begun(work, permit) => {
+                self.run(id, permit, work);
+                Ok(())
+            }
             Command::Subscribe(request, permit) => self.subscribe(id, request, permit),
+            Command::Panicked(panic) => std::panic::resume_unwind(panic),
         };
         if let Err(error) = outcome {
             self.output.error(id, error);
@@ -137,7 +150,7 @@ impl<'a> Server<'a> {
                 self.output.answer(&Answer::success(id, Connected::from(connection.info())));
                 let watched = Arc::clone(&connection);
                 self.tasks.spawn(async move { Finished::SessionLost(watched.closed().await) });
-                self.session = Session::Connected(connection);
+                self.set_session(Session::Connected(connection));
             }
             Err(error) => {
                 self.output.error(id, error);
@@ -148,13 +161,7 @@ impl<'a> Server<'a> {
 
     async fn request(&mut self, id: u64, request: Request, permit: OwnedSemaphorePermit) -> Result<()> {
         let connection = self.admit(id, request.command(), request.access())?;
-        let output = Arc::clone(&self.output);
-        let mut work = Box::pin(async move {
-            match connection.request(request).await {
-                Ok(reply) => output.answer(&Answer::success(id, reply)),
-                Err(error) => output.error(id, error),
-            }
-        });
+        let mut work = answered(id, connection, request, Arc::clone(&self.output));
         // What is ready at once, or only has to be passed on, need not wait for its turn as a task.
         if ready(work.as_mut()).await.is_none() {
             self.run(id, permit, work);
@@ -220,7 +227,7 @@ impl<'a> Server<'a> {
             }
             Ok(Finished::SessionLost(reason)) => {
                 self.output.answer(&Answer::closed(reason.clone()));
-                self.session = Session::Lost(reason);
+                self.set_session(Session::Lost(reason));
             }
             Err(error) => {
                 if let Ok(panic) = error.try_into_panic() {
@@ -228,6 +235,16 @@ impl<'a> Server<'a> {
                 }
             }
         }
+    }
+
+    /// Changes the session, also for the input thread, and gives the one before.
+    fn set_session(&mut self, session: Session<'a>) -> Session<'a> {
+        let connection = match &session {
+            Session::Connected(connection) => Some(Arc::clone(connection)),
+            _ => None,
+        };
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = connection;
+        std::mem::replace(&mut self.session, session)
     }
 
     /// Ends `target`, if it runs. Its task shares this thread, so nothing more of it comes after its `end`.
@@ -258,7 +275,7 @@ impl<'a> Server<'a> {
             self.cancel(id);
         }
         self.tasks.abort_all();
-        let Session::Connected(connection) = std::mem::replace(&mut self.session, Session::None) else {
+        let Session::Connected(connection) = self.set_session(Session::None) else {
             return Ok(());
         };
         tokio::time::timeout(self.patience, connection.close()).await.unwrap_or_else(|_| {
@@ -315,7 +332,12 @@ mod tests {
             worker_pid: None,
         });
         let connector = MockConnector::new();
-        let mut server = Server::new(&connector, Arc::new(Output::new(std::io::sink())), Duration::ZERO);
+        let mut server = Server::new(
+            &connector,
+            Arc::new(Output::new(std::io::sink())),
+            Current::default(),
+            Duration::ZERO,
+        );
         server.session = Session::Connected(Arc::new(connection));
         let refused = server.admit(1, "place_order", Access::Trade).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ReadOnly);

@@ -174,7 +174,11 @@ impl ScriptedConnection {
     async fn act(&self, symbol: &str) -> Result<Reply> {
         match symbol {
             "NEVER" => pending::<()>().await,
-            "BLOCK" => self.stage.block(),
+            // After the first poll it runs on the loop, wherever it began.
+            "BLOCK" => {
+                tokio::task::yield_now().await;
+                self.stage.block();
+            }
             "LOSE" => drop(self.lost.send_replace(true)),
             "HUGE" => return Ok(Reply::ManagedAccounts(vec!["x".repeat(17 * 1024 * 1024)])),
             "PRINT" => print_on_stdout("a stray print\n"),
