@@ -1,8 +1,9 @@
 //! The operations for callers without a runtime.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -30,7 +31,7 @@ impl<'a> BlockingSession<'a> {
     /// # Errors
     /// Those of [`Session::ping`].
     pub fn ping(&self) -> Result<Duration> {
-        pollster::block_on(self.session.ping())
+        block_on(self.session.ping())
     }
 
     /// See [`Session::close`].
@@ -38,7 +39,7 @@ impl<'a> BlockingSession<'a> {
     /// # Errors
     /// Those of [`Session::close`].
     pub fn close(&self) -> Result<()> {
-        pollster::block_on(self.session.close())
+        block_on(self.session.close())
     }
 }
 
@@ -70,7 +71,7 @@ impl<T> Iterator for BlockingSubscription<T> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        pollster::block_on(self.0.next())
+        block_on(self.0.next())
     }
 }
 
@@ -86,25 +87,74 @@ impl std::fmt::Display for Elapsed {
 
 impl std::error::Error for Elapsed {}
 
+/// How long a blocked thread stays runnable before it sleeps. An answer from a nearby thread or process is mostly there
+/// by then, and waking a sleeping thread on an idle core can cost more than the whole round trip.
+const STAY_AWAKE: Duration = Duration::from_micros(50);
+
+/// Drives `future` on this thread until it is ready.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let parker = Arc::new(Parker::new());
+    loop {
+        if let Poll::Ready(output) = parker.poll(future.as_mut()) {
+            return output;
+        }
+        parker.wait(None);
+    }
+}
+
 /// Drives `future` on this thread until it is ready or `deadline` has passed.
 fn block_on_until<F: Future>(future: F, deadline: Instant) -> Option<F::Output> {
-    struct Unpark(Thread);
-
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);
+    let parker = Arc::new(Parker::new());
     loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+        if let Poll::Ready(output) = parker.poll(future.as_mut()) {
             return Some(output);
         }
-        let left = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
-        thread::park_timeout(left);
+        if Instant::now() >= deadline {
+            return None;
+        }
+        parker.wait(Some(deadline));
+    }
+}
+
+/// The waker of a blocked thread.
+struct Parker {
+    thread: Thread,
+    woken: AtomicBool,
+}
+
+impl Parker {
+    fn new() -> Self {
+        Self { thread: thread::current(), woken: AtomicBool::new(false) }
+    }
+
+    fn poll<F: Future>(self: &Arc<Self>, future: Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(&Waker::from(Arc::clone(self))))
+    }
+
+    /// Waits until it is woken or `deadline` has passed.
+    fn wait(&self, deadline: Option<Instant>) {
+        let asleep = Instant::now() + STAY_AWAKE;
+        while !self.woken.swap(false, Ordering::Acquire) {
+            let now = Instant::now();
+            if now < asleep {
+                thread::yield_now();
+                continue;
+            }
+            match deadline {
+                None => thread::park(),
+                Some(deadline) if now < deadline => thread::park_timeout(deadline - now),
+                Some(_) => return,
+            }
+        }
+    }
+}
+
+impl Wake for Parker {
+    fn wake(self: Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
     }
 }
 

@@ -124,6 +124,20 @@ pub struct ConnectionInfo {
     pub connect_ms: f64,
     /// The worker process, in subprocess mode.
     pub worker_pid: Option<u32>,
+    /// What was found on the port before the connect; `None` where nobody looked.
+    #[serde(default)]
+    pub zombies: Option<ZombieReport>,
+}
+
+/// Half-closed connections on the API port, as seen before a connect.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZombieReport {
+    /// How many there were, on either side.
+    pub found: usize,
+    /// How many of them were removed.
+    pub removed: usize,
+    /// Why the look failed, if it did. It never fails a connect.
+    pub problem: Option<String>,
 }
 
 /// Why a connection is gone.

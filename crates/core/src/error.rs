@@ -21,11 +21,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///   later without anybody changing anything.
 /// - The serialized form is the one in the worker protocol and in the command's `--json`; the
 ///   [`source`](StdError::source) stays in this process.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Error(Box<Body>);
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Body {
     kind: ErrorKind,
     phase: Option<Phase>,
@@ -136,6 +136,17 @@ impl fmt::Display for Error {
             write!(f, ", TWS code {code}")?;
         }
         f.write_str(")")
+    }
+}
+
+/// What a `main` that returns the error shows: the error, then the way out.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)?;
+        match self.advice() {
+            Some(advice) => write!(f, "; try: {advice}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -20,7 +20,9 @@ pub mod types;
 
 pub use blocking::{BlockingSession, BlockingSubscription, Elapsed};
 pub use config::Config;
-pub use connector::{CloseReason, Connection, ConnectionInfo, Connector, Target, random_client_id};
+pub use connector::{
+    CloseReason, Connection, ConnectionInfo, Connector, Target, ZombieReport, random_client_id,
+};
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "mock")]
 pub use mock::{MockConnection, MockConnector};

@@ -218,7 +218,7 @@ macro_rules! operations {
             /// # Errors
             /// As the method of the same name on [`Session`](crate::Session).
             pub fn $method(&self $(, $param: $Params)?) -> Result<$Reply> {
-                pollster::block_on(self.session().$method($($param)?))
+                crate::blocking::block_on(self.session().$method($($param)?))
             } )+
 
             $( $(#[doc = $sdoc])+
@@ -226,7 +226,7 @@ macro_rules! operations {
             /// # Errors
             /// As the method of the same name on [`Session`](crate::Session).
             pub fn $smethod(&self, $sparam: $SParams) -> Result<crate::BlockingSubscription<$Event>> {
-                pollster::block_on(self.session().$smethod($sparam)).map(crate::BlockingSubscription::new)
+                crate::blocking::block_on(self.session().$smethod($sparam)).map(crate::BlockingSubscription::new)
             } )+
         }
     };

@@ -108,6 +108,7 @@ mod tests {
             phases: Vec::new(),
             connect_ms: 0.0,
             worker_pid: None,
+            zombies: None,
         };
         let refused = check_access(&info, "place_order", Access::Trade).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ReadOnly);

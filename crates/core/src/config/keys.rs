@@ -21,6 +21,13 @@ pub struct Key {
     pub(super) read: fn(&mut Config, &str) -> Result<(), String>,
 }
 
+impl Key {
+    /// The name of its flag on the command line, without the dashes.
+    pub(super) fn flag(&self) -> String {
+        self.name.trim_start_matches("connection_").replace('_', "-")
+    }
+}
+
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Key").field("variable", &self.variable).field("default", &self.default).finish()

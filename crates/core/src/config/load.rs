@@ -146,7 +146,10 @@ impl Provider for Layer {
 fn toml_layer(path: &Path, text: &str) -> Result<Layer> {
     let source = display_name(path);
     let mut profiles = Toml::string(text).data().map_err(|error| {
-        Error::new(ErrorKind::Config, format!("{source} is not valid TOML: {error}")).with_source(error)
+        let message = format!("{source} is not valid TOML: {}", error.to_string().trim_end());
+        Error::new(ErrorKind::Config, message)
+            .with_advice("write one `key = value` per line, texts in double quotes")
+            .with_source(error)
     })?;
     let values = profiles.remove(&Profile::Default).unwrap_or_default();
     if let Some(unknown) = values.keys().find(|name| KEYS.iter().all(|key| key.name != **name)) {
@@ -226,7 +229,7 @@ fn read_dotenv(path: &Path) -> Result<BTreeMap<String, String>> {
 fn read(config: &mut Config, key: &Key, value: &Value, source: &str) -> Result<()> {
     let text = as_text(value);
     let place = match source {
-        FLAGS => format!("--{} on {FLAGS}", key.name.replace('_', "-")),
+        FLAGS => format!("--{} on {FLAGS}", key.flag()),
         DOTENV | ENVIRONMENT => format!("{} in {source}", key.variable),
         file => format!("{} in {file}", key.name),
     };
