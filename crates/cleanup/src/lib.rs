@@ -1,7 +1,7 @@
 //! What must never outlive a session: sockets and child processes.
 //!
-//! The only crate that spawns, signals or destroys anything, and the only one with `unsafe`. It asks the kernel and never
-//! opens a connection, never binds a port.
+//! The only crate that spawns, signals or destroys anything, and the only one with `unsafe` (in child/spawn.rs). It asks
+//! the kernel; it never opens a connection and never binds a port.
 //!
 //! - [`listening`], [`inspect`]: who listens on a port, and whether they still accept.
 //! - [`half_closed`], [`scan`], [`Watch`]: zombie connections, proved and with their owners.
@@ -9,6 +9,8 @@
 //! - [`Register`]: which processes are our own workers.
 //! - [`abort`]: our own sockets end in RST.
 //! - [`Child`]: processes that can't outlive their owner.
+
+#![deny(unsafe_code)]
 
 mod abort;
 mod child;

@@ -78,8 +78,7 @@ fn helper_process() {
         }
         "host" => {
             // Does not read its stdin, so only the kernel can tell it that its parent is gone.
-            let (child, stdin, stdout) =
-                Child::spawn(shell("trap '' TERM; while :; do sleep 600; done")).unwrap();
+            let (child, stdin, stdout) = Child::spawn(shell("trap '' TERM; exec sleep 600")).unwrap();
             println!("worker {}", child.pid());
             std::mem::forget((child, stdin, stdout));
             loop {
@@ -140,7 +139,7 @@ fn stdin_and_stdout_are_pipes_and_eof_ends_it() {
 fn nothing_is_inherited_but_the_given_environment_and_three_descriptors() {
     let leak = std::fs::File::open("/dev/null").unwrap();
     rustix::io::fcntl_setfd(&leak, rustix::io::FdFlags::empty()).unwrap();
-    let mut spec = shell("env; ls /proc/self/fd | tr '\\n' ' '; ps -o sid= -p $$ >/dev/null 2>&1; exit 0");
+    let mut spec = shell("env; ls /proc/self/fd | tr '\\n' ' '; exit 0");
     spec.env.push(("ONLY".into(), "this".into()));
     let (child, _stdin, mut stdout) = Child::spawn(spec).unwrap();
     let mut output = String::new();
@@ -203,11 +202,13 @@ fn its_own_children_go_with_it() {
 
 #[test]
 fn a_stranger_that_keeps_stderr_open_does_not_hold_up_the_report() {
-    let (child, _stdin, stdout) = Child::spawn(shell("setsid sleep 600 & echo stranger $!; exit 5")).unwrap();
+    let script = "setsid sh -c 'echo stranger $$; exec sleep 600' & read x; exit 5";
+    let (child, stdin, stdout) = Child::spawn(shell(script)).unwrap();
     let stranger: u32 = line_after("stranger ", stdout).parse().unwrap();
+    drop(stdin);
     assert_eq!(child.wait_timeout(PATIENCE).unwrap().code, Some(5));
-    // setsid(1) forks only when it leads a group, which a shell's background job here does not.
-    let _ = kill_process(Pid::from_raw(stranger.try_into().unwrap()).unwrap(), Signal::KILL);
+    assert!(exists(stranger), "it has left the group");
+    kill_process(Pid::from_raw(stranger.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
 }
 
 #[test]

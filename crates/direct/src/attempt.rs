@@ -92,11 +92,13 @@ impl Attempt<'_> {
     async fn greet(&mut self) -> Result<(Client, TcpStream)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_relay)?;
         let address = listener.local_addr().map_err(no_relay)?;
+        // Every wait has a deadline of ours; ibapi's own must only be later than all of them.
+        let last_resort = self.target.timeout.max(self.target.request_timeout).saturating_mul(2);
         let connect = Client::builder()
             .address(address.to_string())
             .client_id(self.client_id)
             .max_reconnect_attempts(0)
-            .one_shot_timeout(self.target.request_timeout)
+            .one_shot_timeout(last_resort)
             .connect();
         let relay = async {
             let (mut ibapi, _) = listener.accept().await.map_err(no_relay)?;
@@ -133,6 +135,7 @@ impl Attempt<'_> {
             phases,
             connect_ms,
             worker_pid: None,
+            zombies: None,
         };
         Ok(Established { info, client, relay })
     }

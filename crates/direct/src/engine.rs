@@ -105,9 +105,9 @@ impl Session {
             reason.unwrap_or_else(|panic| CloseReason::Disconnected(format!("the relay failed: {panic}")))
         });
         tracing::debug!(%reason, "the direct connection ends");
-        // Whoever waits learns the reason from here, so it comes before their tasks go.
+        // Every task waits for the reason too, and passes it on to whoever waits for the task.
         self.closed.send_replace(Some(reason));
-        tasks.shutdown().await;
+        while tasks.join_next().await.is_some() {}
         let _ = timeout(DISCONNECT_GRACE, self.client.disconnect()).await;
         if requested {
             let _ = relay.await;

@@ -66,6 +66,7 @@ impl Attempt {
             phases,
             connect_ms: millis(self.started.elapsed()),
             worker_pid: Some(pid),
+            zombies: None,
         })
     }
 

@@ -2,18 +2,21 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-/// Reads one line after the other. A line that is too long is skipped to its end, and the next one is whole.
+/// Reads one line after the other. A line that is too long is an error as soon as it is; it is skipped to its end when
+/// the next one is wanted, and that one is whole.
 #[derive(Debug)]
 pub(crate) struct LineReader<R> {
     reader: BufReader<R>,
     line: Vec<u8>,
     limit: usize,
+    /// The rest of a line that is too long comes next.
+    within_long_line: bool,
 }
 
 /// Why there is no line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LineError {
-    /// The line was skipped; reading can go on.
+    /// Reading can go on with the line after it.
     #[error("a line is longer than {limit} bytes")]
     TooLong { limit: usize },
     /// The stream ended in the middle of a line.
@@ -31,11 +34,15 @@ impl<R: Read> LineReader<R> {
 
     /// A reader of lines of at most `limit` bytes, their newline not counted.
     pub(crate) fn new(reader: R, limit: usize) -> Self {
-        Self { reader: BufReader::with_capacity(Self::BUFFER, reader), line: Vec::new(), limit }
+        let reader = BufReader::with_capacity(Self::BUFFER, reader);
+        Self { reader, line: Vec::new(), limit, within_long_line: false }
     }
 
     /// The next line without its line end; `None` at the end of the stream.
     pub(crate) fn next_line(&mut self) -> Result<Option<&[u8]>, LineError> {
+        if std::mem::take(&mut self.within_long_line) {
+            self.reader.skip_until(b'\n')?;
+        }
         self.line.clear();
         self.line.shrink_to(Self::KEPT);
         let limit = self.limit;
@@ -63,10 +70,8 @@ impl<R: Read> LineReader<R> {
         if full {
             // What was read so far is not kept: the line could be any length.
             self.line = Vec::new();
-            return match self.reader.skip_until(b'\n') {
-                Ok(_) => LineError::TooLong { limit: self.limit },
-                Err(error) => LineError::Io(error),
-            };
+            self.within_long_line = true;
+            return LineError::TooLong { limit: self.limit };
         }
         LineError::Torn { start: cut(&self.line) }
     }

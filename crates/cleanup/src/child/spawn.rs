@@ -1,4 +1,5 @@
 //! The supervisor thread: starts the child, waits for it, sweeps its group, reaps it.
+#![allow(unsafe_code, reason = "pre_exec, close_range and fcntl have no safe form")]
 
 use std::io;
 use std::os::unix::process::CommandExt;

@@ -330,6 +330,7 @@ mod tests {
             phases: Vec::new(),
             connect_ms: 0.0,
             worker_pid: None,
+            zombies: None,
         });
         let connector = MockConnector::new();
         let mut server = Server::new(

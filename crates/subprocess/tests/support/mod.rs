@@ -99,6 +99,7 @@ impl ScriptedConnection {
             phases: vec![PhaseTiming { phase: Phase::Tcp, ms: 0.25 }],
             connect_ms: 1.5,
             worker_pid: None,
+            zombies: None,
         };
         Self { stage, info, lost: watch::Sender::new(false) }
     }
