@@ -95,6 +95,9 @@ pub(crate) enum Command {
     Quote(Symbol),
     /// Show ticks as they come
     Ticks(Ticks),
+    /// Find and remove zombie connections on the port, without touching the Gateway
+    #[command(subcommand)]
+    Zombies(Zombies),
     /// Run the simulator by itself, on --port or a free one
     Sim(Sim),
     /// Serve a parent process; ibkr-connect starts it itself
@@ -133,6 +136,34 @@ pub(crate) struct Ticks {
     /// For how long
     #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub(crate) length: Duration,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Zombies {
+    /// Show the half-closed connections, who holds them, and whether the Gateway still accepts
+    List(ZombiesList),
+    /// Remove those that may be removed; shows what it would do unless --yes is given
+    Clean(ZombiesClean),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ZombiesList {
+    /// Look again every two seconds until interrupted
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ZombiesClean {
+    /// Programs whose zombies may be closed and which may be ended for it, by exact name
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(crate) kill: Vec<String>,
+    /// Also destroy sockets in the kernel, the Gateway's included (needs CAP_NET_ADMIN)
+    #[arg(long)]
+    pub(crate) destroy_sockets: bool,
+    /// Do it
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,12 +4,13 @@ mod check;
 mod data;
 mod demo;
 mod sim;
+mod zombies;
 
 use std::future::Future;
 
 use ibkr_connect::{Config, Error, ErrorKind, Session};
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Zombies};
 
 /// Runs the command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
@@ -24,6 +25,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Bars(arguments) => data::bars(&global.load()?, format, &arguments),
         Command::Quote(symbol) => data::quote(&global.load()?, format, &symbol.symbol),
         Command::Ticks(arguments) => data::ticks(&global.load()?, format, &arguments),
+        Command::Zombies(Zombies::List(arguments)) => zombies::list(&global.load()?, format, &arguments),
+        Command::Zombies(Zombies::Clean(arguments)) => zombies::clean(&global.load()?, format, &arguments),
         Command::Worker => Err(Error::new(
             ErrorKind::WorkerIncompatible,
             "a worker is started by another program, which gives it a cookie in the environment",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ibkr_connect::types::{Contract, HistoricalBarsParams, MarketDataEvent, MarketDataParams, WhatToShow};
 use ibkr_connect::{Config, Error, ErrorKind, Session};
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout_at};
 
 use super::with_session;
@@ -127,13 +128,15 @@ fn named_values(event: MarketDataEvent) -> Vec<(String, Value)> {
 /// `ticks SYMBOL`
 pub(crate) fn ticks(config: &Config, format: Format, arguments: &Ticks) -> anyhow::Result<()> {
     let params = MarketDataParams::streaming(contract(&arguments.symbol.symbol));
-    let deadline = Instant::now() + arguments.length;
     with_session(config, async |session: Session| {
+        // Once for all turns of the loop: an interrupt between two of them counts too.
+        let mut interrupt = signal(SignalKind::interrupt())?;
         let mut ticks = session.market_data(params).await?;
+        let deadline = Instant::now() + arguments.length;
         loop {
             let event = tokio::select! {
                 event = timeout_at(deadline, ticks.next()) => event,
-                _ = tokio::signal::ctrl_c() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
             };
             match event {
                 Ok(Some(event)) => show_tick(format, &event?)?,
@@ -161,6 +164,12 @@ fn sentence(event: &MarketDataEvent) -> String {
         MarketDataEvent::Text { tick_type, value } => format!("{tick_type:<16} {value}"),
         MarketDataEvent::Generic { tick_type, value } => format!("{tick_type:<16} {}", optional(*value)),
         MarketDataEvent::Notice { code, message } => format!("notice {code}: {message}"),
+        MarketDataEvent::RequestParameters { min_tick, .. } => {
+            format!("minimum tick     {}", optional(*min_tick))
+        }
+        MarketDataEvent::MarketDataType { market_data_type } => {
+            format!("market data type {market_data_type}")
+        }
         other => json!(other).to_string(),
     }
 }

@@ -4,6 +4,7 @@ use ibkr_connect_core::config::Fallback;
 use ibkr_connect_core::{Config, ConnectionMode, Connector, Error, ErrorKind, Result};
 
 use crate::fallback::FallbackConnector;
+use crate::tidy::TidyConnector;
 
 /// A backend: its name, the cargo feature that brings it, and how it is made, if this build has it.
 struct Backend {
@@ -33,11 +34,15 @@ const BACKENDS: &[Backend] = &[
     },
 ];
 
-/// The connector that `config` asks for, ready to be wrapped or replaced in a test.
+/// The connector that `config` asks for: the backend, its fallback, and the look for zombies around it.
 ///
 /// # Errors
 /// `unsupported` when this build lacks the backend, `worker_spawn` when no worker program can be found.
 pub fn connector(config: &Config) -> Result<Box<dyn Connector>> {
+    Ok(Box::new(TidyConnector::new(with_fallback(config)?, config)))
+}
+
+fn with_fallback(config: &Config) -> Result<Box<dyn Connector>> {
     let primary = build(config.mode, config);
     match (config.mode, config.fallback) {
         (ConnectionMode::Subprocess, Fallback::Direct) => {

@@ -26,6 +26,7 @@ struct Readme;
 
 mod backends;
 mod fallback;
+mod tidy;
 pub mod worker;
 
 pub use backends::connector;

@@ -1,0 +1,174 @@
+//! `zombies list` and `zombies clean`: half-closed connections on the API port, found and removed without ever touching
+//! the Gateway.
+
+use std::thread;
+use std::time::Duration;
+
+use ibkr_connect::Config;
+use ibkr_connect::cleanup::{
+    self, CleanupReport, Destroy, Done, ListenState, Policy, Proof, Register, Run, Scan, Watch, Zombie,
+    ZombieClass,
+};
+use serde_json::json;
+
+use crate::cli::{ZombiesClean, ZombiesList};
+use crate::exit::Failed;
+use crate::output::{Format, optional, print_json, print_line, table};
+
+/// Zombies remain.
+const REMAIN: Failed = Failed(8);
+
+/// Between two looks of `--watch`.
+const WATCH_INTERVAL: Duration = Duration::from_secs(2);
+
+/// `zombies list`
+pub(crate) fn list(config: &Config, format: Format, arguments: &ZombiesList) -> anyhow::Result<()> {
+    let port = config.port;
+    if arguments.watch {
+        return watch(port, format);
+    }
+    let listening = cleanup::inspect(port)?;
+    let scan = cleanup::scan(&[port])?;
+    show(port, format, &listening, &scan)?;
+    if scan.zombies.is_empty() { Ok(()) } else { Err(REMAIN.into()) }
+}
+
+/// Looks again and again until it is interrupted.
+fn watch(port: u16, format: Format) -> anyhow::Result<()> {
+    let mut watch = Watch::new(&[port], Proof::default())?;
+    loop {
+        show(port, format, &cleanup::inspect(port)?, &watch.observe()?)?;
+        thread::sleep(WATCH_INTERVAL);
+    }
+}
+
+fn show(port: u16, format: Format, listening: &ListenState, scan: &Scan) -> std::io::Result<()> {
+    let all: Vec<&Zombie> = scan.zombies.iter().chain(&scan.candidates).collect();
+    if format == Format::Json {
+        return print_json(&json!({
+            "port": port,
+            "listening": listening,
+            "zombies": all,
+            "limits": scan.limits,
+        }));
+    }
+    print_line(&format!("port {port}: {}", describe(listening)))?;
+    if all.is_empty() {
+        print_line("no half-closed connections")?;
+    } else {
+        let header = ["class", "process", "fd", "local", "remote", "unread", "age", "confirmed"];
+        print_line(&table(&header, all.iter().map(|zombie| cells(zombie))).to_string())?;
+        advise(scan)?;
+    }
+    scan.limits.iter().try_for_each(|limit| print_line(&format!("note: {limit}")))
+}
+
+fn describe(listening: &ListenState) -> String {
+    let Some(listener) = listening.listener() else { return "nobody listens".to_owned() };
+    let owner = listener.owner.as_ref().map_or_else(
+        || format!("a process of uid {}", listener.uid),
+        |owner| format!("{} (pid {})", owner.command, owner.pid),
+    );
+    let queue = format!("{} of {} waiting to be accepted", listener.queue, optional(listener.queue_limit));
+    match listening {
+        ListenState::Wedged(_) => {
+            format!("WEDGED, {owner} does not accept any more, {queue}: restart the Gateway")
+        }
+        _ => format!("{owner} listens, {queue}"),
+    }
+}
+
+fn cells(zombie: &Zombie) -> Vec<String> {
+    let socket = &zombie.socket;
+    let owner = zombie.owners.first();
+    let process = match owner {
+        Some(owner) => format!("{} {}", owner.process.pid, owner.process.command),
+        None if socket.class == ZombieClass::GatewayUnaccepted => "nobody".to_owned(),
+        None => format!("unattributed, uid {}", socket.uid),
+    };
+    vec![
+        json!(socket.class).as_str().unwrap_or_default().to_owned(),
+        process,
+        optional(owner.map(|owner| owner.fd)),
+        socket.local.to_string(),
+        socket.remote.to_string(),
+        socket.unread.to_string(),
+        optional(socket.age.map(|age| format!("{:.1} s", age.as_secs_f64()))),
+        if zombie.confirmed { "yes" } else { "not yet" }.to_owned(),
+    ]
+}
+
+fn advise(scan: &Scan) -> std::io::Result<()> {
+    let has = |class| scan.zombies.iter().any(|zombie| zombie.socket.class == class);
+    if has(ZombieClass::ClientHeld) {
+        print_line(
+            "client_held: `ibkr-connect zombies clean` closes those of our workers; name others with --kill",
+        )?;
+    }
+    if has(ZombieClass::GatewayHeld) {
+        print_line(
+            "gateway_held: only the Gateway's process can close them; --destroy-sockets clears the sockets",
+        )?;
+    }
+    if has(ZombieClass::GatewayUnaccepted) {
+        print_line("gateway_unaccepted: the Gateway does not accept them; restart the Gateway")?;
+    }
+    Ok(())
+}
+
+/// `zombies clean`
+pub(crate) fn clean(config: &Config, format: Format, arguments: &ZombiesClean) -> anyhow::Result<()> {
+    let workers =
+        Register::open(&config.state_dir).and_then(|register| register.live()).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the register of workers can't be read: none is known");
+            Vec::new()
+        });
+    let policy = Policy {
+        run: if arguments.yes { Run::Act } else { Run::Dry },
+        workers,
+        named: arguments.kill.clone(),
+        destroy: if arguments.destroy_sockets { Destroy::BothSides } else { Destroy::Never },
+        ..Policy::default()
+    };
+    let report = cleanup::clean(config.port, &policy)?;
+    match format {
+        Format::Json => print_json(&report)?,
+        Format::Table => print_report(&report)?,
+    }
+    if report.remaining.is_empty() { Ok(()) } else { Err(REMAIN.into()) }
+}
+
+fn print_report(report: &CleanupReport) -> std::io::Result<()> {
+    if report.found.is_empty() {
+        return print_line(&format!("port {}: no zombies", report.port));
+    }
+    print_line(&format!("port {}: {} found", report.port, report.found.len()))?;
+    let dry = report.run == Run::Dry;
+    let done = |verb: &str, done: &[Done]| {
+        done.iter().try_for_each(|done| {
+            let process = format!("{} {}", optional(done.pid), optional(done.command.as_ref()));
+            print_line(&format!("  {verb}: {} -> {} of {process}", done.local, done.remote))
+        })
+    };
+    done("closed", &report.closed)?;
+    done("destroyed", &report.destroyed)?;
+    done("killed", &report.killed)?;
+    for skipped in &report.skipped {
+        let process = format!("{} {}", optional(skipped.pid), optional(skipped.command.as_ref()));
+        print_line(&format!(
+            "  left alone: {} -> {} of {process}: {}",
+            skipped.local, skipped.remote, skipped.reason
+        ))?;
+    }
+    for right in &report.missing_rights {
+        print_line(&format!("  note: {right}"))?;
+    }
+    for limit in &report.limits {
+        print_line(&format!("  note: {limit}"))?;
+    }
+    print_line(&match (dry, report.remaining.len()) {
+        (true, _) => "nothing was done; --yes does it".to_owned(),
+        (false, 0) => "none remain, verified".to_owned(),
+        (false, left) => format!("{left} remain"),
+    })
+}

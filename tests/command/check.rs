@@ -1,0 +1,127 @@
+//! `check`: an exit code per kind of failure, and always the same JSON.
+
+use ibkr_connect_sim::{Fault, SimOptions, Simulator};
+use serde_json::Value;
+
+use crate::support::backend::NobodyListens;
+use crate::support::host::{Finished, User};
+use crate::support::traces;
+
+const KEYS: [&str; 9] = [
+    "ok",
+    "mode",
+    "connect_ms",
+    "client_id",
+    "server_version",
+    "accounts",
+    "phases",
+    "zombies_after",
+    "error",
+];
+const ERROR_KEYS: [&str; 5] = ["kind", "phase", "message", "advice", "code"];
+
+/// A test per mode and outcome: the exit code, and the error's kind, phase and TWS code in the JSON.
+macro_rules! fails {
+    ($mode:ident: $( $name:ident: $options:expr => $exit:literal, $kind:literal, $phase:literal, $code:expr; )+) => {
+        $(
+            #[test]
+            fn $name() {
+                let gateway = Simulator::start($options).unwrap();
+                let error = failed_check(stringify!($mode), gateway.port(), $exit);
+                assert_eq!((&error["kind"], &error["phase"]), (&Value::from($kind), &Value::from($phase)), "{error}");
+                assert_eq!(error["code"].as_i64(), $code, "{error}");
+                assert_eq!(gateway.stats().zombies_held_max, 0);
+            }
+        )+
+    };
+}
+
+macro_rules! outcomes {
+    ($mode:ident) => {
+        mod $mode {
+            use super::*;
+
+            #[test]
+            fn exit_0_ok() {
+                succeeds(stringify!($mode));
+            }
+
+            #[test]
+            fn exit_3_not_listening() {
+                let error = failed_check(stringify!($mode), NobodyListens::new().port(), 3);
+                assert_eq!((error["kind"].as_str(), error["phase"].as_str()), (Some("not_listening"), Some("tcp")));
+            }
+
+            fails! { $mode:
+                exit_1_server_too_old: with(Fault::ServerVersion(212)) => 1, "server_too_old", "version", None;
+                exit_1_protocol: with(Fault::GarbageVersion) => 1, "protocol", "version", None;
+                exit_4_handshake_timeout: with(Fault::NoManagedAccounts) => 4, "handshake_timeout", "accounts", None;
+                exit_5_rejected: with(Fault::Reject(507)) => 5, "rejected", "start_api", Some(507);
+                exit_6_client_id_in_use: with(Fault::ClientIdInUse) => 6, "client_id_in_use", "start_api", Some(326);
+                exit_8_wedged: SimOptions { wedge_after: Some(0), ..SimOptions::default() } => 8, "gateway_wedged", "version", None;
+            }
+        }
+    };
+}
+
+outcomes!(direct);
+outcomes!(subprocess);
+
+#[test]
+fn a_table_names_what_the_json_has() {
+    let gateway = Simulator::start(SimOptions::default()).unwrap();
+    let user = User::new();
+    let port = gateway.port().to_string();
+    let shown = Finished::of(user.command(["check", "--client-id", "77", "--port", &port]));
+    assert_eq!((shown.code, shown.stderr.as_str()), (0, ""));
+    for text in
+        ["subprocess", "77", "226", "DU1234567", "spawn", "tcp", "version", "start_api", "accounts", "verify"]
+    {
+        assert!(shown.stdout.contains(text), "{text:?} is missing:\n{}", shown.stdout);
+    }
+}
+
+fn with(fault: Fault) -> SimOptions {
+    SimOptions { faults: vec![fault], ..SimOptions::default() }
+}
+
+fn succeeds(mode: &str) {
+    let gateway = Simulator::start(SimOptions::default()).unwrap();
+    let report = check(mode, gateway.port(), 0);
+    assert_eq!((&report["ok"], &report["error"]), (&Value::from(true), &Value::Null));
+    assert_eq!(report["accounts"], Value::from(vec!["DU1234567"]));
+    assert_eq!(report["server_version"], 226);
+    assert!(report["client_id"].as_i64().unwrap() >= 10_000, "{report}");
+    assert!(report["connect_ms"].as_f64().unwrap() > 0.0, "{report}");
+    let phases: Vec<_> = report["phases"].as_array().unwrap().iter().map(|timing| &timing["phase"]).collect();
+    assert_eq!(phases.contains(&&Value::from("spawn")), mode == "subprocess", "{report}");
+    assert_eq!(phases.last(), Some(&&Value::from("verify")));
+    let stats = gateway.stats();
+    assert_eq!((stats.accepted, stats.handshakes), (1, 1), "no connection is made but for a handshake");
+}
+
+/// The error that a check reports.
+fn failed_check(mode: &str, port: u16, exit: i32) -> Value {
+    let report = check(mode, port, exit);
+    assert_eq!((&report["ok"], &report["server_version"]), (&Value::from(false), &Value::Null));
+    let error = &report["error"];
+    let keys: Vec<_> = error.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ERROR_KEYS);
+    assert!(error["advice"].as_str().is_some_and(|advice| !advice.is_empty()), "{error}");
+    error.clone()
+}
+
+/// Runs `check --json`; the report has every key, and nothing is left behind.
+fn check(mode: &str, port: u16, exit: i32) -> Value {
+    let user = User::new();
+    let arguments = ["check", "--json", "--mode", mode, "--timeout", "900ms", "--port", &port.to_string()];
+    let finished = Finished::of(user.command(arguments));
+    assert_eq!(finished.code, exit, "{finished:?}");
+    assert!(finished.took.as_secs() < 5, "{finished:?}");
+    let report = finished.json();
+    assert_eq!(report.as_object().unwrap().keys().collect::<Vec<_>>(), KEYS);
+    assert_eq!((&report["mode"], &report["zombies_after"]), (&Value::from(mode), &Value::from(0)));
+    traces::assert_no_half_closed(port);
+    user.worker().assert_none_runs();
+    report
+}

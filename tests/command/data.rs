@@ -1,0 +1,122 @@
+//! The commands that show data, as tables and as JSON lines, in both modes.
+
+use std::collections::HashSet;
+
+use ibkr_connect_sim::{SimOptions, Simulator};
+use serde_json::Value;
+
+use crate::support::host::{Finished, User};
+
+macro_rules! in_both_modes {
+    ($( $name:ident )+) => {
+        mod direct { $( #[test] fn $name() { super::$name("direct"); } )+ }
+        mod subprocess { $( #[test] fn $name() { super::$name("subprocess"); } )+ }
+    };
+}
+
+in_both_modes! { accounts positions bars quote a_currency_pair ticks an_unknown_symbol }
+
+fn accounts(mode: &str) {
+    let rows = json_lines(mode, &["accounts"]);
+    let net = rows.iter().find(|row| row["tag"] == "NetLiquidation").unwrap();
+    assert_eq!((&net["account"], &net["currency"]), (&"DU1234567".into(), &"USD".into()));
+    let table = table(mode, &["accounts"]);
+    assert_eq!(table.header, ["account", "tag", "value", "currency"]);
+    assert_eq!(table.rows.len(), rows.len());
+    assert!(
+        table.rows.iter().any(|row| row[1] == "NetLiquidation" && net["value"] == row[2]),
+        "{:?}",
+        table.rows
+    );
+}
+
+fn positions(mode: &str) {
+    let rows = json_lines(mode, &["positions"]);
+    let table = table(mode, &["positions"]);
+    assert_eq!(table.header[..2], ["account", "symbol"]);
+    let symbols = |rows: &[Vec<String>]| rows.iter().map(|row| row[1].clone()).collect::<Vec<_>>();
+    let expected: Vec<_> =
+        rows.iter().map(|row| row["contract"]["symbol"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(symbols(&table.rows), expected);
+    assert!(!expected.is_empty() && rows.iter().all(|row| row["average_cost"].is_number()), "{rows:?}");
+}
+
+fn bars(mode: &str) {
+    let arguments = ["bars", "aapl", "--duration", "5 D", "--bar-size", "1 day"];
+    let rows = json_lines(mode, &arguments);
+    assert!((3..=6).contains(&rows.len()), "{rows:?}");
+    let keys = ["time", "open", "high", "low", "close", "volume", "wap", "count"];
+    for row in &rows {
+        assert_eq!(row.as_object().unwrap().keys().collect::<Vec<_>>(), keys);
+        assert_eq!(row["time"].as_str().unwrap().len(), "2026-01-31".len(), "{row}");
+    }
+    let table = table(mode, &arguments);
+    assert_eq!(table.header, keys);
+    assert_eq!(table.rows.len(), rows.len());
+}
+
+fn quote(mode: &str) {
+    let [quote] = &json_lines(mode, &["quote", "AAPL"])[..] else { panic!("a quote is one line") };
+    assert_eq!(quote["symbol"], "AAPL");
+    let value = |name: &str| quote["values"][name].as_f64().unwrap_or_else(|| panic!("no {name} in {quote}"));
+    assert!(0.0 < value("bid") && value("bid") < value("ask"), "{quote}");
+    let names: Vec<_> = table(mode, &["quote", "AAPL"]).rows.into_iter().map(|row| row[0].clone()).collect();
+    assert_eq!(names, quote["values"].as_object().unwrap().keys().cloned().collect::<Vec<_>>());
+}
+
+fn a_currency_pair(mode: &str) {
+    let rows = json_lines(mode, &["bars", "EUR.USD", "--duration", "3600 S", "--bar-size", "5 mins"]);
+    assert!(!rows.is_empty());
+    assert!(rows.iter().all(|row| (0.8..1.5).contains(&row["close"].as_f64().unwrap())), "{rows:?}");
+}
+
+fn ticks(mode: &str) {
+    let events = json_lines(mode, &["ticks", "AAPL", "--for", "500ms"]);
+    let prices = events.iter().filter(|event| event["price"]["price"].is_number()).count();
+    assert!(prices > 5, "{events:?}");
+    let names: HashSet<_> = events.iter().filter_map(|event| event["price"]["tick_type"].as_str()).collect();
+    assert!(names.contains("bid") && names.contains("ask"), "{names:?}");
+    let text = run(mode, &["ticks", "AAPL", "--for", "300ms"], 0).stdout;
+    assert!(text.lines().any(|line| line.starts_with("bid ")), "{text}");
+}
+
+fn an_unknown_symbol(mode: &str) {
+    for command in ["bars", "quote", "ticks"] {
+        let finished = run(mode, &[command, "NOSUCH"], 1);
+        assert!(finished.stderr.contains("No security definition has been found"), "{finished:?}");
+        assert!(finished.stderr.contains("TWS code 200"), "{finished:?}");
+    }
+}
+
+fn json_lines(mode: &str, arguments: &[&str]) -> Vec<Value> {
+    run(mode, &[arguments, &["--json"]].concat(), 0).json_lines()
+}
+
+/// A table as it was printed.
+struct Table {
+    header: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+fn table(mode: &str, arguments: &[&str]) -> Table {
+    let cells = |line: &str| line.split(['│', '┆']).map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let text = run(mode, arguments, 0).stdout;
+    let mut rows = text.lines().filter(|line| line.starts_with('│')).map(|line| {
+        let cells = cells(line);
+        cells[1..cells.len() - 1].to_vec()
+    });
+    Table { header: rows.next().unwrap(), rows: rows.collect() }
+}
+
+/// Runs the command against a Gateway of its own.
+fn run(mode: &str, arguments: &[&str], exit: i32) -> Finished {
+    let gateway = Simulator::start(SimOptions::default()).unwrap();
+    let user = User::new();
+    let port = gateway.port().to_string();
+    let connection = ["--mode", mode, "--port", &port];
+    let finished = Finished::of(user.command(arguments.iter().chain(&connection).copied()));
+    assert_eq!(finished.code, exit, "{finished:?}");
+    user.worker().assert_none_runs();
+    assert_eq!(gateway.stats().zombies_held_max, 0);
+    finished
+}

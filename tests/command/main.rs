@@ -1,0 +1,10 @@
+//! The command as its user sees it: exit codes, JSON, tables, and what it says about wrong input.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod check;
+mod data;
+mod input;
+mod sim;
+mod workers;

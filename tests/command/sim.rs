@@ -1,0 +1,49 @@
+//! `sim`: the simulator as a program.
+
+use std::io::Read;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::support::host::{Finished, Running, User};
+
+#[test]
+fn says_where_it_listens_and_at_the_end_what_it_saw() {
+    let user = User::new();
+    let (mut sim, line) = Running::until_first_line(user.command(["sim", "--json"]));
+    let port = port(&line);
+    let check = Finished::of(user.command(["check", "--json", "--mode", "direct", "--port", &port]));
+    assert_eq!((check.code, &check.json()["ok"]), (0, &true.into()));
+
+    kill_process(Pid::from_child(&sim.0), Signal::TERM).unwrap();
+    assert!(sim.wait(Duration::from_secs(5)).success());
+    let mut rest = String::new();
+    sim.0.stdout.take().unwrap().read_to_string(&mut rest).unwrap();
+    let stats: Value = serde_json::from_str(&rest).unwrap();
+    assert_eq!((&stats["handshakes"], &stats["orders"]), (&1.into(), &0.into()), "{stats}");
+}
+
+#[test]
+fn misbehaves_as_told() {
+    let user = User::new();
+    let arguments =
+        ["sim", "--fault", "reject=507", "--fault", "delay-per-frame=10ms", "--server-version", "222"];
+    let (_sim, line) = Running::until_first_line(user.command(arguments));
+    let check = Finished::of(user.command(["check", "--json", "--mode", "direct", "--port", &port(&line)]));
+    assert_eq!((check.code, &check.json()["error"]["code"]), (5, &507.into()), "{check:?}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_an_error() {
+    let user = User::new();
+    let (_first, line) = Running::until_first_line(user.command(["sim"]));
+    let second = Finished::of(user.command(["sim", "--port", &port(&line)]));
+    assert_eq!(second.code, 2, "{second:?}");
+    assert!(second.stderr.contains(&format!("can't listen on port {}", port(&line))), "{second:?}");
+}
+
+fn port(first_line: &str) -> String {
+    let port = first_line.strip_prefix("listening on 127.0.0.1:").unwrap_or_else(|| panic!("{first_line:?}"));
+    port.trim_end().to_owned()
+}

@@ -1,0 +1,147 @@
+//! Each operation gives plausible data.
+
+use std::time::Duration;
+
+use ibkr_connect::types::{
+    BarTime, Contract, HistoricalBarsParams, MarketDataEvent, MarketDataParams, TickType,
+};
+use ibkr_connect::{Connector, ErrorKind, Session, Target};
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
+
+/// Each is listed once at every Gateway here.
+const SYMBOLS: [&str; 4] = ["AAPL", "MSFT", "IBM", "SPY"];
+
+pub(crate) async fn session(connector: &dyn Connector, target: &Target) -> Session {
+    ibkr_connect::session_over(connector, target).await.unwrap()
+}
+
+pub(crate) async fn server_time(connector: &dyn Connector, target: &Target) {
+    let session = session(connector, target).await;
+    let off = session.server_time().await.unwrap().duration_since(Timestamp::now()).abs();
+    assert!(off < SignedDuration::from_secs(5), "{off:?}");
+    assert!(session.ping().await.unwrap() < Duration::from_secs(5));
+    session.close().await.unwrap();
+}
+
+pub(crate) async fn managed_accounts(connector: &dyn Connector, target: &Target) {
+    let session = session(connector, target).await;
+    let accounts = session.managed_accounts().await.unwrap();
+    assert_eq!(accounts, session.info().accounts);
+    assert!(accounts[0].starts_with("DU"), "{accounts:?}");
+    session.close().await.unwrap();
+}
+
+pub(crate) async fn account_summary(connector: &dyn Connector, target: &Target) {
+    let session = session(connector, target).await;
+    let values = session.account_summary(Default::default()).await.unwrap();
+    let net = values.iter().find(|value| value.tag == "NetLiquidation").unwrap();
+    assert_eq!(net.account, session.info().accounts[0]);
+    assert_eq!(net.currency.as_deref(), Some("USD"));
+    assert!(net.value.parse::<f64>().unwrap() > 0.0, "{net:?}");
+    session.close().await.unwrap();
+}
+
+pub(crate) async fn positions(connector: &dyn Connector, target: &Target) {
+    let session = session(connector, target).await;
+    let positions = session.positions().await.unwrap();
+    assert!(!positions.is_empty());
+    for held in positions {
+        assert!(session.info().accounts.contains(&held.account), "{held:?}");
+        assert!(held.contract.con_id > 0 && !held.contract.symbol.is_empty(), "{held:?}");
+        assert!(held.position != 0.0 && held.average_cost.is_some_and(|cost| cost > 0.0), "{held:?}");
+    }
+    session.close().await.unwrap();
+}
+
+pub(crate) async fn contract_details(connector: &dyn Connector, target: &Target) {
+    let session = session(connector, target).await;
+    let found = session.contract_details(Contract::stock("AAPL")).await.unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    let contract = &found[0].contract;
+    assert_eq!(
+        (contract.con_id, contract.symbol.as_str(), contract.sec_type.as_str()),
+        (265_598, "AAPL", "STK")
+    );
+    assert_eq!(found[0].min_tick, Some(0.01));
+    session.close().await.unwrap();
+}
+
+pub(crate) async fn historical_bars(connector: &dyn Connector, target: &Target) {
+    let session = session(connector, target).await;
+    let params = HistoricalBarsParams {
+        duration: "2 D".parse().unwrap(),
+        bar_size: "1 hour".parse().unwrap(),
+        ..HistoricalBarsParams::last_day(Contract::stock("AAPL"))
+    };
+    let bars = session.historical_bars(params).await.unwrap().bars;
+    assert!(bars.len() > 5, "{bars:?}");
+    let times: Vec<_> = bars
+        .iter()
+        .map(|bar| match bar.time {
+            BarTime::Time(time) => time,
+            BarTime::Date(date) => panic!("an hourly bar at {date}"),
+        })
+        .collect();
+    assert!(times.is_sorted() && times.last() <= Some(&Timestamp::now()), "{times:?}");
+    for bar in bars {
+        let [low, open, close, high] = [bar.low, bar.open, bar.close, bar.high].map(Option::unwrap);
+        assert!(
+            0.0 < low && low <= open.min(close) && open.max(close) <= high,
+            "{low} {open} {close} {high}"
+        );
+    }
+    session.close().await.unwrap();
+}
+
+pub(crate) async fn a_snapshot_ends_by_itself(connector: &dyn Connector, target: &Target) {
+    let session = session(connector, target).await;
+    let mut ticks = session.market_data(MarketDataParams::snapshot(Contract::stock("AAPL"))).await.unwrap();
+    let mut events = Vec::new();
+    while let Some(event) = ticks.next().await {
+        events.push(event.unwrap());
+    }
+    let price = |wanted| {
+        events.iter().find_map(|event| match event {
+            MarketDataEvent::Price { tick_type, price, .. } if *tick_type == wanted => *price,
+            _ => None,
+        })
+    };
+    let (bid, ask) = (price(TickType::BID).unwrap(), price(TickType::ASK).unwrap());
+    assert!(0.0 < bid && bid < ask, "{events:?}");
+    assert_eq!(ticks.missed(), 0);
+    session.close().await.unwrap();
+}
+
+pub(crate) async fn an_unknown_symbol_is_error_200(connector: &dyn Connector, target: &Target) {
+    let session = session(connector, target).await;
+    let error = session.contract_details(Contract::stock("NOSUCH")).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.code(), error.phase()),
+        (ErrorKind::GatewayError, Some(200), None),
+        "{error}"
+    );
+
+    let error = match session.market_data(MarketDataParams::snapshot(Contract::stock("NOSUCH"))).await {
+        Err(error) => error,
+        Ok(mut ticks) => ticks.next().await.unwrap().unwrap_err(),
+    };
+    assert_eq!((error.kind(), error.code()), (ErrorKind::GatewayError, Some(200)), "{error}");
+
+    session.server_time().await.expect("an error of one request is nobody else's");
+    session.close().await.unwrap();
+}
+
+pub(crate) async fn fifty_requests_at_once_get_their_own_replies(connector: &dyn Connector, target: &Target) {
+    let session = session(connector, target).await;
+    let mut requests = JoinSet::new();
+    for symbol in SYMBOLS.into_iter().cycle().take(50) {
+        let session = session.clone();
+        requests
+            .spawn(async move { (symbol, session.contract_details(Contract::stock(symbol)).await.unwrap()) });
+    }
+    for (symbol, found) in requests.join_all().await {
+        assert_eq!(found.iter().map(|details| &details.contract.symbol).collect::<Vec<_>>(), [symbol]);
+    }
+    session.close().await.unwrap();
+}

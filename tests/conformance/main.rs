@@ -1,0 +1,134 @@
+//! The contract of a [`Connector`] and its connections, as cases that run on every backend: `direct::positions`,
+//! `subprocess::positions`, `mock::positions`.
+//!
+//! A case knows no backend. To put another one to the test, add a module that runs the cases with it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod agreement;
+mod data;
+mod loss;
+mod sessions;
+
+use ibkr_connect::{ConnectionMode, Connector, Target};
+use ibkr_connect_sim::{SimOptions, Simulator};
+
+use crate::support::backend::{Backend, target};
+use crate::support::run;
+
+/// A test per case, each handed to `$run`.
+macro_rules! tests {
+    ($run:path; $( $group:ident { $($case:ident)+ } )+) => {
+        $($( #[test] fn $case() { $run(crate::$group::$case); } )+)+
+    };
+}
+
+/// Cases of the form `async fn(&dyn Connector, &Target)`, for any backend.
+macro_rules! any_backend {
+    ($run:path) => {
+        tests! { $run;
+            data {
+                server_time
+                managed_accounts
+                account_summary
+                positions
+                contract_details
+                historical_bars
+                a_snapshot_ends_by_itself
+                an_unknown_symbol_is_error_200
+                fifty_requests_at_once_get_their_own_replies
+            }
+            sessions {
+                says_what_connecting_found_out
+                uses_the_client_id_given
+                picks_client_ids_that_differ
+                closes_as_often_as_asked
+            }
+        }
+    };
+}
+
+/// Cases of the form `async fn(&Backend)` that watch or break the Gateway's side, for backends that reach one.
+macro_rules! real_backends {
+    ($run:path) => {
+        tests! { $run;
+            sessions {
+                a_host_can_have_a_name
+                a_client_id_has_one_user
+                a_stream_ticks_until_it_is_dropped
+                closing_ends_what_is_open
+                dropping_a_session_closes_it
+                connects_while_the_caller_is_blocked
+                blocking_calls_need_no_runtime
+                blocking_calls_are_answered_while_the_runtime_is_blocked
+            }
+            loss {
+                an_abandoned_connect_leaves_nothing
+                an_unanswered_request_times_out_alone
+                the_deadline_of_requests_is_not_that_of_the_handshake
+                a_gateway_that_closes_ends_everything
+                a_gateway_that_resets_ends_everything
+                whoever_waits_learns_of_the_loss
+            }
+        }
+    };
+}
+
+mod direct {
+    use super::*;
+
+    fn at_simulator(case: impl AsyncFn(&dyn Connector, &Target)) {
+        super::at_simulator(ConnectionMode::Direct, case);
+    }
+
+    fn alone(case: impl AsyncFn(&Backend)) {
+        super::alone(ConnectionMode::Direct, case);
+    }
+
+    any_backend!(at_simulator);
+    real_backends!(alone);
+}
+
+mod subprocess {
+    use super::*;
+
+    fn at_simulator(case: impl AsyncFn(&dyn Connector, &Target)) {
+        super::at_simulator(ConnectionMode::Subprocess, case);
+    }
+
+    fn alone(case: impl AsyncFn(&Backend)) {
+        super::alone(ConnectionMode::Subprocess, case);
+    }
+
+    any_backend!(at_simulator);
+    real_backends!(alone);
+}
+
+mod mock {
+    use super::*;
+    use crate::support::mock::connector;
+
+    fn alone(case: impl AsyncFn(&dyn Connector, &Target)) {
+        run(case(&connector(), &Target::default()));
+    }
+
+    any_backend!(alone);
+}
+
+/// Runs a case with a healthy Gateway, and looks at what it leaves.
+fn at_simulator(mode: ConnectionMode, case: impl AsyncFn(&dyn Connector, &Target)) {
+    let gateway = healthy();
+    let backend = Backend::new(mode);
+    run(case(&*backend, &target(gateway.port())));
+    backend.assert_left_nothing(gateway.port());
+    assert_eq!(gateway.stats().zombies_held_max, 0);
+}
+
+fn alone(mode: ConnectionMode, case: impl AsyncFn(&Backend)) {
+    run(case(&Backend::new(mode)));
+}
+
+fn healthy() -> Simulator {
+    Simulator::start(SimOptions::default()).unwrap()
+}

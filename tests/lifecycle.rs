@@ -1,0 +1,213 @@
+//! Processes that die at a bad moment, and what may not survive them: workers, half-closed connections, orders.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use ibkr_connect::types::{Contract, MarketDataParams};
+use ibkr_connect::{
+    Access, CloseReason, ConnectionMode, ErrorKind, OPERATIONS, OperationInfo, Request, Session,
+    StreamRequest,
+};
+use ibkr_connect_sim::{Fault, SimOptions, Simulator};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::backend::{Backend, PrivateWorker, target};
+use crate::support::fake_gateway::{Behaviour, FakeGateway};
+use crate::support::host::{Running, User};
+use crate::support::traces::{self, Identity};
+use crate::support::{PATIENCE, run, until};
+
+#[test]
+fn whoever_waits_for_a_killed_worker_learns_of_it() {
+    run(async {
+        let gateway = FakeGateway::start(Behaviour::KnowsOnlyTheTime);
+        let backend = Backend::new(ConnectionMode::Subprocess);
+        let session = Session::new(backend.connect(&target(gateway.port())).await.unwrap());
+        let worker = Identity::of(session.info().worker_pid.unwrap()).unwrap();
+        let mut ticks =
+            session.market_data(MarketDataParams::streaming(Contract::stock("AAPL"))).await.unwrap();
+
+        let (pending, reason) = tokio::join!(session.positions(), async {
+            session.server_time().await.expect("the question about positions has been sent by now");
+            send(worker.pid, Signal::KILL);
+            session.closed().await
+        });
+        let later = session.server_time().await;
+        for error in [pending.unwrap_err(), ticks.next().await.unwrap().unwrap_err(), later.unwrap_err()] {
+            assert_eq!(error.kind(), ErrorKind::WorkerCrashed, "{error}");
+            assert!(error.is_retryable() && error.message().contains("SIGKILL"), "{error}");
+        }
+        assert!(matches!(reason, CloseReason::WorkerExited(_)), "{reason}");
+        session.close().await.unwrap();
+        worker.assert_ends();
+        backend.assert_left_nothing(gateway.port());
+    });
+}
+
+#[test]
+fn a_worker_killed_in_mid_handshake_leaves_no_zombie() {
+    run(async {
+        let gateway = simulator(Fault::NoManagedAccounts);
+        let backend = Backend::new(ConnectionMode::Subprocess);
+        let target = target(gateway.port());
+        let begun = Instant::now();
+        let (outcome, ()) = tokio::join!(backend.connect(&target), async {
+            until("startApi is sent", || gateway.stats().requested("startApi") == 1).await;
+            send(only_worker(backend.worker()).pid, Signal::KILL);
+        });
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WorkerCrashed, "{error}");
+        assert!(begun.elapsed() < target.timeout / 2, "{error} after {:?}", begun.elapsed());
+        assert_no_zombie(&gateway);
+        backend.assert_left_nothing(gateway.port());
+    });
+}
+
+#[test]
+fn a_worker_that_hangs_in_mid_handshake_is_ended_at_the_deadline() {
+    run(async {
+        let gateway = simulator(Fault::NoManagedAccounts);
+        let backend = Backend::new(ConnectionMode::Subprocess);
+        let target = ibkr_connect::Target { timeout: Duration::from_secs(1), ..target(gateway.port()) };
+        let begun = Instant::now();
+        let (outcome, ()) = tokio::join!(backend.connect(&target), async {
+            until("startApi is sent", || gateway.stats().requested("startApi") == 1).await;
+            send(only_worker(backend.worker()).pid, Signal::STOP);
+        });
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::HandshakeTimeout, "{error}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "{error} after {:?}", begun.elapsed());
+        assert_no_zombie(&gateway);
+        backend.assert_left_nothing(gateway.port());
+    });
+}
+
+#[test]
+fn a_worker_dies_with_its_killed_host() {
+    let gateway = simulator(Fault::Reorder);
+    let user = User::new();
+    let (mut host, tick) = Running::until_first_line(ticks(&user, ConnectionMode::Subprocess, &gateway));
+    assert!(tick.starts_with('{'), "{tick}");
+    let worker = only_worker(user.worker());
+    host.kill();
+    worker.assert_ends();
+    assert!(gateway.wait_until(PATIENCE / 2, |stats| stats.active == 0));
+    traces::assert_no_half_closed(gateway.port());
+}
+
+#[test]
+fn an_interrupted_host_ends_in_order() {
+    for mode in [ConnectionMode::Direct, ConnectionMode::Subprocess] {
+        let gateway = simulator(Fault::Reorder);
+        let user = User::new();
+        let (mut host, _) = Running::until_first_line(ticks(&user, mode, &gateway));
+        send(host.0.id(), Signal::INT);
+        assert!(host.wait(PATIENCE / 2).success(), "{mode}");
+        assert!(gateway.wait_until(PATIENCE / 2, |stats| stats.active == 0));
+        assert_eq!((gateway.stats().eofs_seen, gateway.stats().resets_seen), (1, 0), "{mode}");
+        traces::assert_no_half_closed(gateway.port());
+        user.worker().assert_none_runs();
+    }
+}
+
+#[test]
+fn a_host_killed_in_mid_handshake_leaves_no_zombie() {
+    for mode in [ConnectionMode::Direct, ConnectionMode::Subprocess] {
+        for (fault, reached) in [(Fault::Silent, 0), (Fault::NoManagedAccounts, 1), (Fault::NoNextValidId, 1)]
+        {
+            let gateway = simulator(fault);
+            let user = User::new();
+            let port = gateway.port().to_string();
+            let mut host =
+                Running(user.command(["check", "--mode", mode.as_str(), "--port", &port]).spawn().unwrap());
+            let underway = gateway.wait_until(PATIENCE / 2, |stats| {
+                stats.accepted == 1 && stats.requested("startApi") == reached
+            });
+            assert!(underway, "{mode}: {:?}", gateway.stats());
+            host.kill();
+            assert_no_zombie(&gateway);
+            traces::assert_no_half_closed(gateway.port());
+            user.worker().assert_none_runs();
+        }
+    }
+}
+
+mod direct {
+    use super::*;
+
+    #[test]
+    fn a_readonly_session_sends_no_order() {
+        run(uses_every_operation(ConnectionMode::Direct));
+    }
+}
+
+mod subprocess {
+    use super::*;
+
+    #[test]
+    fn a_readonly_session_sends_no_order() {
+        run(uses_every_operation(ConnectionMode::Subprocess));
+    }
+}
+
+/// Runs the whole table of operations; the Gateway's count is the proof.
+async fn uses_every_operation(mode: ConnectionMode) {
+    let gateway = simulator(Fault::Reorder);
+    let backend = Backend::new(mode);
+    let session = Session::new(backend.connect(&target(gateway.port())).await.unwrap());
+    assert!(session.info().readonly, "it is the default");
+    for operation in OPERATIONS {
+        match (use_operation(&session, operation).await, operation.access) {
+            (outcome, Access::Read) => outcome.unwrap(),
+            (outcome, Access::Trade) => assert_eq!(outcome.unwrap_err().kind(), ErrorKind::ReadOnly),
+        }
+    }
+    session.close().await.unwrap();
+    let stats = gateway.stats();
+    assert_eq!((stats.orders, stats.unknown_requests), (0, 0), "{stats:?}");
+    assert!(stats.requests.len() >= OPERATIONS.len(), "{stats:?}");
+}
+
+async fn use_operation(session: &Session, operation: &OperationInfo) -> ibkr_connect::Result<()> {
+    let stock = r#"{"symbol": "AAPL", "sec_type": "STK", "exchange": "SMART", "currency": "USD"}"#;
+    let with_stock = format!(r#"{{"contract": {stock}}}"#);
+    let params = match operation.params {
+        "" | "AccountSummaryParams" => "{}",
+        "Contract" => stock,
+        _ => &with_stock,
+    };
+    if operation.stream {
+        let request = StreamRequest::from_json(operation.command, params)?.unwrap();
+        let mut stream = session.subscribe(request).await?;
+        stream.next().await.unwrap().map(|_| ())
+    } else {
+        let request = Request::from_json(operation.command, params)?.unwrap();
+        session.request(request).await.map(|_| ())
+    }
+}
+
+fn simulator(fault: Fault) -> Simulator {
+    Simulator::start(SimOptions { faults: vec![fault], ..SimOptions::default() }).unwrap()
+}
+
+fn ticks(user: &User, mode: ConnectionMode, gateway: &Simulator) -> std::process::Command {
+    let port = gateway.port().to_string();
+    user.command(["ticks", "AAPL", "--for", "1m", "--json", "--mode", mode.as_str(), "--port", &port])
+}
+
+fn only_worker(worker: &PrivateWorker) -> Identity {
+    let running = traces::processes(worker.path());
+    assert_eq!(running.len(), 1, "{running:?}");
+    Identity::of(running[0]).unwrap()
+}
+
+fn assert_no_zombie(gateway: &Simulator) {
+    let left = gateway.wait_until(PATIENCE / 2, |stats| stats.resets_seen == 1 && stats.active == 0);
+    let stats = gateway.stats();
+    assert!(left && stats.eofs_seen == 0 && stats.zombies_held_max == 0, "{stats:?}");
+}
+
+fn send(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
+}

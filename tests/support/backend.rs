@@ -1,0 +1,100 @@
+//! The backends under test.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Deref;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ibkr_connect::{Config, ConnectionMode, Connector, Target};
+use socket2::{Domain, Socket, Type};
+use tempfile::TempDir;
+
+use super::traces;
+
+/// The command under test, which is also the worker.
+pub(crate) const COMMAND: &str = env!("CARGO_BIN_EXE_ibkr-connect");
+
+/// A connector whose worker, if it starts one, has a name of its own: what is left of it can be found.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    connector: Box<dyn Connector>,
+    worker: PrivateWorker,
+}
+
+impl Backend {
+    pub(crate) fn new(mode: ConnectionMode) -> Self {
+        let worker = PrivateWorker::new();
+        let config = Config { mode, worker_path: Some(worker.path().to_owned()), ..Config::default() };
+        Self { connector: ibkr_connect::connector(&config).unwrap(), worker }
+    }
+
+    /// The program that it starts as worker.
+    pub(crate) fn worker(&self) -> &PrivateWorker {
+        &self.worker
+    }
+
+    /// The connection left nothing at `port` and no process behind.
+    pub(crate) fn assert_left_nothing(&self, port: u16) {
+        traces::assert_no_half_closed(port);
+        self.worker.assert_none_runs();
+    }
+}
+
+impl Deref for Backend {
+    type Target = dyn Connector;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.connector
+    }
+}
+
+/// The worker program under a path that nobody else uses.
+#[derive(Debug)]
+pub(crate) struct PrivateWorker {
+    path: PathBuf,
+    _directory: TempDir,
+}
+
+impl PrivateWorker {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("worker");
+        symlink(COMMAND, &path).unwrap();
+        Self { path, _directory: directory }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn assert_none_runs(&self) {
+        traces::assert_no_process(&self.path);
+    }
+}
+
+/// A Gateway on this machine with a deadline that only a fault exceeds.
+pub(crate) fn target(port: u16) -> Target {
+    Target {
+        port,
+        timeout: Duration::from_secs(10),
+        request_timeout: Duration::from_secs(10),
+        ..Target::default()
+    }
+}
+
+/// A port that refuses connections and that nobody else can take meanwhile.
+#[derive(Debug)]
+pub(crate) struct NobodyListens(Socket);
+
+impl NobodyListens {
+    pub(crate) fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        Self(socket)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.0.local_addr().unwrap().as_socket().unwrap().port()
+    }
+}

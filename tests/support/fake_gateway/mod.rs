@@ -1,0 +1,162 @@
+//! A Gateway that misbehaves in one chosen way. It shares no code with the simulator or the backends: bytes written
+//! by hand over `std::net`, a thread per connection.
+//!
+//! Like the real one it keeps its socket when a client leaves in mid-handshake, so that a connector that leaves with
+//! FIN instead of RST is convicted by a CLOSE_WAIT.
+
+mod conversation;
+mod wire;
+
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+
+use self::conversation::Conversation;
+
+/// What goes wrong. Up to its fault every one of them is healthy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Behaviour {
+    Healthy,
+    NeverAccepts,
+    /// As [`NeverAccepts`](Self::NeverAccepts), with the accept queue full: the kernel drops the SYN.
+    NeverAcceptsAndIsFull,
+    AcceptsAndStaysSilent,
+    ClosesBeforeVersion,
+    ResetsBeforeVersion,
+    ClosesInMidVersion,
+    AnswersInHttp,
+    SendsNoNumberAsVersion,
+    SendsVersion212,
+    /// One byte per interval.
+    DripsItsVersion(Duration),
+    SendsItsVersionInPieces(Duration),
+    ClosesAfterVersion,
+    StaysSilentAfterVersion,
+    ClosesAfterStartApi,
+    ResetsAfterStartApi,
+    SendsFrameLength(u32),
+    SendsUndecodableAccounts,
+    RefusesTheClientId,
+    Refuses(i32),
+    /// Sends notices without a pause, and nothing else.
+    OnlyChatters,
+    SendsOnlyAccounts,
+    SendsOnlyNextValidId,
+    SendsNobodysAccounts,
+    /// Sends hundreds of orders before the accounts, as to a master client.
+    FloodsWithOrders,
+    SendsNextValidIdFirst,
+    StaysSilentAfterHandshake,
+    ClosesDuringVerify,
+    ComplainsDuringVerify,
+    /// Keeps its socket after the client's FIN, also after a healthy session.
+    NeverCloses,
+    /// Answers questions about the time and no other.
+    KnowsOnlyTheTime,
+    /// Closes at the first question that is not about the time.
+    ClosesAtAQuestion,
+}
+
+use Behaviour::*;
+
+/// A running fake. It listens when `start` returns, and stops when it is dropped.
+#[derive(Debug)]
+pub(crate) struct FakeGateway {
+    port: u16,
+    stage: Arc<Stage>,
+    acceptor: Option<JoinHandle<()>>,
+    _in_the_queue: Option<(Socket, Option<TcpStream>)>,
+}
+
+impl FakeGateway {
+    pub(crate) fn start(behaviour: Behaviour) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        // A backlog of 0 has room for one.
+        socket.listen(if behaviour == NeverAcceptsAndIsFull { 0 } else { 128 }).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        let stage = Arc::new(Stage::default());
+        let mut gateway = Self { port: address.port(), stage, acceptor: None, _in_the_queue: None };
+        match behaviour {
+            NeverAccepts => gateway._in_the_queue = Some((socket, None)),
+            NeverAcceptsAndIsFull => {
+                let first = TcpStream::connect(address).unwrap();
+                gateway._in_the_queue = Some((socket, Some(first)));
+            }
+            _ => {
+                let stage = Arc::clone(&gateway.stage);
+                gateway.acceptor = Some(thread::spawn(move || accept(&socket.into(), behaviour, &stage)));
+            }
+        }
+        gateway
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for FakeGateway {
+    fn drop(&mut self) {
+        self.stage.end();
+        if let Some(acceptor) = self.acceptor.take() {
+            // Wakes it from its accept.
+            drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
+            let ended = acceptor.join();
+            assert!(ended.is_ok() || thread::panicking(), "the fake Gateway panicked");
+        }
+    }
+}
+
+fn accept(listener: &TcpListener, behaviour: Behaviour, stage: &Stage) {
+    thread::scope(|scope| {
+        for stream in listener.incoming() {
+            let stream = Arc::new(stream.unwrap());
+            if !stage.enter(&stream) {
+                return;
+            }
+            scope.spawn(move || Conversation { stream, behaviour, stage }.hold());
+        }
+    });
+}
+
+/// What all conversations share: the end of the play.
+#[derive(Debug, Default)]
+struct Stage {
+    state: Mutex<StageState>,
+    ended: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct StageState {
+    over: bool,
+    streams: Vec<Weak<TcpStream>>,
+}
+
+impl Stage {
+    /// Whether the play still goes on; then `stream` is broken off at its end.
+    fn enter(&self, stream: &Arc<TcpStream>) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.streams.push(Arc::downgrade(stream));
+        !state.over
+    }
+
+    fn end(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.over = true;
+        for stream in state.streams.iter().filter_map(Weak::upgrade) {
+            // An error means that the client was faster.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        self.ended.notify_all();
+    }
+
+    /// Waits, at most until the end.
+    fn pause(&self, length: Duration) {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.ended.wait_timeout_while(state, length, |state| !state.over));
+    }
+}

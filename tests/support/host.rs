@@ -1,0 +1,145 @@
+//! The command as a user runs it: a scratch directory, a scrubbed environment, and never for ever.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::PATIENCE;
+use super::backend::{COMMAND, PrivateWorker};
+
+/// A user with an empty home directory.
+#[derive(Debug)]
+pub(crate) struct User {
+    home: TempDir,
+    worker: PrivateWorker,
+}
+
+impl User {
+    pub(crate) fn new() -> Self {
+        Self { home: tempfile::tempdir().unwrap(), worker: PrivateWorker::new() }
+    }
+
+    /// Where the user works.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The worker that the user's commands start, unless told otherwise.
+    pub(crate) fn worker(&self) -> &PrivateWorker {
+        &self.worker
+    }
+
+    /// `ibkr-connect` with these arguments, in `home`.
+    pub(crate) fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+        self.program(Path::new(COMMAND), arguments)
+    }
+
+    /// Another program, in the same surroundings.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test starts and ends the program itself, as a shell does"
+    )]
+    pub(crate) fn program<'a>(
+        &self,
+        program: &Path,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(self.home())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", self.home())
+            .env("IBKR_WORKER_PATH", self.worker.path())
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+/// What a command that has ended leaves to look at.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
+}
+
+impl Finished {
+    /// Runs `command` to its end.
+    pub(crate) fn of(mut command: Command) -> Self {
+        let begun = Instant::now();
+        let mut child = Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+        let stdout = reader(child.0.stdout.take().unwrap());
+        let stderr = reader(child.0.stderr.take().unwrap());
+        let status = child.wait(PATIENCE);
+        let took = begun.elapsed();
+        let code = status.code().unwrap_or_else(|| panic!("{command:?} was killed: {status}"));
+        Self { code, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap(), took }
+    }
+
+    /// The one JSON value on stdout.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The JSON values on stdout, one a line.
+    pub(crate) fn json_lines(&self) -> Vec<Value> {
+        let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        self.stdout.lines().map(parse).collect()
+    }
+}
+
+fn reader(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut text = String::new();
+        pipe.read_to_string(&mut text).unwrap();
+        text
+    })
+}
+
+/// A process that a failed test does not leave running.
+#[derive(Debug)]
+pub(crate) struct Running(pub(crate) Child);
+
+impl Running {
+    /// Starts `command` and waits for the first line on its stdout.
+    pub(crate) fn until_first_line(mut command: Command) -> (Self, String) {
+        let mut running = Self(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+        let mut line = String::new();
+        BufReader::new(running.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        (running, line)
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self, patience: Duration) -> ExitStatus {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "process {} hangs", self.0.id());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Kills it with SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

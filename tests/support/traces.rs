@@ -1,0 +1,73 @@
+//! What a connection could leave behind: half-closed sockets and processes.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ibkr_connect_cleanup::half_closed;
+
+/// How long a kernel and a dying process may take on a busy machine.
+const SETTLING: Duration = Duration::from_secs(3);
+
+/// No socket on either side of `port` is in CLOSE_WAIT.
+pub(crate) fn assert_no_half_closed(port: u16) {
+    assert_soon_empty("half-closed sockets", || half_closed(&[port]).unwrap());
+}
+
+/// No process was started as `program` and still runs.
+pub(crate) fn assert_no_process(program: &Path) {
+    assert_soon_empty("processes", || processes(program));
+}
+
+/// The processes that were started as `program`, by pid.
+pub(crate) fn processes(program: &Path) -> Vec<u32> {
+    let pids =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    pids.filter(|pid| is_run_as(*pid, program)).collect()
+}
+
+fn is_run_as(pid: u32, program: &Path) -> bool {
+    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    // A script's interpreter has the script as its argument.
+    arguments
+        .split(|byte| *byte == 0)
+        .take(2)
+        .any(|argument| argument == program.as_os_str().as_encoded_bytes())
+}
+
+/// A process that can't be taken for another one with the same pid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) pid: u32,
+    start_time: u64,
+}
+
+impl Identity {
+    /// The process that has `pid` now.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+        let state = fields.next()?;
+        let start_time = fields.nth(18)?.parse().ok()?;
+        (state != "Z").then_some(Self { pid, start_time })
+    }
+
+    pub(crate) fn assert_ends(self) {
+        assert_soon_empty("processes", || {
+            Self::of(self.pid).filter(|now| *now == self).into_iter().collect()
+        });
+    }
+}
+
+fn assert_soon_empty<T: std::fmt::Debug>(what: &str, look: impl Fn() -> Vec<T>) {
+    let deadline = Instant::now() + SETTLING;
+    loop {
+        let left = look();
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{what} are left: {left:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
