@@ -3,41 +3,59 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 
 use async_trait::async_trait;
 use ibkr_connect_cleanup::{self as cleanup, Policy, Register, Registration, Run};
 use ibkr_connect_core::config::ZombieCleanup;
 use ibkr_connect_core::{
-    CloseReason, Config, Connection, ConnectionInfo, ConnectionMode, Connector, EventStream, Reply, Request,
-    Result, StreamRequest, Target, ZombieReport,
+    CloseReason, Config, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind,
+    EventStream, Reply, Request, Result, StreamRequest, Target, ZombieReport, block_on,
 };
 use tokio::sync::oneshot;
 
 /// A connector that keeps the port tidy, as `IBKR_ZOMBIE_CLEANUP` says.
-#[derive(Debug)]
+///
+/// # Behavior
+/// A connect runs on a thread of its own from beginning to end, so that its steps follow each other while the caller's
+/// runtime is blocked.
+#[derive(Debug, Clone)]
 pub(crate) struct TidyConnector {
-    inner: Box<dyn Connector>,
+    inner: Arc<dyn Connector>,
     cleanup: ZombieCleanup,
     state_dir: PathBuf,
 }
 
 impl TidyConnector {
     pub(crate) fn new(inner: Box<dyn Connector>, config: &Config) -> Self {
-        Self { inner, cleanup: config.zombie_cleanup, state_dir: config.state_dir.clone() }
+        Self { inner: inner.into(), cleanup: config.zombie_cleanup, state_dir: config.state_dir.clone() }
     }
 
-    /// Looks at the port, if it is on this machine and looking is wanted. The kernel is asked on a thread of its own: it
-    /// may take a second to tell a zombie from a connection that is just closing.
-    async fn look(&self, target: &Target) -> Option<ZombieReport> {
-        let (port, state_dir) = (target.port, self.state_dir.clone());
-        let work: fn(u16, &Path) -> Result<ZombieReport, cleanup::Error> = match self.cleanup {
+    async fn tidy_connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
+        let zombies = self.look(target);
+        let inner = match self.inner.connect(target).await {
+            Ok(inner) => inner,
+            Err(error) => {
+                self.look(target);
+                return Err(error);
+            }
+        };
+        let registration = self.register(inner.info(), target);
+        let info = ConnectionInfo { zombies, ..inner.info().clone() };
+        Ok(Box::new(TidyConnection { info, inner, _registration: registration }))
+    }
+
+    /// Looks at the port, if it is on this machine and looking is wanted. Half a millisecond where nothing is half closed;
+    /// a second to tell a zombie from a connection that is just closing.
+    fn look(&self, target: &Target) -> Option<ZombieReport> {
+        let port = target.port;
+        let found = match self.cleanup {
             ZombieCleanup::Off => return None,
             _ if !is_local(&target.host) => return None,
-            ZombieCleanup::Report => |port, _| report(port),
-            ZombieCleanup::Clean => clean,
+            ZombieCleanup::Report => report(port),
+            ZombieCleanup::Clean => clean(port, &self.state_dir),
         };
-        let found = on_a_thread(move || work(port, &state_dir)).await?;
         let report = found.unwrap_or_else(|error| {
             tracing::warn!(%error, port, "the look for zombies failed");
             ZombieReport { problem: Some(error.to_string()), ..ZombieReport::default() }
@@ -53,12 +71,12 @@ impl TidyConnector {
         Some(report)
     }
 
-    async fn register(&self, info: &ConnectionInfo, target: &Target) -> Option<Registration> {
-        let (pid, port, state_dir) = (info.worker_pid?, target.port, self.state_dir.clone());
-        let added =
-            on_a_thread(move || Register::open(&state_dir).and_then(|register| register.add(pid, port)))
-                .await?;
-        added.inspect_err(|error| tracing::warn!(%error, pid, "the worker could not be registered")).ok()
+    fn register(&self, info: &ConnectionInfo, target: &Target) -> Option<Registration> {
+        let pid = info.worker_pid?;
+        Register::open(&self.state_dir)
+            .and_then(|register| register.add(pid, target.port))
+            .inspect_err(|error| tracing::warn!(%error, pid, "the worker could not be registered"))
+            .ok()
     }
 }
 
@@ -70,17 +88,26 @@ impl Connector for TidyConnector {
     }
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
-        let zombies = self.look(target).await;
-        let inner = match self.inner.connect(target).await {
-            Ok(inner) => inner,
-            Err(error) => {
-                self.look(target).await;
-                return Err(error);
-            }
+        let (mut sender, outcome) = oneshot::channel();
+        let (this, target) = (self.clone(), target.clone());
+        let connect = async move {
+            let outcome = tokio::select! {
+                biased;
+                () = sender.closed() => return,
+                outcome = this.tidy_connect(&target) => outcome,
+            };
+            // If nobody waits any more, the connection comes back and is closed by its drop.
+            drop(sender.send(outcome));
         };
-        let registration = self.register(inner.info(), target).await;
-        let info = ConnectionInfo { zombies, ..inner.info().clone() };
-        Ok(Box::new(TidyConnection { info, inner, _registration: registration }))
+        thread::Builder::new().name("ibkr-connect".to_owned()).spawn(move || block_on(connect)).map_err(
+            |error| {
+                Error::new(ErrorKind::Unreachable, format!("can't start a thread to connect on: {error}"))
+                    .with_source(error)
+            },
+        )?;
+        outcome
+            .await
+            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Protocol, "the connecting thread panicked")))
     }
 }
 
@@ -139,11 +166,4 @@ fn clean(port: u16, state_dir: &Path) -> Result<ZombieReport, cleanup::Error> {
 fn is_local(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Runs `work` without blocking the caller's thread, on any runtime or none.
-async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let (sender, result) = oneshot::channel();
-    thread::Builder::new().name("ibkr-tidy".to_owned()).spawn(move || drop(sender.send(work()))).ok()?;
-    result.await.ok()
 }

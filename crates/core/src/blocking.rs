@@ -91,8 +91,8 @@ impl std::error::Error for Elapsed {}
 /// by then, and waking a sleeping thread on an idle core can cost more than the whole round trip.
 const STAY_AWAKE: Duration = Duration::from_micros(50);
 
-/// Drives `future` on this thread until it is ready.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+/// Drives `future` on this thread until it is ready. Enough for every future of ours: none needs a runtime.
+pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let parker = Arc::new(Parker::new());
     loop {

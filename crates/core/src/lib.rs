@@ -18,7 +18,7 @@ mod session;
 mod stream;
 pub mod types;
 
-pub use blocking::{BlockingSession, BlockingSubscription, Elapsed};
+pub use blocking::{BlockingSession, BlockingSubscription, Elapsed, block_on};
 pub use config::Config;
 pub use connector::{
     CloseReason, Connection, ConnectionInfo, Connector, Target, ZombieReport, random_client_id,
