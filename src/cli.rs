@@ -99,6 +99,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Zombies(Zombies),
     /// Run the simulator by itself, on --port or a free one
+    #[command(after_help = format!("Faults:\n{}", Fault::syntax_table()))]
     Sim(Sim),
     /// Serve a parent process; ibkr-connect starts it itself
     #[command(hide = true)]
