@@ -1,7 +1,7 @@
 //! The `direct` backend: ibapi in this process, on a thread and a runtime of its own.
 //!
 //! A busy host runtime can't starve it: the thread drives the socket, the deadlines and ibapi; the host only waits
-//! for answers. Between ibapi and the Gateway stands a [relay](relay): it owns the real socket, so that every phase
+//! for answers. Between ibapi and the Gateway stands a relay: it owns the real socket, so that every phase
 //! is known, a failed handshake ends in a reset, and no order leaves a read-only session.
 //!
 //! Reading order: [`DirectConnector`], `attempt` (one connect), `handshake` and `relay` (the two lives of the
