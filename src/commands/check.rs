@@ -13,7 +13,8 @@ use crate::output::{Format, error_json, print_json, print_line, table};
 pub(crate) fn run(config: &Config, format: Format) -> anyhow::Result<()> {
     let begun = Instant::now();
     let outcome = runtime()?.block_on(async {
-        let session = ibkr_connect::connect(config).await?;
+        let connector = ibkr_connect::connector(config)?;
+        let session = ibkr_connect::session_over(connector.as_ref(), &config.target()).await?;
         let info = session.info().clone();
         let took = begun.elapsed();
         session.close().await.map(|()| (info, took))

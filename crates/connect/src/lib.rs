@@ -32,8 +32,11 @@ pub mod worker;
 pub use backends::connector;
 pub use ibkr_connect_cleanup as cleanup;
 pub use ibkr_connect_core::*;
+pub use ibkr_connect_resilience as resilience;
+use ibkr_connect_resilience::{Policy, RobustConnector};
 
-/// Connects as `config` says.
+/// Connects as `config` says, and holds on as long as it says: circuit breaker, handshake lock, client-id lease, retries
+/// with backoff, all shared with the other processes of this user.
 ///
 /// # Behavior
 /// The future needs no particular runtime, and the attempt goes on while the caller's runtime is blocked. Dropping
@@ -42,7 +45,15 @@ pub use ibkr_connect_core::*;
 /// # Errors
 /// An [`Error`] whose kind and phase are the same in both modes.
 pub async fn connect(config: &Config) -> Result<Session> {
-    session_over(connector(config)?.as_ref(), &config.target()).await
+    session_over(&robust_connector(config)?, &config.target()).await
+}
+
+/// The connector that [`connect`] uses: [`connector`], which makes one attempt, and the policy around it.
+///
+/// # Errors
+/// Those of [`connector`].
+pub fn robust_connector(config: &Config) -> Result<RobustConnector> {
+    Ok(RobustConnector::new(connector(config)?, Policy::from(config)))
 }
 
 /// Connects as `ibkr.toml`, `.env` and the environment say.

@@ -37,7 +37,12 @@ pub(crate) async fn attempt(way: Way, port: u16, number: usize, deadline: Durati
 async fn ours(mode: ConnectionMode, port: u16, deadline: Duration) -> Attempt {
     let config = Config { mode, port, timeout: deadline, ..Config::default() };
     let begun = Instant::now();
-    let session = match ibkr_connect::connect(&config).await {
+    // One attempt each, without the lock and the breaker that a program's connects share.
+    let connected = match ibkr_connect::connector(&config) {
+        Ok(connector) => ibkr_connect::session_over(connector.as_ref(), &config.target()).await,
+        Err(error) => Err(error),
+    };
+    let session = match connected {
         Ok(session) => session,
         Err(error) => return Attempt::failed(error.to_string()),
     };

@@ -1,0 +1,179 @@
+//! What happened in each attempt of a connect, for the error and the log.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use ibkr_connect_core::{Error, ErrorKind, Phase, millis};
+use serde::Serialize;
+
+/// One attempt.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// How it failed; `None` if it succeeded.
+    pub kind: Option<ErrorKind>,
+    /// Where.
+    pub phase: Option<Phase>,
+    /// The client id; `None` if it failed before it had one.
+    pub client_id: Option<i32>,
+    /// How long it took, in milliseconds.
+    pub ms: f64,
+    /// How long it waited before (backoff, handshake lock), in milliseconds.
+    pub waited_ms: f64,
+}
+
+/// The attempts of a connect that failed: the [`source`](StdError::source) of its error.
+///
+/// ```
+/// # use ibkr_connect_core::Error;
+/// # use ibkr_connect_resilience::Attempts;
+/// # use std::error::Error as _;
+/// fn attempts(error: &Error) -> Option<&Attempts> {
+///     error.source()?.downcast_ref()
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Attempts {
+    attempts: Vec<Attempt>,
+    last: Error,
+}
+
+impl Attempts {
+    /// The attempts, in their order.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.attempts
+    }
+}
+
+impl fmt::Display for Attempts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("attempts: ")?;
+        for (index, attempt) in self.attempts.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{attempt}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Some(kind) => write!(f, "{kind}")?,
+            None => f.write_str("connected")?,
+        }
+        if let Some(phase) = self.phase {
+            write!(f, " in {phase}")?;
+        }
+        write!(f, " after {:.1} s", self.ms / 1_000.0)
+    }
+}
+
+impl StdError for Attempts {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.last)
+    }
+}
+
+/// Collects attempts while they are made.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    attempts: Vec<Attempt>,
+}
+
+/// The times of an attempt that is being made.
+#[derive(Debug, Default)]
+pub(crate) struct Course {
+    pub(crate) client_id: Option<i32>,
+    pub(crate) waited: Duration,
+    pub(crate) took: Duration,
+}
+
+impl Log {
+    pub(crate) fn failed(&mut self, course: &Course, error: &Error) {
+        let attempt = Attempt {
+            kind: Some(error.kind()),
+            phase: error.phase(),
+            client_id: course.client_id,
+            ms: millis(course.took),
+            waited_ms: millis(course.waited),
+        };
+        tracing::warn!(
+            attempt = self.attempts.len() + 1,
+            kind = %error.kind(),
+            phase = error.phase().map(Phase::as_str),
+            client_id = attempt.client_id,
+            ms = attempt.ms,
+            waited_ms = attempt.waited_ms,
+            %error,
+            "connect_attempt_failed"
+        );
+        self.attempts.push(attempt);
+    }
+
+    pub(crate) fn succeeded(&self, course: &Course) {
+        tracing::info!(
+            attempt = self.attempts.len() + 1,
+            client_id = course.client_id,
+            ms = millis(course.took),
+            waited_ms = millis(course.waited),
+            "connect_attempt_succeeded"
+        );
+    }
+
+    /// The last attempt's error, with all attempts as its source. `outcome` says why there are no more of them.
+    pub(crate) fn into_error(self, last: Error, outcome: &str) -> Error {
+        let message = match self.attempts.len() {
+            0 | 1 => format!("{}{outcome}", last.message()),
+            count => {
+                let before: Vec<String> = self.attempts[..count - 1].iter().map(Attempt::to_string).collect();
+                format!("{}; attempt {count}, after {}{outcome}", last.message(), before.join(", "))
+            }
+        };
+        let mut error = Error::new(last.kind(), message);
+        if let Some(phase) = last.phase() {
+            error = error.in_phase(phase);
+        }
+        if let Some(advice) = last.advice() {
+            error = error.with_advice(advice.to_owned());
+        }
+        if let Some(code) = last.code() {
+            error = error.with_code(code);
+        }
+        error = if last.is_retryable() { error.retryable() } else { error.permanent() };
+        error.with_source(Attempts { attempts: self.attempts, last })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_tells_the_whole_story() {
+        let mut log = Log::default();
+        let course = |millis| Course {
+            client_id: Some(7),
+            waited: Duration::from_millis(50),
+            took: Duration::from_millis(millis),
+        };
+        log.failed(&course(10_000), &Error::new(ErrorKind::HandshakeTimeout, "a").in_phase(Phase::Version));
+        let last =
+            Error::new(ErrorKind::Rejected, "closed").in_phase(Phase::StartApi).with_code(1).permanent();
+        log.failed(&course(100), &last);
+        let error = log.into_error(last, "");
+        assert_eq!(
+            error.to_string(),
+            "closed; attempt 2, after handshake_timeout in version after 10.0 s (rejected in start_api, TWS code 1)"
+        );
+        assert!(!error.is_retryable());
+        let attempts: &Attempts = error.source().unwrap().downcast_ref().unwrap();
+        assert_eq!(attempts.attempts()[0].waited_ms, 50.0);
+        assert_eq!(
+            attempts.to_string(),
+            "attempts: handshake_timeout in version after 10.0 s, rejected in start_api after 0.1 s"
+        );
+        assert_eq!(attempts.source().unwrap().to_string(), "closed (rejected in start_api, TWS code 1)");
+    }
+}

@@ -1,0 +1,287 @@
+//! The circuit breaker: after enough failures nobody asks the Gateway for a while, then one asks for all.
+//!
+//! A pure state machine. [`BreakerStore`](crate::BreakerStore) keeps its [`Memory`] on disk and shares it between processes.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::breaker_types::{Admission, BreakerSettings, BreakerState, Note, Outcome, Refusal, TrialId};
+use crate::clock::Moment;
+
+/// More samples than this say nothing new.
+const LONGEST_WINDOW: usize = 256;
+
+/// What the breaker remembers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    state: State,
+    /// The attempts of the window, oldest first.
+    samples: Vec<Sample>,
+    /// How often in a row a trial has failed.
+    failed_trials: u32,
+    last_failure: Option<String>,
+    /// The last failure of a maintenance window, while the breaker was closed.
+    #[serde(default)]
+    maintenance: Option<Moment>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+enum State {
+    #[default]
+    Closed,
+    Open {
+        since: Moment,
+    },
+    HalfOpen {
+        running: Vec<Trial>,
+        succeeded: u32,
+    },
+    ForcedOpen {
+        since: Moment,
+        by: Note,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Sample {
+    at: Moment,
+    good: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Trial {
+    id: TrialId,
+    since: Moment,
+}
+
+/// The state machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breaker {
+    settings: BreakerSettings,
+    memory: Memory,
+}
+
+impl Breaker {
+    /// A closed breaker.
+    pub fn new(settings: BreakerSettings) -> Self {
+        Self::resume(settings, Memory::default())
+    }
+
+    /// A breaker that goes on from what another one remembered.
+    pub fn resume(settings: BreakerSettings, memory: Memory) -> Self {
+        Self { settings, memory }
+    }
+
+    /// What it remembers.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// What it is at `now`.
+    pub fn state(&self, now: Moment) -> BreakerState {
+        let memory = &self.memory;
+        match &memory.state {
+            State::Closed => {
+                let recent = memory.samples.iter().filter(|sample| self.is_recent(sample, now));
+                let (attempts, failures) =
+                    recent.fold((0, 0), |(all, bad), sample| (all + 1, bad + usize::from(!sample.good)));
+                BreakerState::Closed { failures, attempts }
+            }
+            State::Open { since } => BreakerState::Open {
+                retry_in_ms: millis(self.retry_in(*since, now)),
+                last_failure: memory.last_failure.clone(),
+            },
+            State::HalfOpen { running, .. } => BreakerState::HalfOpen { running: running.len() },
+            State::ForcedOpen { since, by } => {
+                BreakerState::ForcedOpen { for_ms: millis(now.since(*since)), by: by.clone() }
+            }
+        }
+    }
+
+    /// Whether an attempt would be admitted; changes nothing.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn check(&self, now: Moment) -> Result<(), Refusal> {
+        // Any id would do: this copy is thrown away.
+        self.clone().admit(now, TrialId(u32::MAX)).map(drop)
+    }
+
+    /// Admits an attempt or refuses it. A trial gets the id `next`, which must not be in use.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn admit(&mut self, now: Moment, next: TrialId) -> Result<Admission, Refusal> {
+        if let State::Open { since } = self.memory.state {
+            let retry_in = self.retry_in(since, now);
+            if retry_in > Duration::ZERO {
+                return Err(Refusal::Open { retry_in, last_failure: self.memory.last_failure.clone() });
+            }
+            self.memory.state = State::HalfOpen { running: Vec::new(), succeeded: 0 };
+        }
+        let BreakerSettings { trials, trial_limit, .. } = self.settings;
+        match &mut self.memory.state {
+            State::HalfOpen { running, succeeded } => {
+                running.retain(|trial| now.since(trial.since) < trial_limit);
+                if running.len() + *succeeded as usize >= trials.max(1) as usize {
+                    return Err(Refusal::TrialsRunning { running: running.len() });
+                }
+                running.push(Trial { id: next, since: now });
+                Ok(Admission::Trial(next))
+            }
+            State::ForcedOpen { by, .. } => Err(Refusal::Forced(by.clone())),
+            State::Closed | State::Open { .. } => match self.pause(now) {
+                Duration::ZERO => Ok(Admission::Free),
+                retry_in => Err(Refusal::Maintenance { retry_in }),
+            },
+        }
+    }
+
+    /// Takes note of how an admitted attempt ended.
+    ///
+    /// What comes too late (another attempt has changed the state, the trial was given up) changes nothing.
+    pub fn settle(&mut self, now: Moment, admission: Admission, outcome: Outcome) {
+        match (admission, &mut self.memory.state) {
+            (Admission::Free, State::Closed) => self.settle_free(now, outcome),
+            (Admission::Trial(id), State::HalfOpen { running, .. }) => {
+                let before = running.len();
+                running.retain(|trial| trial.id != id);
+                if running.len() < before {
+                    self.settle_trial(now, outcome);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives up the trials for which `is_alive` says no: their process is gone, which says nothing about the Gateway.
+    pub fn retain_trials(&mut self, is_alive: impl Fn(TrialId) -> bool) {
+        if let State::HalfOpen { running, .. } = &mut self.memory.state {
+            running.retain(|trial| is_alive(trial.id));
+        }
+    }
+
+    /// Opens it until it is reset.
+    pub fn force_open(&mut self, now: Moment, by: Note) {
+        self.memory.state = State::ForcedOpen { since: now, by };
+    }
+
+    /// Closes it and forgets everything.
+    pub fn reset(&mut self) {
+        self.memory = Memory::default();
+    }
+
+    fn settle_free(&mut self, now: Moment, outcome: Outcome) {
+        match outcome {
+            Outcome::Success(took) if self.is_slow(took) => {
+                self.memory.last_failure = Some(format!("slow: {:.1} s", took.as_secs_f64()));
+                self.sample(now, false);
+            }
+            Outcome::Success(_) => self.sample(now, true),
+            Outcome::Failure(how) => {
+                self.memory.last_failure = Some(how);
+                self.sample(now, false);
+            }
+            Outcome::Maintenance(how) => {
+                self.memory.last_failure = Some(how);
+                self.memory.maintenance = Some(now);
+            }
+            Outcome::Neutral => {}
+        }
+    }
+
+    fn sample(&mut self, now: Moment, good: bool) {
+        self.memory.maintenance = None;
+        let settings = &self.settings;
+        let samples = &mut self.memory.samples;
+        samples.retain(|sample| now.since(sample.at) < settings.window);
+        // Successes only outweigh failures that came before them: a Gateway that dies has a good past.
+        if good && samples.is_empty() {
+            return;
+        }
+        samples.push(Sample { at: now, good });
+        let surplus = samples.len().saturating_sub(LONGEST_WINDOW);
+        samples.drain(..surplus);
+        let bad = samples.iter().filter(|sample| !sample.good).count();
+        if !good && bad >= settings.failures.max(1) as usize && bad * 2 >= samples.len() {
+            self.open(now);
+        }
+    }
+
+    fn settle_trial(&mut self, now: Moment, outcome: Outcome) {
+        let State::HalfOpen { succeeded, .. } = &mut self.memory.state else { return };
+        match outcome {
+            Outcome::Success(_) => {
+                *succeeded += 1;
+                if *succeeded >= self.settings.trials.max(1) {
+                    self.reset();
+                }
+            }
+            Outcome::Failure(how) => {
+                self.memory.failed_trials = self.memory.failed_trials.saturating_add(1);
+                self.memory.last_failure = Some(how);
+                self.open(now);
+            }
+            Outcome::Maintenance(how) => {
+                self.memory.last_failure = Some(how);
+                self.open(now);
+            }
+            Outcome::Neutral => {}
+        }
+    }
+
+    fn open(&mut self, now: Moment) {
+        self.memory.samples.clear();
+        self.memory.state = State::Open { since: now };
+    }
+
+    /// How long nobody tries after a failure during maintenance.
+    fn pause(&self, now: Moment) -> Duration {
+        let since = self.memory.maintenance.map_or(Duration::MAX, |failed| now.since(failed));
+        self.settings.maintenance_pause.saturating_sub(since)
+    }
+
+    fn is_slow(&self, took: Duration) -> bool {
+        self.settings.slow_connect.is_some_and(|limit| took > limit)
+    }
+
+    fn is_recent(&self, sample: &Sample, now: Moment) -> bool {
+        now.since(sample.at) < self.settings.window
+    }
+
+    fn retry_in(&self, since: Moment, now: Moment) -> Duration {
+        let doubled = 1_u32.checked_shl(self.memory.failed_trials).unwrap_or(u32::MAX);
+        let BreakerSettings { recovery, max_recovery, .. } = self.settings;
+        let wait = recovery.saturating_mul(doubled).min(max_recovery.max(recovery));
+        wait.saturating_sub(now.since(since))
+    }
+}
+
+impl Memory {
+    /// Moves every moment, e.g. to the clock of this boot.
+    pub(crate) fn translate(&mut self, translate: impl Fn(Moment) -> Moment) {
+        for sample in &mut self.samples {
+            sample.at = translate(sample.at);
+        }
+        if let Some(failed) = &mut self.maintenance {
+            *failed = translate(*failed);
+        }
+        match &mut self.state {
+            State::Closed => {}
+            State::Open { since } | State::ForcedOpen { since, .. } => *since = translate(*since),
+            State::HalfOpen { running, .. } => {
+                running.iter_mut().for_each(|trial| trial.since = translate(trial.since));
+            }
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+#[path = "breaker_tests.rs"]
+mod tests;

@@ -1,0 +1,186 @@
+//! Time that state machines take as a parameter and files can carry.
+//!
+//! The uptime of the machine is the time that counts: it neither jumps when somebody sets the clock nor stops while the
+//! machine sleeps. It starts again at every boot, so what goes to a file is a [`Stamp`]: the uptime, the boot it belongs to,
+//! and the wall clock to bridge a reboot with.
+
+use std::fmt::Debug;
+use std::ops::Add;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A point on the machine's uptime, in milliseconds. Points before the boot are negative.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Moment(i64);
+
+impl Moment {
+    /// The point `millis` after the boot.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// How long after `earlier` this is; zero if it is not after it.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    fn shifted(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+}
+
+impl Add<Duration> for Moment {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        self.shifted(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// A point in time that means the same to another process, and after a reboot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Which boot `at` belongs to; empty where the system does not tell.
+    pub boot: String,
+    /// The uptime.
+    pub at: Moment,
+    /// The wall clock.
+    pub wall: Timestamp,
+}
+
+impl Stamp {
+    /// Where a moment recorded together with `then` lies on the uptime of this stamp.
+    ///
+    /// Never in the future: a moment from before a reboot is placed by the wall clock, and a wall clock that was set back
+    /// makes it now.
+    pub fn translate(&self, recorded: Moment, then: &Self) -> Moment {
+        let moved = if self.boot == then.boot { 0 } else { self.at.0 - self.bridge(then) - then.at.0 };
+        recorded.shifted(moved).min(self.at)
+    }
+
+    /// How long ago `then` was; zero if the clocks contradict that it was before.
+    pub fn since(&self, then: &Self) -> Duration {
+        self.at.since(self.translate(then.at, then))
+    }
+
+    /// The milliseconds between two stamps of different boots.
+    fn bridge(&self, then: &Self) -> i64 {
+        (self.wall.as_millisecond() - then.wall.as_millisecond()).max(0)
+    }
+}
+
+/// Where the time comes from: the [`KernelClock`], or a test.
+pub trait Clock: Debug + Send + Sync {
+    /// The time now.
+    fn now(&self) -> Stamp;
+}
+
+/// The clocks of this machine.
+#[derive(Debug, Clone)]
+pub struct KernelClock {
+    boot: String,
+}
+
+impl Default for KernelClock {
+    /// Asks once which boot this is.
+    fn default() -> Self {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        Self { boot: boot.trim().to_owned() }
+    }
+}
+
+impl Clock for KernelClock {
+    fn now(&self) -> Stamp {
+        let uptime = rustix::time::clock_gettime(UPTIME);
+        let millis = uptime.tv_sec.saturating_mul(1_000).saturating_add(uptime.tv_nsec / 1_000_000);
+        Stamp { boot: self.boot.clone(), at: Moment(millis), wall: Timestamp::now() }
+    }
+}
+
+/// The clock that also counts the time in which the machine sleeps.
+#[cfg(target_os = "linux")]
+const UPTIME: rustix::time::ClockId = rustix::time::ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const UPTIME: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
+
+#[cfg(test)]
+pub(crate) mod manual {
+    //! A clock that a test moves.
+
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    pub(crate) struct ManualClock(Arc<Mutex<Stamp>>);
+
+    impl ManualClock {
+        pub(crate) fn new() -> Self {
+            let wall = "2026-03-04T15:00:00Z".parse().unwrap();
+            Self(Arc::new(Mutex::new(Stamp {
+                boot: "boot 1".to_owned(),
+                at: Moment::from_millis(1_000_000),
+                wall,
+            })))
+        }
+
+        pub(crate) fn advance(&self, by: Duration) {
+            let mut now = self.0.lock().unwrap();
+            now.at = now.at + by;
+            now.wall += by;
+        }
+
+        /// The machine was off for `off`; its clock says so, or says something else.
+        pub(crate) fn reboot(&self, wall: Timestamp) {
+            let mut now = self.0.lock().unwrap();
+            *now = Stamp { boot: format!("{}+", now.boot), at: Moment::from_millis(5_000), wall };
+        }
+    }
+
+    impl Clock for ManualClock {
+        fn now(&self) -> Stamp {
+            self.0.lock().unwrap().clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(boot: &str, at: i64, wall: i64) -> Stamp {
+        Stamp { boot: boot.to_owned(), at: Moment(at), wall: Timestamp::from_millisecond(wall).unwrap() }
+    }
+
+    #[test]
+    fn within_a_boot_the_wall_clock_does_not_matter() {
+        let then = stamp("a", 1_000, 9_000_000);
+        assert_eq!(stamp("a", 4_000, 0).since(&then), Duration::from_secs(3));
+    }
+
+    #[test]
+    fn a_reboot_is_bridged_by_the_wall_clock() {
+        let then = stamp("a", 500_000, 1_000_000);
+        let now = stamp("b", 10_000, 1_060_000);
+        assert_eq!(now.since(&then), Duration::from_secs(60));
+        assert_eq!(now.translate(Moment(490_000), &then), Moment(-60_000));
+    }
+
+    #[test]
+    fn nothing_lies_in_the_future() {
+        let then = stamp("a", 500_000, 1_000_000);
+        assert_eq!(stamp("b", 10_000, 5).since(&then), Duration::ZERO, "the wall clock was set back");
+        assert_eq!(stamp("a", 10_000, 5).translate(Moment(i64::MAX), &then), Moment(10_000));
+    }
+
+    #[test]
+    fn the_kernel_clock_advances() {
+        let first = KernelClock::default().now();
+        let second = KernelClock::default().now();
+        assert_eq!(first.boot, second.boot);
+        assert!(second.at >= first.at);
+    }
+}

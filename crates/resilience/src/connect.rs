@@ -1,0 +1,114 @@
+//! The robust connect as a connector around a connector: the thin shell around [`Run`].
+
+use std::sync::Arc;
+use std::thread;
+
+use async_trait::async_trait;
+use ibkr_connect_core::{Connection, ConnectionMode, Connector, Error, ErrorKind, Result, Target};
+use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
+
+use crate::clock::{Clock, KernelClock};
+use crate::gateway::Gateway;
+use crate::policy::{Pacing, Policy};
+use crate::queue::Queues;
+use crate::run::Run;
+
+/// A connector that connects through another one, under a [`Policy`].
+///
+/// # Behavior
+/// - One handshake at a time per user and Gateway, across processes; none while the breaker is open; none to a local port
+///   on which nobody listens.
+/// - A target without a client id gets one that no other process of this machine uses; the connection keeps it until it is
+///   closed or dropped.
+/// - What can help is tried again, at most [`Policy::max_retries`] times, after waits that grow. The deadline of the
+///   target is that of each attempt; the waits come on top.
+/// - The policy runs on a thread of its own, so the future needs no runtime. Dropping it abandons the attempt.
+///
+/// # Errors
+/// The last attempt's, with [`Attempts`](crate::Attempts) as its source; `circuit_open`, `lock_timeout`, `not_listening`
+/// and `client_id_in_use` in `preflight`, without having touched the Gateway; `config`, when the state directory can't be
+/// used.
+#[derive(Debug)]
+pub struct RobustConnector {
+    inner: Arc<dyn Connector>,
+    policy: Arc<Policy>,
+    clock: Arc<dyn Clock>,
+    queues: Queues,
+}
+
+impl RobustConnector {
+    /// Wraps `inner`. Nothing is read or written before the first connect.
+    pub fn new(inner: impl Into<Arc<dyn Connector>>, policy: Policy) -> Self {
+        Self::with_clock(inner, policy, Arc::new(KernelClock::default()))
+    }
+
+    /// The same with another clock for breaker, leases and maintenance windows.
+    pub fn with_clock(inner: impl Into<Arc<dyn Connector>>, policy: Policy, clock: Arc<dyn Clock>) -> Self {
+        Self { inner: inner.into(), policy: Arc::new(policy), clock, queues: Queues::default() }
+    }
+
+    fn run(&self, target: &Target) -> Run {
+        let gateway = Gateway::from(target);
+        let queue = match self.policy.pacing {
+            Pacing::Queue => Some(self.queues.of(&gateway, &self.policy.state_dir, &self.clock)),
+            Pacing::Off => None,
+        };
+        Run {
+            inner: Arc::clone(&self.inner),
+            policy: Arc::clone(&self.policy),
+            clock: Arc::clone(&self.clock),
+            target: target.clone(),
+            gateway,
+            queue,
+        }
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Connector for RobustConnector {
+    fn mode(&self) -> ConnectionMode {
+        self.inner.mode()
+    }
+
+    async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
+        let (ready, outcome) = oneshot::channel();
+        let (run, span) = (self.run(target), Span::current());
+        thread::Builder::new()
+            .name("ibkr-policy".to_owned())
+            .spawn(move || on_this_thread(run, ready, span))
+            .map_err(|error| unstartable("thread", error))?;
+        let panicked = || Err(Error::new(ErrorKind::Protocol, "the thread of the connect panicked"));
+        outcome.await.unwrap_or_else(|_| panicked())
+    }
+}
+
+type Ready = oneshot::Sender<Result<Box<dyn Connection>>>;
+
+/// Runs until there is an outcome, or nobody waits for one any more.
+fn on_this_thread(run: Run, mut ready: Ready, span: Span) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return drop(ready.send(Err(unstartable("runtime", error)))),
+    };
+    let connect = async {
+        tokio::select! {
+            biased;
+            () = ready.closed() => None,
+            outcome = run.connect() => Some(outcome),
+        }
+    };
+    // An abandoned connection comes back and is dropped, which closes it like any other.
+    if let Some(outcome) = runtime.block_on(connect.instrument(span)) {
+        drop(ready.send(outcome));
+    }
+    // A look at the port may still sleep in a thread of the runtime; nobody waits for it.
+    runtime.shutdown_background();
+}
+
+fn unstartable(what: &str, error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Unreachable, format!("can't start the {what} of the connect: {error}"))
+        .with_advice("check the limits on threads and open files (ulimit -u, ulimit -n)")
+        .with_source(error)
+}

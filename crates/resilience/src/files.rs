@@ -1,0 +1,281 @@
+//! Files that other users can't plant, swap or read: everything shared between processes goes through here.
+//!
+//! A directory is opened once and files are opened relative to it, without following links; whatever is there must be a
+//! regular file of ours that nobody else can open.
+
+use std::fs::{DirBuilder, File, Metadata};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use ibkr_connect_core::{Error, ErrorKind, Phase, Result};
+use rustix::fs::{AtFlags, Mode, OFlags, open, openat, renameat, statat, unlinkat};
+use rustix::io::Errno;
+
+/// Our files are some hundred bytes; whatever is longer is not ours.
+const LONGEST: u64 = 256 * 1024;
+const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+const OPEN_TO_OTHERS: u32 = 0o077;
+const STICKY: u32 = 0o1000;
+
+/// An open directory.
+#[derive(Debug)]
+pub(crate) struct Dir {
+    fd: File,
+    path: PathBuf,
+}
+
+impl Dir {
+    /// A directory of ours, created (mode 0700) if need be.
+    pub(crate) fn private(path: &Path) -> Result<Self> {
+        let (dir, meta) = Self::open(path)?;
+        if meta.uid() != euid() || meta.mode() & WRITABLE_BY_OTHERS != 0 {
+            return Err(unusable(path, "belongs to, or can be written by, another user"));
+        }
+        Ok(dir)
+    }
+
+    /// A directory that may be everybody's, as long as nobody can rename or remove the files of others.
+    pub(crate) fn shared(path: &Path) -> Result<Self> {
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let (dir, meta) = Self::open(&real)?;
+        let trusted = meta.uid() == euid() || meta.uid() == 0;
+        let open = meta.mode() & WRITABLE_BY_OTHERS != 0 && meta.mode() & STICKY == 0;
+        if !trusted || open {
+            return Err(unusable(path, "lets other users replace files in it"));
+        }
+        Ok(dir)
+    }
+
+    fn open(path: &Path) -> Result<(Self, Metadata)> {
+        let failed = |error: io::Error| unusable(path, &error.to_string()).with_source(error);
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = open(path, flags, Mode::empty()).map_err(|error| match error {
+            Errno::LOOP | Errno::NOTDIR => unusable(path, "is a symbolic link or no directory"),
+            error => failed(error.into()),
+        })?;
+        let fd = File::from(fd);
+        let meta = fd.metadata().map_err(failed)?;
+        Ok((Self { fd, path: path.to_path_buf() }, meta))
+    }
+
+    /// Where `name` is, for messages.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Opens `name` for reading and writing, created (mode 0600) if need be; its contents are left alone.
+    pub(crate) fn file(&self, name: &str) -> Result<File> {
+        self.open_file(name, OFlags::RDWR | OFlags::CREATE)
+            .map_err(|error| self.refused(name, error))
+            .and_then(|file| self.checked(name, file))
+    }
+
+    /// The contents of `name`, or `None` if it is not there.
+    pub(crate) fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let file = match self.open_file(name, OFlags::RDONLY) {
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(self.refused(name, error)),
+            Ok(file) => self.checked(name, file)?,
+        };
+        let mut bytes = Vec::new();
+        file.take(LONGEST)
+            .read_to_end(&mut bytes)
+            .map_err(|error| unusable(&self.path(name), &error.to_string()).with_source(error))?;
+        Ok(Some(bytes))
+    }
+
+    /// The contents of a file that a user may have put here: others may read it, and it may be a link.
+    pub(crate) fn read_loosely(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        match std::fs::read(self.path(name)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unusable(&self.path(name), &error.to_string()).with_source(error)),
+        }
+    }
+
+    /// Replaces `name` by `bytes`: a reader, and whoever comes after a crash, sees the old contents or the new.
+    ///
+    /// Only one writer at a time: the caller holds a lock.
+    pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.write_aside(name, bytes)
+            .map_err(|error| unusable(&self.path(name), &error.to_string()).with_source(error))
+    }
+
+    fn write_aside(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let aside = format!("{name}.new");
+        match unlinkat(&self.fd, aside.as_str(), AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut file = self.open_file(&aside, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        renameat(&self.fd, aside.as_str(), &self.fd, name)?;
+        // Without this the rename itself can be lost in a power cut.
+        rustix::fs::fsync(&self.fd)?;
+        Ok(())
+    }
+
+    /// The names of all files.
+    pub(crate) fn names(&self) -> Result<Vec<String>> {
+        let failed =
+            |error: Errno| unusable(&self.path, &error.to_string()).with_source(io::Error::from(error));
+        let entries = rustix::fs::Dir::read_from(&self.fd).map_err(failed)?;
+        let mut names = Vec::new();
+        for entry in entries {
+            names.push(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());
+        }
+        Ok(names)
+    }
+
+    /// Whether `file` is still what everybody else would open as `name`: a lock on a removed file guards nothing.
+    pub(crate) fn is_current(&self, name: &str, file: &File) -> bool {
+        let (Ok(held), Ok(named)) = (file.metadata(), std::fs::symlink_metadata(self.path(name))) else {
+            return false;
+        };
+        (held.dev(), held.ino()) == (named.dev(), named.ino())
+    }
+
+    /// Whether there is anything called `name`.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
+    fn open_file(&self, name: &str, access: OFlags) -> Result<File, Errno> {
+        // O_NONBLOCK: opening a planted FIFO must not hang.
+        let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        openat(&self.fd, name, flags, PRIVATE).map(File::from)
+    }
+
+    fn checked(&self, name: &str, file: File) -> Result<File> {
+        let meta = file.metadata().map_err(|error| unusable(&self.path(name), &error.to_string()))?;
+        let wrong = if !meta.is_file() {
+            "is no regular file"
+        } else if meta.uid() != euid() {
+            "belongs to another user"
+        } else if meta.nlink() != 1 {
+            "has another name too (a hard link), or none any more"
+        } else if meta.mode() & OPEN_TO_OTHERS != 0 {
+            "can be opened by other users (mode 0600 is needed)"
+        } else {
+            return Ok(file);
+        };
+        Err(unusable(&self.path(name), wrong))
+    }
+
+    fn refused(&self, name: &str, error: Errno) -> Error {
+        let why = match error {
+            Errno::LOOP => "is a symbolic link".to_owned(),
+            Errno::NXIO => "is no regular file".to_owned(),
+            error => io::Error::from(error).to_string(),
+        };
+        unusable(&self.path(name), &why).with_source(io::Error::from(error))
+    }
+}
+
+/// The error for a file or directory that can't be used safely.
+pub(crate) fn unusable(path: &Path, why: &str) -> Error {
+    Error::new(ErrorKind::Config, format!("{}: {why}", path.display()))
+        .in_phase(Phase::Preflight)
+        .with_advice(
+            "check IBKR_STATE_DIR and IBKR_LOCK_FILE_PATH: they need a directory of your own, mode 0700",
+        )
+}
+
+fn euid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn private() -> (tempfile::TempDir, Dir) {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = Dir::private(&temp.path().join("state")).unwrap();
+        (temp, dir)
+    }
+
+    #[track_caller]
+    fn refused(outcome: Result<impl std::fmt::Debug>, why: &str) {
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.message().contains(why), "{error}");
+    }
+
+    #[test]
+    fn what_we_create_is_ours_alone() {
+        let (_temp, dir) = private();
+        dir.file("a.lock").unwrap();
+        dir.replace("b.json", b"{}").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(
+            (mode(&dir.path), mode(&dir.path("a.lock")), mode(&dir.path("b.json"))),
+            (0o700, 0o600, 0o600)
+        );
+        assert_eq!(dir.read("b.json").unwrap().unwrap(), b"{}");
+        assert_eq!(dir.read("c.json").unwrap(), None);
+    }
+
+    #[test]
+    fn a_planted_link_is_refused_and_its_victim_untouched() {
+        let (temp, dir) = private();
+        let victim = temp.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        symlink(&victim, dir.path("x")).unwrap();
+        refused(dir.file("x"), "symbolic link");
+        refused(dir.read("x"), "symbolic link");
+        symlink(&victim, dir.path("y.new")).unwrap();
+        dir.replace("y", b"new").unwrap();
+        fs::hard_link(&victim, dir.path("z")).unwrap();
+        refused(dir.file("z"), "hard link");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_planted_fifo_neither_hangs_nor_passes() {
+        let (_temp, dir) = private();
+        rustix::fs::mkfifoat(&dir.fd, "x", PRIVATE).unwrap();
+        refused(dir.file("x"), "no regular file");
+        refused(dir.read("x"), "no regular file");
+    }
+
+    #[test]
+    fn a_file_that_others_can_open_is_refused() {
+        let (_temp, dir) = private();
+        fs::write(dir.path("x"), "").unwrap();
+        fs::set_permissions(dir.path("x"), fs::Permissions::from_mode(0o644)).unwrap();
+        refused(dir.file("x"), "mode 0600");
+    }
+
+    #[test]
+    fn a_directory_of_others_or_behind_a_link_is_refused() {
+        let (temp, dir) = private();
+        symlink(&dir.path, temp.path().join("link")).unwrap();
+        refused(Dir::private(&temp.path().join("link")), "symbolic link");
+        fs::set_permissions(&dir.path, fs::Permissions::from_mode(0o777)).unwrap();
+        refused(Dir::private(&dir.path), "another user");
+        refused(Dir::shared(&dir.path), "replace files");
+        fs::set_permissions(&dir.path, fs::Permissions::from_mode(0o1777)).unwrap();
+        assert!(Dir::shared(&dir.path).is_ok());
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_refused() {
+        let (_temp, dir) = private();
+        dir.file("x").unwrap();
+        // Only root can give files away.
+        if std::os::unix::fs::chown(dir.path("x"), Some(12_345), None).is_ok() {
+            refused(dir.file("x"), "another user");
+            std::os::unix::fs::chown(&dir.path, Some(12_345), None).unwrap();
+            refused(Dir::private(&dir.path), "another user");
+            refused(Dir::shared(&dir.path), "replace files");
+        }
+    }
+}

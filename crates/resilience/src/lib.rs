@@ -1,0 +1,68 @@
+//! Connecting that cannot storm, hang or lie: the one policy around every backend.
+//!
+//! [`RobustConnector`] wraps any [`Connector`](ibkr_connect_core::Connector). Everything it decides with is a state machine
+//! that takes events and the time and knows neither files nor threads; thin shells share the machines between processes
+//! through small files in the state directory, under the kernel's locks.
+//!
+//! Reading order:
+//! - [`RobustConnector`], [`Policy`], `run` (a connect from beginning to end), [`Attempts`] (what happened in it);
+//! - [`Breaker`] and [`BreakerStore`], [`Backoff`], [`Windows`]: when to ask the Gateway, and when not;
+//! - [`HandshakeLock`], [`Leases`]: one at a time, and each under its own name;
+//! - [`MessageRate`], [`HistoricalPacer`]: IBKR's limits;
+//! - [`Clock`], [`Gateway`], `file_lock` and `files`: time, identity and safe files underneath.
+//!
+//! # Events
+//! `tracing` events with stable names as their messages, under the target `ibkr_connect_resilience`:
+//!
+//! | event | level | fields |
+//! |---|---|---|
+//! | `connect_attempt_failed` | warn | `attempt`, `kind`, `phase`, `client_id`, `ms`, `waited_ms`, `error` |
+//! | `connect_attempt_succeeded` | info | `attempt`, `client_id`, `ms`, `waited_ms` |
+//! | `breaker_transition` | info | `gateway`, `from`, `to`, `details` |
+//! | `breaker_forced_open`, `breaker_reset` | warn | `gateway`, `actor`, `reason` |
+//! | `breaker_file_corrupt`, `breaker_file_unwritable` | warn | `gateway`, `path`, `error` |
+//! | `maintenance_window` | debug | `window` |
+//! | `request_paced` | info | `command`, `wait_ms` |
+//! | `request_not_paced` | debug | `command`, `error` |
+//! | `port_not_checked` | debug | `port`, `error` |
+
+#![forbid(unsafe_code)]
+
+mod attempt;
+mod backoff;
+mod breaker;
+mod breaker_store;
+mod breaker_types;
+mod clock;
+mod connect;
+mod connection;
+mod file_lock;
+mod files;
+mod gateway;
+mod history;
+mod lease;
+mod lock;
+mod owner;
+mod pacing;
+mod policy;
+mod port;
+mod queue;
+mod run;
+mod timer;
+mod window;
+
+pub use attempt::{Attempt, Attempts};
+pub use backoff::{Backoff, Pace};
+pub use breaker::{Breaker, Memory};
+pub use breaker_store::{BreakerStore, Permit};
+pub use breaker_types::{Admission, BreakerSettings, BreakerState, Note, Outcome, Refusal, TrialId};
+pub use clock::{Clock, KernelClock, Moment, Stamp};
+pub use connect::RobustConnector;
+pub use gateway::Gateway;
+pub use history::{HistoricalKey, HistoricalPacer, Turn};
+pub use lease::{DEFAULT_RANGE, Lease, Leases, SLOTS, Slot};
+pub use lock::{HandshakeGuard, HandshakeLock};
+pub use owner::Owner;
+pub use pacing::{Bucket, MessageRate};
+pub use policy::{Pacing, Policy, PortCheck};
+pub use window::{MAINTENANCE_FILE, Window, Windows};

@@ -1,0 +1,120 @@
+//! What a robust connect may do, and how long.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ibkr_connect_core::Config;
+
+use crate::backoff::Backoff;
+use crate::breaker_types::BreakerSettings;
+use crate::lease::DEFAULT_RANGE;
+use crate::run::CLIENT_ID_TRIES;
+
+/// A trial may try another client id twice.
+const ATTEMPTS_PER_TRIAL: u32 = CLIENT_ID_TRIES;
+
+/// The policy of a [`RobustConnector`](crate::RobustConnector).
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Where state shared by processes is kept; created, mode 0700, if need be.
+    pub state_dir: PathBuf,
+    /// The file of the handshake lock; `None` for one per Gateway in the state directory.
+    pub lock_file: Option<PathBuf>,
+    /// How long to wait for the handshake lock.
+    pub lock_timeout: Duration,
+    /// How often a failed attempt is repeated, if that can help.
+    pub max_retries: u32,
+    /// How long to wait in between.
+    pub backoff: Backoff,
+    /// When to stop asking the Gateway.
+    pub breaker: BreakerSettings,
+    /// From which ids one is leased when the target names none.
+    pub client_ids: Range<i32>,
+    /// How long an id is left alone after the Gateway said that it is in use (326).
+    pub client_id_hold: Duration,
+    /// The name under which locks and leases are held; an application gets its client id again.
+    pub application: String,
+    /// Whether to look for a listener before connecting.
+    pub port_check: PortCheck,
+    /// Whether to keep IBKR's limits on messages and historical requests by queueing.
+    pub pacing: Pacing,
+}
+
+/// Whether to look for a listener before connecting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PortCheck {
+    /// Ask the kernel, if the Gateway is on the loopback interface.
+    #[default]
+    Local,
+    /// Don't: for ports that are answered without a listener here, e.g. by address translation or WSL's mirrored network.
+    Off,
+}
+
+/// Whether to keep IBKR's limits by queueing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pacing {
+    /// Requests wait for their turn.
+    #[default]
+    Queue,
+    /// Requests go out as they come.
+    Off,
+}
+
+impl From<&Config> for Policy {
+    /// The policy that the configuration asks for. A connect that takes more than four fifths of its deadline counts as
+    /// slow.
+    fn from(config: &Config) -> Self {
+        let defaults = BreakerSettings::default();
+        let breaker = BreakerSettings {
+            failures: config.circuit_failures,
+            recovery: config.circuit_recovery,
+            max_recovery: config.circuit_recovery.saturating_mul(5),
+            slow_connect: Some(config.timeout.saturating_mul(4) / 5),
+            trial_limit: config.timeout.saturating_mul(ATTEMPTS_PER_TRIAL).max(defaults.trial_limit),
+            ..defaults
+        };
+        Self {
+            state_dir: config.state_dir.clone(),
+            lock_file: config.lock_file_path.clone(),
+            lock_timeout: config.lock_timeout,
+            max_retries: config.max_retries,
+            backoff: Backoff::default(),
+            breaker,
+            client_ids: DEFAULT_RANGE,
+            client_id_hold: Duration::from_secs(300),
+            application: program_name(),
+            port_check: PortCheck::default(),
+            pacing: Pacing::default(),
+        }
+    }
+}
+
+fn program_name() -> String {
+    let name =
+        std::env::current_exe().ok().and_then(|exe| Some(exe.file_name()?.to_string_lossy().into_owned()));
+    name.unwrap_or_else(|| "ibkr-connect".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_follows_the_configuration() {
+        let config = Config::from_vars([
+            ("IBKR_TIMEOUT", "30"),
+            ("IBKR_CIRCUIT_FAILURES", "3"),
+            ("IBKR_CIRCUIT_RECOVERY", "10"),
+            ("IBKR_MAX_RETRIES", "0"),
+            ("IBKR_LOCK_FILE_PATH", "/run/x.lock"),
+        ])
+        .unwrap();
+        let policy = Policy::from(&config);
+        assert_eq!((policy.max_retries, policy.breaker.failures), (0, 3));
+        assert_eq!(policy.breaker.max_recovery, Duration::from_secs(50));
+        assert_eq!(policy.breaker.slow_connect, Some(Duration::from_secs(24)));
+        assert_eq!(policy.breaker.trial_limit, Duration::from_secs(90));
+        assert_eq!(policy.lock_file, Some(PathBuf::from("/run/x.lock")));
+    }
+}

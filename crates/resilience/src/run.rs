@@ -1,0 +1,209 @@
+//! One robust connect from beginning to end: breaker, handshake lock, port, client id, an attempt; or classify, back off,
+//! repeat.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ibkr_connect_core::{Connection, Connector, Error, ErrorKind, Result, Target};
+use tokio::time::{Instant, sleep};
+
+use crate::attempt::{Course, Log};
+use crate::backoff::Pace;
+use crate::breaker_store::BreakerStore;
+use crate::breaker_types::{Outcome, Refusal};
+use crate::clock::Clock;
+use crate::connection::RobustConnection;
+use crate::gateway::Gateway;
+use crate::lease::{Lease, Leases};
+use crate::lock::HandshakeLock;
+use crate::policy::{Policy, PortCheck};
+use crate::port::check_port;
+use crate::queue::Queue;
+use crate::window::Windows;
+
+/// How many leased client ids may turn out to be in use.
+pub(crate) const CLIENT_ID_TRIES: u32 = 3;
+
+/// What a connect needs.
+pub(crate) struct Run {
+    pub(crate) inner: Arc<dyn Connector>,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) target: Target,
+    pub(crate) gateway: Gateway,
+    pub(crate) queue: Option<Arc<Queue>>,
+}
+
+/// What all processes share.
+struct Shared {
+    lock: HandshakeLock,
+    breaker: BreakerStore,
+    leases: Leases,
+    windows: Windows,
+}
+
+/// Why there is no connection.
+enum Failure {
+    /// No attempt may be made, now or soon.
+    Refused(Error),
+    /// An attempt was made and failed.
+    Failed(Error),
+}
+
+impl Run {
+    /// Connects, or says why not. Needs a tokio runtime with time. Dropping the future leaves nothing behind.
+    pub(crate) async fn connect(&self) -> Result<Box<dyn Connection>> {
+        let shared = self.shared()?;
+        let mut log = Log::default();
+        let mut last: Option<Error> = None;
+        let mut waited = Duration::ZERO;
+        let mut retry = 0;
+        loop {
+            let mut course = Course { waited, ..Course::default() };
+            let error = match self.attempt(&shared, &mut course, &mut log).await {
+                Ok(connection) => return Ok(connection),
+                Err(Failure::Refused(refusal)) => return Err(refused(log, last, refusal)),
+                Err(Failure::Failed(error)) => error,
+            };
+            log.failed(&course, &error);
+            if !error.is_retryable() || retry >= self.policy.max_retries {
+                return Err(log.into_error(error, ""));
+            }
+            let pause = match pause(&shared.breaker) {
+                Ok(pause) => pause,
+                // This attempt has opened it: there is nothing to wait for.
+                Err(refusal) => return Err(refused(log, Some(error), refusal)),
+            };
+            let delay = self.policy.backoff.delay(retry, self.pace(&shared), &mut rand::rng());
+            waited = delay.max(pause);
+            sleep(waited).await;
+            last = Some(error);
+            retry += 1;
+        }
+    }
+
+    fn shared(&self) -> Result<Shared> {
+        let Policy { state_dir, application, .. } = self.policy.as_ref();
+        let clock = || Arc::clone(&self.clock);
+        let lock = match &self.policy.lock_file {
+            Some(path) => HandshakeLock::at(path, application, clock())?,
+            None => HandshakeLock::of_gateway(state_dir, &self.gateway, application, clock()),
+        };
+        let gateway = || self.gateway.clone();
+        Ok(Shared {
+            lock,
+            breaker: BreakerStore::new(state_dir, gateway(), self.policy.breaker.clone(), clock()),
+            leases: Leases::new(state_dir, gateway(), application, clock())
+                .with_range(self.policy.client_ids.clone()),
+            windows: Windows::load(state_dir)?,
+        })
+    }
+
+    /// Waits for its turn and shakes hands.
+    async fn attempt(
+        &self,
+        shared: &Shared,
+        course: &mut Course,
+        log: &mut Log,
+    ) -> Result<Box<dyn Connection>, Failure> {
+        shared.breaker.check().map_err(Failure::Refused)?;
+        let asked = Instant::now();
+        let _turn = shared.lock.acquire(self.policy.lock_timeout).await.map_err(Failure::Refused)?;
+        course.waited += asked.elapsed();
+        self.check_port().await.map_err(Failure::Failed)?;
+        // Asked again: those before us in the queue may have opened it.
+        let permit = shared.breaker.admit().map_err(Failure::Refused)?;
+        let outcome = self.shake_hands(shared, course, log).await;
+        let verdict = match &outcome {
+            Ok(_) => Outcome::Success(course.took),
+            Err(error) if self.pace(shared) == Pace::Maintenance => Outcome::of_error(error).in_maintenance(),
+            Err(error) => Outcome::of_error(error),
+        };
+        permit.settle(verdict);
+        outcome.map_err(Failure::Failed)
+    }
+
+    /// Shakes hands with a client id of its own; with another one if a leased id is in use after all.
+    async fn shake_hands(
+        &self,
+        shared: &Shared,
+        course: &mut Course,
+        log: &mut Log,
+    ) -> Result<Box<dyn Connection>> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let lease = self.lease(shared)?;
+            course.client_id = Some(lease.client_id());
+            let started = Instant::now();
+            let target = Target { client_id: course.client_id, ..self.target.clone() };
+            let outcome = self.inner.connect(&target).await;
+            course.took = started.elapsed();
+            match outcome {
+                Ok(inner) => {
+                    log.succeeded(course);
+                    return Ok(Box::new(RobustConnection::new(inner, lease, self.queue.clone())));
+                }
+                Err(error) if self.is_leased() && error.kind() == ErrorKind::ClientIdInUse => {
+                    lease.refuse(self.policy.client_id_hold);
+                    if tries == CLIENT_ID_TRIES {
+                        // A Gateway that refuses every id does not mean the ids.
+                        return Err(error.permanent());
+                    }
+                    log.failed(course, &error);
+                    course.waited = Duration::ZERO;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn lease(&self, shared: &Shared) -> Result<Lease> {
+        match self.target.client_id {
+            Some(id) => shared.leases.fixed(id),
+            None => shared.leases.any(&mut rand::rng()),
+        }
+    }
+
+    fn is_leased(&self) -> bool {
+        self.target.client_id.is_none()
+    }
+
+    async fn check_port(&self) -> Result<()> {
+        match self.policy.port_check {
+            PortCheck::Local if self.gateway.is_local() => check_port(&self.target).await,
+            PortCheck::Local | PortCheck::Off => Ok(()),
+        }
+    }
+
+    fn pace(&self, shared: &Shared) -> Pace {
+        match shared.windows.at(self.clock.now().wall) {
+            Some(window) => {
+                tracing::debug!(window = window.name, "maintenance_window");
+                Pace::Maintenance
+            }
+            None => Pace::Normal,
+        }
+    }
+}
+
+/// How long the breaker wants everybody to wait, unless it refuses.
+fn pause(breaker: &BreakerStore) -> Result<Duration> {
+    match breaker.refusal()? {
+        Some(Refusal::Maintenance { retry_in }) => Ok(retry_in),
+        Some(refusal) => Err(breaker.refused(&refusal)),
+        None => Ok(Duration::ZERO),
+    }
+}
+
+/// A refusal after attempts is the end of them; their error says more.
+fn refused(log: Log, last: Option<Error>, refusal: Error) -> Error {
+    match last {
+        Some(last) => log.into_error(last, &format!("; {}", refusal.message())),
+        None => refusal,
+    }
+}
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

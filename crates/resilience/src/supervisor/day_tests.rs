@@ -1,0 +1,177 @@
+//! Days with a Gateway, in virtual time: the connects are counted.
+
+use std::time::Duration;
+
+use super::machine::Lookout;
+use super::state::SupervisorState;
+use super::world::{Mood, START, Turn, World};
+use crate::clock::Moment;
+
+const HOUR: u64 = 3_600;
+const OK: &str = "Market data farm connection is OK:usfarm";
+const BROKEN: &str = "Market data farm connection is broken:usfarm";
+const LOST: &str = "Connectivity between IB and Trader Workstation has been lost.";
+const MAINTAINED: &str = "Connectivity between IB and Trader Workstation has been restored - data maintained.";
+const VOID: &str = "Connectivity between IB and Trader Workstation has been restored - data lost.";
+
+fn at(seconds: u64) -> Moment {
+    START + Duration::from_secs(seconds)
+}
+
+fn outage(lookout: Lookout, mood: Mood) -> World {
+    let mut world = World::new(lookout);
+    world.plan(at(HOUR), Turn::Mood(mood));
+    world.plan(at(7 * HOUR), Turn::Mood(Mood::Up));
+    world.run_until(at(8 * HOUR));
+    assert_eq!(world.state(), SupervisorState::Ready);
+    world
+}
+
+/// When the session after the outage was ready.
+fn back(world: &World) -> Duration {
+    let (back, _) =
+        world.states.iter().rfind(|(_, state)| matches!(state, SupervisorState::Ready)).expect("it is back");
+    back.since(at(7 * HOUR))
+}
+
+#[test]
+fn a_quiet_day_needs_one_connect() {
+    let mut world = World::new(Lookout::Kernel);
+    world.run_until(at(24 * HOUR));
+    assert_eq!((world.connects.len(), world.machine.generation()), (1, 1));
+    assert_eq!(world.states_between(START, at(24 * HOUR)), ["connecting", "ready"]);
+}
+
+#[test]
+fn six_hours_of_a_refused_port_cost_no_connect() {
+    let world = outage(Lookout::Kernel, Mood::Refusing);
+    assert_eq!(world.connects_between(at(HOUR), at(7 * HOUR)), 0);
+    assert!(back(&world) <= Duration::from_secs(2), "{:?}", back(&world));
+    let lost_at = world.resumed[1].unwrap();
+    assert!(at(HOUR).since(lost_at) <= Duration::from_secs(30), "the gap begins at the last answer");
+}
+
+#[test]
+fn six_hours_of_a_mute_gateway_are_no_storm_and_never_ready() {
+    for lookout in [Lookout::Kernel, Lookout::Nobody] {
+        let world = outage(lookout, Mood::Mute);
+        let connects = world.connects_between(at(HOUR), at(7 * HOUR));
+        assert!((70..=80).contains(&connects), "{connects}");
+        assert!(back(&world) <= Duration::from_secs(300) + Duration::from_secs(11), "{:?}", back(&world));
+        let noticed = at(HOUR + 30);
+        assert_eq!(
+            world.states_between(noticed, at(7 * HOUR)),
+            ["degraded", "recovering", "gateway_wedged"],
+            "{lookout:?}"
+        );
+    }
+}
+
+#[test]
+fn six_hours_behind_a_forwarder_are_no_storm() {
+    let world = outage(Lookout::Kernel, Mood::NotReady);
+    let connects = world.connects_between(at(HOUR), at(7 * HOUR));
+    assert!((70..=80).contains(&connects), "{connects}");
+    assert!(back(&world) <= Duration::from_secs(301), "{:?}", back(&world));
+}
+
+#[test]
+fn six_hours_of_sessions_that_die_young_are_no_storm() {
+    let world = outage(Lookout::Kernel, Mood::Fickle);
+    // The session from before the outage lives on.
+    assert_eq!(world.connects.len(), 1);
+    let mut world = World::new(Lookout::Kernel);
+    world.plan(START, Turn::Mood(Mood::Fickle));
+    world.run_until(at(6 * HOUR));
+    assert!((70..=85).contains(&world.connects.len()), "{}", world.connects.len());
+    assert!(world.states_between(START, world.now).contains(&"circuit_open"));
+}
+
+#[test]
+fn a_night_of_1100_tears_nothing_down() {
+    let mut world = World::new(Lookout::Kernel);
+    for turn in 0..833_u64 {
+        world.plan(at(HOUR + turn * 15 * HOUR / 833), Turn::Notice(1100, LOST));
+    }
+    world.plan(at(16 * HOUR), Turn::Notice(1102, MAINTAINED));
+    world.run_until(at(17 * HOUR));
+    assert_eq!((world.connects.len(), world.resubscribed.len()), (1, 0));
+    assert_eq!(world.states_between(at(HOUR), at(17 * HOUR)), ["degraded", "ready"]);
+}
+
+#[test]
+fn a_night_of_1100_with_unanswered_pings_tears_nothing_down() {
+    let mut world = World::new(Lookout::Kernel);
+    world.plan(at(HOUR), Turn::Mood(Mood::Mute));
+    for turn in 0..833_u64 {
+        world.plan(at(HOUR + turn * 15 * HOUR / 833), Turn::Notice(1100, LOST));
+    }
+    world.plan(at(16 * HOUR), Turn::Mood(Mood::Up));
+    world.plan(at(16 * HOUR), Turn::Notice(1101, VOID));
+    world.run_until(at(17 * HOUR));
+    assert_eq!(world.connects.len(), 1);
+    assert_eq!(world.resubscribed, [at(HOUR)]);
+    assert_eq!(world.state(), SupervisorState::Ready);
+}
+
+#[test]
+fn eight_minutes_of_farm_flaps_tear_nothing_down() {
+    let mut world = World::new(Lookout::Kernel);
+    for turn in 0..160 {
+        world.plan(at(HOUR + turn * 3), Turn::Notice(2103, BROKEN));
+        world.plan(at(HOUR + turn * 3 + 1), Turn::Notice(2104, OK));
+    }
+    world.run_until(at(2 * HOUR));
+    assert_eq!((world.connects.len(), world.resubscribed.len()), (1, 0));
+    assert_eq!(world.state(), SupervisorState::Ready);
+}
+
+#[test]
+fn a_daily_restart_is_over_within_seconds_of_the_gateways_return() {
+    let mut world = World::new(Lookout::Kernel);
+    let down = 23 * HOUR + 45 * 60;
+    world.plan(at(down), Turn::Mood(Mood::Refusing));
+    // TCP accepts before the API is ready.
+    world.plan(at(down + 80), Turn::Mood(Mood::NotReady));
+    world.plan(at(down + 83), Turn::Mood(Mood::Up));
+    world.run_until(at(24 * HOUR));
+    assert_eq!(world.connects_between(at(down), at(24 * HOUR)), 2);
+    let (ready, _) = world.states.last().unwrap();
+    assert!(ready.since(at(down + 83)) <= Duration::from_secs(15), "{ready:?}");
+    assert_eq!(world.state(), SupervisorState::Ready);
+}
+
+#[test]
+fn a_whole_day_of_everything() {
+    let mut world = World::new(Lookout::Kernel);
+    let turns = [
+        // The nightly reset, with the socket up.
+        (15 * 60, Turn::Notice(1100, LOST)),
+        (15 * 60 + 14, Turn::Notice(1102, MAINTAINED)),
+        (HOUR, Turn::Notice(2103, BROKEN)),
+        (HOUR + 3, Turn::Notice(2104, OK)),
+        // Somebody must confirm the login.
+        (2 * HOUR, Turn::Mood(Mood::Refusing)),
+        (8 * HOUR, Turn::Mood(Mood::NotReady)),
+        (8 * HOUR + 3, Turn::Mood(Mood::Up)),
+        // The Gateway is stuck, and restarted six hours later.
+        (9 * HOUR, Turn::Mood(Mood::Mute)),
+        (15 * HOUR, Turn::Mood(Mood::Refusing)),
+        (15 * HOUR + 80, Turn::Mood(Mood::Up)),
+        // The weekly window: the servers come and go.
+        (20 * HOUR, Turn::Mood(Mood::NotReady)),
+        (21 * HOUR, Turn::Mood(Mood::Fickle)),
+        (22 * HOUR, Turn::Notice(1100, LOST)),
+        (23 * HOUR, Turn::Mood(Mood::Up)),
+    ];
+    for (seconds, turn) in turns {
+        world.plan(at(seconds), turn);
+    }
+    world.run_until(at(24 * HOUR));
+    assert_eq!(world.connects_between(START, at(2 * HOUR)), 1);
+    assert_eq!(world.connects_between(at(2 * HOUR), at(8 * HOUR)), 0);
+    assert!(world.connects_between(at(9 * HOUR), at(15 * HOUR)) <= 80);
+    assert!(world.connects_between(at(20 * HOUR), at(23 * HOUR)) <= 45);
+    assert!(world.connects.len() <= 130, "{}", world.connects.len());
+    assert_eq!(world.state(), SupervisorState::Ready);
+}

@@ -1,0 +1,279 @@
+//! The health of a live session: what its pings and the Gateway's notices say.
+
+use std::time::Duration;
+
+use super::options::SupervisorOptions;
+use super::state::{Damage, Farm, FarmKind, GatewayNotice, SupervisorState};
+use crate::clock::Moment;
+
+/// A ping is sent so much of the interval before its end.
+const LEAD: u32 = 5;
+
+/// What is known about a live session.
+#[derive(Debug)]
+pub(crate) struct Health {
+    rules: Rules,
+    /// When the Gateway last answered.
+    proof: Moment,
+    /// When it was last heard of at all.
+    sign: Moment,
+    ask_at: Moment,
+    is_asked: bool,
+    /// The end of the interval.
+    due: Moment,
+    unanswered: u32,
+    outage: Option<Outage>,
+    farms: std::collections::BTreeSet<Farm>,
+}
+
+#[derive(Debug)]
+struct Rules {
+    interval: Duration,
+    misses: u32,
+    patience: Duration,
+}
+
+/// The Gateway has lost IBKR's servers.
+#[derive(Debug)]
+struct Outage {
+    since: Moment,
+    code: i32,
+}
+
+/// What is to be done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Wait,
+    Ask,
+    Lost,
+}
+
+impl Health {
+    /// Of a session that was proved to answer just now.
+    pub(crate) fn new(options: &SupervisorOptions, now: Moment) -> Self {
+        let rules = Rules {
+            interval: options.ping_interval,
+            misses: options.misses,
+            patience: options.upstream_patience,
+        };
+        let mut health = Self {
+            rules,
+            proof: now,
+            sign: now,
+            ask_at: now,
+            is_asked: false,
+            due: now,
+            unanswered: 0,
+            outage: None,
+            farms: Default::default(),
+        };
+        health.answered(now);
+        health
+    }
+
+    /// When the Gateway last answered.
+    pub(crate) fn proof(&self) -> Moment {
+        self.proof
+    }
+
+    /// When to [`check`](Self::check) next.
+    pub(crate) fn wake_at(&self) -> Moment {
+        if self.is_asked { self.due } else { self.ask_at }
+    }
+
+    /// A ping was answered.
+    pub(crate) fn answered(&mut self, now: Moment) {
+        self.proof = now;
+        self.sign = now;
+        self.unanswered = 0;
+        self.is_asked = false;
+        self.ask_at = now + (self.rules.interval - self.rules.interval / LEAD);
+        self.due = now + self.rules.interval;
+    }
+
+    /// Counts an interval without an answer, and says whether to ask now.
+    ///
+    /// At most one is counted at a time: after this machine has slept for an hour, the Gateway is asked before it is
+    /// condemned.
+    pub(crate) fn check(&mut self, now: Moment) -> Verdict {
+        if now >= self.due {
+            self.unanswered = self.unanswered.saturating_add(1);
+            if self.unanswered >= self.rules.misses && !self.is_excused(now) {
+                return Verdict::Lost;
+            }
+            self.is_asked = false;
+            self.ask_at = now;
+            self.due = now + self.rules.interval;
+        }
+        if self.is_asked || now < self.ask_at {
+            return Verdict::Wait;
+        }
+        self.is_asked = true;
+        Verdict::Ask
+    }
+
+    /// Takes a notice; `Some` when every market data subscription is void since then.
+    pub(crate) fn notice(&mut self, now: Moment, notice: &GatewayNotice) -> Option<Moment> {
+        self.sign = now;
+        match notice.code {
+            1100 | 2110 => {
+                self.outage.get_or_insert(Outage { since: now, code: notice.code });
+            }
+            1101 => return Some(self.outage.take().map_or(self.proof, |outage| outage.since)),
+            1102 => self.outage = None,
+            2103 => self.farm_lost(FarmKind::MarketData, notice),
+            2104 => self.farm_back(FarmKind::MarketData, notice),
+            2105 => self.farm_lost(FarmKind::Historical, notice),
+            2106 => self.farm_back(FarmKind::Historical, notice),
+            2157 => self.farm_lost(FarmKind::SecurityDefinitions, notice),
+            2158 => self.farm_back(FarmKind::SecurityDefinitions, notice),
+            // Inactive farms (2107, 2108) wake up when asked; the rest is about other things.
+            _ => {}
+        }
+        None
+    }
+
+    /// Ready or degraded.
+    pub(crate) fn state(&self, now: Moment) -> SupervisorState<Moment> {
+        let stale = u32::from(now.since(self.proof) > self.rules.interval);
+        let damage = Damage {
+            unanswered: self.unanswered.max(stale),
+            upstream_lost: self.outage.is_some(),
+            farms: self.farms.clone(),
+        };
+        if damage == Damage::default() { SupervisorState::Ready } else { SupervisorState::Degraded(damage) }
+    }
+
+    fn is_excused(&self, now: Moment) -> bool {
+        self.outage.is_some() && now.since(self.sign) < self.rules.patience
+    }
+
+    fn farm_lost(&mut self, kind: FarmKind, notice: &GatewayNotice) {
+        self.farms.insert(Farm { kind, name: farm_name(&notice.message).to_owned() });
+    }
+
+    fn farm_back(&mut self, kind: FarmKind, notice: &GatewayNotice) {
+        let name = farm_name(&notice.message);
+        self.farms.retain(|farm| farm.kind != kind || !(name.is_empty() || farm.name == name));
+        // No notice says that a 2110 is over; a farm that is back does. A 1100 ends with 1101 or 1102.
+        if self.outage.as_ref().is_some_and(|outage| outage.code == 2110) {
+            self.outage = None;
+        }
+    }
+}
+
+/// "Market data farm connection is broken:usfarm" names it after the colon.
+fn farm_name(message: &str) -> &str {
+    message.rsplit_once(':').map_or("", |(_, name)| name.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Moment = Moment::from_millis(0);
+
+    fn at(seconds: u64) -> Moment {
+        START + Duration::from_secs(seconds)
+    }
+
+    fn health() -> Health {
+        Health::new(&SupervisorOptions::default(), START)
+    }
+
+    fn tell(health: &mut Health, seconds: u64, code: i32, message: &str) -> Option<Moment> {
+        health.notice(at(seconds), &GatewayNotice { code, message: message.to_owned() })
+    }
+
+    #[test]
+    fn the_question_comes_early_enough_for_its_answer() {
+        let mut health = health();
+        assert_eq!(health.wake_at(), at(24));
+        assert_eq!(health.check(at(23)), Verdict::Wait);
+        assert_eq!(health.check(at(24)), Verdict::Ask);
+        assert_eq!(health.check(at(29)), Verdict::Wait);
+        health.answered(at(29));
+        assert_eq!(health.state(at(59)), SupervisorState::Ready);
+        assert_eq!(health.wake_at(), at(53));
+    }
+
+    #[test]
+    fn three_intervals_of_silence_are_the_end_and_none_of_them_is_ready() {
+        let mut health = health();
+        assert_eq!(health.check(at(24)), Verdict::Ask);
+        for (now, unanswered) in [(30, 1), (60, 2)] {
+            assert_eq!(health.check(at(now)), Verdict::Ask, "{now}");
+            let damage = Damage { unanswered, ..Damage::default() };
+            assert_eq!(health.state(at(now)), SupervisorState::Degraded(damage));
+        }
+        assert_eq!(health.wake_at(), at(90));
+        assert_eq!(health.check(at(90)), Verdict::Lost);
+    }
+
+    #[test]
+    fn a_stale_session_is_not_ready_even_if_nobody_has_checked() {
+        let unchecked = health();
+        assert!(matches!(unchecked.state(at(3600)), SupervisorState::Degraded(Damage { unanswered: 1, .. })));
+    }
+
+    #[test]
+    fn a_machine_that_slept_asks_before_it_condemns() {
+        let mut health = health();
+        assert_eq!(health.check(at(3600)), Verdict::Ask);
+        assert_eq!(health.check(at(3601)), Verdict::Wait);
+        assert_eq!(health.check(at(3630)), Verdict::Ask);
+        assert_eq!(health.check(at(3660)), Verdict::Lost);
+    }
+
+    #[test]
+    fn silence_during_an_outage_upstream_is_excused_for_a_while() {
+        let mut health = health();
+        tell(&mut health, 10, 1100, "Connectivity between IB and Trader Workstation has been lost.");
+        let mut now = 10;
+        while health.check(at(now)) != Verdict::Lost {
+            assert!(matches!(health.state(at(now)), SupervisorState::Degraded(Damage { upstream_lost: true, .. })));
+            now += 1;
+        }
+        assert!((910..=940).contains(&now), "15 minutes after the last notice: {now}");
+    }
+
+    #[test]
+    fn farms_come_and_go_by_name() {
+        let mut health = health();
+        tell(&mut health, 1, 2103, "Market data farm connection is broken:usfarm");
+        tell(&mut health, 1, 2103, "Market data farm connection is broken:cashfarm");
+        tell(&mut health, 1, 2105, "HMDS data farm connection is broken:ushmds");
+        tell(&mut health, 2, 2104, "Market data farm connection is OK:usfarm");
+        tell(&mut health, 2, 2107, "HMDS data farm connection is inactive but should be available upon demand.ushmds");
+        let SupervisorState::Degraded(damage) = health.state(at(2)) else { panic!("{health:?}") };
+        let names: Vec<_> = damage.farms.iter().map(|farm| farm.name.as_str()).collect();
+        assert_eq!(names, ["cashfarm", "ushmds"]);
+        tell(&mut health, 3, 2104, "Market data farm connection is OK:cashfarm");
+        tell(&mut health, 3, 2106, "");
+        assert_eq!(health.state(at(3)), SupervisorState::Ready);
+    }
+
+    #[test]
+    fn market_data_is_void_since_the_outage_began() {
+        let mut health = health();
+        assert_eq!(tell(&mut health, 10, 1100, "lost"), None);
+        assert_eq!(tell(&mut health, 20, 1100, "lost"), None);
+        assert_eq!(tell(&mut health, 25, 1101, "restored, data lost"), Some(at(10)));
+        assert_eq!(health.state(at(25)), SupervisorState::Ready);
+        assert_eq!(tell(&mut health, 26, 1101, "restored, data lost"), Some(START), "nobody told of the loss");
+        tell(&mut health, 27, 1100, "lost");
+        assert_eq!(tell(&mut health, 28, 1102, "restored, data maintained"), None);
+        assert_eq!(health.state(at(28)), SupervisorState::Ready);
+    }
+
+    #[test]
+    fn a_2110_is_over_when_a_farm_is_back_and_a_1100_is_not() {
+        let mut health = health();
+        tell(&mut health, 1, 2110, "Connectivity between Trader Workstation and server is broken.");
+        tell(&mut health, 2, 2104, "Market data farm connection is OK:usfarm");
+        assert_eq!(health.state(at(2)), SupervisorState::Ready);
+        tell(&mut health, 3, 1100, "lost");
+        tell(&mut health, 4, 2104, "Market data farm connection is OK:usfarm");
+        assert!(matches!(health.state(at(4)), SupervisorState::Degraded(_)));
+    }
+}

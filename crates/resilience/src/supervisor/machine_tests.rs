@@ -1,0 +1,226 @@
+//! The state machine event by event.
+
+use std::time::Duration;
+
+use super::*;
+use crate::supervisor::options::RestartLimit;
+use crate::supervisor::state::Damage;
+
+const START: Moment = Moment::from_millis(0);
+
+fn at(seconds: u64) -> Moment {
+    START + Duration::from_secs(seconds)
+}
+
+fn fails(kind: ErrorKind, phase: Phase) -> Event {
+    Event::Failed(Error::new(kind, "as planned").in_phase(phase))
+}
+
+fn mute() -> Event {
+    fails(ErrorKind::HandshakeTimeout, Phase::Version)
+}
+
+fn machine_with(options: SupervisorOptions, lookout: Lookout) -> Machine {
+    Machine::new(options, lookout, START)
+}
+
+fn remote() -> Machine {
+    machine_with(SupervisorOptions::default(), Lookout::Nobody)
+}
+
+/// A machine whose first session began at 0 s and was proved to live at 72 s.
+fn settled() -> Machine {
+    let mut machine = remote();
+    assert_eq!(machine.on(START, Event::Tick), [Action::Connect]);
+    assert_eq!(machine.on(START, Event::Connected), [Action::Resume { dark_since: None }]);
+    for now in [24, 48, 72] {
+        assert_eq!(machine.on(at(now), Event::Tick), [Action::Ping]);
+        assert_eq!(machine.on(at(now), Event::Answered), []);
+    }
+    machine
+}
+
+#[test]
+fn a_lost_session_is_replaced_at_once_and_the_gap_begins_at_its_last_sign_of_life() {
+    let mut machine = settled();
+    assert_eq!(machine.on(at(90), Event::Lost), [Action::Discard, Action::Connect]);
+    let next = NextAttempt::Now;
+    assert_eq!(machine.state(at(90)), SupervisorState::Recovering { attempt: 1, next });
+    assert_eq!(machine.on(at(91), Event::Connected), [Action::Resume { dark_since: Some(at(72)) }]);
+    assert_eq!((machine.generation(), machine.state(at(91))), (2, SupervisorState::Ready));
+}
+
+#[test]
+fn failed_attempts_follow_the_schedule_and_the_state_tells_when() {
+    let mut machine = settled();
+    machine.on(at(90), Event::Lost);
+    let mut now = 90;
+    for (attempt, wait) in [(2, 15), (3, 30), (4, 60), (5, 120), (6, 300), (7, 300)] {
+        now += 1;
+        assert_eq!(machine.on(at(now), fails(ErrorKind::Rejected, Phase::Version)), []);
+        let next = NextAttempt::At(at(now + wait));
+        assert_eq!(machine.state(at(now)), SupervisorState::Recovering { attempt, next });
+        assert_eq!(machine.on(at(now + wait - 1), Event::Tick), []);
+        assert_eq!(machine.wake_at(), Some(at(now + wait)));
+        now += wait;
+        assert_eq!(machine.on(at(now), Event::Tick), [Action::Connect]);
+    }
+}
+
+#[test]
+fn it_is_connecting_until_something_fails() {
+    let mut machine = remote();
+    assert_eq!(machine.state(START), SupervisorState::Connecting);
+    machine.on(START, Event::Tick);
+    assert_eq!(machine.state(START), SupervisorState::Connecting);
+    machine.on(at(1), fails(ErrorKind::Rejected, Phase::Version));
+    let next = NextAttempt::At(at(16));
+    assert_eq!(machine.state(at(1)), SupervisorState::Recovering { attempt: 2, next });
+}
+
+#[test]
+fn while_nothing_listens_it_waits_for_the_listener() {
+    let mut machine = machine_with(SupervisorOptions::default(), Lookout::Kernel);
+    assert_eq!(machine.on(START, Event::Tick), [Action::Look]);
+    for now in 0..3600 {
+        assert_eq!(machine.on(at(now), Event::Port(Port::Shut)), []);
+        let next = NextAttempt::WhenListening;
+        assert_eq!(machine.state(at(now)), SupervisorState::Recovering { attempt: 1, next });
+        assert_eq!(machine.on(at(now + 1), Event::Tick), [Action::Look]);
+    }
+    assert_eq!(machine.on(at(3600), Event::Port(Port::Open)), [Action::Connect]);
+}
+
+#[test]
+fn a_listener_that_comes_back_does_not_shorten_the_schedule() {
+    let mut machine = machine_with(SupervisorOptions::default(), Lookout::Kernel);
+    machine.on(START, Event::Tick);
+    machine.on(START, Event::Port(Port::Open));
+    assert_eq!(machine.on(at(1), fails(ErrorKind::Rejected, Phase::Version)), []);
+    assert_eq!(machine.on(at(2), Event::Port(Port::Open)), [], "nobody was asked to look");
+    assert_eq!(machine.on(at(15), Event::Tick), []);
+    assert_eq!(machine.on(at(16), Event::Tick), [Action::Look]);
+}
+
+#[test]
+fn silence_is_lost_after_three_intervals_and_the_new_attempt_is_immediate() {
+    let mut machine = settled();
+    assert_eq!(machine.on(at(96), Event::Tick), [Action::Ping]);
+    for (now, unanswered) in [(102, 1), (132, 2)] {
+        assert_eq!(machine.on(at(now), Event::Tick), [Action::Ping]);
+        let damage = Damage { unanswered, ..Damage::default() };
+        assert_eq!(machine.state(at(now)), SupervisorState::Degraded(damage));
+    }
+    assert_eq!(machine.on(at(162), Event::Tick), [Action::Discard, Action::Connect]);
+    assert_eq!(machine.on(at(163), Event::Answered), [], "too late");
+}
+
+#[test]
+fn a_gateway_that_lets_nobody_in_is_wedged_until_it_does() {
+    let mut machine = settled();
+    machine.on(at(90), Event::Lost);
+    let mut now = 100;
+    for state in ["recovering", "recovering", "gateway_wedged", "gateway_wedged"] {
+        machine.on(at(now), mute());
+        assert_eq!(machine.state(at(now)).as_str(), state);
+        now += 300;
+        assert_eq!(machine.on(at(now), Event::Tick), [Action::Connect]);
+    }
+    assert_eq!(machine.state(at(now)), SupervisorState::GatewayWedged);
+    machine.on(at(now), Event::Connected);
+    assert_eq!(machine.state(at(now)), SupervisorState::Ready);
+}
+
+#[test]
+fn the_kernels_word_for_a_wedge_counts_at_once_and_an_answer_ends_it() {
+    let mut machine = remote();
+    machine.on(START, Event::Tick);
+    machine.on(at(1), Event::Failed(Error::new(ErrorKind::GatewayWedged, "stuck").in_phase(Phase::Preflight)));
+    assert_eq!(machine.state(at(1)), SupervisorState::GatewayWedged);
+    machine.on(at(16), Event::Tick);
+    machine.on(at(17), fails(ErrorKind::CircuitOpen, Phase::Preflight));
+    assert_eq!(machine.state(at(17)), SupervisorState::GatewayWedged, "the breaker knows nothing better");
+    machine.on(at(47), Event::Tick);
+    machine.on(at(48), fails(ErrorKind::Rejected, Phase::Version));
+    assert_eq!(machine.state(at(48)).as_str(), "recovering");
+}
+
+#[test]
+fn an_open_breaker_is_asked_again_at_an_even_pace() {
+    let mut machine = remote();
+    machine.on(START, Event::Tick);
+    for now in (0..10).map(|turn| turn * 15) {
+        assert_eq!(machine.on(at(now), fails(ErrorKind::CircuitOpen, Phase::Preflight)), []);
+        assert_eq!(machine.state(at(now)), SupervisorState::CircuitOpen { until: at(now + 15) });
+        assert_eq!(machine.on(at(now + 15), Event::Tick), [Action::Connect]);
+    }
+}
+
+#[test]
+fn sessions_that_die_young_open_the_circuit() {
+    let mut machine = remote();
+    machine.on(START, Event::Tick);
+    for now in 0..5 {
+        machine.on(at(now), Event::Connected);
+        assert_eq!(machine.on(at(now), Event::Lost), [Action::Discard, Action::Connect], "{now}");
+    }
+    machine.on(at(5), Event::Connected);
+    assert_eq!(machine.on(at(6), Event::Lost), [Action::Discard]);
+    assert_eq!(machine.state(at(6)), SupervisorState::CircuitOpen { until: at(21) });
+    assert_eq!(machine.on(at(21), Event::Tick), [Action::Connect]);
+}
+
+#[test]
+fn an_outage_upstream_and_farm_flaps_tear_nothing_down() {
+    let mut machine = settled();
+    let mut tell = |now, code, message: &str| {
+        machine.on(at(now), Event::Notice(GatewayNotice { code, message: message.to_owned() }))
+    };
+    assert_eq!(tell(73, 2103, "Market data farm connection is broken:usfarm"), []);
+    assert_eq!(tell(74, 2104, "Market data farm connection is OK:usfarm"), []);
+    assert_eq!(tell(75, 1100, "lost"), []);
+    assert_eq!(tell(76, 1102, "restored, data maintained"), []);
+    assert_eq!(tell(80, 1100, "lost"), []);
+    let resubscribe = Action::ResubscribeMarketData { dark_since: at(80) };
+    assert_eq!(tell(81, 1101, "restored, data lost"), [resubscribe]);
+    assert_eq!((machine.generation(), machine.state(at(81))), (1, SupervisorState::Ready));
+}
+
+#[test]
+fn it_gives_up_only_if_told_to() {
+    let give_up = |give_up| {
+        let mut machine = machine_with(SupervisorOptions { give_up, ..Default::default() }, Lookout::Nobody);
+        machine.on(START, Event::Tick);
+        machine
+    };
+    let permanent = || fails(ErrorKind::Config, Phase::Preflight);
+    assert_eq!(give_up(GiveUp::Never).on(at(1), permanent()), []);
+    assert_eq!(give_up(GiveUp::WhenPermanent).on(at(1), mute()), []);
+    assert_eq!(give_up(GiveUp::WhenPermanent).on(at(1), permanent()), [Action::Stop]);
+    let mut machine = give_up(GiveUp::AfterFailures(2));
+    assert_eq!(machine.on(at(1), mute()), []);
+    machine.on(at(16), Event::Tick);
+    assert_eq!(machine.on(at(17), mute()), [Action::Stop]);
+    assert_eq!((machine.state(at(17)), machine.wake_at()), (SupervisorState::Closed, None));
+}
+
+#[test]
+fn closed_is_the_end() {
+    let mut machine = settled();
+    assert_eq!(machine.on(at(80), Event::Close), [Action::Stop]);
+    for event in [Event::Close, Event::Lost, Event::Connected, mute(), Event::Answered, Event::Tick] {
+        assert_eq!(machine.on(at(500), event), []);
+    }
+    assert_eq!(machine.state(at(500)), SupervisorState::Closed);
+}
+
+#[test]
+fn without_a_limit_every_loss_is_repaired_at_once() {
+    let restarts = RestartLimit { count: u32::MAX, ..RestartLimit::default() };
+    let mut machine = machine_with(SupervisorOptions { restarts, ..Default::default() }, Lookout::Nobody);
+    machine.on(START, Event::Tick);
+    for _ in 0..1_000 {
+        machine.on(START, Event::Connected);
+        assert_eq!(machine.on(START, Event::Lost), [Action::Discard, Action::Connect]);
+    }
+}

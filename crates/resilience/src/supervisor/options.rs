@@ -1,0 +1,87 @@
+//! What a supervisor may do, and how long it waits.
+
+use std::time::Duration;
+
+use ibkr_connect_core::Config;
+
+use crate::policy::PortCheck;
+
+/// The rules of a [`Supervisor`](super::Supervisor).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SupervisorOptions {
+    /// At least this often a session is asked for the Gateway's time. A question is sent a fifth earlier, so that its
+    /// answer comes within the interval.
+    pub ping_interval: Duration,
+    /// So many intervals in a row without an answer, and the session is lost.
+    pub misses: u32,
+    /// The waits between failed attempts; the last one repeats. The attempt after the loss of a session needs none.
+    pub schedule: Vec<Duration>,
+    /// How often a session may be lost young before attempts follow the schedule.
+    pub restarts: RestartLimit,
+    /// So many handshakes in a row that get no answer, and the Gateway is said to be wedged.
+    pub wedged_after: u32,
+    /// While the Gateway has said that it has lost IBKR's servers (1100, 2110), its silence is not held against it for this
+    /// long.
+    pub upstream_patience: Duration,
+    /// Whether to look for a listener before an attempt, and to wait for one.
+    pub port_check: PortCheck,
+    /// How often to look while nothing listens. The kernel is asked; the port is not touched.
+    pub listener_poll: Duration,
+    /// When to stop trying.
+    pub give_up: GiveUp,
+}
+
+impl Default for SupervisorOptions {
+    fn default() -> Self {
+        Self {
+            ping_interval: Duration::from_secs(30),
+            misses: 3,
+            schedule: [15, 30, 60, 120, 300].map(Duration::from_secs).to_vec(),
+            restarts: RestartLimit::default(),
+            wedged_after: 3,
+            upstream_patience: Duration::from_secs(15 * 60),
+            port_check: PortCheck::default(),
+            listener_poll: Duration::from_secs(1),
+            give_up: GiveUp::default(),
+        }
+    }
+}
+
+impl From<&Config> for SupervisorOptions {
+    /// The rules that the configuration asks for: `IBKR_PING_INTERVAL`.
+    fn from(config: &Config) -> Self {
+        Self { ping_interval: config.ping_interval, ..Self::default() }
+    }
+}
+
+/// How often a session may be lost young.
+///
+/// A session that dies before it has lived for `window` is replaced at once, up to `count` times in a row. What follows
+/// waits as [`SupervisorOptions::schedule`] says, until a session has lived that long: a Gateway that lets everybody in and
+/// throws them out again must not be logged into every few seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestartLimit {
+    /// So many.
+    pub count: u32,
+    /// A session this old was no mistake.
+    pub window: Duration,
+}
+
+impl Default for RestartLimit {
+    /// 5 in 60 s.
+    fn default() -> Self {
+        Self { count: 5, window: Duration::from_secs(60) }
+    }
+}
+
+/// When a supervisor stops trying.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GiveUp {
+    /// When it is closed.
+    #[default]
+    Never,
+    /// After this many failed attempts in a row, too.
+    AfterFailures(u32),
+    /// At the first failure that will not go away by itself, too.
+    WhenPermanent,
+}

@@ -1,0 +1,109 @@
+//! What holds whatever happens.
+
+use std::time::Duration;
+
+use ibkr_connect_core::{Error, ErrorKind, Phase};
+use proptest::prelude::*;
+
+use super::machine::{Action, Event, Lookout, Machine, Port};
+use super::options::SupervisorOptions;
+use super::state::{GatewayNotice, SupervisorState};
+use super::world::{Mood, START, Turn, World};
+use crate::clock::Moment;
+
+fn mood() -> impl Strategy<Value = Mood> {
+    prop_oneof![Just(Mood::Up), Just(Mood::Refusing), Just(Mood::Mute), Just(Mood::NotReady), Just(Mood::Fickle)]
+}
+
+const CODES: [i32; 10] = [1100, 1101, 1102, 2103, 2104, 2105, 2106, 2110, 2157, 2158];
+
+fn turn() -> impl Strategy<Value = Turn> {
+    prop_oneof![
+        mood().prop_map(Turn::Mood),
+        prop::sample::select(&CODES[..]).prop_map(|code| Turn::Notice(code, "farm:x")),
+    ]
+}
+
+fn lookout() -> impl Strategy<Value = Lookout> {
+    prop_oneof![Just(Lookout::Kernel), Just(Lookout::Nobody)]
+}
+
+/// From a moment to some minutes.
+fn pause() -> impl Strategy<Value = u64> {
+    prop_oneof![0..2_000_u64, 0..400_000_u64]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let kinds = [
+        (ErrorKind::NotListening, Phase::Tcp),
+        (ErrorKind::HandshakeTimeout, Phase::Version),
+        (ErrorKind::CircuitOpen, Phase::Preflight),
+        (ErrorKind::GatewayWedged, Phase::Preflight),
+        (ErrorKind::Config, Phase::Preflight),
+    ];
+    prop_oneof![
+        3 => Just(Event::Tick),
+        Just(Event::Connected),
+        Just(Event::Answered),
+        Just(Event::Lost),
+        Just(Event::Port(Port::Open)),
+        Just(Event::Port(Port::Shut)),
+        prop::sample::select(kinds.to_vec())
+            .prop_map(|(kind, phase)| Event::Failed(Error::new(kind, "random").in_phase(phase))),
+        prop::sample::select(&CODES[..])
+            .prop_map(|code| Event::Notice(GatewayNotice { code, message: "farm:x".to_owned() })),
+    ]
+}
+
+proptest! {
+    /// The world checks at every instant: never ready without an answer within the interval, never two attempts at
+    /// once, never a wait shorter than the schedule.
+    #[test]
+    fn whatever_the_gateway_does_the_rules_are_kept_and_it_comes_back(
+        lookout in lookout(),
+        turns in prop::collection::vec((pause(), turn()), 0..40),
+    ) {
+        let mut world = World::new(lookout);
+        let mut at = START;
+        for (pause, turn) in turns {
+            at = at + Duration::from_millis(pause);
+            world.plan(at, turn);
+        }
+        world.plan(at, Turn::Mood(Mood::Up));
+        // A session that went mute is given up first, with all patience: an outage may excuse it.
+        world.run_until(at + Duration::from_secs(900 + 90 + 311));
+        prop_assert!(world.state().is_usable(), "{:?}", world.state());
+    }
+
+    /// Events that make no sense: too late, twice, out of order.
+    #[test]
+    fn no_sequence_of_events_makes_two_attempts_or_a_lie(
+        lookout in lookout(),
+        events in prop::collection::vec((pause(), event()), 0..200),
+    ) {
+        let options = SupervisorOptions::default();
+        let mut machine = Machine::new(options.clone(), lookout, START);
+        let mut now = START;
+        let mut is_attempting = false;
+        let mut answered: Option<Moment> = None;
+        for (pause, event) in events {
+            now = now + Duration::from_millis(pause);
+            match event {
+                Event::Connected | Event::Answered => answered = Some(now),
+                _ => {}
+            }
+            is_attempting &= !matches!(event, Event::Connected | Event::Failed(_));
+            for action in machine.on(now, event) {
+                if action == Action::Connect {
+                    prop_assert!(!is_attempting, "two attempts at once");
+                    is_attempting = true;
+                }
+            }
+            for later in [0, 1, 29_999, 30_001, 1_000_000] {
+                let then = now + Duration::from_millis(later);
+                let is_fresh = answered.is_some_and(|answered| then.since(answered) <= options.ping_interval);
+                prop_assert!(machine.state(then) != SupervisorState::Ready || is_fresh);
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! A Gateway in virtual time, and the state machine that lives with it: for tests.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use ibkr_connect_core::{Error, ErrorKind, Phase};
+
+use super::machine::{Action, Event, Lookout, Machine, Port};
+use super::options::SupervisorOptions;
+use super::state::{GatewayNotice, SupervisorState};
+use crate::clock::Moment;
+
+pub(crate) const START: Moment = Moment::from_millis(0);
+const ROUND_TRIP: Duration = Duration::from_millis(5);
+const HANDSHAKE: Duration = Duration::from_millis(300);
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How the Gateway is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    /// Well.
+    Up,
+    /// Not running.
+    Refusing,
+    /// Accepts, and answers nothing; sessions stay and are mute.
+    Mute,
+    /// Accepts, and closes at once.
+    NotReady,
+    /// Serves, and closes every session after two seconds.
+    Fickle,
+}
+
+/// What happens to it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Turn {
+    Mood(Mood),
+    Notice(i32, &'static str),
+}
+
+/// The Gateway, the machine, and what was seen.
+pub(crate) struct World {
+    pub(crate) machine: Machine,
+    pub(crate) now: Moment,
+    pub(crate) connects: Vec<Moment>,
+    pub(crate) resumed: Vec<Option<Moment>>,
+    pub(crate) resubscribed: Vec<Moment>,
+    pub(crate) states: Vec<(Moment, SupervisorState<Moment>)>,
+    options: SupervisorOptions,
+    mood: Mood,
+    script: VecDeque<(Moment, Turn)>,
+    attempt: Option<(Moment, Option<Error>)>,
+    is_up: bool,
+    session_end: Option<Moment>,
+    ping: Option<Moment>,
+    answered: Option<Moment>,
+    failures: usize,
+    not_before: Moment,
+}
+
+impl World {
+    pub(crate) fn new(lookout: Lookout) -> Self {
+        let options = SupervisorOptions::default();
+        Self {
+            machine: Machine::new(options.clone(), lookout, START),
+            now: START,
+            connects: Vec::new(),
+            resumed: Vec::new(),
+            resubscribed: Vec::new(),
+            states: Vec::new(),
+            options,
+            mood: Mood::Up,
+            script: VecDeque::new(),
+            attempt: None,
+            is_up: false,
+            session_end: None,
+            ping: None,
+            answered: None,
+            failures: 0,
+            not_before: START,
+        }
+    }
+
+    /// Adds what happens, in order of time.
+    pub(crate) fn plan(&mut self, at: Moment, turn: Turn) {
+        assert!(self.script.back().is_none_or(|(last, _)| *last <= at), "{at:?} is out of order");
+        self.script.push_back((at, turn));
+    }
+
+    /// Lets the time pass.
+    pub(crate) fn run_until(&mut self, end: Moment) {
+        self.tell(Event::Tick);
+        while let Some((at, event)) = self.next().filter(|(at, _)| *at <= end) {
+            self.look_back(at);
+            self.now = self.now.max(at);
+            self.happens(event);
+        }
+        self.look_back(end);
+        self.now = end;
+    }
+
+    pub(crate) fn connects_between(&self, from: Moment, to: Moment) -> usize {
+        self.connects.iter().filter(|at| (from..to).contains(*at)).count()
+    }
+
+    /// The names of the states entered in this time, after the one it began with.
+    pub(crate) fn states_between(&self, from: Moment, to: Moment) -> Vec<&'static str> {
+        let mut names: Vec<_> =
+            self.states.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, state)| state.as_str()).collect();
+        names.dedup();
+        names
+    }
+
+    pub(crate) fn state(&self) -> SupervisorState<Moment> {
+        self.machine.state(self.now)
+    }
+
+    fn next(&self) -> Option<(Moment, Happening)> {
+        [
+            self.script.front().map(|(at, _)| (*at, Happening::Turn)),
+            self.session_end.map(|at| (at, Happening::SessionEnds)),
+            self.attempt.as_ref().map(|(at, _)| (*at, Happening::AttemptEnds)),
+            self.ping.map(|at| (at, Happening::Answer)),
+            self.machine.wake_at().map(|at| (at, Happening::Tick)),
+        ]
+        .into_iter()
+        .flatten()
+        .min_by_key(|(at, _)| at.since(START))
+    }
+
+    fn happens(&mut self, happening: Happening) {
+        match happening {
+            Happening::Tick => self.tell(Event::Tick),
+            Happening::SessionEnds => self.session_ends(),
+            Happening::Answer => {
+                self.ping = None;
+                self.answered = Some(self.now);
+                self.tell(Event::Answered);
+            }
+            Happening::AttemptEnds => {
+                let (_, error) = self.attempt.take().unwrap();
+                match error {
+                    Some(error) => self.attempt_fails(error),
+                    None => self.attempt_succeeds(),
+                }
+            }
+            Happening::Turn => match self.script.pop_front().unwrap().1 {
+                Turn::Mood(mood) => self.turns(mood),
+                Turn::Notice(code, message) if self.is_up => {
+                    self.tell(Event::Notice(GatewayNotice { code, message: message.to_owned() }));
+                }
+                Turn::Notice(..) => {}
+            },
+        }
+    }
+
+    fn turns(&mut self, mood: Mood) {
+        self.mood = mood;
+        match mood {
+            Mood::Refusing | Mood::NotReady => self.session_ends(),
+            Mood::Mute => self.ping = None,
+            Mood::Up | Mood::Fickle => {}
+        }
+    }
+
+    fn session_ends(&mut self) {
+        self.session_end = None;
+        if std::mem::take(&mut self.is_up) {
+            self.ping = None;
+            self.tell(Event::Lost);
+        }
+    }
+
+    fn attempt_succeeds(&mut self) {
+        self.is_up = true;
+        self.failures = 0;
+        self.not_before = self.now;
+        self.answered = Some(self.now);
+        self.session_end = (self.mood == Mood::Fickle).then(|| self.now + Duration::from_secs(2));
+        self.tell(Event::Connected);
+    }
+
+    fn attempt_fails(&mut self, error: Error) {
+        let wait = self.options.schedule[self.failures.min(self.options.schedule.len() - 1)];
+        self.failures += 1;
+        self.not_before = self.now + wait;
+        self.tell(Event::Failed(error));
+    }
+
+    fn tell(&mut self, event: Event) {
+        let mut actions = VecDeque::from(self.machine.on(self.now, event));
+        while let Some(action) = actions.pop_front() {
+            match action {
+                Action::Look => {
+                    let port = if self.mood == Mood::Refusing { Port::Shut } else { Port::Open };
+                    actions.extend(self.machine.on(self.now, Event::Port(port)));
+                }
+                Action::Connect => self.connect(),
+                Action::Ping => {
+                    assert!(self.is_up, "a ping without a session");
+                    let answers = matches!(self.mood, Mood::Up | Mood::Fickle);
+                    self.ping = answers.then(|| self.now + ROUND_TRIP);
+                }
+                Action::Resume { dark_since } => self.resumed.push(dark_since),
+                Action::ResubscribeMarketData { dark_since } => self.resubscribed.push(dark_since),
+                Action::Discard => (self.is_up, self.ping, self.session_end) = (false, None, None),
+                Action::Stop => panic!("nobody told it to give up"),
+            }
+        }
+        self.note_state();
+    }
+
+    fn connect(&mut self) {
+        assert!(self.attempt.is_none() && !self.is_up, "two attempts at once");
+        assert!(self.now >= self.not_before, "{:?} is before {:?}", self.now, self.not_before);
+        self.connects.push(self.now);
+        let fails = |kind, phase| Some(Error::new(kind, "as planned").in_phase(phase));
+        self.attempt = Some(match self.mood {
+            Mood::Up | Mood::Fickle => (self.now + HANDSHAKE, None),
+            Mood::Refusing => (self.now, fails(ErrorKind::NotListening, Phase::Tcp)),
+            Mood::Mute => (self.now + DEADLINE, fails(ErrorKind::HandshakeTimeout, Phase::Version)),
+            Mood::NotReady => (self.now + HANDSHAKE, fails(ErrorKind::Rejected, Phase::Version)),
+        });
+    }
+
+    /// The time until `then` passes without an event: no instant of it may be a lie.
+    fn look_back(&self, then: Moment) {
+        for part in 0..=4 {
+            let at = self.now + then.since(self.now) * part / 4;
+            let is_fresh = self.answered.is_some_and(|answered| at.since(answered) <= self.options.ping_interval);
+            let is_ready = self.machine.state(at) == SupervisorState::Ready;
+            assert!(!is_ready || (self.is_up && is_fresh), "ready at {at:?}, answered {:?}", self.answered);
+        }
+    }
+
+    fn note_state(&mut self) {
+        let state = self.state();
+        if self.states.last().is_none_or(|(_, last)| *last != state) {
+            self.states.push((self.now, state));
+        }
+    }
+}
+
+enum Happening {
+    Turn,
+    SessionEnds,
+    AttemptEnds,
+    Answer,
+    Tick,
+}
