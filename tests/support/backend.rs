@@ -15,18 +15,28 @@ use super::traces;
 /// The command under test, which is also the worker.
 pub(crate) const COMMAND: &str = env!("CARGO_BIN_EXE_ibkr-connect");
 
-/// A connector whose worker, if it starts one, has a name of its own: what is left of it can be found.
+/// A connector with a state directory of its own, whose worker, if it starts one, has a name of its own: what is left
+/// of it can be found.
 #[derive(Debug)]
 pub(crate) struct Backend {
     connector: Box<dyn Connector>,
     worker: PrivateWorker,
+    _state: TempDir,
 }
 
 impl Backend {
     pub(crate) fn new(mode: ConnectionMode) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let config = Config { mode, state_dir: state.path().to_owned(), ..Config::default() };
+        Self { _state: state, ..Self::configured(config) }
+    }
+
+    /// As `config` says, but for the worker.
+    pub(crate) fn configured(config: Config) -> Self {
         let worker = PrivateWorker::new();
-        let config = Config { mode, worker_path: Some(worker.path().to_owned()), ..Config::default() };
-        Self { connector: ibkr_connect::connector(&config).unwrap(), worker }
+        let config = Config { worker_path: Some(worker.path().to_owned()), ..config };
+        let connector = ibkr_connect::connector(&config).unwrap();
+        Self { connector, worker, _state: tempfile::tempdir().unwrap() }
     }
 
     /// The program that it starts as worker.

@@ -73,18 +73,44 @@ pub fn inspect(port: u16) -> Result<ListenState, Error> {
     if first.queue == 0 {
         return Ok(ListenState::Listening(with_owner(first)));
     }
-    let waiting = source.unaccepted(port)?;
+    let before = Queue::sample(&mut source, port, &first)?;
     thread::sleep(STUCK_AFTER);
     let Some(second) = deepest(&mut source, port)? else { return Ok(ListenState::NotListening) };
-    let stuck = is_stuck(&second, &waiting, &source.unaccepted(port)?);
+    let after = Queue::sample(&mut source, port, &second)?;
     let second = with_owner(second);
-    Ok(if stuck { ListenState::Wedged(second) } else { ListenState::Listening(second) })
+    Ok(if after.is_stuck_since(&before) {
+        ListenState::Wedged(second)
+    } else {
+        ListenState::Listening(second)
+    })
 }
 
-/// A busy listener may have a queue in both samples; a stuck one has the same connection in it.
-fn is_stuck(listener: &Listener, before: &[Row], after: &[Row]) -> bool {
-    let same = |row: &Row| before.iter().any(|old| old.cookie == row.cookie && old.remote == row.remote);
-    listener.queue > 0 && after.iter().any(same)
+/// The accept queue at one moment.
+#[derive(Default)]
+struct Queue {
+    /// The connections in it.
+    waiting: Vec<Row>,
+    /// How many more places are taken. A connection that its client has reset while it waited has no row any more, but
+    /// keeps its place until it is accepted.
+    reset: usize,
+}
+
+impl Queue {
+    fn sample(source: &mut Source, port: u16, listener: &Listener) -> Result<Self, Error> {
+        let waiting = source.unaccepted(port)?;
+        // What comes and goes meanwhile must not pass for a connection that was reset.
+        let length = deepest(source, port)?.map_or(0, |again| again.queue.min(listener.queue));
+        let reset = (length as usize).saturating_sub(waiting.len());
+        Ok(Self { waiting, reset })
+    }
+
+    /// A busy listener may have a queue in both samples; a stuck one has the same connection in it, or one that nobody
+    /// can see, which a live accept loop would have taken too.
+    fn is_stuck_since(&self, before: &Self) -> bool {
+        let same =
+            |row: &Row| before.waiting.iter().any(|old| old.cookie == row.cookie && old.remote == row.remote);
+        self.waiting.iter().any(same) || (self.reset > 0 && before.reset > 0)
+    }
 }
 
 /// Of several listeners (one per family or address) the one with most connections waiting.
@@ -158,6 +184,15 @@ mod tests {
         assert!(found.queue_limit.unwrap() > 0);
         drop(listener);
         assert_eq!(listening(port).unwrap(), ListenState::NotListening);
+    }
+
+    #[test]
+    fn a_connection_that_was_reset_while_it_waited_is_one_too() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let gone = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        crate::abort(gone).unwrap();
+        assert!(matches!(inspect(port).unwrap(), ListenState::Wedged(found) if found.queue == 1));
     }
 
     #[test]

@@ -141,8 +141,8 @@ fn check(ports: &[u16]) -> Result<(), Error> {
 }
 
 impl Serialize for Zombie {
-    /// `{"class","pid","command","fd","local","remote","unread","age_ms","confirmed","inode","uid","owners"}`; pid, command
-    /// and fd are those of the first owner.
+    /// `{"class","pid","command","fd","local","remote","unread","age_ms","confirmed","inode","cookie","uid","owners"}`; pid,
+    /// command and fd are those of the first owner.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Json<'a> {
@@ -156,6 +156,7 @@ impl Serialize for Zombie {
             age_ms: Option<u64>,
             confirmed: bool,
             inode: u64,
+            cookie: Option<u64>,
             uid: u32,
             owners: &'a [Owner],
         }
@@ -171,6 +172,7 @@ impl Serialize for Zombie {
             age_ms: socket.age.and_then(|age| u64::try_from(age.as_millis()).ok()),
             confirmed: self.confirmed,
             inode: socket.inode,
+            cookie: socket.cookie,
             uid: socket.uid,
             owners: &self.owners,
         }

@@ -132,7 +132,7 @@ pub struct ConnectionInfo {
 /// Half-closed connections on the API port, as seen before a connect.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZombieReport {
-    /// How many there were, on either side.
+    /// How many there were, on either side: all of them where they are reported, the proved ones where they are cleaned.
     pub found: usize,
     /// How many of them were removed.
     pub removed: usize,
