@@ -60,7 +60,12 @@ pub(crate) fn report(error: &anyhow::Error, format: Format) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let Some(error) = error.downcast_ref::<Error>() else {
-        complain(&format!("error: {error:#}"));
+        match format {
+            Format::Json => {
+                drop(print_json(&json!({ "ok": false, "error": { "message": error.to_string() } })))
+            }
+            Format::Table => complain(&format!("error: {error}")),
+        }
         return ExitCode::FAILURE;
     };
     match format {

@@ -45,6 +45,10 @@ impl Procs {
     pub(crate) fn holders(&self, inodes: &HashSet<u64>) -> io::Result<Holders> {
         let root = open_directory(&self.root)?;
         let pids = self.pids(&root)?;
+        if pids.is_empty() {
+            // A mount point without its mount: it would look as if nobody held anything.
+            return Err(io::Error::new(io::ErrorKind::NotFound, "it lists no process"));
+        }
         let (here, there) =
             pids.split_at(if pids.len() < WORTH_A_THREAD { pids.len() } else { pids.len() / 2 });
         let search = |pids: &[u32]| Search::new(inodes).run(&root, pids);
@@ -297,8 +301,11 @@ mod tests {
 
     #[test]
     fn without_proc_the_answer_is_an_error() {
-        let procs = Procs { root: PathBuf::from("/proc/no-such-directory") };
-        assert_eq!(procs.holders(&HashSet::from([1])).unwrap_err().kind(), io::ErrorKind::NotFound);
-        assert!(procs.process(1).is_err());
+        let unmounted = tempfile::tempdir().unwrap();
+        for root in [Path::new("/proc/no-such-directory"), unmounted.path()] {
+            let procs = Procs { root: root.to_owned() };
+            assert_eq!(procs.holders(&HashSet::from([1])).unwrap_err().kind(), io::ErrorKind::NotFound);
+            assert!(procs.process(1).is_err());
+        }
     }
 }
