@@ -62,7 +62,7 @@ pub(crate) fn report(error: &anyhow::Error, format: Format) -> ExitCode {
     let Some(error) = error.downcast_ref::<Error>() else {
         match format {
             Format::Json => {
-                drop(print_json(&json!({ "ok": false, "error": { "message": error.to_string() } })))
+                drop(print_json(&json!({ "ok": false, "error": { "message": error.to_string() } })));
             }
             Format::Table => complain(&format!("error: {error}")),
         }

@@ -8,6 +8,7 @@
 //! - [`RobustConnector`], [`Policy`], `run` (a connect from beginning to end), [`Attempts`] (what happened in it);
 //! - [`Breaker`] and [`BreakerStore`], [`Backoff`], [`Windows`]: when to ask the Gateway, and when not;
 //! - [`HandshakeLock`], [`Leases`]: one at a time, and each under its own name;
+//! - [`Supervisor`]: a session that stays up, over any connector;
 //! - [`MessageRate`], [`HistoricalPacer`]: IBKR's limits;
 //! - [`Clock`], [`Gateway`], `file_lock` and `files`: time, identity and safe files underneath.
 //!
@@ -24,6 +25,10 @@
 //! | `maintenance_window` | debug | `window` |
 //! | `request_paced` | info | `command`, `wait_ms` |
 //! | `request_not_paced` | debug | `command`, `error` |
+//! | `session_state` | info | `state`, `generation`, `detail` |
+//! | `session_lost`, `attempt_failed`, `session_not_closed` | warn | `generation`, `error` |
+//! | `ping_failed` | debug | `error` |
+//! | `ping_answered` | trace | |
 //! | `port_not_checked` | debug | `port`, `error` |
 
 #![forbid(unsafe_code)]
@@ -48,6 +53,7 @@ mod policy;
 mod port;
 mod queue;
 mod run;
+mod supervisor;
 mod timer;
 mod window;
 
@@ -65,4 +71,8 @@ pub use lock::{HandshakeGuard, HandshakeLock};
 pub use owner::Owner;
 pub use pacing::{Bucket, MessageRate};
 pub use policy::{Pacing, Policy, PortCheck};
+pub use supervisor::{
+    Damage, Farm, FarmKind, GatewayNotice, GiveUp, NextAttempt, RestartLimit, StreamItem, SupervisedSession,
+    SupervisedStream, Supervisor, SupervisorOptions, SupervisorState,
+};
 pub use window::{MAINTENANCE_FILE, Window, Windows};

@@ -11,7 +11,8 @@ const HOUR: u64 = 3_600;
 const OK: &str = "Market data farm connection is OK:usfarm";
 const BROKEN: &str = "Market data farm connection is broken:usfarm";
 const LOST: &str = "Connectivity between IB and Trader Workstation has been lost.";
-const MAINTAINED: &str = "Connectivity between IB and Trader Workstation has been restored - data maintained.";
+const MAINTAINED: &str =
+    "Connectivity between IB and Trader Workstation has been restored - data maintained.";
 const VOID: &str = "Connectivity between IB and Trader Workstation has been restored - data lost.";
 
 fn at(seconds: u64) -> Moment {

@@ -119,14 +119,14 @@ impl Health {
             1100 | 2110 => {
                 self.outage.get_or_insert(Outage { since: now, code: notice.code });
             }
-            1101 => return Some(self.outage.take().map_or(self.proof, |outage| outage.since)),
-            1102 => self.outage = None,
+            1101 => return Some(self.outage_over(now).unwrap_or(self.proof)),
+            1102 => drop(self.outage_over(now)),
             2103 => self.farm_lost(FarmKind::MarketData, notice),
-            2104 => self.farm_back(FarmKind::MarketData, notice),
+            2104 => self.farm_back(now, FarmKind::MarketData, notice),
             2105 => self.farm_lost(FarmKind::Historical, notice),
-            2106 => self.farm_back(FarmKind::Historical, notice),
+            2106 => self.farm_back(now, FarmKind::Historical, notice),
             2157 => self.farm_lost(FarmKind::SecurityDefinitions, notice),
-            2158 => self.farm_back(FarmKind::SecurityDefinitions, notice),
+            2158 => self.farm_back(now, FarmKind::SecurityDefinitions, notice),
             // Inactive farms (2107, 2108) wake up when asked; the rest is about other things.
             _ => {}
         }
@@ -152,13 +152,25 @@ impl Health {
         self.farms.insert(Farm { kind, name: farm_name(&notice.message).to_owned() });
     }
 
-    fn farm_back(&mut self, kind: FarmKind, notice: &GatewayNotice) {
+    fn farm_back(&mut self, now: Moment, kind: FarmKind, notice: &GatewayNotice) {
         let name = farm_name(&notice.message);
         self.farms.retain(|farm| farm.kind != kind || !(name.is_empty() || farm.name == name));
         // No notice says that a 2110 is over; a farm that is back does. A 1100 ends with 1101 or 1102.
         if self.outage.as_ref().is_some_and(|outage| outage.code == 2110) {
-            self.outage = None;
+            self.outage_over(now);
         }
+    }
+
+    /// Ends the outage and says when it began. The silence in it was excused, so the Gateway is asked again at once.
+    fn outage_over(&mut self, now: Moment) -> Option<Moment> {
+        let outage = self.outage.take()?;
+        if self.unanswered > 0 {
+            self.unanswered = 1;
+            self.is_asked = false;
+            self.ask_at = now;
+            self.due = now + self.rules.interval;
+        }
+        Some(outage.since)
     }
 }
 
@@ -231,10 +243,25 @@ mod tests {
         tell(&mut health, 10, 1100, "Connectivity between IB and Trader Workstation has been lost.");
         let mut now = 10;
         while health.check(at(now)) != Verdict::Lost {
-            assert!(matches!(health.state(at(now)), SupervisorState::Degraded(Damage { upstream_lost: true, .. })));
+            assert!(matches!(
+                health.state(at(now)),
+                SupervisorState::Degraded(Damage { upstream_lost: true, .. })
+            ));
             now += 1;
         }
         assert!((910..=940).contains(&now), "15 minutes after the last notice: {now}");
+    }
+
+    #[test]
+    fn excused_silence_is_forgotten_when_the_outage_is_over() {
+        let mut health = health();
+        tell(&mut health, 10, 1100, "lost");
+        (11..400).for_each(|now| assert_ne!(health.check(at(now)), Verdict::Lost));
+        tell(&mut health, 400, 1102, "restored, data maintained");
+        assert!(!health.state(at(400)).is_usable(), "it has yet to answer");
+        assert_eq!(health.check(at(400)), Verdict::Ask);
+        assert_eq!(health.check(at(430)), Verdict::Ask);
+        assert_eq!(health.check(at(460)), Verdict::Lost);
     }
 
     #[test]
@@ -244,7 +271,12 @@ mod tests {
         tell(&mut health, 1, 2103, "Market data farm connection is broken:cashfarm");
         tell(&mut health, 1, 2105, "HMDS data farm connection is broken:ushmds");
         tell(&mut health, 2, 2104, "Market data farm connection is OK:usfarm");
-        tell(&mut health, 2, 2107, "HMDS data farm connection is inactive but should be available upon demand.ushmds");
+        tell(
+            &mut health,
+            2,
+            2107,
+            "HMDS data farm connection is inactive but should be available upon demand.ushmds",
+        );
         let SupervisorState::Degraded(damage) = health.state(at(2)) else { panic!("{health:?}") };
         let names: Vec<_> = damage.farms.iter().map(|farm| farm.name.as_str()).collect();
         assert_eq!(names, ["cashfarm", "ushmds"]);
@@ -260,7 +292,11 @@ mod tests {
         assert_eq!(tell(&mut health, 20, 1100, "lost"), None);
         assert_eq!(tell(&mut health, 25, 1101, "restored, data lost"), Some(at(10)));
         assert_eq!(health.state(at(25)), SupervisorState::Ready);
-        assert_eq!(tell(&mut health, 26, 1101, "restored, data lost"), Some(START), "nobody told of the loss");
+        assert_eq!(
+            tell(&mut health, 26, 1101, "restored, data lost"),
+            Some(START),
+            "nobody told of the loss"
+        );
         tell(&mut health, 27, 1100, "lost");
         assert_eq!(tell(&mut health, 28, 1102, "restored, data maintained"), None);
         assert_eq!(health.state(at(28)), SupervisorState::Ready);

@@ -80,7 +80,7 @@ pub(crate) struct Machine {
     failures: u32,
     /// Handshakes in a row that got no answer.
     unheard: u32,
-    /// The lost session's last sign of life.
+    /// The last session's last sign of life, once it is lost.
     dark_since: Option<Moment>,
 }
 
@@ -178,7 +178,7 @@ impl Machine {
         self.stage = Stage::Up { since: now, health: Health::new(&self.options, now) };
         self.generation += 1;
         (self.attempt, self.failures, self.unheard) = (0, 0, 0);
-        actions.push(Action::Resume { dark_since: self.dark_since.take() });
+        actions.push(Action::Resume { dark_since: self.dark_since });
     }
 
     fn failed(&mut self, now: Moment, error: &Error, actions: &mut Vec<Action>) {

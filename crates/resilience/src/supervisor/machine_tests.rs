@@ -103,6 +103,19 @@ fn a_listener_that_comes_back_does_not_shorten_the_schedule() {
 }
 
 #[test]
+fn a_wedged_gateway_that_goes_away_is_not_wedged_any_more() {
+    let options = SupervisorOptions { wedged_after: 1, ..Default::default() };
+    let mut machine = machine_with(options, Lookout::Kernel);
+    machine.on(START, Event::Tick);
+    machine.on(START, Event::Port(Port::Open));
+    machine.on(at(10), mute());
+    assert_eq!(machine.state(at(10)), SupervisorState::GatewayWedged);
+    machine.on(at(25), Event::Tick);
+    machine.on(at(25), Event::Port(Port::Shut));
+    assert_eq!(machine.state(at(25)).as_str(), "recovering");
+}
+
+#[test]
 fn silence_is_lost_after_three_intervals_and_the_new_attempt_is_immediate() {
     let mut machine = settled();
     assert_eq!(machine.on(at(96), Event::Tick), [Action::Ping]);
@@ -135,7 +148,8 @@ fn a_gateway_that_lets_nobody_in_is_wedged_until_it_does() {
 fn the_kernels_word_for_a_wedge_counts_at_once_and_an_answer_ends_it() {
     let mut machine = remote();
     machine.on(START, Event::Tick);
-    machine.on(at(1), Event::Failed(Error::new(ErrorKind::GatewayWedged, "stuck").in_phase(Phase::Preflight)));
+    machine
+        .on(at(1), Event::Failed(Error::new(ErrorKind::GatewayWedged, "stuck").in_phase(Phase::Preflight)));
     assert_eq!(machine.state(at(1)), SupervisorState::GatewayWedged);
     machine.on(at(16), Event::Tick);
     machine.on(at(17), fails(ErrorKind::CircuitOpen, Phase::Preflight));

@@ -12,7 +12,13 @@ use super::world::{Mood, START, Turn, World};
 use crate::clock::Moment;
 
 fn mood() -> impl Strategy<Value = Mood> {
-    prop_oneof![Just(Mood::Up), Just(Mood::Refusing), Just(Mood::Mute), Just(Mood::NotReady), Just(Mood::Fickle)]
+    prop_oneof![
+        Just(Mood::Up),
+        Just(Mood::Refusing),
+        Just(Mood::Mute),
+        Just(Mood::NotReady),
+        Just(Mood::Fickle)
+    ]
 }
 
 const CODES: [i32; 10] = [1100, 1101, 1102, 2103, 2104, 2105, 2106, 2110, 2157, 2158];
@@ -42,7 +48,8 @@ fn event() -> impl Strategy<Value = Event> {
         (ErrorKind::Config, Phase::Preflight),
     ];
     prop_oneof![
-        3 => Just(Event::Tick),
+        Just(Event::Tick),
+        Just(Event::Tick),
         Just(Event::Connected),
         Just(Event::Answered),
         Just(Event::Lost),

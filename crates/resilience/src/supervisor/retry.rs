@@ -74,7 +74,8 @@ mod tests {
     fn five_sessions_may_die_young_and_then_the_schedule_rules() {
         let mut retry = retry();
         let young = Duration::from_secs(12);
-        let waits: Vec<_> = (0..8).map(|_| retry.after_loss(young).map_or(0, |wait| wait.as_secs())).collect();
+        let waits: Vec<_> =
+            (0..8).map(|_| retry.after_loss(young).map_or(0, |wait| wait.as_secs())).collect();
         assert_eq!(waits, [0, 0, 0, 0, 0, 15, 30, 60]);
     }
 

@@ -205,9 +205,6 @@ mod tests {
         let json = serde_json::to_value(&states[3]).unwrap();
         assert_eq!(json["next"]["at"], "2026-03-04T15:00:00Z");
         assert_eq!(states[2].to_string(), "degraded: market data farm usfarm is down");
-        assert_eq!(
-            states[3].to_string(),
-            "recovering: attempt 2 follows at 2026-03-04T15:00:00Z"
-        );
+        assert_eq!(states[3].to_string(), "recovering: attempt 2 follows at 2026-03-04T15:00:00Z");
     }
 }

@@ -104,8 +104,12 @@ impl World {
 
     /// The names of the states entered in this time, after the one it began with.
     pub(crate) fn states_between(&self, from: Moment, to: Moment) -> Vec<&'static str> {
-        let mut names: Vec<_> =
-            self.states.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, state)| state.as_str()).collect();
+        let mut names: Vec<_> = self
+            .states
+            .iter()
+            .filter(|(at, _)| (from..to).contains(at))
+            .map(|(_, state)| state.as_str())
+            .collect();
         names.dedup();
         names
     }
@@ -226,7 +230,8 @@ impl World {
     fn look_back(&self, then: Moment) {
         for part in 0..=4 {
             let at = self.now + then.since(self.now) * part / 4;
-            let is_fresh = self.answered.is_some_and(|answered| at.since(answered) <= self.options.ping_interval);
+            let is_fresh =
+                self.answered.is_some_and(|answered| at.since(answered) <= self.options.ping_interval);
             let is_ready = self.machine.state(at) == SupervisorState::Ready;
             assert!(!is_ready || (self.is_up && is_fresh), "ready at {at:?}, answered {:?}", self.answered);
         }

@@ -1,0 +1,244 @@
+//! A session that stays up: made anew when it is lost, watched, and never said to be better than it is.
+//!
+//! Reading order: [`Supervisor`], `options`, `state`; `machine` decides with the help of `health` (of a live session) and
+//! `retry` (when to try again), and knows only events and times; `shell` is the thread around it; `stream` and `status` are
+//! what its users hold.
+
+mod health;
+mod machine;
+mod options;
+mod retry;
+mod shell;
+mod state;
+mod status;
+mod stream;
+mod uptime;
+
+#[cfg(test)]
+#[path = "supervisor/day_tests.rs"]
+mod day_tests;
+#[cfg(test)]
+#[path = "supervisor/property_tests.rs"]
+mod property_tests;
+#[cfg(test)]
+mod world;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
+use std::thread;
+use std::time::Duration;
+
+use ibkr_connect_core::{Connector, Error, ErrorKind, Reply, Request, Result, StreamRequest, Target};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{Instrument, Span};
+
+pub use options::{GiveUp, RestartLimit, SupervisorOptions};
+pub use state::{Damage, Farm, FarmKind, GatewayNotice, NextAttempt, SupervisorState};
+pub use status::SupervisedSession;
+pub use stream::{StreamItem, SupervisedStream};
+
+use crate::clock::Moment;
+use crate::gateway::Gateway;
+use crate::policy::PortCheck;
+use machine::{Lookout, Machine};
+use shell::{Command, Jobs, Shell};
+use status::{Board, Status, usable};
+use stream::Registration;
+use uptime::Uptime;
+
+/// How long a dropped supervisor waits for its thread: an abandoned attempt, or a session that closes in order.
+const DROP_GRACE: Duration = Duration::from_secs(5);
+
+/// Keeps a session with a Gateway up.
+///
+/// # Behavior
+/// - It lives on a thread of its own; nothing here needs a runtime, and recovery goes on while the host's is blocked.
+/// - Recovery is in proportion to the damage: lost data farms (2103, 2105, 2157) and lost servers (1100) are shown and
+///   waited for, 1101 opens market data anew, and only a lost socket, a dead worker, or silence for
+///   [`misses`](SupervisorOptions::misses) intervals makes a new session. **Notices are not connected yet**: no backend
+///   reports them, so they count only if the program passes them to [`notify`](Self::notify).
+/// - The attempt after a loss is immediate, the next ones follow the [`schedule`](SupervisorOptions::schedule). While
+///   nothing listens on a local port, none is made.
+/// - It is never `Ready` unless the Gateway has answered a ping within the interval.
+/// - A request is never repeated behind its caller's back: without a session it fails at once.
+/// - One attempt is one `connect` of the connector. A [`RobustConnector`](crate::RobustConnector) should be given
+///   [`max_retries`](crate::Policy::max_retries) 0, or each attempt is several handshakes.
+/// - Dropping it closes it.
+pub struct Supervisor {
+    /// Closing this channel is what closes the supervisor.
+    commands: Mutex<Option<mpsc::UnboundedSender<Command>>>,
+    status: watch::Receiver<Status>,
+    states: watch::Receiver<SupervisorState>,
+    uptime: Uptime,
+    /// Disconnects when the thread is done.
+    end: Mutex<std_mpsc::Receiver<()>>,
+}
+
+impl Supervisor {
+    /// Starts to make a session with `target` and returns at once.
+    ///
+    /// # Errors
+    /// `unreachable`, when the thread can't be started.
+    pub fn start(
+        connector: impl Into<Arc<dyn Connector>>,
+        target: Target,
+        options: SupervisorOptions,
+    ) -> Result<Self> {
+        let uptime = Uptime::start();
+        let lookout = match options.port_check {
+            PortCheck::Local if Gateway::from(&target).is_local() => Lookout::Kernel,
+            PortCheck::Local | PortCheck::Off => Lookout::Nobody,
+        };
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let (ended, end) = std_mpsc::channel();
+        let board = Board::new();
+        let (status, states) = (board.status.subscribe(), board.states.subscribe());
+        let machine = Machine::new(options, lookout, Moment::default());
+        let connector = connector.into();
+        let shell = Shell { connector, target, machine, uptime, inbox, board, jobs: Jobs::default() };
+        on_a_thread(shell, ended)?;
+        Ok(Self { commands: Mutex::new(Some(commands)), status, states, uptime, end: Mutex::new(end) })
+    }
+
+    /// Waits for a session whose Gateway answers, as long as it takes.
+    ///
+    /// # Errors
+    /// `closed`, when the supervisor is closed or has given up.
+    pub async fn session(&self) -> Result<SupervisedSession> {
+        usable(self.status.clone()).await
+    }
+
+    /// Waits for a session whose Gateway answers, at most `limit`.
+    ///
+    /// # Errors
+    /// `timeout`, with the state and the last failure; `closed`, when the supervisor is closed or has given up.
+    pub async fn session_within(&self, limit: Duration) -> Result<SupervisedSession> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Wait { limit, reply })?;
+        // The thread ends only after its last word.
+        answer.await.unwrap_or_else(|_| Err(self.status.borrow().absence(ErrorKind::Closed)))
+    }
+
+    /// The session there is, without waiting. Its Gateway may have stopped answering a moment ago; see
+    /// [`state`](Self::state).
+    ///
+    /// # Errors
+    /// `disconnected`, while there is none, with the state and the last failure; `closed`.
+    pub fn current(&self) -> Result<SupervisedSession> {
+        self.status.borrow().session()
+    }
+
+    /// Runs a one-shot operation in the current session.
+    ///
+    /// # Errors
+    /// Those of [`current`](Self::current) and of the operation. It is not repeated: whether the Gateway has seen a request
+    /// that ended with `disconnected` or `worker_crashed` is unknown.
+    pub async fn request(&self, request: Request) -> Result<Reply> {
+        self.current()?.request(request).await
+    }
+
+    /// Opens a stream that goes on in later sessions.
+    ///
+    /// # Errors
+    /// Those of [`current`](Self::current) and of [`Session::subscribe`](ibkr_connect_core::Session::subscribe).
+    pub async fn subscribe(&self, request: StreamRequest) -> Result<SupervisedStream> {
+        let (session, epoch) = {
+            let status = self.status.borrow();
+            (status.session()?, status.epoch)
+        };
+        let since = self.uptime.now();
+        let events = session.subscribe(request.clone()).await?;
+        let (switches, receiver) = mpsc::unbounded_channel();
+        let registration = Registration { request, switches, epoch, since, dark_since: None };
+        self.send(Command::Register(Box::new(registration)))?;
+        Ok(SupervisedStream::new(events, receiver, session.generation()))
+    }
+
+    /// The state now.
+    pub fn state(&self) -> SupervisorState {
+        self.status.borrow().state.clone()
+    }
+
+    /// The states to come. A reader that is slow sees the latest and not each one in between; the `session_state` events of
+    /// `tracing` tell them all.
+    pub fn states(&self) -> watch::Receiver<SupervisorState> {
+        self.states.clone()
+    }
+
+    /// How many sessions there have been: the number of the current or the last one.
+    pub fn generation(&self) -> u64 {
+        self.status.borrow().generation
+    }
+
+    /// Why the last attempt failed; `None` after one that succeeded.
+    pub fn failure(&self) -> Option<Error> {
+        self.status.borrow().failure.clone()
+    }
+
+    /// Tells what the Gateway has said about itself and its servers, e.g. 1100. For programs that hear it another way;
+    /// connections don't report notices yet.
+    pub fn notify(&self, notice: GatewayNotice) {
+        // After the end there is nobody to be told.
+        let _ = self.send(Command::Notice(notice));
+    }
+
+    /// Closes the session, or abandons the attempt, and waits until nothing is left. Idempotent.
+    pub async fn close(&self) {
+        self.hang_up();
+        // The thread keeps the sender until it ends: an error here is the end we wait for.
+        let mut status = self.status.clone();
+        while status.changed().await.is_ok() {}
+    }
+
+    fn send(&self, command: Command) -> Result<()> {
+        let commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_sent = commands.as_ref().is_some_and(|commands| commands.send(command).is_ok());
+        if is_sent { Ok(()) } else { Err(self.status.borrow().absence(ErrorKind::Closed)) }
+    }
+
+    fn hang_up(&self) {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.hang_up();
+        let end = self.end.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if end.recv_timeout(DROP_GRACE) == Err(std_mpsc::RecvTimeoutError::Timeout) {
+            tracing::warn!("the supervisor's thread is still closing");
+        }
+    }
+}
+
+impl fmt::Debug for Supervisor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = self.status.borrow();
+        f.debug_struct("Supervisor")
+            .field("state", &status.state)
+            .field("generation", &status.generation)
+            .field("failure", &status.failure)
+            .finish_non_exhaustive()
+    }
+}
+
+fn on_a_thread(shell: Shell, ended: std_mpsc::Sender<()>) -> Result<()> {
+    let unstartable = |what: &str, error: std::io::Error| {
+        Error::new(ErrorKind::Unreachable, format!("can't start the {what} of the supervisor: {error}"))
+            .with_advice("check the limits on threads and open files (ulimit -u, ulimit -n)")
+            .with_source(error)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| unstartable("runtime", error))?;
+    let span = Span::current();
+    let life = move || {
+        runtime.block_on(shell.run().instrument(span));
+        // A connector's look-up of a name may hang in a thread of the runtime; nobody waits for it.
+        runtime.shutdown_background();
+        drop(ended);
+    };
+    let spawned = thread::Builder::new().name("ibkr-supervisor".to_owned()).spawn(life);
+    spawned.map(drop).map_err(|error| unstartable("thread", error))
+}
