@@ -26,9 +26,10 @@
 //! | `request_paced` | info | `command`, `wait_ms` |
 //! | `request_not_paced` | debug | `command`, `error` |
 //! | `session_state` | info | `state`, `generation`, `detail` |
-//! | `session_lost`, `attempt_failed`, `session_not_closed` | warn | `generation`, `error` |
+//! | `session_lost` | warn | `reason`, `generation` |
+//! | `attempt_failed`, `session_not_closed` | warn | `error` |
 //! | `ping_failed` | debug | `error` |
-//! | `ping_answered` | trace | |
+//! | `ping_answered` | trace | `ms` |
 //! | `port_not_checked` | debug | `port`, `error` |
 
 #![forbid(unsafe_code)]
