@@ -25,7 +25,7 @@ pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 pub const MAX_IN_FLIGHT: usize = 4_096;
 
 /// The environment variable that carries the cookie to the worker.
-pub const COOKIE_VARIABLE: &str = "IBKR_WORKER_COOKIE";
+pub const COOKIE_VARIABLE: &str = ibkr_connect_core::config::WORKER_COOKIE;
 
 /// The id of frames that answer no request: `closed`, and complaints about a line without a readable id.
 pub const NO_ID: u64 = 0;
