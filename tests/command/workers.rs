@@ -1,8 +1,8 @@
 //! Worker paths that are no worker: exit code 7, the program's name and what it did, and nothing left running.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::PathBuf;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ibkr_connect_sim::{SimOptions, Simulator};
@@ -121,8 +121,10 @@ fn place(program: &Program, user: &User) -> PathBuf {
         There(path) => return PathBuf::from(path),
         Text(text) => fs::write(&path, text).unwrap(),
         Script(text) => {
-            fs::write(&path, text).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            // Made by another process: a file that a child of another test has just inherited open can't be run.
+            fs::write(user.home().join("draft"), text).unwrap();
+            let install = user.program(Path::new("/usr/bin/install"), ["-m", "755", "draft", "program"]);
+            assert_eq!(Finished::of(install).code, 0);
         }
     }
     path

@@ -258,10 +258,12 @@ fn it_dies_with_its_host_even_by_sigkill() {
 fn what_cannot_be_started_says_why() {
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &str, mode: u32| {
-        use std::os::unix::fs::PermissionsExt;
-        let path = dir.path().join(name);
-        std::fs::write(&path, content).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let (draft, path) = (dir.path().join("draft"), dir.path().join(name));
+        std::fs::write(&draft, content).unwrap();
+        // Made by another process: a file that a child of another test has just inherited open can't be run.
+        let install = format!("install -m {mode:o} {} {}", draft.display(), path.display());
+        let (child, _stdin, _stdout) = Child::spawn(shell(&install)).unwrap();
+        assert!(child.wait_timeout(PATIENCE).unwrap().success());
         path
     };
     let error = |path: &Path| Child::spawn(ChildSpec::new(path)).unwrap_err();
