@@ -1,0 +1,38 @@
+//! The documents are true: the table of settings is the one in the code, and what they link to exists.
+
+use std::path::Path;
+
+use ibkr_connect_core::config::KEYS;
+
+const README: &str = include_str!("../../../README.md");
+
+#[test]
+fn the_settings_in_the_readme_are_the_ones_in_the_code() {
+    let (_, rest) = README.split_once("<!-- settings:").expect("README.md marks its table of settings");
+    let (table, _) = rest.split_once("<!-- end of settings -->").expect("and its end");
+    let shown: Vec<_> = table.lines().filter(|line| line.starts_with("| `")).collect();
+    let real: Vec<_> =
+        KEYS.iter().map(|key| format!("| `{}` | {} | {} |", key.variable, key.default, key.help)).collect();
+    assert_eq!(shown, real);
+}
+
+#[test]
+fn every_link_to_a_file_leads_to_one() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/protocol.md",
+        "docs/zombies.md",
+    ] {
+        let path = root.join(document);
+        let text = std::fs::read_to_string(&path).expect("the document exists");
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link);
+        for link in links.filter(|link| !link.contains("://") && !link.starts_with('#')) {
+            let file = link.split('#').next().unwrap_or_default();
+            assert!(path.with_file_name(file).exists(), "{document} links to {link}, which does not exist");
+        }
+    }
+}
