@@ -191,7 +191,7 @@ impl Conversation<'_> {
                     }
                     Err(end) => return end,
                 },
-                () = next_tick(&mut ticks, &session) => session.tick(),
+                () = next_tick(&mut ticks, &session) => session.tick(Timestamp::now()),
                 frame = next_notice(&mut self.notices) => vec![frame],
             };
             if self.plan.stop_after(Stage::Handshake) == Some(Stop::Mute) {

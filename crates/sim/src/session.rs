@@ -1,13 +1,15 @@
 //! One client's session: requests in, frames out. Pure, and the current time is an argument.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use prost::Message;
 
-use crate::answers::{accounts, error_frame, history, quotes};
+use crate::answers::quotes::{self, QuoteFeed};
+use crate::answers::{accounts, error_frame, history};
 use crate::market::{Quotes, World};
 use crate::messages::{self as message, Response, end, end_frame, request};
 use crate::wire::Frame;
@@ -20,15 +22,18 @@ const READ_ONLY: &str =
 pub(crate) struct Session {
     world: Arc<World>,
     market_data_type: i32,
-    feeds: BTreeMap<i32, Feed>,
+    feeds: BTreeMap<FeedId, Box<dyn Feed>>,
 }
 
-/// A streaming market data subscription.
-#[derive(Debug)]
-struct Feed {
-    quotes: Quotes,
-    market_data_type: i32,
+/// A subscription that streams. One file per kind of stream implements it, beside its answers.
+pub(crate) trait Feed: Debug + Send + Sync {
+    /// The frames of its next change; none if nothing has changed.
+    fn next_change(&mut self, now: Timestamp) -> Vec<Frame>;
 }
+
+/// What a subscription is cancelled by: its kind, as the id of the request that opens it, and its request id; -1 where the
+/// request has none.
+pub(crate) type FeedId = (i32, i32);
 
 /// An error for the client: which request, which code, which words.
 pub(crate) struct Refusal {
@@ -57,12 +62,8 @@ impl Session {
     }
 
     /// The next change of every subscription.
-    pub(crate) fn tick(&mut self) -> Vec<Frame> {
-        let changes = self.feeds.iter_mut().flat_map(|(req_id, feed)| {
-            let ticks = feed.quotes.next_change();
-            ticks.into_iter().flat_map(|tick| quotes::tick_frames(*req_id, feed.market_data_type, &tick))
-        });
-        changes.collect()
+    pub(crate) fn tick(&mut self, now: Timestamp) -> Vec<Frame> {
+        self.feeds.values_mut().flat_map(|feed| feed.next_change(now)).collect()
     }
 
     /// Whether there is anything to [`tick`](Self::tick).
@@ -86,7 +87,7 @@ impl Session {
             request::CONTRACT_DATA => self.contract_data(&decode(frame)?, now),
             request::HISTORICAL_DATA => history::bars(&self.world, &decode(frame)?, now),
             request::MARKET_DATA => self.market_data(&decode(frame)?),
-            request::CANCEL_MARKET_DATA => self.cancel_market_data(&decode(frame)?),
+            request::CANCEL_MARKET_DATA => self.cancel(request::MARKET_DATA, &decode(frame)?),
             request::MARKET_DATA_TYPE => {
                 let wanted: message::MarketDataTypeRequest = decode(frame)?;
                 self.market_data_type = wanted.market_data_type.unwrap_or(1);
@@ -125,31 +126,36 @@ impl Session {
 
     fn market_data(&mut self, wanted: &message::MarketDataRequest) -> Result<Vec<Frame>, Refusal> {
         let req_id = wanted.req_id.unwrap_or(-1);
-        if self.feeds.contains_key(&req_id) {
-            return Err(Refusal::new(
-                req_id,
-                322,
-                "Error processing request.-'b' : cause - Duplicate ticker id",
-            ));
-        }
+        self.check_free((request::MARKET_DATA, req_id))?;
         let contract = wanted.contract.clone().unwrap_or_default();
         let instrument = self.world.find(&contract).next().ok_or_else(|| no_definition(req_id))?;
-        let mut feed = Feed {
-            quotes: Quotes::new(self.world.seed, instrument),
+        let mut feed = QuoteFeed {
+            req_id,
             market_data_type: self.market_data_type,
+            quotes: Quotes::new(self.world.seed, instrument),
         };
         let mut frames = quotes::opening(req_id, instrument.listing, feed.market_data_type, &mut feed.quotes);
         if wanted.snapshot == Some(true) || wanted.regulatory_snapshot == Some(true) {
             frames.push(end_frame(end::TICK_SNAPSHOT, Some(req_id)));
         } else {
-            self.feeds.insert(req_id, feed);
+            self.feeds.insert((request::MARKET_DATA, req_id), Box::new(feed));
         }
         Ok(frames)
     }
 
-    fn cancel_market_data(&mut self, wanted: &message::RequestId) -> Result<Vec<Frame>, Refusal> {
+    /// A request id has one subscription of a kind.
+    fn check_free(&self, id: FeedId) -> Result<(), Refusal> {
+        if self.feeds.contains_key(&id) {
+            let message = "Error processing request.-'b' : cause - Duplicate ticker id";
+            return Err(Refusal::new(id.1, 322, message));
+        }
+        Ok(())
+    }
+
+    /// Ends the subscription that `opened_by` began.
+    fn cancel(&mut self, opened_by: i32, wanted: &message::RequestId) -> Result<Vec<Frame>, Refusal> {
         let req_id = wanted.req_id.unwrap_or(-1);
-        match self.feeds.remove(&req_id) {
+        match self.feeds.remove(&(opened_by, req_id)) {
             Some(_) => Ok(Vec::new()),
             None => Err(Refusal::new(req_id, 300, format!("Can't find EId with tickerId:{req_id}"))),
         }
@@ -223,12 +229,12 @@ mod tests {
         let mut session = session();
         let opening = handle(&mut session, request::MARKET_DATA, &quote(5, "AAPL"));
         assert_eq!((opening[0].id, opening[1].id), (81, 1));
-        assert!(session.is_streaming() && !session.tick().is_empty());
+        assert!(session.is_streaming() && !session.tick(Timestamp::UNIX_EPOCH).is_empty());
         assert_eq!(error_code(&handle(&mut session, request::MARKET_DATA, &quote(5, "MSFT"))), Some(322));
 
         let cancel = message::RequestId { req_id: Some(5) };
         assert_eq!(handle(&mut session, request::CANCEL_MARKET_DATA, &cancel), []);
-        assert!(!session.is_streaming() && session.tick().is_empty());
+        assert!(!session.is_streaming() && session.tick(Timestamp::UNIX_EPOCH).is_empty());
         assert_eq!(error_code(&handle(&mut session, request::CANCEL_MARKET_DATA, &cancel)), Some(300));
     }
 
@@ -248,7 +254,7 @@ mod tests {
         handle(&mut session, request::MARKET_DATA_TYPE, &MarketDataTypeRequest { market_data_type: Some(3) });
         let frames = handle(&mut session, request::MARKET_DATA, &quote(5, "IBM"));
         assert_eq!(frames[1], Frame { id: 58, body: vec![8, 5, 16, 3] });
-        for frame in frames.iter().chain(&session.tick()).filter(|frame| frame.id == 1) {
+        for frame in frames.iter().chain(&session.tick(Timestamp::UNIX_EPOCH)).filter(|frame| frame.id == 1) {
             let tick_type = TickPrice::decode(frame.body.as_slice()).unwrap().tick_type;
             assert!((66..=76).contains(&tick_type.unwrap()), "{tick_type:?}");
         }

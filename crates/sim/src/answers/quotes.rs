@@ -1,11 +1,29 @@
 //! Market data: ticks as live or delayed messages.
 
+use jiff::Timestamp;
+
 use crate::market::{Listing, Quotes, Tick};
 use crate::messages::{MarketDataType, Response, TickPrice, TickReqParams, TickSize};
+use crate::session::Feed;
 use crate::wire::Frame;
 
 /// Live and frozen data; 3 and 4 are delayed.
 const REAL_TIME: [i32; 2] = [1, 2];
+
+/// A subscription to quotes.
+#[derive(Debug)]
+pub(crate) struct QuoteFeed {
+    pub(crate) req_id: i32,
+    pub(crate) market_data_type: i32,
+    pub(crate) quotes: Quotes,
+}
+
+impl Feed for QuoteFeed {
+    fn next_change(&mut self, _now: Timestamp) -> Vec<Frame> {
+        let ticks = self.quotes.next_change();
+        ticks.iter().flat_map(|tick| tick_frames(self.req_id, self.market_data_type, tick)).collect()
+    }
+}
 
 /// What a subscription starts with: parameters, the type of data unless live, the whole quote.
 pub(crate) fn opening(
