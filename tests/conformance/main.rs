@@ -57,6 +57,7 @@ macro_rules! real_backends {
                 a_host_can_have_a_name
                 a_client_id_has_one_user
                 a_stream_ticks_until_it_is_dropped
+                notices_begin_with_those_of_the_handshake
                 closing_ends_what_is_open
                 dropping_a_session_closes_it
                 connects_while_the_caller_is_blocked

@@ -190,3 +190,23 @@ pub(crate) async fn blocking_calls_are_answered_while_the_runtime_is_blocked(bac
     runtime.shutdown_background();
     backend.assert_left_nothing(gateway.port());
 }
+
+pub(crate) async fn notices_begin_with_those_of_the_handshake(backend: &Backend) {
+    let gateway = healthy();
+    let session = session(&**backend, &target(gateway.port())).await;
+    let mut notices = session.notices().await.unwrap();
+    let mut codes = Vec::new();
+    while codes.len() < 3 {
+        codes.push(notices.next().await.unwrap().unwrap().code);
+    }
+    assert_eq!(codes, [2104, 2106, 2158]);
+
+    gateway.broadcast_notice(1100, "Connectivity between IBKR and Trader Workstation has been lost.");
+    let lost = notices.next().await.unwrap().unwrap();
+    assert_eq!((lost.code, lost.time.is_some()), (1100, true), "{lost}");
+    assert!(lost.message.starts_with("Connectivity between"), "{lost}");
+    session.server_time().await.expect("a notice is nobody's error");
+
+    session.close().await.unwrap();
+    backend.assert_left_nothing(gateway.port());
+}

@@ -169,6 +169,7 @@ mod tests {
         let (sender, stream) = event_channel(8, || {});
         let mut stream = BlockingSubscription::new(Subscription::new(stream, |event| match event {
             Event::MarketData(event) => Ok(event),
+            other => unreachable!("{other:?}"),
         }));
         assert!(matches!(stream.next_timeout(Duration::from_millis(1)), Err(Elapsed)));
         sender.send(Event::MarketData(MarketDataEvent::SnapshotEnd {}));

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::types::{
     AccountSummaryParams, AccountSummaryValue, Contract, ContractDetails, HistoricalBars,
-    HistoricalBarsParams, MarketDataEvent, MarketDataParams, Position,
+    HistoricalBarsParams, MarketDataEvent, MarketDataParams, Notice, Position,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -41,10 +41,11 @@ macro_rules! operations {
         requests { $( $(#[doc = $doc:literal])+
             $access:ident $Variant:ident $method:ident($($param:ident: $Params:ty)?) -> $Reply:ty; )+ }
         streams { $( $(#[doc = $sdoc:literal])+
-            $saccess:ident $SVariant:ident $smethod:ident($sparam:ident: $SParams:ty) -> $Event:ty; )+ }
+            $saccess:ident $SVariant:ident $smethod:ident($($sparam:ident: $SParams:ty)?) -> $Event:ty; )+ }
     ) => {
         /// A one-shot operation with its parameters.
         #[derive(Debug, Clone, PartialEq)]
+        #[allow(clippy::large_enum_variant, reason = "one per request, and boxes would be in everybody's way")]
         #[non_exhaustive]
         pub enum Request {
             $( $(#[doc = $doc])+ $Variant $( ($Params) )?, )+
@@ -60,9 +61,10 @@ macro_rules! operations {
 
         /// A streaming operation with its parameters.
         #[derive(Debug, Clone, PartialEq)]
+        #[allow(clippy::large_enum_variant, reason = "one per subscription, and boxes would be in everybody's way")]
         #[non_exhaustive]
         pub enum StreamRequest {
-            $( $(#[doc = $sdoc])+ $SVariant($SParams), )+
+            $( $(#[doc = $sdoc])+ $SVariant $( ($SParams) )?, )+
         }
 
         /// One event of a stream; it serializes as its data alone.
@@ -86,7 +88,7 @@ macro_rules! operations {
                 command: stringify!($smethod),
                 access: operations!(@access $saccess),
                 stream: true,
-                params: stringify!($SParams),
+                params: concat!($( stringify!($SParams) )?),
                 reply: stringify!($Event),
             }, )+
         ];
@@ -140,12 +142,12 @@ macro_rules! operations {
         impl StreamRequest {
             /// The name in the worker protocol.
             pub fn command(&self) -> &'static str {
-                match self { $( Self::$SVariant(_) => stringify!($smethod), )+ }
+                match self { $( Self::$SVariant { .. } => stringify!($smethod), )+ }
             }
 
             /// Whether it reads or trades.
             pub fn access(&self) -> Access {
-                match self { $( Self::$SVariant(_) => operations!(@access $saccess), )+ }
+                match self { $( Self::$SVariant { .. } => operations!(@access $saccess), )+ }
             }
 
             /// Its parameters as they stand in the worker protocol, an object.
@@ -159,7 +161,7 @@ macro_rules! operations {
             /// `protocol` when the parameters don't fit; the message says which and where.
             pub fn from_json(command: &str, params: &str) -> Result<Option<Self>> {
                 Ok(Some(match command {
-                    $( stringify!($smethod) => Self::$SVariant(parse::<$SParams>(command, params)?), )+
+                    $( stringify!($smethod) => Self::$SVariant $( (parse::<$SParams>(command, params)?) )?, )+
                     _ => return Ok(None),
                 }))
             }
@@ -169,7 +171,7 @@ macro_rules! operations {
             /// # Errors
             /// `protocol` when the data is not this stream's event.
             pub fn event_from_json(&self, data: &str) -> Result<Event> {
-                match self { $( Self::$SVariant(_) => parse(stringify!($smethod), data).map(Event::$SVariant), )+ }
+                match self { $( Self::$SVariant { .. } => parse(stringify!($smethod), data).map(Event::$SVariant), )+ }
             }
         }
 
@@ -178,7 +180,7 @@ macro_rules! operations {
         impl Serialize for StreamParams<'_> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 match self.0 {
-                    $( StreamRequest::$SVariant($sparam) => $sparam.serialize(serializer), )+
+                    $( StreamRequest::$SVariant $( ($sparam) )? => operations!(@params serializer $(, $sparam)?), )+
                 }
             }
         }
@@ -201,8 +203,8 @@ macro_rules! operations {
             ///
             /// # Errors
             /// `timeout` or `disconnected`; what the Gateway says later comes through the stream.
-            pub async fn $smethod(&self, $sparam: $SParams) -> Result<crate::Subscription<$Event>> {
-                let events = self.subscribe(StreamRequest::$SVariant($sparam)).await?;
+            pub async fn $smethod(&self $(, $sparam: $SParams)?) -> Result<crate::Subscription<$Event>> {
+                let events = self.subscribe(StreamRequest::$SVariant $( ($sparam) )?).await?;
                 Ok(crate::Subscription::new(events, |event| match event {
                     Event::$SVariant(event) => Ok(event),
                     #[allow(unreachable_patterns)]
@@ -225,8 +227,8 @@ macro_rules! operations {
             ///
             /// # Errors
             /// As the method of the same name on [`Session`](crate::Session).
-            pub fn $smethod(&self, $sparam: $SParams) -> Result<crate::BlockingSubscription<$Event>> {
-                crate::blocking::block_on(self.session().$smethod($sparam)).map(crate::BlockingSubscription::new)
+            pub fn $smethod(&self $(, $sparam: $SParams)?) -> Result<crate::BlockingSubscription<$Event>> {
+                crate::blocking::block_on(self.session().$smethod($($sparam)?)).map(crate::BlockingSubscription::new)
             } )+
         }
     };
@@ -254,6 +256,9 @@ operations! {
     streams {
         /// Level-1 market data of one contract: streaming, or a snapshot that ends by itself.
         read MarketData market_data(params: MarketDataParams) -> MarketDataEvent;
+        /// What the Gateway says about itself and its servers: connectivity, data farms, warnings. Begins with what it
+        /// has said since the connect, the newest 256 of it.
+        read Notices notices() -> Notice;
     }
 }
 

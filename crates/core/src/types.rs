@@ -4,6 +4,7 @@ mod account;
 mod bars;
 mod contract;
 mod market_data;
+mod notice;
 mod tick_type;
 
 pub use account::{AccountSummaryParams, AccountSummaryValue, Position};
@@ -12,6 +13,7 @@ pub use bars::{
 };
 pub use contract::{Contract, ContractDetails};
 pub use market_data::{MarketDataEvent, MarketDataParams};
+pub use notice::Notice;
 pub use tick_type::TickType;
 
 /// `value`, unless it is one of TWS's ways to say "unset": NaN, an infinity or the largest double.

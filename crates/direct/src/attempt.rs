@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use ibapi::Client;
+use ibapi::subscriptions::NoticeStream;
 use ibkr_connect_cleanup::listening;
 use ibkr_connect_core::{
     CloseReason, ConnectionInfo, ConnectionMode, Error, ErrorKind, Phase, Result, Target, random_client_id,
@@ -30,9 +31,14 @@ const SECOND_LOOK: Duration = Duration::from_millis(50);
 pub(crate) struct Established {
     pub(crate) info: ConnectionInfo,
     pub(crate) client: Client,
+    /// What the Gateway says to nobody in particular, from the handshake on.
+    pub(crate) notices: NoticeStream,
     /// Carries the session's bytes; ends with the connection and says why.
     pub(crate) relay: Relay,
 }
+
+/// ibapi's part of a handshake that is complete.
+type Greeted = (Client, NoticeStream);
 
 type Relay = Pin<Box<dyn Future<Output = CloseReason> + Send>>;
 
@@ -44,8 +50,8 @@ pub(crate) async fn attempt(target: &Target) -> Result<Established> {
 
     let gateway = reach(target, deadline, &mut progress).await?;
     let mut attempt = Attempt { target, client_id, deadline, gateway, progress };
-    let (client, ibapi) = attempt.shake_hands().await?;
-    attempt.prove(client, ibapi).await
+    let (greeted, ibapi) = attempt.shake_hands().await?;
+    attempt.prove(greeted, ibapi).await
 }
 
 /// The first phases: a name becomes an address becomes a connection.
@@ -77,7 +83,7 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    async fn shake_hands(&mut self) -> Result<(Client, TcpStream)> {
+    async fn shake_hands(&mut self) -> Result<(Greeted, TcpStream)> {
         self.progress.enter(Phase::Version);
         match timeout_at(self.deadline, self.greet()).await {
             Ok(greeted) => greeted.map_err(|error| match error.phase() {
@@ -89,7 +95,7 @@ impl Attempt<'_> {
     }
 
     /// Runs ibapi's handshake through the relay. Of two errors, the relay's is the precise one.
-    async fn greet(&mut self) -> Result<(Client, TcpStream)> {
+    async fn greet(&mut self) -> Result<(Greeted, TcpStream)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_relay)?;
         let address = listener.local_addr().map_err(no_relay)?;
         // Every wait has a deadline of ours; ibapi's own must only be later than all of them.
@@ -99,7 +105,7 @@ impl Attempt<'_> {
             .client_id(self.client_id)
             .max_reconnect_attempts(0)
             .one_shot_timeout(last_resort)
-            .connect();
+            .connect_with_notice_stream();
         let relay = async {
             let (mut ibapi, _) = listener.accept().await.map_err(no_relay)?;
             ibapi.set_nodelay(true).map_err(no_relay)?;
@@ -107,12 +113,12 @@ impl Attempt<'_> {
             Ok(ibapi)
         };
         let connect = async { connect.await.map_err(|error| request_error("the handshake", error)) };
-        let (ibapi, client) = tokio::try_join!(biased; relay, connect)?;
-        Ok((client, ibapi))
+        let (ibapi, greeted) = tokio::try_join!(biased; relay, connect)?;
+        Ok((greeted, ibapi))
     }
 
     /// Proves with a server-time round trip that the Gateway answers, and turns the attempt into a session.
-    async fn prove(mut self, client: Client, ibapi: TcpStream) -> Result<Established> {
+    async fn prove(mut self, (client, notices): Greeted, ibapi: TcpStream) -> Result<Established> {
         self.progress.enter(Phase::Verify);
         let armed = rustix::io::dup(&self.gateway).map_err(|error| no_relay(error.into()))?;
         let guard = self.target.readonly.then(OrderGuard::default);
@@ -137,7 +143,7 @@ impl Attempt<'_> {
             worker_pid: None,
             zombies: None,
         };
-        Ok(Established { info, client, relay })
+        Ok(Established { info, client, notices, relay })
     }
 
     async fn timed_out(&self) -> Error {

@@ -17,6 +17,7 @@ use crate::attempt::{Established, attempt};
 use crate::connection::DirectConnection;
 use crate::error::gateway_gone;
 use crate::execute::{execute, stream};
+use crate::notices::Notices;
 
 /// How long ibapi may take to close its own end.
 const DISCONNECT_GRACE: Duration = Duration::from_secs(1);
@@ -60,7 +61,7 @@ async fn live(target: &Target, mut ready: oneshot::Sender<Result<DirectConnectio
         () = ready.closed() => return,
         outcome = attempt(target) => outcome,
     };
-    let Established { info, client, relay } = match outcome {
+    let Established { info, client, notices: source, relay } = match outcome {
         Ok(established) => established,
         Err(error) => {
             let _ = ready.send(Err(error));
@@ -70,8 +71,11 @@ async fn live(target: &Target, mut ready: oneshot::Sender<Result<DirectConnectio
     let (commands, inbox) = mpsc::unbounded_channel();
     let (closed, watcher) = watch::channel(None);
     let (ended, end) = std_mpsc::channel::<()>();
-    let session =
-        Session { client: Arc::new(client), inbox, closed, request_timeout: target.request_timeout };
+    let notices = Notices::default();
+    // Ends with ibapi's client.
+    tokio::spawn(notices.clone().collect(source));
+    let client = Arc::new(client);
+    let session = Session { client, notices, inbox, closed, request_timeout: target.request_timeout };
     let relay = tokio::spawn(relay);
     // An abandoned connection comes back and is dropped, which closes it like any other.
     drop(ready.send(Ok(DirectConnection::new(info, commands, watcher, end))));
@@ -81,6 +85,7 @@ async fn live(target: &Target, mut ready: oneshot::Sender<Result<DirectConnectio
 
 struct Session {
     client: Arc<Client>,
+    notices: Notices,
     inbox: mpsc::UnboundedReceiver<Command>,
     closed: watch::Sender<Option<CloseReason>>,
     request_timeout: Duration,
@@ -130,15 +135,18 @@ impl Session {
                 };
                 let _ = reply.send(outcome);
             }),
-            Command::Subscribe { request, events, cancelled } => tasks.spawn(async move {
-                let outcome = tokio::select! {
-                    biased;
-                    _ = cancelled => return,
-                    reason = gone(closed) => Err(gateway_gone(&reason)),
-                    outcome = stream(&client, &request, &events) => outcome,
-                };
-                events.finish(outcome);
-            }),
+            Command::Subscribe { request, events, cancelled } => {
+                let notices = self.notices.clone();
+                tasks.spawn(async move {
+                    let outcome = tokio::select! {
+                        biased;
+                        _ = cancelled => return,
+                        reason = gone(closed) => Err(gateway_gone(&reason)),
+                        outcome = stream(&client, &notices, &request, &events) => outcome,
+                    };
+                    events.finish(outcome);
+                })
+            }
         };
     }
 }

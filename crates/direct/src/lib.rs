@@ -17,6 +17,7 @@ mod engine;
 mod error;
 mod execute;
 mod handshake;
+mod notices;
 mod progress;
 mod relay;
 mod wire;

@@ -1,0 +1,23 @@
+//! What the Gateway says about itself.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A message of the Gateway about itself and its servers, not about a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// TWS's code, e.g. 1100 for lost servers, 2103 for a lost data farm.
+    pub code: i32,
+    /// TWS's text.
+    pub message: String,
+    /// When the Gateway said it, where it says when.
+    pub time: Option<Timestamp>,
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
