@@ -33,7 +33,9 @@ pub use backends::connector;
 pub use ibkr_connect_cleanup as cleanup;
 pub use ibkr_connect_core::*;
 pub use ibkr_connect_resilience as resilience;
-use ibkr_connect_resilience::{Policy, RobustConnector};
+use ibkr_connect_resilience::{Policy, RobustConnector, SupervisorOptions};
+pub use ibkr_connect_resilience::{SupervisedSession, SupervisedStream, Supervisor, SupervisorState};
+use std::sync::Arc;
 
 /// Connects as `config` says, and holds on as long as it says: circuit breaker, handshake lock, client-id lease, retries
 /// with backoff, all shared with the other processes of this user.
@@ -54,6 +56,20 @@ pub async fn connect(config: &Config) -> Result<Session> {
 /// Those of [`connector`].
 pub fn robust_connector(config: &Config) -> Result<RobustConnector> {
     Ok(RobustConnector::new(connector(config)?, Policy::from(config)))
+}
+
+/// Starts to keep a session up as `config` says, and returns at once; see [`Supervisor`].
+///
+/// # Behavior
+/// Each of its attempts is one handshake under the same policy as [`connect`]'s: what is retried, and when, is for the
+/// supervisor alone to say.
+///
+/// # Errors
+/// Those of [`connector`], and `unreachable` when its thread can't be started.
+pub fn supervise(config: &Config) -> Result<Supervisor> {
+    let policy = Policy { max_retries: 0, ..Policy::from(config) };
+    let connector: Arc<dyn Connector> = Arc::new(RobustConnector::new(connector(config)?, policy));
+    Supervisor::start(connector, config.target(), SupervisorOptions::from(config))
 }
 
 /// Connects as `ibkr.toml`, `.env` and the environment say.
