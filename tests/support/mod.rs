@@ -6,6 +6,7 @@ pub(crate) mod backend;
 pub(crate) mod fake_gateway;
 pub(crate) mod host;
 pub(crate) mod mock;
+pub(crate) mod shared;
 pub(crate) mod traces;
 
 use std::future::Future;

@@ -60,7 +60,8 @@ impl Identity {
     }
 }
 
-fn assert_soon_empty<T: std::fmt::Debug>(what: &str, look: impl Fn() -> Vec<T>) {
+/// Nothing of the kind is left, or soon will be.
+pub(crate) fn assert_soon_empty<T: std::fmt::Debug>(what: &str, look: impl Fn() -> Vec<T>) {
     let deadline = Instant::now() + SETTLING;
     loop {
         let left = look();
