@@ -224,7 +224,9 @@ fn kill(process: &mut Running) -> bool {
 
 fn start_gateway(user: &User, port: &NobodyListens) -> Running {
     let port = port.port().to_string();
-    let arguments = ["sim", "--json", "--port", &port, "--tick-interval", "5ms"];
+    // The id of a program that was just killed is still taken when it comes back.
+    let linger = ["--client-id-linger", "200ms"];
+    let arguments = ["sim", "--json", "--port", &port, "--tick-interval", "5ms"].into_iter().chain(linger);
     let (gateway, line) = Running::until_first_line(user.command(arguments));
     assert!(line.starts_with("listening on "), "{line:?}");
     gateway
