@@ -111,7 +111,8 @@ impl Session {
         });
         tracing::debug!(%reason, "the direct connection ends");
         // Every task waits for the reason too, and passes it on to whoever waits for the task.
-        self.closed.send_replace(Some(reason));
+        self.closed.send_replace(Some(reason.clone()));
+        refuse(&mut self.inbox, &reason);
         while tasks.join_next().await.is_some() {}
         let _ = timeout(DISCONNECT_GRACE, self.client.disconnect()).await;
         if requested {
@@ -151,6 +152,17 @@ impl Session {
     }
 }
 
+/// Answers the commands that came when the connection had just gone. A request finds that out by its dropped sender; a
+/// stream would take that for its own end.
+fn refuse(inbox: &mut mpsc::UnboundedReceiver<Command>, reason: &CloseReason) {
+    inbox.close();
+    while let Ok(command) = inbox.try_recv() {
+        if let Command::Subscribe { events, .. } = command {
+            events.finish(Err(gateway_gone(reason)));
+        }
+    }
+}
+
 /// Resolves with the reason once the connection is gone.
 pub(crate) async fn gone(mut closed: watch::Receiver<Option<CloseReason>>) -> CloseReason {
     match closed.wait_for(Option::is_some).await {
@@ -163,4 +175,27 @@ fn overdue(command: &str, limit: Duration) -> Error {
     Error::new(ErrorKind::Timeout, format!("{command}: no answer within {limit:?}")).with_advice(
         "raise IBKR_REQUEST_TIMEOUT if the request is large; otherwise check the Gateway's data farms",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use ibkr_connect_core::event_channel;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_asked_for_too_late_has_not_ended_by_itself() {
+        let (commands, mut inbox) = mpsc::unbounded_channel();
+        let (events, mut stream) = event_channel(1, || {});
+        let (_cancel, cancelled) = oneshot::channel();
+        let subscribe = Command::Subscribe { request: StreamRequest::Notices, events, cancelled };
+        commands.send(subscribe).map_err(drop).unwrap();
+        let (reply, answer) = oneshot::channel();
+        commands.send(Command::Request { request: Request::ServerTime, reply }).map_err(drop).unwrap();
+
+        refuse(&mut inbox, &CloseReason::Disconnected("the Gateway is gone".to_owned()));
+        assert_eq!(stream.next().await.unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
+        answer.await.unwrap_err();
+        assert!(commands.is_closed());
+    }
 }
