@@ -25,7 +25,7 @@ pub(crate) async fn serve(stream: TcpStream, gateway: &Gateway, plan: &Plan) {
     let mut endings = gateway.endings.subscribe();
     // Subscribed first: who has seen the connection counted can rely on ending it.
     let active = gateway.ledger.accept(gateway.max_clients);
-    let turned_away = active.is_none().then(|| Plan::turn_away(gateway.over_limit));
+    let turned_away = active.is_none().then(|| Plan::turn_away(gateway.over_limit, plan.hold));
     let plan = turned_away.as_ref().unwrap_or(plan);
     let mut conversation = Conversation {
         peer: Peer::new(stream, plan.pace, &gateway.ledger),

@@ -89,13 +89,13 @@ impl Plan {
     }
 
     /// The plan for a client that is one too many.
-    pub(crate) fn turn_away(over_limit: OverLimit) -> Self {
+    pub(crate) fn turn_away(over_limit: OverLimit, hold: Hold) -> Self {
         let fault = match over_limit {
             OverLimit::Refuse => Fault::ResetBeforeVersion,
             OverLimit::Close => Fault::CloseBeforeVersion,
             OverLimit::Silence => Fault::Silent,
         };
-        Self::new(&[fault], Hold::MidHandshake)
+        Self::new(&[fault], hold)
     }
 
     /// The stop planned after a stage, the first one if several are.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError, broadcast, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, broadcast, oneshot};
 
 use crate::connection::serve;
 use crate::market::World;
@@ -172,13 +172,13 @@ impl Gateway {
 
     /// Waits for the turn to shake hands, which lasts until the permit is dropped.
     pub(crate) async fn turn(&self) -> SemaphorePermit<'_> {
-        match self.turns.try_acquire() {
-            Ok(turn) => return turn,
-            Err(TryAcquireError::NoPermits) => self.ledger.update(|stats| stats.queued += 1),
-            Err(TryAcquireError::Closed) => {}
+        if let Ok(turn) = self.turns.try_acquire() {
+            return turn;
         }
+        self.ledger.update(|stats| stats.queued += 1);
         match self.turns.acquire().await {
             Ok(turn) => turn,
+            // Nobody closes it.
             Err(_) => pending().await,
         }
     }
