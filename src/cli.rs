@@ -187,6 +187,9 @@ pub(crate) struct Sim {
     /// Keep a client id taken for so long after its client left
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) client_id_linger: Option<Duration>,
+    /// The time between the ticks of a stream
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = parse_duration)]
+    pub(crate) tick_interval: Duration,
     /// The server version, 213 to 226
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(213..=226))]
     pub(crate) server_version: Option<i32>,

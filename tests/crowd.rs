@@ -70,7 +70,7 @@ fn everybody_gets_in(mode: ConnectionMode, count: usize) {
     assert_eq!(gateway.stats().zombies_held_max, 0);
     traces::assert_no_half_closed(gateway.port());
     user.worker().assert_none_runs();
-    state.assert_no_lease();
+    state.assert_leases(0);
     state.assert_lock_is_free();
     let breaker = state.breaker();
     assert!(matches!(breaker, BreakerState::Closed { failures: 0, .. }), "{breaker:?}");

@@ -16,6 +16,7 @@ pub(crate) fn run(global: &Global, arguments: &Sim) -> anyhow::Result<()> {
         faults: arguments.faults.clone(),
         wedge_after: arguments.wedge_after,
         handshakes: if arguments.serial_handshakes { Handshakes::OneByOne } else { Handshakes::AtOnce },
+        tick_interval: arguments.tick_interval,
         max_clients: arguments.max_clients,
         over_limit: arguments.over_limit,
         client_id_linger: arguments.client_id_linger.unwrap_or_default(),

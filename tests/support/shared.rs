@@ -9,7 +9,7 @@ use ibkr_connect::resilience::{
 };
 use serde_json::Value;
 
-use super::traces::assert_soon_empty;
+use super::traces::assert_soon;
 
 /// The state of one Gateway on this machine.
 #[derive(Debug)]
@@ -44,12 +44,12 @@ impl SharedState {
     pub(crate) fn assert_lock_is_free(&self) {
         let lock = HandshakeLock::of_gateway(&self.directory, &self.gateway, "a test", clock());
         let holder = || lock.try_acquire().unwrap().is_none().then(|| lock.holder().unwrap());
-        assert_soon_empty("handshake locks", || holder().into_iter().collect());
+        assert_soon("handshake locks", 0, || holder().into_iter().collect());
     }
 
-    /// Nobody is a client.
-    pub(crate) fn assert_no_lease(&self) {
-        assert_soon_empty("leases", || self.client_ids());
+    /// So many clients hold an id.
+    pub(crate) fn assert_leases(&self, count: usize) {
+        assert_soon("leases", count, || self.client_ids());
     }
 
     fn files(&self, prefix: &str, suffix: &str) -> Vec<PathBuf> {
