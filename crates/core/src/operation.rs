@@ -3,7 +3,7 @@
 //! the rows; nothing else lists them.
 
 use serde::de::DeserializeOwned;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::types::{
     AccountSummaryParams, AccountSummaryValue, Contract, ContractDetails, HistoricalBars,
@@ -115,7 +115,7 @@ macro_rules! operations {
             /// `protocol` when the parameters don't fit; the message says which and where.
             pub fn from_json(command: &str, params: &str) -> Result<Option<Self>> {
                 Ok(Some(match command {
-                    $( stringify!($method) => Self::$Variant $( (parse::<$Params>(command, params)?) )?, )+
+                    $( stringify!($method) => operations!(@from_json command, params, $Variant $(, $Params)?), )+
                     _ => return Ok(None),
                 }))
             }
@@ -161,7 +161,7 @@ macro_rules! operations {
             /// `protocol` when the parameters don't fit; the message says which and where.
             pub fn from_json(command: &str, params: &str) -> Result<Option<Self>> {
                 Ok(Some(match command {
-                    $( stringify!($smethod) => Self::$SVariant $( (parse::<$SParams>(command, params)?) )?, )+
+                    $( stringify!($smethod) => operations!(@from_json command, params, $SVariant $(, $SParams)?), )+
                     _ => return Ok(None),
                 }))
             }
@@ -234,6 +234,13 @@ macro_rules! operations {
     };
     (@access read) => { Access::Read };
     (@access trade) => { Access::Trade };
+    (@from_json $command:ident, $json:ident, $Variant:ident) => {{
+        parse::<NoParams>($command, $json)?;
+        Self::$Variant
+    }};
+    (@from_json $command:ident, $json:ident, $Variant:ident, $Params:ty) => {
+        Self::$Variant(parse::<$Params>($command, $json)?)
+    };
     (@params $serializer:ident) => { NoParams {}.serialize($serializer) };
     (@params $serializer:ident, $param:ident) => { $param.serialize($serializer) };
 }
@@ -262,7 +269,8 @@ operations! {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct NoParams {}
 
 fn parse<T: DeserializeOwned>(command: &str, json: &str) -> Result<T> {
@@ -306,6 +314,8 @@ mod tests {
     fn wrong_parameters_name_the_command_and_the_field() {
         let error = Request::from_json("contract_details", r#"{"symbol":7}"#).unwrap_err();
         assert!(error.message().starts_with("contract_details: invalid type"), "{error}");
+        let error = Request::from_json("positions", r#"{"account":"DU1"}"#).unwrap_err();
+        assert!(error.message().starts_with("positions: unknown field `account`"), "{error}");
         assert_eq!(Request::from_json("make_me_rich", "{}").unwrap(), None);
     }
 }
