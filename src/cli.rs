@@ -99,7 +99,7 @@ pub(crate) enum Command {
     /// Run any operation of the worker protocol and print its answer as JSON
     Call(Call),
     /// List the operations that `call` knows
-    Commands,
+    Commands(Commands),
     /// Find and remove zombie connections on the port, without touching the Gateway
     #[command(subcommand)]
     Zombies(Zombies),
@@ -158,6 +158,13 @@ pub(crate) struct Call {
     /// How many of a stream's events to show
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Commands {
+    /// Print the JSON Schemas of all parameters and answers instead
+    #[arg(long)]
+    pub(crate) schema: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -27,7 +27,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Quote(symbol) => data::quote(&global.load()?, format, &symbol.symbol),
         Command::Ticks(arguments) => data::ticks(&global.load()?, format, &arguments),
         Command::Call(arguments) => call::call(&global.load()?, format, &arguments),
-        Command::Commands => call::list(format),
+        Command::Commands(arguments) => call::list(format, &arguments),
         Command::Zombies(Zombies::List(arguments)) => zombies::list(&global.load()?, format, &arguments),
         Command::Zombies(Zombies::Clean(arguments)) => zombies::clean(&global.load()?, format, &arguments),
         Command::Worker => Err(Error::new(

@@ -2,20 +2,24 @@
 
 use ibkr_connect::{
     Config, Error, ErrorKind, EventStream, OPERATIONS, OperationInfo, Request, Session, StreamRequest,
+    operations_schema,
 };
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout_at};
 
 use super::with_session;
-use crate::cli::Call;
+use crate::cli::{Call, Commands};
 use crate::output::{Format, print_json, print_line, print_rows};
 
 /// How long a stream runs that nobody has limited: as good as for ever, and no overflow in sight.
 const FOR_EVER: std::time::Duration = std::time::Duration::from_secs(10 * 365 * 86_400);
 
 /// `commands`
-pub(crate) fn list(format: Format) -> anyhow::Result<()> {
+pub(crate) fn list(format: Format, arguments: &Commands) -> anyhow::Result<()> {
+    if arguments.schema {
+        return Ok(print_line(&serde_json::to_string_pretty(&operations_schema())?)?);
+    }
     let header = ["command", "kind", "access", "params", "answer"];
     Ok(print_rows(format, OPERATIONS, &header, |operation: &OperationInfo| {
         let kind = if operation.stream { "stream" } else { "request" };

@@ -64,6 +64,8 @@ fn every_operation_is_listed() {
     let listed = Finished::of(user.command(["--json", "commands"])).json_lines();
     assert_eq!(listed.len(), OPERATIONS.len());
     assert!(listed.iter().any(|row| row["command"] == "market_data" && row["stream"] == true));
+    let schema = Finished::of(user.command(["commands", "--schema"])).json();
+    assert!(schema["operations"]["market_data"]["event"]["$ref"].is_string(), "{schema}");
     let table = Finished::of(user.command(["commands"])).stdout;
     assert!(OPERATIONS.iter().all(|operation| table.contains(operation.command)), "{table}");
 }

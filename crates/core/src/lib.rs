@@ -14,6 +14,8 @@ mod mock;
 mod mode;
 mod operation;
 mod phase;
+#[cfg(feature = "schema")]
+mod schema;
 mod session;
 mod stream;
 pub mod types;
@@ -29,5 +31,7 @@ pub use mock::{MockConnection, MockConnector};
 pub use mode::ConnectionMode;
 pub use operation::{Access, Event, OPERATIONS, OperationInfo, Reply, Request, StreamRequest};
 pub use phase::{Phase, PhaseTiming, millis};
+#[cfg(feature = "schema")]
+pub use schema::operations_schema;
 pub use session::{Session, check_access};
 pub use stream::{EventSender, EventStream, STREAM_CAPACITY, Subscription, event_channel};

@@ -26,6 +26,8 @@ pub enum Access {
 pub struct OperationInfo {
     /// The name in the worker protocol.
     pub command: &'static str,
+    /// What it is for.
+    pub doc: &'static str,
     /// Whether it reads or trades.
     pub access: Access,
     /// Whether it is answered once or streams events.
@@ -39,9 +41,9 @@ pub struct OperationInfo {
 macro_rules! operations {
     (
         requests { $( $(#[doc = $doc:literal])+
-            $access:ident $Variant:ident $method:ident($($param:ident: $Params:ty)?) -> $Reply:ty; )+ }
+            $access:ident $Variant:ident $method:ident($($param:ident: $Params:ty)?) -> $Reply:ty $(as $Shown:ty)?; )+ }
         streams { $( $(#[doc = $sdoc:literal])+
-            $saccess:ident $SVariant:ident $smethod:ident($($sparam:ident: $SParams:ty)?) -> $Event:ty; )+ }
+            $saccess:ident $SVariant:ident $smethod:ident($($sparam:ident: $SParams:ty)?) -> $Event:ty $(as $SShown:ty)?; )+ }
     ) => {
         /// A one-shot operation with its parameters.
         #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +81,7 @@ macro_rules! operations {
         pub const OPERATIONS: &[OperationInfo] = &[
             $( OperationInfo {
                 command: stringify!($method),
+                doc: concat!($($doc),+),
                 access: operations!(@access $access),
                 stream: false,
                 params: concat!($( stringify!($Params) )?),
@@ -86,12 +89,30 @@ macro_rules! operations {
             }, )+
             $( OperationInfo {
                 command: stringify!($smethod),
+                doc: concat!($($sdoc),+),
                 access: operations!(@access $saccess),
                 stream: true,
                 params: concat!($( stringify!($SParams) )?),
                 reply: stringify!($Event),
             }, )+
         ];
+
+        /// The JSON Schemas of every operation's parameters and answer, in the order of [`OPERATIONS`].
+        #[cfg(feature = "schema")]
+        pub(crate) fn operation_schemas(
+            generator: &mut schemars::SchemaGenerator,
+        ) -> Vec<crate::schema::OperationSchema> {
+            vec![
+                $( crate::schema::OperationSchema {
+                    params: operations!(@schema generator, NoParams $(, $Params)?),
+                    reply: operations!(@schema generator, $Reply $(, $Shown)?),
+                }, )+
+                $( crate::schema::OperationSchema {
+                    params: operations!(@schema generator, NoParams $(, $SParams)?),
+                    reply: operations!(@schema generator, $Event $(, $SShown)?),
+                }, )+
+            ]
+        }
 
         impl Request {
             /// The name in the worker protocol.
@@ -241,6 +262,8 @@ macro_rules! operations {
     (@from_json $command:ident, $json:ident, $Variant:ident, $Params:ty) => {
         Self::$Variant(parse::<$Params>($command, $json)?)
     };
+    (@schema $generator:ident, $Type:ty) => { $generator.subschema_for::<$Type>() };
+    (@schema $generator:ident, $Type:ty, $Shown:ty) => { $generator.subschema_for::<$Shown>() };
     (@params $serializer:ident) => { NoParams {}.serialize($serializer) };
     (@params $serializer:ident, $param:ident) => { $param.serialize($serializer) };
 }
@@ -248,7 +271,7 @@ macro_rules! operations {
 operations! {
     requests {
         /// The Gateway's clock, to the second: the cheapest proof that it answers.
-        read ServerTime server_time() -> jiff::Timestamp;
+        read ServerTime server_time() -> jiff::Timestamp as crate::schema::Time;
         /// The accounts this login manages.
         read ManagedAccounts managed_accounts() -> Vec<String>;
         /// Values such as net liquidation and buying power, one per account and tag.
@@ -269,7 +292,9 @@ operations! {
     }
 }
 
+/// No parameters.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct NoParams {}
 

@@ -6,6 +6,7 @@ use super::Contract;
 
 /// Which values [`account_summary`](crate::Session::account_summary) asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountSummaryParams {
@@ -34,6 +35,7 @@ impl Default for AccountSummaryParams {
 
 /// One value of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct AccountSummaryValue {
     /// The account, e.g. `DU1234567`.
@@ -48,6 +50,7 @@ pub struct AccountSummaryValue {
 
 /// A position of one account in one contract.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Position {
     /// The account, e.g. `DU1234567`.
