@@ -60,7 +60,7 @@ mod supervisor;
 mod timer;
 mod window;
 
-pub use attempt::{Attempt, Attempts};
+pub use attempt::Attempts;
 pub use backoff::{Backoff, Pace};
 pub use breaker::{Breaker, Memory};
 pub use breaker_store::{BreakerStore, Permit};
