@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod attempt;
 mod blocking;
 pub mod config;
 mod connector;
@@ -20,6 +21,7 @@ mod session;
 mod stream;
 pub mod types;
 
+pub use attempt::Attempt;
 pub use blocking::{BlockingSession, BlockingSubscription, Elapsed, block_on};
 pub use config::Config;
 pub use connector::{

@@ -43,7 +43,8 @@ macro_rules! operations {
         requests { $( $(#[doc = $doc:literal])+
             $access:ident $Variant:ident $method:ident($($param:ident: $Params:ty)?) -> $Reply:ty $(as $Shown:ty)?; )+ }
         streams { $( $(#[doc = $sdoc:literal])+
-            $saccess:ident $SVariant:ident $smethod:ident($($sparam:ident: $SParams:ty)?) -> $Event:ty $(as $SShown:ty)?; )+ }
+            $saccess:ident $scontent:ident $SVariant:ident $smethod:ident($($sparam:ident: $SParams:ty)?)
+                -> $Event:ty $(as $SShown:ty)?; )+ }
     ) => {
         /// A one-shot operation with its parameters.
         #[derive(Debug, Clone, PartialEq)]
@@ -171,6 +172,11 @@ macro_rules! operations {
                 match self { $( Self::$SVariant { .. } => operations!(@access $saccess), )+ }
             }
 
+            /// Whether it is market data: void when the Gateway says so (1101), and to be opened anew.
+            pub fn is_market_data(&self) -> bool {
+                match self { $( Self::$SVariant { .. } => operations!(@market_data $scontent), )+ }
+            }
+
             /// Its parameters as they stand in the worker protocol, an object.
             pub fn params(&self) -> impl Serialize + '_ {
                 StreamParams(self)
@@ -264,6 +270,8 @@ macro_rules! operations {
     };
     (@schema $generator:ident, $Type:ty) => { $generator.subschema_for::<$Type>() };
     (@schema $generator:ident, $Type:ty, $Shown:ty) => { $generator.subschema_for::<$Shown>() };
+    (@market_data market) => { true };
+    (@market_data other) => { false };
     (@params $serializer:ident) => { NoParams {}.serialize($serializer) };
     (@params $serializer:ident, $param:ident) => { $param.serialize($serializer) };
 }
@@ -283,12 +291,13 @@ operations! {
         /// Historical bars of one contract.
         read HistoricalBars historical_bars(params: HistoricalBarsParams) -> HistoricalBars;
     }
+    // Each says whether it is market data: `market`, or `other`.
     streams {
         /// Level-1 market data of one contract: streaming, or a snapshot that ends by itself.
-        read MarketData market_data(params: MarketDataParams) -> MarketDataEvent;
+        read market MarketData market_data(params: MarketDataParams) -> MarketDataEvent;
         /// What the Gateway says about itself and its servers: connectivity, data farms, warnings. Begins with what it
         /// has said since the connect, the newest 256 of it.
-        read Notices notices() -> Notice;
+        read other Notices notices() -> Notice;
     }
 }
 
@@ -320,6 +329,12 @@ mod tests {
         commands.sort_unstable();
         commands.dedup();
         assert_eq!(commands.len(), OPERATIONS.len());
+    }
+
+    #[test]
+    fn a_stream_is_market_data_or_not() {
+        assert!(StreamRequest::MarketData(MarketDataParams::default()).is_market_data());
+        assert!(!StreamRequest::Notices.is_market_data());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::queue::Queue;
 /// A backend's connection with what it needs to be a good neighbour.
 #[derive(Debug)]
 pub(crate) struct RobustConnection {
+    info: ConnectionInfo,
     /// Before the lease: the id is given back when nobody uses it any more.
     inner: Box<dyn Connection>,
     lease: Mutex<Option<Lease>>,
@@ -21,8 +22,13 @@ pub(crate) struct RobustConnection {
 }
 
 impl RobustConnection {
-    pub(crate) fn new(inner: Box<dyn Connection>, lease: Lease, queue: Option<Arc<Queue>>) -> Self {
-        Self { inner, lease: Mutex::new(Some(lease)), queue }
+    pub(crate) fn new(
+        info: ConnectionInfo,
+        inner: Box<dyn Connection>,
+        lease: Lease,
+        queue: Option<Arc<Queue>>,
+    ) -> Self {
+        Self { info, inner, lease: Mutex::new(Some(lease)), queue }
     }
 }
 
@@ -30,7 +36,7 @@ impl RobustConnection {
 #[deny(clippy::missing_trait_methods)]
 impl Connection for RobustConnection {
     fn info(&self) -> &ConnectionInfo {
-        self.inner.info()
+        &self.info
     }
 
     async fn request(&self, request: Request) -> Result<Reply> {

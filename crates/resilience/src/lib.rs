@@ -27,6 +27,8 @@
 //! | `request_not_paced` | debug | `command`, `error` |
 //! | `session_state` | info | `state`, `generation`, `detail` |
 //! | `session_lost` | warn | `reason`, `generation` |
+//! | `gateway_notice` | debug | `code`, `text` |
+//! | `gateway_not_heard` | debug, warn | `error` |
 //! | `attempt_failed`, `session_not_closed` | warn | `error` |
 //! | `ping_failed` | debug | `error` |
 //! | `ping_answered` | trace | `ms` |
@@ -58,7 +60,7 @@ mod supervisor;
 mod timer;
 mod window;
 
-pub use attempt::{Attempt, Attempts};
+pub use attempt::Attempts;
 pub use backoff::{Backoff, Pace};
 pub use breaker::{Breaker, Memory};
 pub use breaker_store::{BreakerStore, Permit};
@@ -73,7 +75,7 @@ pub use owner::Owner;
 pub use pacing::{Bucket, MessageRate};
 pub use policy::{Pacing, Policy, PortCheck};
 pub use supervisor::{
-    Damage, Farm, FarmKind, GatewayNotice, GiveUp, NextAttempt, RestartLimit, StreamItem, SupervisedSession,
+    Damage, Farm, FarmKind, GiveUp, NextAttempt, RestartLimit, StreamItem, SupervisedSession,
     SupervisedStream, Supervisor, SupervisorOptions, SupervisorState,
 };
 pub use window::{MAINTENANCE_FILE, Window, Windows};

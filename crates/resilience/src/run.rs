@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ibkr_connect_core::{Connection, Connector, Error, ErrorKind, Result, Target};
+use ibkr_connect_core::{Connection, ConnectionInfo, Connector, Error, ErrorKind, Result, Target};
 use tokio::time::{Instant, sleep};
 
 use crate::attempt::{Course, Log};
@@ -141,8 +141,9 @@ impl Run {
             course.took = started.elapsed();
             match outcome {
                 Ok(inner) => {
-                    log.succeeded(course);
-                    return Ok(Box::new(RobustConnection::new(inner, lease, self.queue.clone())));
+                    let attempts = log.succeeded(course, &inner.info().phases);
+                    let info = ConnectionInfo { attempts, ..inner.info().clone() };
+                    return Ok(Box::new(RobustConnection::new(info, inner, lease, self.queue.clone())));
                 }
                 Err(error) if self.is_leased() && error.kind() == ErrorKind::ClientIdInUse => {
                     lease.refuse(self.policy.client_id_hold);

@@ -1,10 +1,11 @@
 //! A session that stays up: made anew when it is lost, watched, and never said to be better than it is.
 //!
 //! Reading order: [`Supervisor`], `options`, `state`; `machine` decides with the help of `health` (of a live session) and
-//! `retry` (when to try again), and knows only events and times; `shell` is the thread around it; `stream` and `status` are
-//! what its users hold.
+//! `retry` (when to try again), and knows only events and times; `shell` is the thread around it, `hearing` its ear for the
+//! Gateway; `stream` and `status` are what its users hold.
 
 mod health;
+mod hearing;
 mod machine;
 mod options;
 mod retry;
@@ -33,7 +34,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{Instrument, Span};
 
 pub use options::{GiveUp, RestartLimit, SupervisorOptions};
-pub use state::{Damage, Farm, FarmKind, GatewayNotice, NextAttempt, SupervisorState};
+pub use state::{Damage, Farm, FarmKind, NextAttempt, SupervisorState};
 pub use status::SupervisedSession;
 pub use stream::{StreamItem, SupervisedStream};
 
@@ -55,8 +56,9 @@ const DROP_GRACE: Duration = Duration::from_secs(5);
 /// - It lives on a thread of its own; nothing here needs a runtime, and recovery goes on while the host's is blocked.
 /// - Recovery is in proportion to the damage: lost data farms (2103, 2105, 2157) and lost servers (1100) are shown and
 ///   waited for, 1101 opens market data anew, and only a lost socket, a dead worker, or silence for
-///   [`misses`](SupervisorOptions::misses) intervals makes a new session. **Notices are not connected yet**: no backend
-///   reports them, so they count only if the program passes them to [`notify`](Self::notify).
+///   [`misses`](SupervisorOptions::misses) intervals makes a new session. It hears the Gateway by the session's own
+///   [`notices`](ibkr_connect_core::Session::notices), from the handshake on; over a connection without them, pings and the
+///   connection's end are all it knows.
 /// - The attempt after a loss is immediate, the next ones follow the [`schedule`](SupervisorOptions::schedule). While
 ///   nothing listens on a local port, none is made.
 /// - It is never `Ready` unless the Gateway has answered a ping within the interval.
@@ -173,13 +175,6 @@ impl Supervisor {
     /// Why the last attempt failed; `None` after one that succeeded.
     pub fn failure(&self) -> Option<Error> {
         self.status.borrow().failure.clone()
-    }
-
-    /// Tells what the Gateway has said about itself and its servers, e.g. 1100. For programs that hear it another way;
-    /// connections don't report notices yet.
-    pub fn notify(&self, notice: GatewayNotice) {
-        // After the end there is nobody to be told.
-        let _ = self.send(Command::Notice(notice));
     }
 
     /// Closes the session, or abandons the attempt, and waits until nothing is left. Idempotent.

@@ -13,9 +13,8 @@ use ibkr_connect_core::{
 };
 use ibkr_connect_direct::DirectConnector;
 use ibkr_connect_resilience::{
-    BreakerSettings, GatewayNotice, GiveUp, MAINTENANCE_FILE, NextAttempt, Policy, RestartLimit,
-    RobustConnector, StreamItem, SupervisedSession, SupervisedStream, Supervisor, SupervisorOptions,
-    SupervisorState,
+    BreakerSettings, GiveUp, MAINTENANCE_FILE, NextAttempt, Policy, RestartLimit, RobustConnector,
+    StreamItem, SupervisedSession, SupervisedStream, Supervisor, SupervisorOptions, SupervisorState,
 };
 use ibkr_connect_sim::{Fault, SimOptions, Simulator};
 use jiff::Timestamp;
@@ -246,14 +245,30 @@ fn market_data_that_is_void_is_opened_anew_in_the_same_session() {
     session(&supervisor);
     let mut stream = block_on(supervisor.subscribe(quotes())).unwrap();
     data(&mut stream);
-    let notice = |code: i32, message: &str| GatewayNotice { code, message: message.to_owned() };
-    supervisor.notify(notice(1100, "Connectivity between IB and Trader Workstation has been lost."));
+    gateway.broadcast_notice(1100, "Connectivity between IB and Trader Workstation has been lost.");
     let degraded = until(&supervisor, "degraded", |state| matches!(state, SupervisorState::Degraded(_)));
     assert!(degraded.is_usable(), "the Gateway answers");
-    supervisor.notify(notice(1101, "... restored - data lost"));
+    gateway.broadcast_notice(1101, "... restored - data lost");
     gap(&mut stream);
     assert_eq!((stream.generation(), supervisor.state()), (1, SupervisorState::Ready));
     assert_eq!(gateway.stats().accepted, 1);
+    assert_eq!(gateway.stats().requested("reqMktData"), 2);
+}
+
+#[test]
+fn farm_flaps_and_lost_servers_are_shown_and_tear_nothing_down() {
+    let gateway = gateway(Vec::new());
+    let supervisor = supervise(&gateway, quick());
+    session(&supervisor);
+    let mut stream = block_on(supervisor.subscribe(quotes())).unwrap();
+    for (lost, back) in [(1100, 1102), (2103, 2104), (2105, 2106), (2157, 2158), (2110, 2104)] {
+        gateway.broadcast_notice(lost, "it is broken:usfarm");
+        until(&supervisor, "degraded", |state| matches!(state, SupervisorState::Degraded(_)));
+        gateway.broadcast_notice(back, "it is OK:usfarm");
+        until(&supervisor, "ready", |state| *state == SupervisorState::Ready);
+        data(&mut stream);
+    }
+    assert_eq!((supervisor.generation(), gateway.stats().requested("reqMktData")), (1, 1));
 }
 
 #[test]
@@ -498,6 +513,9 @@ impl Connection for Muffled {
     }
 
     async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
+        if !request.is_market_data() {
+            return self.inner.subscribe(request).await;
+        }
         if self.is(&self.switches.losing_generation) {
             return Err(Error::new(ErrorKind::Disconnected, "lost while subscribing"));
         }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use ibkr_connect_core::types::Notice;
+
 use super::options::SupervisorOptions;
-use super::state::{Damage, Farm, FarmKind, GatewayNotice, SupervisorState};
+use super::state::{Damage, Farm, FarmKind, SupervisorState};
 use crate::clock::Moment;
 
 /// A ping is sent so much of the interval before its end.
@@ -49,8 +51,8 @@ pub(crate) enum Verdict {
 }
 
 impl Health {
-    /// Of a session that was proved to answer just now.
-    pub(crate) fn new(options: &SupervisorOptions, now: Moment) -> Self {
+    /// Of a session that was proved to answer at `proof`.
+    pub(crate) fn new(options: &SupervisorOptions, proof: Moment) -> Self {
         let rules = Rules {
             interval: options.ping_interval,
             misses: options.misses,
@@ -58,16 +60,16 @@ impl Health {
         };
         let mut health = Self {
             rules,
-            proof: now,
-            sign: now,
-            ask_at: now,
+            proof,
+            sign: proof,
+            ask_at: proof,
             is_asked: false,
-            due: now,
+            due: proof,
             unanswered: 0,
             outage: None,
             farms: Default::default(),
         };
-        health.answered(now);
+        health.answered(proof);
         health
     }
 
@@ -113,7 +115,7 @@ impl Health {
     }
 
     /// Takes a notice; `Some` when every market data subscription is void since then.
-    pub(crate) fn notice(&mut self, now: Moment, notice: &GatewayNotice) -> Option<Moment> {
+    pub(crate) fn notice(&mut self, now: Moment, notice: &Notice) -> Option<Moment> {
         self.sign = now;
         match notice.code {
             1100 | 2110 => {
@@ -148,11 +150,11 @@ impl Health {
         self.outage.is_some() && now.since(self.sign) < self.rules.patience
     }
 
-    fn farm_lost(&mut self, kind: FarmKind, notice: &GatewayNotice) {
+    fn farm_lost(&mut self, kind: FarmKind, notice: &Notice) {
         self.farms.insert(Farm { kind, name: farm_name(&notice.message).to_owned() });
     }
 
-    fn farm_back(&mut self, now: Moment, kind: FarmKind, notice: &GatewayNotice) {
+    fn farm_back(&mut self, now: Moment, kind: FarmKind, notice: &Notice) {
         let name = farm_name(&notice.message);
         self.farms.retain(|farm| farm.kind != kind || !(name.is_empty() || farm.name == name));
         // No notice says that a 2110 is over; a farm that is back does. A 1100 ends with 1101 or 1102.
@@ -194,7 +196,7 @@ mod tests {
     }
 
     fn tell(health: &mut Health, seconds: u64, code: i32, message: &str) -> Option<Moment> {
-        health.notice(at(seconds), &GatewayNotice { code, message: message.to_owned() })
+        health.notice(at(seconds), &Notice { code, message: message.to_owned(), time: None })
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The state machine of a supervised session: events and the time in, actions out. It knows no sockets, threads or clocks.
 
+use ibkr_connect_core::types::Notice;
 use ibkr_connect_core::{Error, ErrorKind, Phase};
 
 use super::health::{Health, Verdict};
 use super::options::{GiveUp, SupervisorOptions};
 use super::retry::Retry;
-use super::state::{GatewayNotice, NextAttempt, SupervisorState};
+use super::state::{NextAttempt, SupervisorState};
 use crate::clock::Moment;
 
 /// What happened.
@@ -13,8 +14,13 @@ use crate::clock::Moment;
 pub(crate) enum Event {
     /// Time has passed; see [`Machine::wake_at`].
     Tick,
-    /// The attempt has made a session, proved by a server-time round trip.
-    Connected,
+    /// The attempt has made a session, and no stream is open in it yet.
+    Connected {
+        /// When its Gateway last answered.
+        proof: Moment,
+        /// What its Gateway has said so far.
+        said: Vec<Notice>,
+    },
     /// The attempt has failed.
     Failed(Error),
     /// The Gateway has answered the ping.
@@ -22,7 +28,7 @@ pub(crate) enum Event {
     /// The session is gone: socket lost, worker dead.
     Lost,
     /// The Gateway has said something.
-    Notice(GatewayNotice),
+    Notice(Notice),
     /// What a look at the port has found.
     Port(Port),
     /// The user wants an end.
@@ -122,7 +128,7 @@ impl Machine {
         let mut actions = Vec::new();
         match event {
             Event::Tick => {}
-            Event::Connected => self.connected(now, &mut actions),
+            Event::Connected { proof, said } => self.connected(now, proof, &said, &mut actions),
             Event::Failed(error) => self.failed(now, &error, &mut actions),
             Event::Answered => self.answered(now),
             Event::Lost => self.lost(now, &mut actions),
@@ -171,11 +177,16 @@ impl Machine {
         self.unheard >= self.options.wedged_after
     }
 
-    fn connected(&mut self, now: Moment, actions: &mut Vec<Action>) {
+    fn connected(&mut self, now: Moment, proof: Moment, said: &[Notice], actions: &mut Vec<Action>) {
         if !matches!(self.stage, Stage::Attempting) {
             return;
         }
-        self.stage = Stage::Up { since: now, health: Health::new(&self.options, now) };
+        let mut health = Health::new(&self.options, proof);
+        for notice in said {
+            // Void are the subscriptions from before it, and this session has none yet.
+            let _ = health.notice(now, notice);
+        }
+        self.stage = Stage::Up { since: now, health };
         self.generation += 1;
         (self.attempt, self.failures, self.unheard) = (0, 0, 0);
         actions.push(Action::Resume { dark_since: self.dark_since });
@@ -223,7 +234,7 @@ impl Machine {
         }
     }
 
-    fn noticed(&mut self, now: Moment, notice: &GatewayNotice, actions: &mut Vec<Action>) {
+    fn noticed(&mut self, now: Moment, notice: &Notice, actions: &mut Vec<Action>) {
         if let Stage::Up { health, .. } = &mut self.stage
             && let Some(dark_since) = health.notice(now, notice)
         {

@@ -20,6 +20,15 @@ fn mute() -> Event {
     fails(ErrorKind::HandshakeTimeout, Phase::Version)
 }
 
+/// A session that was proved just now, and in which nothing was said.
+fn connected(now: u64) -> Event {
+    Event::Connected { proof: at(now), said: Vec::new() }
+}
+
+fn notice(code: i32, message: &str) -> Notice {
+    Notice { code, message: message.to_owned(), time: None }
+}
+
 fn machine_with(options: SupervisorOptions, lookout: Lookout) -> Machine {
     Machine::new(options, lookout, START)
 }
@@ -32,7 +41,7 @@ fn remote() -> Machine {
 fn settled() -> Machine {
     let mut machine = remote();
     assert_eq!(machine.on(START, Event::Tick), [Action::Connect]);
-    assert_eq!(machine.on(START, Event::Connected), [Action::Resume { dark_since: None }]);
+    assert_eq!(machine.on(START, connected(0)), [Action::Resume { dark_since: None }]);
     for now in [24, 48, 72] {
         assert_eq!(machine.on(at(now), Event::Tick), [Action::Ping]);
         assert_eq!(machine.on(at(now), Event::Answered), []);
@@ -46,7 +55,7 @@ fn a_lost_session_is_replaced_at_once_and_the_gap_begins_at_its_last_sign_of_lif
     assert_eq!(machine.on(at(90), Event::Lost), [Action::Discard, Action::Connect]);
     let next = NextAttempt::Now;
     assert_eq!(machine.state(at(90)), SupervisorState::Recovering { attempt: 1, next });
-    assert_eq!(machine.on(at(91), Event::Connected), [Action::Resume { dark_since: Some(at(72)) }]);
+    assert_eq!(machine.on(at(91), connected(91)), [Action::Resume { dark_since: Some(at(72)) }]);
     assert_eq!((machine.generation(), machine.state(at(91))), (2, SupervisorState::Ready));
 }
 
@@ -140,7 +149,7 @@ fn a_gateway_that_lets_nobody_in_is_wedged_until_it_does() {
         assert_eq!(machine.on(at(now), Event::Tick), [Action::Connect]);
     }
     assert_eq!(machine.state(at(now)), SupervisorState::GatewayWedged);
-    machine.on(at(now), Event::Connected);
+    machine.on(at(now), connected(now));
     assert_eq!(machine.state(at(now)), SupervisorState::Ready);
 }
 
@@ -175,10 +184,10 @@ fn sessions_that_die_young_open_the_circuit() {
     let mut machine = remote();
     machine.on(START, Event::Tick);
     for now in 0..5 {
-        machine.on(at(now), Event::Connected);
+        machine.on(at(now), connected(now));
         assert_eq!(machine.on(at(now), Event::Lost), [Action::Discard, Action::Connect], "{now}");
     }
-    machine.on(at(5), Event::Connected);
+    machine.on(at(5), connected(5));
     assert_eq!(machine.on(at(6), Event::Lost), [Action::Discard]);
     assert_eq!(machine.state(at(6)), SupervisorState::CircuitOpen { until: at(21) });
     assert_eq!(machine.on(at(21), Event::Tick), [Action::Connect]);
@@ -187,9 +196,7 @@ fn sessions_that_die_young_open_the_circuit() {
 #[test]
 fn an_outage_upstream_and_farm_flaps_tear_nothing_down() {
     let mut machine = settled();
-    let mut tell = |now, code, message: &str| {
-        machine.on(at(now), Event::Notice(GatewayNotice { code, message: message.to_owned() }))
-    };
+    let mut tell = |now, code, message: &str| machine.on(at(now), Event::Notice(notice(code, message)));
     assert_eq!(tell(73, 2103, "Market data farm connection is broken:usfarm"), []);
     assert_eq!(tell(74, 2104, "Market data farm connection is OK:usfarm"), []);
     assert_eq!(tell(75, 1100, "lost"), []);
@@ -198,6 +205,32 @@ fn an_outage_upstream_and_farm_flaps_tear_nothing_down() {
     let resubscribe = Action::ResubscribeMarketData { dark_since: at(80) };
     assert_eq!(tell(81, 1101, "restored, data lost"), [resubscribe]);
     assert_eq!((machine.generation(), machine.state(at(81))), (1, SupervisorState::Ready));
+}
+
+#[test]
+fn what_was_said_before_the_first_stream_is_true_but_voids_none() {
+    let connected = |said: &[(i32, &str)]| {
+        let mut machine = remote();
+        machine.on(START, Event::Tick);
+        let said = said.iter().map(|(code, text)| notice(*code, text)).collect();
+        let actions = machine.on(at(1), Event::Connected { proof: at(1), said });
+        assert_eq!(actions, [Action::Resume { dark_since: None }]);
+        machine.state(at(1))
+    };
+    assert_eq!(connected(&[(2104, "OK:usfarm"), (1101, "restored, data lost")]), SupervisorState::Ready);
+    let upstream_lost = Damage { upstream_lost: true, ..Damage::default() };
+    assert_eq!(connected(&[(1102, "restored"), (1100, "lost")]), SupervisorState::Degraded(upstream_lost));
+    assert_eq!(connected(&[(2103, "broken:usfarm"), (2104, "OK:usfarm")]), SupervisorState::Ready);
+    assert_eq!(connected(&[(2105, "broken:ushmds")]).as_str(), "degraded");
+}
+
+#[test]
+fn a_session_is_as_fresh_as_its_gateways_last_answer() {
+    let mut machine = remote();
+    machine.on(START, Event::Tick);
+    machine.on(at(10), Event::Connected { proof: at(8), said: Vec::new() });
+    assert_eq!(machine.state(at(38)), SupervisorState::Ready);
+    assert_eq!(machine.state(at(39)).as_str(), "degraded");
 }
 
 #[test]
@@ -222,7 +255,7 @@ fn it_gives_up_only_if_told_to() {
 fn closed_is_the_end() {
     let mut machine = settled();
     assert_eq!(machine.on(at(80), Event::Close), [Action::Stop]);
-    for event in [Event::Close, Event::Lost, Event::Connected, mute(), Event::Answered, Event::Tick] {
+    for event in [Event::Close, Event::Lost, connected(500), mute(), Event::Answered, Event::Tick] {
         assert_eq!(machine.on(at(500), event), []);
     }
     assert_eq!(machine.state(at(500)), SupervisorState::Closed);
@@ -234,7 +267,7 @@ fn without_a_limit_every_loss_is_repaired_at_once() {
     let mut machine = machine_with(SupervisorOptions { restarts, ..Default::default() }, Lookout::Nobody);
     machine.on(START, Event::Tick);
     for _ in 0..1_000 {
-        machine.on(START, Event::Connected);
+        machine.on(START, connected(0));
         assert_eq!(machine.on(START, Event::Lost), [Action::Discard, Action::Connect]);
     }
 }

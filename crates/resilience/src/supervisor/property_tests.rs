@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use ibkr_connect_core::types::Notice;
 use ibkr_connect_core::{Error, ErrorKind, Phase};
 use proptest::prelude::*;
 
 use super::machine::{Action, Event, Lookout, Machine, Port};
 use super::options::SupervisorOptions;
-use super::state::{GatewayNotice, SupervisorState};
+use super::state::SupervisorState;
 use super::world::{Mood, START, Turn, World};
 use crate::clock::Moment;
 
@@ -50,16 +51,24 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         Just(Event::Tick),
         Just(Event::Tick),
-        Just(Event::Connected),
+        said().prop_map(|said| Event::Connected { proof: START, said }),
         Just(Event::Answered),
         Just(Event::Lost),
         Just(Event::Port(Port::Open)),
         Just(Event::Port(Port::Shut)),
         prop::sample::select(kinds.to_vec())
             .prop_map(|(kind, phase)| Event::Failed(Error::new(kind, "random").in_phase(phase))),
-        prop::sample::select(&CODES[..])
-            .prop_map(|code| Event::Notice(GatewayNotice { code, message: "farm:x".to_owned() })),
+        notice().prop_map(Event::Notice),
     ]
+}
+
+fn said() -> impl Strategy<Value = Vec<Notice>> {
+    prop::collection::vec(notice(), 0..4)
+}
+
+fn notice() -> impl Strategy<Value = Notice> {
+    let notice = |code| Notice { code, message: "farm:x".to_owned(), time: None };
+    prop::sample::select(&CODES[..]).prop_map(notice)
 }
 
 proptest! {
@@ -93,13 +102,17 @@ proptest! {
         let mut now = START;
         let mut is_attempting = false;
         let mut answered: Option<Moment> = None;
-        for (pause, event) in events {
+        for (pause, mut event) in events {
             now = now + Duration::from_millis(pause);
-            match event {
-                Event::Connected | Event::Answered => answered = Some(now),
+            match &mut event {
+                Event::Connected { proof, .. } => {
+                    *proof = now;
+                    answered = Some(now);
+                }
+                Event::Answered => answered = Some(now),
                 _ => {}
             }
-            is_attempting &= !matches!(event, Event::Connected | Event::Failed(_));
+            is_attempting &= !matches!(event, Event::Connected { .. } | Event::Failed(_));
             for action in machine.on(now, event) {
                 if action == Action::Connect {
                     prop_assert!(!is_attempting, "two attempts at once");

@@ -6,15 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibkr_connect_cleanup::{ListenState, listening};
-use ibkr_connect_core::{
-    CloseReason, Connection, Connector, Error, ErrorKind, EventStream, Result, Session, StreamRequest, Target,
-};
+use ibkr_connect_core::{CloseReason, Connector, Error, ErrorKind, EventStream, Result, Session, Target};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
+use super::hearing::{Heard, listen, next_notice};
 use super::machine::{Action, Event, Machine, Port};
-use super::state::GatewayNotice;
 use super::status::{Board, Status, SupervisedSession, usable};
 use super::stream::{Registration, Switch, is_loss};
 use super::uptime::{Uptime, sleep_until};
@@ -27,7 +25,6 @@ const CLOSE_GRACE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(crate) enum Command {
     Register(Box<Registration>),
-    Notice(GatewayNotice),
     /// Answers when there is a usable session, or with an error after `limit`.
     Wait {
         limit: Duration,
@@ -49,11 +46,12 @@ pub(crate) struct Shell {
 /// What is under way. A job is a task of its own, so that its panic is its own too.
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
-    attempt: Option<JoinHandle<Result<Box<dyn Connection>>>>,
+    attempt: Option<JoinHandle<Result<Heard>>>,
     ping: Option<JoinHandle<Result<Duration>>>,
     end: Option<JoinHandle<CloseReason>>,
     closing: Option<JoinHandle<()>>,
     session: Option<SupervisedSession>,
+    notices: Option<EventStream>,
     streams: Vec<Registration>,
     openings: JoinSet<(Registration, Result<EventStream>)>,
     waits: JoinSet<()>,
@@ -75,6 +73,7 @@ impl Shell {
                 answer = join(&mut self.jobs.ping) => self.ping_ended(answer),
                 Some(opened) = self.jobs.openings.join_next() => self.stream_opened(opened.ok()),
                 Some(_) = self.jobs.waits.join_next() => {}
+                notice = next_notice(&mut self.jobs.notices) => self.tell(Event::Notice(notice)),
                 () = sleep_until(wake) => self.tell(Event::Tick),
             }
         }
@@ -88,7 +87,6 @@ impl Shell {
     fn obey(&mut self, command: Option<Command>) {
         match command {
             None => self.tell(Event::Close),
-            Some(Command::Notice(notice)) => self.tell(Event::Notice(notice)),
             Some(Command::Register(registration)) => self.settle(*registration),
             Some(Command::Wait { limit, mut reply }) => {
                 let status = self.board.status.subscribe();
@@ -111,14 +109,15 @@ impl Shell {
         self.tell(Event::Lost);
     }
 
-    fn attempt_ended(&mut self, outcome: Joined<Result<Box<dyn Connection>>>) {
+    fn attempt_ended(&mut self, outcome: Joined<Result<Heard>>) {
         let panicked = |panic| Err(Error::new(ErrorKind::Protocol, format!("the connector failed: {panic}")));
         match outcome.unwrap_or_else(panicked) {
-            Ok(connection) => {
+            Ok(Heard { session, proof, said, notices }) => {
                 self.jobs.failure = None;
                 let generation = self.machine.generation() + 1;
-                self.jobs.session = Some(SupervisedSession { session: Session::new(connection), generation });
-                self.tell(Event::Connected);
+                self.jobs.session = Some(SupervisedSession { session, generation });
+                self.jobs.notices = notices;
+                self.tell(Event::Connected { proof, said });
             }
             Err(error) => {
                 tracing::warn!(%error, "attempt_failed");
@@ -162,12 +161,13 @@ impl Shell {
     /// The lost session is closed first: its client id and its slot are needed again.
     fn connect(&mut self) {
         let (connector, target) = (Arc::clone(&self.connector), self.target.clone());
-        let closing = self.jobs.closing.take();
+        let (closing, uptime) = (self.jobs.closing.take(), self.uptime);
         self.jobs.attempt = Some(tokio::spawn(async move {
             if let Some(closing) = closing {
                 let _ = closing.await;
             }
-            connector.connect(&target).await
+            let session = Session::new(connector.connect(&target).await?);
+            Ok(listen(session, uptime).await)
         }));
     }
 
@@ -191,9 +191,10 @@ impl Shell {
     fn resubscribe_market_data(&mut self, dark_since: Moment) {
         self.jobs.epoch += 1;
         for registration in std::mem::take(&mut self.jobs.streams) {
-            match registration.request {
-                StreamRequest::MarketData(_) => self.reopen(registration, Some(dark_since)),
-                _ => self.jobs.streams.push(Registration { epoch: self.jobs.epoch, ..registration }),
+            if registration.request.is_market_data() {
+                self.reopen(registration, Some(dark_since));
+            } else {
+                self.jobs.streams.push(Registration { epoch: self.jobs.epoch, ..registration });
             }
         }
     }
@@ -243,6 +244,7 @@ impl Shell {
 
     fn discard(&mut self) {
         self.jobs.ping.take().inspect(JoinHandle::abort);
+        self.jobs.notices = None;
         self.jobs.end.take().inspect(JoinHandle::abort);
         if let Some(SupervisedSession { session, .. }) = self.jobs.session.take() {
             self.jobs.closing = Some(tokio::spawn(async move { hang_up(&session).await }));

@@ -81,15 +81,6 @@ pub enum FarmKind {
     SecurityDefinitions,
 }
 
-/// A message of the Gateway about itself and its servers, not about a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GatewayNotice {
-    /// TWS's code, e.g. 1100.
-    pub code: i32,
-    /// TWS's text.
-    pub message: String,
-}
-
 impl<At> SupervisorState<At> {
     /// The name in JSON and events.
     pub fn as_str(&self) -> &'static str {

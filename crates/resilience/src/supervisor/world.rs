@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use ibkr_connect_core::types::Notice;
 use ibkr_connect_core::{Error, ErrorKind, Phase};
 
 use super::machine::{Action, Event, Lookout, Machine, Port};
 use super::options::SupervisorOptions;
-use super::state::{GatewayNotice, SupervisorState};
+use super::state::SupervisorState;
 use crate::clock::Moment;
 
 pub(crate) const START: Moment = Moment::from_millis(0);
@@ -50,6 +51,8 @@ pub(crate) struct World {
     script: VecDeque<(Moment, Turn)>,
     attempt: Option<(Moment, Option<Error>)>,
     is_up: bool,
+    /// Notices of a session that is being made.
+    said: Vec<Notice>,
     session_end: Option<Moment>,
     ping: Option<Moment>,
     answered: Option<Moment>,
@@ -72,6 +75,7 @@ impl World {
             script: VecDeque::new(),
             attempt: None,
             is_up: false,
+            said: Vec::new(),
             session_end: None,
             ping: None,
             answered: None,
@@ -149,11 +153,19 @@ impl World {
             }
             Happening::Turn => match self.script.pop_front().unwrap().1 {
                 Turn::Mood(mood) => self.turns(mood),
-                Turn::Notice(code, message) if self.is_up => {
-                    self.tell(Event::Notice(GatewayNotice { code, message: message.to_owned() }));
+                Turn::Notice(code, message) => {
+                    self.speaks(Notice { code, message: message.to_owned(), time: None });
                 }
-                Turn::Notice(..) => {}
             },
+        }
+    }
+
+    /// Whoever shakes hands hears it too, but nobody else does later.
+    fn speaks(&mut self, notice: Notice) {
+        if self.is_up {
+            self.tell(Event::Notice(notice));
+        } else if matches!(self.attempt, Some((_, None))) {
+            self.said.push(notice);
         }
     }
 
@@ -180,7 +192,8 @@ impl World {
         self.not_before = self.now;
         self.answered = Some(self.now);
         self.session_end = (self.mood == Mood::Fickle).then(|| self.now + Duration::from_secs(2));
-        self.tell(Event::Connected);
+        let said = std::mem::take(&mut self.said);
+        self.tell(Event::Connected { proof: self.now, said });
     }
 
     fn attempt_fails(&mut self, error: Error) {
