@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use ibkr_connect::config::{Loader, parse_duration};
 use ibkr_connect::types::{BarSize, HistoricalDuration, WhatToShow};
 use ibkr_connect::{Config, OPERATIONS, Result};
-use ibkr_connect_sim::Fault;
+use ibkr_connect_sim::{Fault, OverLimit};
 
 use crate::exit;
 use crate::output::Format;
@@ -203,6 +203,21 @@ pub(crate) struct Sim {
     /// Accept nobody once this many abandoned connections are held
     #[arg(long, value_name = "N")]
     pub(crate) wedge_after: Option<usize>,
+    /// Shake hands with one client at a time; the others hear nothing until it is done
+    #[arg(long)]
+    pub(crate) serial_handshakes: bool,
+    /// Serve this many clients at once
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub(crate) max_clients: usize,
+    /// What one client too many sees: refuse (a reset), close or silence
+    #[arg(long, value_name = "HOW", default_value = "close")]
+    pub(crate) over_limit: OverLimit,
+    /// Keep a client id taken for so long after its client left
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) client_id_linger: Option<Duration>,
+    /// The time between the ticks of a stream
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = parse_duration)]
+    pub(crate) tick_interval: Duration,
     /// The server version, 213 to 226
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(213..=226))]
     pub(crate) server_version: Option<i32>,

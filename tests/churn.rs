@@ -25,7 +25,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::backend::{Backend, target};
 use crate::support::host::{Running, User};
-use crate::support::{PATIENCE, run, traces};
+use crate::support::{PATIENCE, run, setting, traces};
 
 /// The cycles of a mode, unless `IBKR_CHURN_CYCLES` says otherwise.
 const CYCLES: u32 = 40;
@@ -224,10 +224,4 @@ impl Reached {
         let least = [self.accepted / 4, self.started, self.reset, self.kills].into_iter().min();
         assert!(least >= Some(some), "{mode}: of {cycles} cycles {self:?}");
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the size of a campaign is no configuration of the product")]
-fn setting(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}: expected a whole number")))
 }

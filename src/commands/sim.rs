@@ -1,7 +1,7 @@
 //! `sim`: the simulator by itself.
 
 use ibkr_connect::{Error, ErrorKind};
-use ibkr_connect_sim::{SimOptions, Simulator};
+use ibkr_connect_sim::{Handshakes, SimOptions, Simulator};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::runtime;
@@ -15,6 +15,11 @@ pub(crate) fn run(global: &Global, arguments: &Sim) -> anyhow::Result<()> {
         seed: arguments.seed,
         faults: arguments.faults.clone(),
         wedge_after: arguments.wedge_after,
+        handshakes: if arguments.serial_handshakes { Handshakes::OneByOne } else { Handshakes::AtOnce },
+        tick_interval: arguments.tick_interval,
+        max_clients: arguments.max_clients,
+        over_limit: arguments.over_limit,
+        client_id_linger: arguments.client_id_linger.unwrap_or_default(),
         ..SimOptions::default()
     };
     if let Some(version) = arguments.server_version {

@@ -35,6 +35,19 @@ fn misbehaves_as_told() {
 }
 
 #[test]
+fn turns_away_one_client_too_many() {
+    let user = User::new();
+    let limits = ["--serial-handshakes", "--client-id-linger", "1h", "--max-clients", "0"];
+    let arguments = ["sim", "--over-limit", "close"].into_iter().chain(limits);
+    let (_sim, line) = Running::until_first_line(user.command(arguments));
+    let check = Finished::of(user.command(["check", "--json", "--mode", "direct", "--port", &port(&line)]));
+    assert_eq!((check.code, &check.json()["error"]["phase"]), (5, &"version".into()), "{check:?}");
+
+    let unknown = Finished::of(user.command(["sim", "--over-limit", "ignore"]));
+    assert!(unknown.stderr.contains("expected one of: refuse, close, silence"), "{unknown:?}");
+}
+
+#[test]
 fn a_port_that_is_taken_is_an_error() {
     let user = User::new();
     let (_first, line) = Running::until_first_line(user.command(["sim"]));

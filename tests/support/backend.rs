@@ -93,13 +93,14 @@ pub(crate) fn target(port: u16) -> Target {
     }
 }
 
-/// A port that refuses connections and that nobody else can take meanwhile.
+/// A port that refuses connections and that nobody else can take meanwhile, but for a simulator that is given it.
 #[derive(Debug)]
 pub(crate) struct NobodyListens(Socket);
 
 impl NobodyListens {
     pub(crate) fn new() -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_reuse_address(true).unwrap();
         socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
         Self(socket)
     }

@@ -1,5 +1,6 @@
 //! What a connection could leave behind: half-closed sockets and processes.
 
+use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
 use std::thread;
@@ -12,12 +13,12 @@ const SETTLING: Duration = Duration::from_secs(3);
 
 /// No socket on either side of `port` is in CLOSE_WAIT.
 pub(crate) fn assert_no_half_closed(port: u16) {
-    assert_soon_empty("half-closed sockets", || half_closed(&[port]).unwrap());
+    assert_soon("half-closed sockets", 0, || half_closed(&[port]).unwrap());
 }
 
 /// No process was started as `program` and still runs.
 pub(crate) fn assert_no_process(program: &Path) {
-    assert_soon_empty("processes", || processes(program));
+    assert_soon("processes", 0, || processes(program));
 }
 
 /// The processes that were started as `program`, by pid.
@@ -54,20 +55,19 @@ impl Identity {
     }
 
     pub(crate) fn assert_ends(self) {
-        assert_soon_empty("processes", || {
-            Self::of(self.pid).filter(|now| *now == self).into_iter().collect()
-        });
+        assert_soon("processes", 0, || Self::of(self.pid).filter(|now| *now == self).into_iter().collect());
     }
 }
 
-fn assert_soon_empty<T: std::fmt::Debug>(what: &str, look: impl Fn() -> Vec<T>) {
+/// There are so many of the kind, or soon will be.
+pub(crate) fn assert_soon<T: Debug>(what: &str, count: usize, look: impl Fn() -> Vec<T>) {
     let deadline = Instant::now() + SETTLING;
     loop {
-        let left = look();
-        if left.is_empty() {
+        let found = look();
+        if found.len() == count {
             return;
         }
-        assert!(Instant::now() < deadline, "{what} are left: {left:?}");
+        assert!(Instant::now() < deadline, "{what}, of which {count} should be left: {found:?}");
         thread::sleep(Duration::from_millis(5));
     }
 }

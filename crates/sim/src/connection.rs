@@ -1,6 +1,7 @@
 //! One connection from accept to close: handshake, requests, ticks, and the faults planned for it.
 
 use std::future::pending;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use prost::Message;
@@ -23,7 +24,9 @@ use crate::wire::{Frame, Greeting, acknowledgement};
 pub(crate) async fn serve(stream: TcpStream, gateway: &Gateway, plan: &Plan) {
     let mut endings = gateway.endings.subscribe();
     // Subscribed first: who has seen the connection counted can rely on ending it.
-    let active = gateway.ledger.accept();
+    let active = gateway.ledger.accept(gateway.max_clients);
+    let turned_away = active.is_none().then(|| Plan::turn_away(gateway.over_limit));
+    let plan = turned_away.as_ref().unwrap_or(plan);
     let mut conversation = Conversation {
         peer: Peer::new(stream, plan.pace, &gateway.ledger),
         gateway,
@@ -38,22 +41,36 @@ pub(crate) async fn serve(stream: TcpStream, gateway: &Gateway, plan: &Plan) {
         end = conversation.run() => conversation.count(end),
     };
     let Conversation { peer, progress, client_id, .. } = conversation;
-    drop(client_id);
-    match end {
-        End::ClientClosed if progress.is_held(plan.hold) => {
-            let zombie = gateway.ledger.hold_zombie();
-            drop(active);
-            tokio::select! {
-                end = next_ending(&mut endings) => finish(peer, end).await,
-                () = peer.reset_by_client() => {}
+    let linger = match end {
+        End::ClientClosed | End::ClientReset => gateway.client_id_linger,
+        End::Close | End::Reset => Duration::ZERO,
+    };
+    let leave = async {
+        match end {
+            End::ClientClosed if progress.is_held(plan.hold) => {
+                let zombie = gateway.ledger.hold_zombie();
+                drop(active);
+                tokio::select! {
+                    end = next_ending(&mut endings) => finish(peer, end).await,
+                    () = peer.reset_by_client() => {}
+                }
+                drop(zombie);
             }
-            drop(zombie);
+            end => {
+                drop(active);
+                finish(peer, end).await;
+            }
         }
-        end => {
-            drop(active);
-            finish(peer, end).await;
-        }
+    };
+    tokio::join!(give_back(client_id, linger), leave);
+}
+
+/// Frees a client id when the Gateway has noticed that its client is gone.
+async fn give_back(client_id: Option<ClientId<'_>>, linger: Duration) {
+    if client_id.is_some() && !linger.is_zero() {
+        tokio::time::sleep(linger).await;
     }
+    drop(client_id);
 }
 
 /// What one client is told.
@@ -98,6 +115,12 @@ impl Conversation<'_> {
 
     async fn handshake(&mut self) -> Result<(), End> {
         self.stop_after(Stage::Accepted).await?;
+        let gateway = self.gateway;
+        let _turn = tokio::select! {
+            biased;
+            turn = gateway.turn() => turn,
+            end = self.peer.departure() => return Err(end),
+        };
         let greeting = self.peer.greeting().await?;
         let version = self.version(&greeting).ok_or(End::Close)?;
         let time = Timestamp::now().strftime("%Y%m%d %H:%M:%S UTC").to_string();

@@ -1,6 +1,7 @@
 //! How a simulator is set up.
 
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::Fault;
@@ -31,6 +32,14 @@ pub struct SimOptions {
     pub backlog: u32,
     /// When a client's FIN leaves a zombie.
     pub hold: Hold,
+    /// How many clients shake hands at once. [`Fault::DelayHandshake`] says how long a handshake takes.
+    pub handshakes: Handshakes,
+    /// How many clients are served at once. IBKR says 32.
+    pub max_clients: usize,
+    /// What a client sees that comes when `max_clients` are served.
+    pub over_limit: OverLimit,
+    /// How long a client id stays taken (326) after its client left; one that the Gateway disconnects is freed at once.
+    pub client_id_linger: Duration,
     /// The time between the ticks of a market data subscription.
     pub tick_interval: Duration,
     /// Whether the notices 2104, 2106 and 2158 come with the handshake.
@@ -49,6 +58,10 @@ impl Default for SimOptions {
             wedge_after: None,
             backlog: 128,
             hold: Hold::MidHandshake,
+            handshakes: Handshakes::AtOnce,
+            max_clients: 32,
+            over_limit: OverLimit::Close,
+            client_id_linger: Duration::ZERO,
             tick_interval: Duration::from_millis(100),
             notices: true,
         }
@@ -66,4 +79,42 @@ pub enum Hold {
     MidHandshake,
     /// Keeps the socket whenever the client leaves.
     Always,
+}
+
+/// How many clients shake hands at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Handshakes {
+    /// As many as come.
+    #[default]
+    AtOnce,
+    /// One. Another client is accepted and hears nothing until the handshake before it is complete or given up.
+    OneByOne,
+}
+
+/// What a client sees that comes when the Gateway has enough of them. What a real Gateway does is not documented.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OverLimit {
+    /// A reset at once: as near to a refused connection as an accepting socket comes.
+    Refuse,
+    /// A close at once.
+    #[default]
+    Close,
+    /// Nothing, ever.
+    Silence,
+}
+
+impl OverLimit {
+    /// All of them, with their names on a command line.
+    pub const CHOICES: [(&str, Self); 3] =
+        [("refuse", Self::Refuse), ("close", Self::Close), ("silence", Self::Silence)];
+}
+
+impl FromStr for OverLimit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let chosen = Self::CHOICES.into_iter().find(|(name, _)| *name == text);
+        let expected = || format!("expected one of: {}", Self::CHOICES.map(|(name, _)| name).join(", "));
+        chosen.map(|(_, over_limit)| over_limit).ok_or_else(expected)
+    }
 }

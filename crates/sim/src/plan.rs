@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Fault, Hold};
+use crate::{Fault, Hold, OverLimit};
 
 /// What one connection will do. Made before its first byte, then only read.
 #[derive(Clone, Debug)]
@@ -86,6 +86,16 @@ impl Plan {
             plan.add(fault);
         }
         plan
+    }
+
+    /// The plan for a client that is one too many.
+    pub(crate) fn turn_away(over_limit: OverLimit) -> Self {
+        let fault = match over_limit {
+            OverLimit::Refuse => Fault::ResetBeforeVersion,
+            OverLimit::Close => Fault::CloseBeforeVersion,
+            OverLimit::Silence => Fault::Silent,
+        };
+        Self::new(&[fault], Hold::MidHandshake)
     }
 
     /// The stop planned after a stage, the first one if several are.

@@ -1,5 +1,6 @@
 //! The simulator itself: a listening socket on its own thread, and the controls over it.
 
+use std::future::pending;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,14 +10,14 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError, broadcast, oneshot};
 
 use crate::connection::serve;
 use crate::market::World;
 use crate::options::SERVER_VERSIONS;
 use crate::plan::Plan;
 use crate::stats::Ledger;
-use crate::{Fault, Hold, SimOptions, Stats};
+use crate::{Fault, Handshakes, Hold, OverLimit, SimOptions, Stats};
 
 /// A running Gateway simulator.
 ///
@@ -125,6 +126,10 @@ pub(crate) struct Gateway {
     pub(crate) sends_notices: bool,
     pub(crate) endings: broadcast::Sender<Ending>,
     pub(crate) notices: broadcast::Sender<Notice>,
+    pub(crate) max_clients: usize,
+    pub(crate) over_limit: OverLimit,
+    pub(crate) client_id_linger: Duration,
+    turns: Semaphore,
     hold: Hold,
     faults: Mutex<Vec<Fault>>,
 }
@@ -153,8 +158,28 @@ impl Gateway {
             sends_notices: options.notices,
             endings: broadcast::channel(16).0,
             notices: broadcast::channel(1024).0,
+            max_clients: options.max_clients,
+            over_limit: options.over_limit,
+            client_id_linger: options.client_id_linger,
+            turns: Semaphore::new(match options.handshakes {
+                Handshakes::AtOnce => Semaphore::MAX_PERMITS,
+                Handshakes::OneByOne => 1,
+            }),
             hold: options.hold,
             faults: Mutex::new(options.faults.clone()),
+        }
+    }
+
+    /// Waits for the turn to shake hands, which lasts until the permit is dropped.
+    pub(crate) async fn turn(&self) -> SemaphorePermit<'_> {
+        match self.turns.try_acquire() {
+            Ok(turn) => return turn,
+            Err(TryAcquireError::NoPermits) => self.ledger.update(|stats| stats.queued += 1),
+            Err(TryAcquireError::Closed) => {}
+        }
+        match self.turns.acquire().await {
+            Ok(turn) => turn,
+            Err(_) => pending().await,
         }
     }
 

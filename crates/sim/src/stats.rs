@@ -21,7 +21,11 @@ pub struct Stats {
     pub rejected: usize,
     /// Connections now open and served; zombies are not among them.
     pub active: usize,
-    /// Client ids now in use, sorted.
+    /// Connections turned away because enough clients were served.
+    pub turned_away: usize,
+    /// Connections that had to wait for another one's handshake, where handshakes are served one by one.
+    pub queued: usize,
+    /// Client ids now in use, or lingering after their client, sorted.
     pub client_ids: Vec<i32>,
     /// Connections now kept open although their client is gone (CLOSE_WAIT on our side).
     pub zombies_held: usize,
@@ -96,13 +100,18 @@ impl Ledger {
         });
     }
 
-    /// Counts a connection as accepted, and as active until the returned guard is dropped.
-    pub(crate) fn accept(&self) -> Active<'_> {
+    /// Counts a connection as accepted, and as active until the returned guard is dropped; `None` if `limit` others are
+    /// active.
+    pub(crate) fn accept(&self, limit: usize) -> Option<Active<'_>> {
         self.update(|stats| {
             stats.accepted += 1;
+            if stats.active >= limit {
+                stats.turned_away += 1;
+                return None;
+            }
             stats.active += 1;
-        });
-        Active(self)
+            Some(Active(self))
+        })
     }
 
     /// Takes a client id until the returned guard is dropped; `None` if it is taken.

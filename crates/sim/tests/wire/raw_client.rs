@@ -41,10 +41,16 @@ impl RawClient {
 
     /// A client that has sent startApi and read nothing after the acknowledgement.
     pub(crate) fn started(simulator: &Simulator, client_id: u8) -> Self {
+        let mut client = Self::acknowledged(simulator);
+        client.start_api(client_id);
+        client
+    }
+
+    /// A client in mid-handshake: acknowledged, and yet to send startApi.
+    pub(crate) fn acknowledged(simulator: &Simulator) -> Self {
         let mut client = Self::connect(simulator);
         client.greet();
         assert!(client.acknowledgement().starts_with("226\0"));
-        client.start_api(client_id);
         client
     }
 
