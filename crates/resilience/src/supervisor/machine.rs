@@ -7,6 +7,7 @@ use super::health::{Health, Verdict};
 use super::options::{GiveUp, SupervisorOptions};
 use super::retry::Retry;
 use super::state::{NextAttempt, SupervisorState};
+use crate::breaker_types::Refusal;
 use crate::clock::Moment;
 
 /// What happened.
@@ -201,7 +202,11 @@ impl Machine {
         if self.gives_up(error) {
             return self.end(actions);
         }
-        let wait = if is_refusal(error) { self.retry.after_refusal() } else { self.retry.after_failure() };
+        let wait = match Refusal::of_error(error).and_then(Refusal::retry_in) {
+            Some(until_admitted) => until_admitted,
+            None if is_refusal(error) => self.retry.after_refusal(),
+            None => self.retry.after_failure(),
+        };
         let reason = match error.kind() {
             ErrorKind::CircuitOpen => Reason::Circuit,
             _ => Reason::Schedule,
