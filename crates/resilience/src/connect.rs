@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::thread;
 
 use async_trait::async_trait;
+use ibkr_connect_core::config::Pacing;
 use ibkr_connect_core::{Connection, ConnectionMode, Connector, Error, ErrorKind, Result, Target};
 use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
 use crate::clock::{Clock, KernelClock};
 use crate::gateway::Gateway;
-use crate::policy::{Pacing, Policy};
+use crate::policy::Policy;
 use crate::queue::Queues;
 use crate::run::Run;
 

@@ -9,6 +9,7 @@
 //! - [`Breaker`] and [`BreakerStore`], [`Backoff`], [`Windows`]: when to ask the Gateway, and when not;
 //! - [`HandshakeLock`], [`Leases`]: one at a time, and each under its own name;
 //! - [`Supervisor`]: a session that stays up, over any connector;
+//! - [`RestartHook`]: what may be done about a Gateway that is stuck;
 //! - [`MessageRate`], [`HistoricalPacer`]: IBKR's limits;
 //! - [`Clock`], [`Gateway`], `file_lock` and `files`: time, identity and safe files underneath.
 //!
@@ -32,6 +33,8 @@
 //! | `attempt_failed`, `session_not_closed` | warn | `error` |
 //! | `ping_failed` | debug | `error` |
 //! | `ping_answered` | trace | `ms` |
+//! | `gateway_restart` | info, warn | `outcome` (`done`, `failed`, `too_soon`), `gateway`, `by`, `ms`, `detail` |
+//! | `gateway_restart_output` | info | `line` |
 //! | `port_not_checked` | debug | `port`, `error` |
 
 #![forbid(unsafe_code)]
@@ -55,6 +58,7 @@ mod pacing;
 mod policy;
 mod port;
 mod queue;
+mod restart;
 mod run;
 mod supervisor;
 mod timer;
@@ -73,7 +77,8 @@ pub use lease::{DEFAULT_RANGE, Lease, Leases, SLOTS, Slot};
 pub use lock::{HandshakeGuard, HandshakeLock};
 pub use owner::Owner;
 pub use pacing::{Bucket, MessageRate};
-pub use policy::{Pacing, Policy, PortCheck};
+pub use policy::{Policy, PortCheck};
+pub use restart::RestartHook;
 pub use supervisor::{
     Damage, Farm, FarmKind, GiveUp, NextAttempt, RestartLimit, StreamItem, SupervisedSession,
     SupervisedStream, Supervisor, SupervisorOptions, SupervisorState,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ibkr_connect_core::Config;
+use ibkr_connect_core::config::Pacing;
 
 use crate::backoff::Backoff;
 use crate::breaker_types::BreakerSettings;
@@ -51,16 +52,6 @@ pub enum PortCheck {
     Off,
 }
 
-/// Whether to keep IBKR's limits by queueing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Pacing {
-    /// Requests wait for their turn.
-    #[default]
-    Queue,
-    /// Requests go out as they come.
-    Off,
-}
-
 impl From<&Config> for Policy {
     /// The policy that the configuration asks for. A connect that takes more than four fifths of its deadline counts as
     /// slow.
@@ -85,7 +76,7 @@ impl From<&Config> for Policy {
             client_id_hold: Duration::from_secs(300),
             application: program_name(),
             port_check: PortCheck::default(),
-            pacing: Pacing::default(),
+            pacing: config.pacing,
         }
     }
 }
@@ -108,6 +99,7 @@ mod tests {
             ("IBKR_CIRCUIT_RECOVERY", "10"),
             ("IBKR_MAX_RETRIES", "0"),
             ("IBKR_LOCK_FILE_PATH", "/run/x.lock"),
+            ("IBKR_PACING", "off"),
         ])
         .unwrap();
         let policy = Policy::from(&config);
@@ -115,6 +107,7 @@ mod tests {
         assert_eq!(policy.breaker.max_recovery, Duration::from_secs(50));
         assert_eq!(policy.breaker.slow_connect, Some(Duration::from_secs(24)));
         assert_eq!(policy.breaker.trial_limit, Duration::from_secs(90));
+        assert_eq!(policy.pacing, Pacing::Off);
         assert_eq!(policy.lock_file, Some(PathBuf::from("/run/x.lock")));
     }
 }

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use ibkr_connect_core::config::GatewayRestart;
 use ibkr_connect_core::types::{Contract, MarketDataParams};
 use ibkr_connect_core::{
     CloseReason, Config, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind,
@@ -13,8 +14,9 @@ use ibkr_connect_core::{
 };
 use ibkr_connect_direct::DirectConnector;
 use ibkr_connect_resilience::{
-    BreakerSettings, GiveUp, MAINTENANCE_FILE, NextAttempt, Policy, Refusal, RestartLimit, RobustConnector,
-    StreamItem, SupervisedSession, SupervisedStream, Supervisor, SupervisorOptions, SupervisorState,
+    BreakerSettings, GiveUp, MAINTENANCE_FILE, NextAttempt, Policy, Refusal, RestartHook, RestartLimit,
+    RobustConnector, StreamItem, SupervisedSession, SupervisedStream, Supervisor, SupervisorOptions,
+    SupervisorState,
 };
 use ibkr_connect_sim::{Fault, SimOptions, Simulator};
 use jiff::{SignedDuration, Timestamp};
@@ -217,6 +219,28 @@ fn a_mute_gateway_is_never_ready_and_said_to_be_wedged() {
         assert_eq!(session(&supervisor).generation(), 1);
         assert_eq!(supervisor.failure().map(|error| error.kind()), None);
     }
+}
+
+#[test]
+fn a_wedged_gateway_is_restarted_once_if_somebody_said_how() {
+    let gateway = gateway(vec![Fault::Silent]);
+    let state = tempfile::tempdir().unwrap();
+    let restarts = state.path().join("restarts");
+    let script = format!("echo restart >> {}", restarts.display());
+    let how = GatewayRestart::Command(["sh", "-c", &script].map(str::to_owned).to_vec());
+    let gateway_restart = Some(RestartHook::new(how, state.path()));
+    let options = SupervisorOptions { gateway_restart, ..quick() };
+    let target = Target { timeout: Duration::from_millis(50), ..target(gateway.port()) };
+    let connector = || Arc::new(DirectConnector) as Arc<dyn Connector>;
+    let begun = Instant::now();
+    // Two supervisors are like two processes: they share the state directory.
+    let _both = [(); 2].map(|()| Supervisor::start(connector(), target.clone(), options.clone()).unwrap());
+    let count = || std::fs::read_to_string(&restarts).unwrap_or_default().lines().count();
+    while count() == 0 || gateway.stats().accepted < 12 {
+        assert!(begun.elapsed() < PATIENCE, "nothing was restarted");
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(count(), 1);
 }
 
 #[test]
