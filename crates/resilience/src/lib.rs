@@ -25,6 +25,7 @@
 //! | `breaker_file_corrupt`, `breaker_file_unwritable` | warn | `gateway`, `path`, `error` |
 //! | `maintenance_window` | debug | `window` |
 //! | `request_paced` | info | `command`, `wait_ms` |
+//! | `request_not_sent` | warn | `command`, `wait_ms`, `limit_ms` |
 //! | `request_not_paced` | debug | `command`, `error` |
 //! | `session_state` | info | `state`, `generation`, `detail` |
 //! | `session_lost` | warn | `reason`, `generation` |
@@ -51,6 +52,7 @@ mod file_lock;
 mod files;
 mod gateway;
 mod history;
+mod history_store;
 mod lease;
 mod lock;
 mod owner;
@@ -78,6 +80,7 @@ pub use lock::{HandshakeGuard, HandshakeLock};
 pub use owner::Owner;
 pub use pacing::{Bucket, MessageRate};
 pub use policy::{Policy, PortCheck};
+pub use queue::PacingStatus;
 pub use restart::RestartHook;
 pub use supervisor::{
     Damage, Farm, FarmKind, GiveUp, NextAttempt, RestartLimit, StreamItem, SupervisedSession,

@@ -38,7 +38,8 @@ pub struct Policy {
     pub application: String,
     /// Whether to look for a listener before connecting.
     pub port_check: PortCheck,
-    /// Whether to keep IBKR's limits on messages and historical requests by queueing.
+    /// Whether to keep IBKR's limits on messages and historical requests by queueing. A wait for a turn does not count
+    /// against the deadline of the request, which begins when it is sent.
     pub pacing: Pacing,
 }
 
