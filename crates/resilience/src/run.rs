@@ -18,7 +18,7 @@ use crate::lease::{Lease, Leases};
 use crate::lock::HandshakeLock;
 use crate::policy::{Policy, PortCheck};
 use crate::port::check_port;
-use crate::queue::Queue;
+use crate::queue::{Entrance, Queue};
 use crate::window::Windows;
 
 /// How many leased client ids may turn out to be in use.
@@ -143,7 +143,7 @@ impl Run {
                 Ok(inner) => {
                     let attempts = log.succeeded(course, &inner.info().phases);
                     let info = ConnectionInfo { attempts, ..inner.info().clone() };
-                    return Ok(Box::new(RobustConnection::new(info, inner, lease, self.queue.clone())));
+                    return Ok(Box::new(RobustConnection::new(info, inner, lease, self.entrance())));
                 }
                 Err(error) if self.is_leased() && error.kind() == ErrorKind::ClientIdInUse => {
                     lease.refuse(self.policy.client_id_hold);
@@ -157,6 +157,11 @@ impl Run {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn entrance(&self) -> Option<Entrance> {
+        let limit = self.target.request_timeout;
+        self.queue.clone().map(|queue| Entrance { queue, limit })
     }
 
     fn lease(&self, shared: &Shared) -> Result<Lease> {
