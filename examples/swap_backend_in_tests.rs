@@ -83,5 +83,6 @@ fn info() -> ConnectionInfo {
         connect_ms: 0.0,
         worker_pid: None,
         zombies: None,
+        attempts: Vec::new(),
     }
 }

@@ -4,10 +4,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use ibkr_connect::config::{Loader, parse_duration};
 use ibkr_connect::types::{BarSize, HistoricalDuration, WhatToShow};
-use ibkr_connect::{Config, Result};
+use ibkr_connect::{Config, OPERATIONS, Result};
 use ibkr_connect_sim::{Fault, OverLimit};
 
 use crate::exit;
@@ -95,6 +96,10 @@ pub(crate) enum Command {
     Quote(Symbol),
     /// Show ticks as they come
     Ticks(Ticks),
+    /// Run any operation of the worker protocol and print its answer as JSON
+    Call(Call),
+    /// List the operations that `call` knows
+    Commands(Commands),
     /// Find and remove zombie connections on the port, without touching the Gateway
     #[command(subcommand)]
     Zombies(Zombies),
@@ -137,6 +142,29 @@ pub(crate) struct Ticks {
     /// For how long
     #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub(crate) length: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Call {
+    /// The operation, e.g. positions; `ibkr-connect commands` lists them
+    #[arg(value_parser = PossibleValuesParser::new(OPERATIONS.iter().map(|operation| operation.command)), hide_possible_values = true)]
+    pub(crate) command: String,
+    /// Its parameters, a JSON object
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub(crate) params: String,
+    /// For how long to show a stream's events; until it ends or is interrupted if not given
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) length: Option<Duration>,
+    /// How many of a stream's events to show
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Commands {
+    /// Print the JSON Schemas of all parameters and answers instead
+    #[arg(long)]
+    pub(crate) schema: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod call;
 mod check;
 mod data;
 mod demo;
@@ -25,6 +26,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Bars(arguments) => data::bars(&global.load()?, format, &arguments),
         Command::Quote(symbol) => data::quote(&global.load()?, format, &symbol.symbol),
         Command::Ticks(arguments) => data::ticks(&global.load()?, format, &arguments),
+        Command::Call(arguments) => call::call(&global.load()?, format, &arguments),
+        Command::Commands(arguments) => call::list(format, &arguments),
         Command::Zombies(Zombies::List(arguments)) => zombies::list(&global.load()?, format, &arguments),
         Command::Zombies(Zombies::Clean(arguments)) => zombies::clean(&global.load()?, format, &arguments),
         Command::Worker => Err(Error::new(

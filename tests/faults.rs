@@ -195,6 +195,11 @@ fn check(mode: ConnectionMode, gateway: &impl Gateway, expected: Expected) {
     let begun = Instant::now();
     let outcome = run(backend.connect(&target));
     let took = begun.elapsed();
+    if let Err(error) = &outcome {
+        // A reset can come before the socket is said to be connected.
+        let last = error.phases().last().expect("the times of its phases").phase;
+        assert!(Some(last) <= error.phase(), "{last} is not in {error:?}");
+    }
     let got = outcome.as_ref().map(|_| ()).map_err(|error| (error.kind(), error.phase(), error.code()));
     let (wanted, within) = match expected {
         Connects => (Ok(()), AT_ONCE),

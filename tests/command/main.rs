@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod call;
 mod check;
 mod data;
 mod input;

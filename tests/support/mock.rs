@@ -33,6 +33,7 @@ fn connection(target: &Target) -> MockConnection {
         connect_ms: 4.0,
         worker_pid: None,
         zombies: None,
+        attempts: Vec::new(),
     });
     connection.expect_request().returning(|request| answer(&request));
     connection.expect_subscribe().returning(|request| quote(&request));

@@ -9,6 +9,7 @@ mod keys;
 mod load;
 mod parse;
 mod process;
+mod restart;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -20,6 +21,8 @@ pub use parse::parse_duration;
 pub use process::{
     WORKER_COOKIE, WORKER_LOG, find_in_path, inherited_by_workers, worker_cookie, worker_log_level,
 };
+
+pub use restart::GatewayRestart;
 
 use crate::{ConnectionMode, Result, Target};
 
@@ -56,6 +59,10 @@ pub struct Config {
     pub circuit_recovery: Duration,
     /// `IBKR_PING_INTERVAL`
     pub ping_interval: Duration,
+    /// `IBKR_PACING`
+    pub pacing: Pacing,
+    /// `IBKR_GATEWAY_RESTART`
+    pub gateway_restart: Option<GatewayRestart>,
     /// `IBKR_WORKER_PATH`
     pub worker_path: Option<PathBuf>,
     /// `IBKR_STATE_DIR`
@@ -116,6 +123,8 @@ impl Default for Config {
             circuit_failures: 5,
             circuit_recovery: Duration::from_secs(60),
             ping_interval: Duration::from_secs(30),
+            pacing: Pacing::default(),
+            gateway_restart: None,
             worker_path: None,
             state_dir: std::env::temp_dir().join("ibkr-connect"),
         }
@@ -162,6 +171,17 @@ choices! {
         /// Remove those that are ours to remove.
         Clean = "clean",
         /// Don't look.
+        Off = "off",
+    }
+}
+
+choices! {
+    /// What to do with requests that would break IBKR's limits on messages and historical data.
+    Pacing {
+        /// They wait for their turn.
+        #[default]
+        Queue = "queue",
+        /// They go out as they come.
         Off = "off",
     }
 }

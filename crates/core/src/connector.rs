@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{ConnectionMode, EventStream, PhaseTiming, Reply, Request, Result, StreamRequest};
+use crate::{Attempt, ConnectionMode, EventStream, PhaseTiming, Reply, Request, Result, StreamRequest};
 
 /// A way to reach a Gateway.
 ///
@@ -127,6 +127,9 @@ pub struct ConnectionInfo {
     /// What was found on the port before the connect; `None` where nobody looked.
     #[serde(default)]
     pub zombies: Option<ZombieReport>,
+    /// The attempts that the connect took, the last of them this one's; empty where a single one was all that was asked for.
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
 }
 
 /// Half-closed connections on the API port, as seen before a connect.

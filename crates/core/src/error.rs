@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Phase;
+use crate::{Phase, PhaseTiming};
 
 /// The result of everything in ibkr-connect.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -35,6 +35,8 @@ struct Body {
     #[serde(default)]
     code: Option<i32>,
     retryable: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    phases: Vec<PhaseTiming>,
     #[serde(skip)]
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -49,6 +51,7 @@ impl Error {
             advice: kind.advice().map(Cow::Borrowed),
             code: None,
             retryable: kind.is_usually_retryable(),
+            phases: Vec::new(),
             source: None,
         }))
     }
@@ -71,6 +74,13 @@ impl Error {
     #[must_use]
     pub fn with_code(mut self, code: i32) -> Self {
         self.0.code = Some(code);
+        self
+    }
+
+    /// Adds how long each phase of the handshake took, in order, the one in which it failed included.
+    #[must_use]
+    pub fn with_phases(mut self, phases: Vec<PhaseTiming>) -> Self {
+        self.0.phases = phases;
         self
     }
 
@@ -103,6 +113,11 @@ impl Error {
     /// Where in the handshake it happened; `None` outside of one.
     pub fn phase(&self) -> Option<Phase> {
         self.0.phase
+    }
+
+    /// How long each phase of the handshake took, in order; empty outside of one, or where nobody knows.
+    pub fn phases(&self) -> &[PhaseTiming] {
+        &self.0.phases
     }
 
     /// What happened, with the values involved.
@@ -265,12 +280,13 @@ mod tests {
         let error = Error::new(ErrorKind::ClientIdInUse, "client id 7 is taken")
             .in_phase(Phase::StartApi)
             .with_code(326)
+            .with_phases(vec![PhaseTiming { phase: Phase::Tcp, ms: 0.5 }])
             .with_source(std::io::Error::other("cause"));
         let json = serde_json::to_string(&error).unwrap();
         let back: Error = serde_json::from_str(&json).unwrap();
         assert_eq!(back.to_string(), "client id 7 is taken (client_id_in_use in start_api, TWS code 326)");
         assert!(back.is_retryable());
-        assert_eq!(back.advice(), error.advice());
+        assert_eq!((back.advice(), back.phases()), (error.advice(), error.phases()));
         assert!(back.source().is_none());
     }
 }

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod attempt;
 mod blocking;
 pub mod config;
 mod connector;
@@ -14,10 +15,13 @@ mod mock;
 mod mode;
 mod operation;
 mod phase;
+#[cfg(feature = "schema")]
+mod schema;
 mod session;
 mod stream;
 pub mod types;
 
+pub use attempt::Attempt;
 pub use blocking::{BlockingSession, BlockingSubscription, Elapsed, block_on};
 pub use config::Config;
 pub use connector::{
@@ -29,5 +33,7 @@ pub use mock::{MockConnection, MockConnector};
 pub use mode::ConnectionMode;
 pub use operation::{Access, Event, OPERATIONS, OperationInfo, Reply, Request, StreamRequest};
 pub use phase::{Phase, PhaseTiming, millis};
+#[cfg(feature = "schema")]
+pub use schema::operations_schema;
 pub use session::{Session, check_access};
 pub use stream::{EventSender, EventStream, STREAM_CAPACITY, Subscription, event_channel};

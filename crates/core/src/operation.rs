@@ -3,7 +3,7 @@
 //! the rows; nothing else lists them.
 
 use serde::de::DeserializeOwned;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::types::{
     AccountSummaryParams, AccountSummaryValue, Contract, ContractDetails, HistoricalBars,
@@ -26,6 +26,8 @@ pub enum Access {
 pub struct OperationInfo {
     /// The name in the worker protocol.
     pub command: &'static str,
+    /// What it is for.
+    pub doc: &'static str,
     /// Whether it reads or trades.
     pub access: Access,
     /// Whether it is answered once or streams events.
@@ -39,9 +41,10 @@ pub struct OperationInfo {
 macro_rules! operations {
     (
         requests { $( $(#[doc = $doc:literal])+
-            $access:ident $Variant:ident $method:ident($($param:ident: $Params:ty)?) -> $Reply:ty; )+ }
+            $access:ident $Variant:ident $method:ident($($param:ident: $Params:ty)?) -> $Reply:ty $(as $Shown:ty)?; )+ }
         streams { $( $(#[doc = $sdoc:literal])+
-            $saccess:ident $scontent:ident $SVariant:ident $smethod:ident($($sparam:ident: $SParams:ty)?) -> $Event:ty; )+ }
+            $saccess:ident $scontent:ident $SVariant:ident $smethod:ident($($sparam:ident: $SParams:ty)?)
+                -> $Event:ty $(as $SShown:ty)?; )+ }
     ) => {
         /// A one-shot operation with its parameters.
         #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +82,7 @@ macro_rules! operations {
         pub const OPERATIONS: &[OperationInfo] = &[
             $( OperationInfo {
                 command: stringify!($method),
+                doc: concat!($($doc),+),
                 access: operations!(@access $access),
                 stream: false,
                 params: concat!($( stringify!($Params) )?),
@@ -86,12 +90,30 @@ macro_rules! operations {
             }, )+
             $( OperationInfo {
                 command: stringify!($smethod),
+                doc: concat!($($sdoc),+),
                 access: operations!(@access $saccess),
                 stream: true,
                 params: concat!($( stringify!($SParams) )?),
                 reply: stringify!($Event),
             }, )+
         ];
+
+        /// The JSON Schemas of every operation's parameters and answer, in the order of [`OPERATIONS`].
+        #[cfg(feature = "schema")]
+        pub(crate) fn operation_schemas(
+            generator: &mut schemars::SchemaGenerator,
+        ) -> Vec<crate::schema::OperationSchema> {
+            vec![
+                $( crate::schema::OperationSchema {
+                    params: operations!(@schema generator, NoParams $(, $Params)?),
+                    reply: operations!(@schema generator, $Reply $(, $Shown)?),
+                }, )+
+                $( crate::schema::OperationSchema {
+                    params: operations!(@schema generator, NoParams $(, $SParams)?),
+                    reply: operations!(@schema generator, $Event $(, $SShown)?),
+                }, )+
+            ]
+        }
 
         impl Request {
             /// The name in the worker protocol.
@@ -115,7 +137,7 @@ macro_rules! operations {
             /// `protocol` when the parameters don't fit; the message says which and where.
             pub fn from_json(command: &str, params: &str) -> Result<Option<Self>> {
                 Ok(Some(match command {
-                    $( stringify!($method) => Self::$Variant $( (parse::<$Params>(command, params)?) )?, )+
+                    $( stringify!($method) => operations!(@from_json command, params, $Variant $(, $Params)?), )+
                     _ => return Ok(None),
                 }))
             }
@@ -166,7 +188,7 @@ macro_rules! operations {
             /// `protocol` when the parameters don't fit; the message says which and where.
             pub fn from_json(command: &str, params: &str) -> Result<Option<Self>> {
                 Ok(Some(match command {
-                    $( stringify!($smethod) => Self::$SVariant $( (parse::<$SParams>(command, params)?) )?, )+
+                    $( stringify!($smethod) => operations!(@from_json command, params, $SVariant $(, $SParams)?), )+
                     _ => return Ok(None),
                 }))
             }
@@ -239,6 +261,15 @@ macro_rules! operations {
     };
     (@access read) => { Access::Read };
     (@access trade) => { Access::Trade };
+    (@from_json $command:ident, $json:ident, $Variant:ident) => {{
+        parse::<NoParams>($command, $json)?;
+        Self::$Variant
+    }};
+    (@from_json $command:ident, $json:ident, $Variant:ident, $Params:ty) => {
+        Self::$Variant(parse::<$Params>($command, $json)?)
+    };
+    (@schema $generator:ident, $Type:ty) => { $generator.subschema_for::<$Type>() };
+    (@schema $generator:ident, $Type:ty, $Shown:ty) => { $generator.subschema_for::<$Shown>() };
     (@market_data market) => { true };
     (@market_data other) => { false };
     (@params $serializer:ident) => { NoParams {}.serialize($serializer) };
@@ -248,7 +279,7 @@ macro_rules! operations {
 operations! {
     requests {
         /// The Gateway's clock, to the second: the cheapest proof that it answers.
-        read ServerTime server_time() -> jiff::Timestamp;
+        read ServerTime server_time() -> jiff::Timestamp as crate::schema::Time;
         /// The accounts this login manages.
         read ManagedAccounts managed_accounts() -> Vec<String>;
         /// Values such as net liquidation and buying power, one per account and tag.
@@ -270,7 +301,10 @@ operations! {
     }
 }
 
-#[derive(Serialize)]
+/// No parameters.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 struct NoParams {}
 
 fn parse<T: DeserializeOwned>(command: &str, json: &str) -> Result<T> {
@@ -320,6 +354,8 @@ mod tests {
     fn wrong_parameters_name_the_command_and_the_field() {
         let error = Request::from_json("contract_details", r#"{"symbol":7}"#).unwrap_err();
         assert!(error.message().starts_with("contract_details: invalid type"), "{error}");
+        let error = Request::from_json("positions", r#"{"account":"DU1"}"#).unwrap_err();
+        assert!(error.message().starts_with("positions: unknown field `account`"), "{error}");
         assert_eq!(Request::from_json("make_me_rich", "{}").unwrap(), None);
     }
 }

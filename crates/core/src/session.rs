@@ -109,6 +109,7 @@ mod tests {
             connect_ms: 0.0,
             worker_pid: None,
             zombies: None,
+            attempts: Vec::new(),
         };
         let refused = check_access(&info, "place_order", Access::Trade).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ReadOnly);

@@ -7,6 +7,11 @@ mod market_data;
 mod notice;
 mod tick_type;
 
+#[cfg(test)]
+mod arbitrary;
+#[cfg(test)]
+mod tests;
+
 pub use account::{AccountSummaryParams, AccountSummaryValue, Position};
 pub use bars::{
     Bar, BarSize, BarTime, HistoricalBars, HistoricalBarsParams, HistoricalDuration, UnknownName, WhatToShow,

@@ -44,11 +44,15 @@ type Relay = Pin<Box<dyn Future<Output = CloseReason> + Send>>;
 
 /// Connects before the target's deadline, or leaves nothing behind.
 pub(crate) async fn attempt(target: &Target) -> Result<Established> {
+    let mut progress = Progress::new();
+    let outcome = connect(target, &mut progress).await;
+    outcome.map_err(|error| error.with_phases(progress.timings()))
+}
+
+async fn connect(target: &Target, progress: &mut Progress) -> Result<Established> {
     let deadline = Instant::now() + target.timeout;
     let client_id = target.client_id.unwrap_or_else(random_client_id);
-    let mut progress = Progress::new();
-
-    let gateway = reach(target, deadline, &mut progress).await?;
+    let gateway = reach(target, deadline, progress).await?;
     let mut attempt = Attempt { target, client_id, deadline, gateway, progress };
     let (greeted, ibapi) = attempt.shake_hands().await?;
     attempt.prove(greeted, ibapi).await
@@ -79,7 +83,7 @@ struct Attempt<'a> {
     client_id: i32,
     deadline: Instant,
     gateway: TcpStream,
-    progress: Progress,
+    progress: &'a mut Progress,
 }
 
 impl Attempt<'_> {
@@ -109,7 +113,7 @@ impl Attempt<'_> {
         let relay = async {
             let (mut ibapi, _) = listener.accept().await.map_err(no_relay)?;
             ibapi.set_nodelay(true).map_err(no_relay)?;
-            relay_handshake(&mut self.gateway, &mut ibapi, self.client_id, &mut self.progress).await?;
+            relay_handshake(&mut self.gateway, &mut ibapi, self.client_id, self.progress).await?;
             Ok(ibapi)
         };
         let connect = async { connect.await.map_err(|error| request_error("the handshake", error)) };
@@ -118,7 +122,7 @@ impl Attempt<'_> {
     }
 
     /// Proves with a server-time round trip that the Gateway answers, and turns the attempt into a session.
-    async fn prove(mut self, (client, notices): Greeted, ibapi: TcpStream) -> Result<Established> {
+    async fn prove(self, (client, notices): Greeted, ibapi: TcpStream) -> Result<Established> {
         self.progress.enter(Phase::Verify);
         let armed = rustix::io::dup(&self.gateway).map_err(|error| no_relay(error.into()))?;
         let guard = self.target.readonly.then(OrderGuard::default);
@@ -131,17 +135,17 @@ impl Attempt<'_> {
         };
         proof.map_err(|error| error.in_phase(Phase::Verify))?;
         settle(&armed).map_err(no_relay)?;
-        let (phases, connect_ms) = self.progress.finish();
         let info = ConnectionInfo {
             mode: ConnectionMode::Direct,
             client_id: self.client_id,
             server_version: client.server_version(),
             accounts: client.handshake_managed_accounts().iter().filter(|a| !a.is_empty()).cloned().collect(),
             readonly: self.target.readonly,
-            phases,
-            connect_ms,
+            phases: self.progress.timings(),
+            connect_ms: self.progress.total_ms(),
             worker_pid: None,
             zombies: None,
+            attempts: Vec::new(),
         };
         Ok(Established { info, client, notices, relay })
     }

@@ -42,9 +42,14 @@ impl Progress {
         self.phase_started = now;
     }
 
-    /// Ends the last phase: every phase with its length, and the whole in milliseconds.
-    pub(crate) fn finish(mut self) -> (Vec<PhaseTiming>, f64) {
-        self.enter(Phase::Verify);
-        (self.timings, millis(self.started.elapsed()))
+    /// Every phase with its length so far.
+    pub(crate) fn timings(&self) -> Vec<PhaseTiming> {
+        let current = PhaseTiming::new(self.phase, self.phase_started.elapsed());
+        self.timings.iter().copied().chain([current]).collect()
+    }
+
+    /// The whole so far, in milliseconds.
+    pub(crate) fn total_ms(&self) -> f64 {
+        millis(self.started.elapsed())
     }
 }

@@ -1,27 +1,10 @@
-//! What happened in each attempt of a connect, for the error and the log.
+//! The attempts of a connect, for its connection, its error and the log.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use ibkr_connect_core::{Error, ErrorKind, Phase, millis};
-use serde::Serialize;
-
-/// One attempt.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Attempt {
-    /// How it failed; `None` if it succeeded.
-    pub kind: Option<ErrorKind>,
-    /// Where.
-    pub phase: Option<Phase>,
-    /// The client id; `None` if it failed before it had one.
-    pub client_id: Option<i32>,
-    /// How long it took, in milliseconds.
-    pub ms: f64,
-    /// How long it waited before (backoff, handshake lock), in milliseconds.
-    pub waited_ms: f64,
-}
+use ibkr_connect_core::{Attempt, Error, Phase, PhaseTiming, millis};
 
 /// The attempts of a connect that failed: the [`source`](StdError::source) of its error.
 ///
@@ -57,19 +40,6 @@ impl fmt::Display for Attempts {
     }
 }
 
-impl fmt::Display for Attempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            Some(kind) => write!(f, "{kind}")?,
-            None => f.write_str("connected")?,
-        }
-        if let Some(phase) = self.phase {
-            write!(f, " in {phase}")?;
-        }
-        write!(f, " after {:.1} s", self.ms / 1_000.0)
-    }
-}
-
 impl StdError for Attempts {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         Some(&self.last)
@@ -90,14 +60,25 @@ pub(crate) struct Course {
     pub(crate) took: Duration,
 }
 
+impl Course {
+    fn attempt(&self, phases: Vec<PhaseTiming>) -> Attempt {
+        Attempt {
+            kind: None,
+            phase: None,
+            client_id: self.client_id,
+            ms: millis(self.took),
+            waited_ms: millis(self.waited),
+            phases,
+        }
+    }
+}
+
 impl Log {
     pub(crate) fn failed(&mut self, course: &Course, error: &Error) {
         let attempt = Attempt {
             kind: Some(error.kind()),
             phase: error.phase(),
-            client_id: course.client_id,
-            ms: millis(course.took),
-            waited_ms: millis(course.waited),
+            ..course.attempt(error.phases().to_vec())
         };
         tracing::warn!(
             attempt = self.attempts.len() + 1,
@@ -112,14 +93,18 @@ impl Log {
         self.attempts.push(attempt);
     }
 
-    pub(crate) fn succeeded(&self, course: &Course) {
+    /// All attempts, the one that succeeded the last of them.
+    pub(crate) fn succeeded(&mut self, course: &Course, phases: &[PhaseTiming]) -> Vec<Attempt> {
+        let attempt = course.attempt(phases.to_vec());
         tracing::info!(
             attempt = self.attempts.len() + 1,
-            client_id = course.client_id,
-            ms = millis(course.took),
-            waited_ms = millis(course.waited),
+            client_id = attempt.client_id,
+            ms = attempt.ms,
+            waited_ms = attempt.waited_ms,
             "connect_attempt_succeeded"
         );
+        self.attempts.push(attempt);
+        std::mem::take(&mut self.attempts)
     }
 
     /// The last attempt's error, with all attempts as its source. `outcome` says why there are no more of them.
@@ -142,12 +127,14 @@ impl Log {
             error = error.with_code(code);
         }
         error = if last.is_retryable() { error.retryable() } else { error.permanent() };
-        error.with_source(Attempts { attempts: self.attempts, last })
+        error.with_phases(last.phases().to_vec()).with_source(Attempts { attempts: self.attempts, last })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use ibkr_connect_core::ErrorKind;
+
     use super::*;
 
     #[test]

@@ -175,7 +175,9 @@ impl BreakerStore {
     /// The error for a refusal.
     pub(crate) fn refused(&self, refusal: &Refusal) -> Error {
         let message = format!("no attempt is made: the circuit breaker of {} is {refusal}", self.gateway);
-        let error = Error::new(ErrorKind::CircuitOpen, message).in_phase(Phase::Preflight);
+        let error = Error::new(ErrorKind::CircuitOpen, message)
+            .in_phase(Phase::Preflight)
+            .with_source(refusal.clone());
         match refusal {
             Refusal::Forced(_) => error.permanent().with_advice("`ibkr-connect breaker reset` closes it"),
             Refusal::Maintenance { .. } => error.with_advice(

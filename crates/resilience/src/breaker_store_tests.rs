@@ -45,6 +45,7 @@ fn every_process_sees_the_failures_of_all() {
     assert_eq!(error.kind(), ErrorKind::CircuitOpen);
     assert!(error.is_retryable());
     assert!(error.message().contains("localhost:4002 is open for another 60 s"), "{error}");
+    assert_eq!(Refusal::of_error(&error).unwrap().retry_in(), Some(Duration::from_secs(60)));
     assert!(shared.store().check().is_err());
     shared.clock.advance(Duration::from_secs(60));
     let trial = shared.store().admit().unwrap();

@@ -1,5 +1,6 @@
 //! What goes into the breaker and what comes out of it.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
@@ -112,7 +113,7 @@ impl Outcome {
     }
 }
 
-/// Why no attempt may be made.
+/// Why no attempt may be made: the [`source`](StdError::source) of a `circuit_open` error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -136,6 +137,23 @@ pub enum Refusal {
     /// Somebody forced it open.
     Forced(Note),
 }
+
+impl Refusal {
+    /// The refusal that the error tells of, if it does.
+    pub fn of_error(error: &Error) -> Option<&Self> {
+        error.source()?.downcast_ref()
+    }
+
+    /// In what time an attempt is admitted, where that is known.
+    pub fn retry_in(&self) -> Option<Duration> {
+        match self {
+            Self::Open { retry_in, .. } | Self::Maintenance { retry_in } => Some(*retry_in),
+            Self::TrialsRunning { .. } | Self::Forced(_) => None,
+        }
+    }
+}
+
+impl StdError for Refusal {}
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::thread;
 
 use async_trait::async_trait;
+use ibkr_connect_core::config::Pacing;
 use ibkr_connect_core::{Connection, ConnectionMode, Connector, Error, ErrorKind, Result, Target};
 use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
 use crate::clock::{Clock, KernelClock};
 use crate::gateway::Gateway;
-use crate::policy::{Pacing, Policy};
-use crate::queue::Queues;
+use crate::policy::Policy;
+use crate::queue::{PacingStatus, Queue, Queues};
 use crate::run::Run;
 
 /// A connector that connects through another one, under a [`Policy`].
@@ -23,6 +24,9 @@ use crate::run::Run;
 ///   closed or dropped.
 /// - What can help is tried again, at most [`Policy::max_retries`] times, after waits that grow. The deadline of the
 ///   target is that of each attempt; the waits come on top.
+/// - A request that would break IBKR's limits waits for its turn, at most as long as it may take afterwards
+///   ([`Target::request_timeout`]); if it would wait longer it fails at once. [`pacing`](Self::pacing) says how full the queue
+///   is. The limits hold for all processes of this user together, but for that of 50 historical requests open at once.
 /// - The policy runs on a thread of its own, so the future needs no runtime. Dropping it abandons the attempt.
 ///
 /// # Errors
@@ -48,12 +52,21 @@ impl RobustConnector {
         Self { inner: inner.into(), policy: Arc::new(policy), clock, queues: Queues::default() }
     }
 
+    /// How full the queue in front of the target's Gateway is; `None` if requests don't queue.
+    pub fn pacing(&self, target: &Target) -> Option<PacingStatus> {
+        self.queue(&Gateway::from(target)).map(|queue| queue.status())
+    }
+
+    fn queue(&self, gateway: &Gateway) -> Option<Arc<Queue>> {
+        match self.policy.pacing {
+            Pacing::Queue => Some(self.queues.of(gateway, &self.policy.state_dir, &self.clock)),
+            Pacing::Off => None,
+        }
+    }
+
     fn run(&self, target: &Target) -> Run {
         let gateway = Gateway::from(target);
-        let queue = match self.policy.pacing {
-            Pacing::Queue => Some(self.queues.of(&gateway, &self.policy.state_dir, &self.clock)),
-            Pacing::Off => None,
-        };
+        let queue = self.queue(&gateway);
         Run {
             inner: Arc::clone(&self.inner),
             policy: Arc::clone(&self.policy),

@@ -1,28 +1,33 @@
 //! A connection that holds its client id and keeps IBKR's limits.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use ibkr_connect_core::{
     CloseReason, Connection, ConnectionInfo, EventStream, Reply, Request, Result, StreamRequest,
 };
 
-use crate::history::HistoricalKey;
 use crate::lease::Lease;
-use crate::queue::Queue;
+use crate::queue::Entrance;
 
 /// A backend's connection with what it needs to be a good neighbour.
 #[derive(Debug)]
 pub(crate) struct RobustConnection {
+    info: ConnectionInfo,
     /// Before the lease: the id is given back when nobody uses it any more.
     inner: Box<dyn Connection>,
     lease: Mutex<Option<Lease>>,
-    queue: Option<Arc<Queue>>,
+    entrance: Option<Entrance>,
 }
 
 impl RobustConnection {
-    pub(crate) fn new(inner: Box<dyn Connection>, lease: Lease, queue: Option<Arc<Queue>>) -> Self {
-        Self { inner, lease: Mutex::new(Some(lease)), queue }
+    pub(crate) fn new(
+        info: ConnectionInfo,
+        inner: Box<dyn Connection>,
+        lease: Lease,
+        entrance: Option<Entrance>,
+    ) -> Self {
+        Self { info, inner, lease: Mutex::new(Some(lease)), entrance }
     }
 }
 
@@ -30,24 +35,20 @@ impl RobustConnection {
 #[deny(clippy::missing_trait_methods)]
 impl Connection for RobustConnection {
     fn info(&self) -> &ConnectionInfo {
-        self.inner.info()
+        &self.info
     }
 
     async fn request(&self, request: Request) -> Result<Reply> {
-        let Some(queue) = &self.queue else { return self.inner.request(request).await };
-        let _open = match &request {
-            Request::HistoricalBars(params) => {
-                Some(queue.historical(request.command(), &HistoricalKey::from(params)).await)
-            }
-            _ => None,
+        let _open = match &self.entrance {
+            Some(entrance) => entrance.request(&request).await?,
+            None => None,
         };
-        queue.message(request.command()).await;
         self.inner.request(request).await
     }
 
     async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
-        if let Some(queue) = &self.queue {
-            queue.message(request.command()).await;
+        if let Some(entrance) = &self.entrance {
+            entrance.stream(&request).await?;
         }
         self.inner.subscribe(request).await
     }

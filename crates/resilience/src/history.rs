@@ -2,9 +2,11 @@
 //! that says how long a request has to wait.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use ibkr_connect_core::types::{HistoricalBarsParams, WhatToShow};
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
 
@@ -20,7 +22,7 @@ const ALL_LIMIT: u32 = 60;
 const OPEN_LIMIT: usize = 50;
 
 /// What the rules look at in a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoricalKey {
     /// The same for identical requests.
     pub identity: String,
@@ -34,11 +36,18 @@ impl From<&HistoricalBarsParams> for HistoricalKey {
     fn from(params: &HistoricalBarsParams) -> Self {
         let weight = if params.what_to_show == WhatToShow::BidAsk { 2 } else { 1 };
         Self {
-            identity: format!("{params:?}"),
-            series: format!("{} {:?}", params.what_to_show, params.contract),
+            identity: digest(&format!("{params:?}")),
+            series: digest(&format!("{} {:?}", params.what_to_show, params.contract)),
             weight,
         }
     }
+}
+
+/// Short, as it is kept in a file.
+fn digest(text: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 /// Whether a historical request may be sent.
@@ -78,6 +87,16 @@ impl HistoricalPacer {
         self.sent.push_back((now, key.clone()));
         self.open += 1;
         Turn::Now
+    }
+
+    /// The requests of the last ten minutes, oldest first.
+    pub(crate) fn sent(&self) -> &VecDeque<(Moment, HistoricalKey)> {
+        &self.sent
+    }
+
+    /// Goes on from requests that others know of.
+    pub(crate) fn resume(&mut self, sent: VecDeque<(Moment, HistoricalKey)>) {
+        self.sent = sent;
     }
 
     /// A request that was sent is answered, failed or cancelled.

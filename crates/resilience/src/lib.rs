@@ -9,6 +9,7 @@
 //! - [`Breaker`] and [`BreakerStore`], [`Backoff`], [`Windows`]: when to ask the Gateway, and when not;
 //! - [`HandshakeLock`], [`Leases`]: one at a time, and each under its own name;
 //! - [`Supervisor`]: a session that stays up, over any connector;
+//! - [`RestartHook`]: what may be done about a Gateway that is stuck;
 //! - [`MessageRate`], [`HistoricalPacer`]: IBKR's limits;
 //! - [`Clock`], [`Gateway`], `file_lock` and `files`: time, identity and safe files underneath.
 //!
@@ -24,6 +25,7 @@
 //! | `breaker_file_corrupt`, `breaker_file_unwritable` | warn | `gateway`, `path`, `error` |
 //! | `maintenance_window` | debug | `window` |
 //! | `request_paced` | info | `command`, `wait_ms` |
+//! | `request_not_sent` | warn | `command`, `wait_ms`, `limit_ms` |
 //! | `request_not_paced` | debug | `command`, `error` |
 //! | `session_state` | info | `state`, `generation`, `detail` |
 //! | `session_lost` | warn | `reason`, `generation` |
@@ -32,6 +34,8 @@
 //! | `attempt_failed`, `session_not_closed` | warn | `error` |
 //! | `ping_failed` | debug | `error` |
 //! | `ping_answered` | trace | `ms` |
+//! | `gateway_restart` | info, warn | `outcome` (`done`, `failed`, `too_soon`), `gateway`, `by`, `ms`, `detail` |
+//! | `gateway_restart_output` | info | `line` |
 //! | `port_not_checked` | debug | `port`, `error` |
 
 #![forbid(unsafe_code)]
@@ -48,6 +52,7 @@ mod file_lock;
 mod files;
 mod gateway;
 mod history;
+mod history_store;
 mod lease;
 mod lock;
 mod owner;
@@ -55,12 +60,13 @@ mod pacing;
 mod policy;
 mod port;
 mod queue;
+mod restart;
 mod run;
 mod supervisor;
 mod timer;
 mod window;
 
-pub use attempt::{Attempt, Attempts};
+pub use attempt::Attempts;
 pub use backoff::{Backoff, Pace};
 pub use breaker::{Breaker, Memory};
 pub use breaker_store::{BreakerStore, Permit};
@@ -73,7 +79,9 @@ pub use lease::{DEFAULT_RANGE, Lease, Leases, SLOTS, Slot};
 pub use lock::{HandshakeGuard, HandshakeLock};
 pub use owner::Owner;
 pub use pacing::{Bucket, MessageRate};
-pub use policy::{Pacing, Policy, PortCheck};
+pub use policy::{Policy, PortCheck};
+pub use queue::PacingStatus;
+pub use restart::RestartHook;
 pub use supervisor::{
     Damage, Farm, FarmKind, GiveUp, NextAttempt, RestartLimit, StreamItem, SupervisedSession,
     SupervisedStream, Supervisor, SupervisorOptions, SupervisorState,

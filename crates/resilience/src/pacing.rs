@@ -49,6 +49,11 @@ impl Bucket {
         self.at = now;
         Duration::try_from_secs_f64(-self.level / RATE).unwrap_or(Duration::ZERO)
     }
+
+    /// How long the next message would have to wait.
+    pub fn wait(&self, now: Moment) -> Duration {
+        self.clone().take(now)
+    }
 }
 
 /// The bucket as it is shared.
@@ -80,6 +85,29 @@ impl MessageRate {
     /// # Errors
     /// `config`, when the file can't be used; `lock_timeout`, when a stopped process holds it.
     pub fn take(&self) -> Result<Duration> {
+        self.take_within(Duration::MAX)
+    }
+
+    /// How long the next message would have to wait; takes nothing.
+    ///
+    /// # Errors
+    /// Those of [`take`](Self::take).
+    pub fn wait(&self) -> Result<Duration> {
+        self.with_bucket(|bucket, now| bucket.wait(now))
+    }
+
+    /// Takes the token of one message if it has to wait at most `limit`; says in any case how long it has to.
+    ///
+    /// # Errors
+    /// Those of [`take`](Self::take).
+    pub fn take_within(&self, limit: Duration) -> Result<Duration> {
+        self.with_bucket(|bucket, now| {
+            let wait = bucket.wait(now);
+            if wait <= limit { bucket.take(now) } else { wait }
+        })
+    }
+
+    fn with_bucket(&self, change: impl FnOnce(&mut Bucket, Moment) -> Duration) -> Result<Duration> {
         let mut kept = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let removed = |file: &File| file.metadata().is_ok_and(|meta| meta.nlink() == 0);
         let file = match kept.take().filter(|file| !removed(file)) {
@@ -87,17 +115,17 @@ impl MessageRate {
             None => kept.insert(Dir::private(&self.directory)?.file(&self.name)?),
         };
         lock_briefly(file, &self.directory.join(&self.name), LOCK_TIMEOUT)?;
-        let wait = self.take_locked(file);
+        let wait = self.change_locked(file, change);
         let _ = file.unlock();
         Ok(wait)
     }
 
-    fn take_locked(&self, file: &File) -> Duration {
+    fn change_locked(&self, file: &File, change: impl FnOnce(&mut Bucket, Moment) -> Duration) -> Duration {
         let now = self.clock.now();
         let mut bucket = read(file)
             .filter(|shared| shared.boot == now.boot && shared.bucket.level.is_finite())
             .map_or_else(|| Bucket::full(now.at), |shared| shared.bucket);
-        let wait = bucket.take(now.at);
+        let wait = change(&mut bucket, now.at);
         // A bucket that can't be written is full again for the next one: a full disk doesn't stop requests.
         let _ = write(file, &Shared { boot: now.boot, bucket });
         wait

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ibkr_connect_core::Config;
+use ibkr_connect_core::config::Pacing;
 
 use crate::backoff::Backoff;
 use crate::breaker_types::BreakerSettings;
@@ -37,7 +38,8 @@ pub struct Policy {
     pub application: String,
     /// Whether to look for a listener before connecting.
     pub port_check: PortCheck,
-    /// Whether to keep IBKR's limits on messages and historical requests by queueing.
+    /// Whether to keep IBKR's limits on messages and historical requests by queueing. A wait for a turn does not count
+    /// against the deadline of the request, which begins when it is sent.
     pub pacing: Pacing,
 }
 
@@ -48,16 +50,6 @@ pub enum PortCheck {
     #[default]
     Local,
     /// Don't: for ports that are answered without a listener here, e.g. by address translation or WSL's mirrored network.
-    Off,
-}
-
-/// Whether to keep IBKR's limits by queueing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Pacing {
-    /// Requests wait for their turn.
-    #[default]
-    Queue,
-    /// Requests go out as they come.
     Off,
 }
 
@@ -85,7 +77,7 @@ impl From<&Config> for Policy {
             client_id_hold: Duration::from_secs(300),
             application: program_name(),
             port_check: PortCheck::default(),
-            pacing: Pacing::default(),
+            pacing: config.pacing,
         }
     }
 }
@@ -108,6 +100,7 @@ mod tests {
             ("IBKR_CIRCUIT_RECOVERY", "10"),
             ("IBKR_MAX_RETRIES", "0"),
             ("IBKR_LOCK_FILE_PATH", "/run/x.lock"),
+            ("IBKR_PACING", "off"),
         ])
         .unwrap();
         let policy = Policy::from(&config);
@@ -115,6 +108,7 @@ mod tests {
         assert_eq!(policy.breaker.max_recovery, Duration::from_secs(50));
         assert_eq!(policy.breaker.slow_connect, Some(Duration::from_secs(24)));
         assert_eq!(policy.breaker.trial_limit, Duration::from_secs(90));
+        assert_eq!(policy.pacing, Pacing::Off);
         assert_eq!(policy.lock_file, Some(PathBuf::from("/run/x.lock")));
     }
 }

@@ -2,17 +2,23 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::clock::Clock;
+use ibkr_connect_core::{Error, ErrorKind, Request, Result, StreamRequest};
+
+use crate::clock::{Clock, Moment};
 use crate::gateway::Gateway;
-use crate::history::{HistoricalKey, HistoricalPacer, Turn};
+use crate::history::{HistoricalKey, Turn};
+use crate::history_store::History;
 use crate::pacing::MessageRate;
 use crate::timer::Timer;
 
 /// While too many historical requests are open.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
+/// As often may a ping overtake.
+const OVERTAKING: Duration = Duration::from_secs(1);
 /// Shorter waits are not worth a line.
 const NOTABLE: Duration = Duration::from_millis(100);
 
@@ -23,63 +29,199 @@ pub(crate) struct Queues(Mutex<HashMap<Gateway, Arc<Queue>>>);
 impl Queues {
     pub(crate) fn of(&self, gateway: &Gateway, state_dir: &Path, clock: &Arc<dyn Clock>) -> Arc<Queue> {
         let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let queue = queues.entry(gateway.clone()).or_insert_with(|| {
-            let rate = MessageRate::new(state_dir, gateway, Arc::clone(clock));
-            Arc::new(Queue::new(rate, Arc::clone(clock)))
-        });
+        let queue =
+            queues.entry(gateway.clone()).or_insert_with(|| Arc::new(Queue::new(state_dir, gateway, clock)));
         Arc::clone(queue)
     }
+}
+
+/// How full the queue in front of a Gateway is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PacingStatus {
+    /// How many requests of this connector wait for their turn.
+    pub queued: usize,
+    /// How long one more request would wait for its message; historical ones have rules on top.
+    pub next_in: Duration,
+    /// How many historical requests of this connector have no answer yet.
+    pub open_historical: usize,
 }
 
 /// The queue in front of one Gateway.
 #[derive(Debug)]
 pub(crate) struct Queue {
     rate: MessageRate,
-    history: Mutex<HistoricalPacer>,
+    history: History,
     clock: Arc<dyn Clock>,
     timer: Timer,
+    queued: AtomicUsize,
+    /// When a ping last went out without waiting.
+    overtaken: Mutex<Option<Moment>>,
 }
 
 impl Queue {
-    fn new(rate: MessageRate, clock: Arc<dyn Clock>) -> Self {
-        Self { rate, history: Mutex::default(), clock, timer: Timer::default() }
-    }
-
-    /// Waits until a message may be sent.
-    pub(crate) async fn message(&self, command: &str) {
-        match self.rate.take() {
-            Ok(wait) => self.wait(command, wait).await,
-            // Pacing is a courtesy: without its file requests go out as they come.
-            Err(error) => tracing::debug!(%error, command, "request_not_paced"),
+    fn new(state_dir: &Path, gateway: &Gateway, clock: &Arc<dyn Clock>) -> Self {
+        Self {
+            rate: MessageRate::new(state_dir, gateway, Arc::clone(clock)),
+            history: History::new(state_dir, gateway, Arc::clone(clock)),
+            clock: Arc::clone(clock),
+            timer: Timer::default(),
+            queued: AtomicUsize::new(0),
+            overtaken: Mutex::default(),
         }
     }
 
-    /// Waits until a historical request may be sent; it is open until the turn is dropped.
-    pub(crate) async fn historical(&self, command: &str, key: &HistoricalKey) -> OpenRequest<'_> {
-        loop {
-            let turn = self.history().ask(self.clock.now().at, key);
-            match turn {
-                Turn::Now => return OpenRequest(self),
-                Turn::In(wait) => self.wait(command, wait).await,
-                Turn::AfterAnswer => self.wait(command, ASK_AGAIN).await,
+    pub(crate) fn status(&self) -> PacingStatus {
+        PacingStatus {
+            queued: self.queued.load(Ordering::Relaxed),
+            next_in: self.rate.wait().unwrap_or_default(),
+            open_historical: self.history.open(),
+        }
+    }
+
+    /// Waits until a message may be sent.
+    async fn message(&self, patience: &mut Patience) -> Result<()> {
+        match self.rate.take_within(patience.left) {
+            Ok(wait) => self.wait(patience, wait).await,
+            // Pacing is a courtesy: without its file requests go out as they come.
+            Err(error) => {
+                tracing::debug!(%error, command = patience.command, "request_not_paced");
+                Ok(())
             }
         }
     }
 
-    async fn wait(&self, command: &str, wait: Duration) {
-        if wait.is_zero() {
-            return;
-        }
-        if wait >= NOTABLE {
-            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-            tracing::info!(command, wait_ms, "request_paced");
-        }
-        self.timer.sleep(wait).await;
+    /// A ping that others hold up says nothing about the Gateway: one in a second goes first, and the others pay for it.
+    async fn ping(&self, patience: &mut Patience) -> Result<()> {
+        let now = self.clock.now().at;
+        let overtakes = {
+            let mut last = self.overtaken.lock().unwrap_or_else(PoisonError::into_inner);
+            let overtakes = last.is_none_or(|last| now.since(last) >= OVERTAKING);
+            if overtakes {
+                *last = Some(now);
+            }
+            overtakes
+        };
+        if overtakes { self.rate.take().map(drop).or(Ok(())) } else { self.message(patience).await }
     }
 
-    fn history(&self) -> MutexGuard<'_, HistoricalPacer> {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until a historical request may be sent; it is open until the turn is dropped.
+    async fn historical(&self, patience: &mut Patience, key: &HistoricalKey) -> Result<OpenRequest<'_>> {
+        loop {
+            match self.history.ask(key) {
+                Turn::Now => return Ok(OpenRequest(self)),
+                Turn::In(wait) => self.wait(patience, wait).await?,
+                Turn::AfterAnswer => self.wait(patience, ASK_AGAIN).await?,
+            }
+        }
     }
+
+    async fn wait(&self, patience: &mut Patience, wait: Duration) -> Result<()> {
+        patience.spend(wait)?;
+        if wait.is_zero() {
+            return Ok(());
+        }
+        if wait >= NOTABLE {
+            tracing::info!(command = patience.command, wait_ms = whole_millis(wait), "request_paced");
+        }
+        let _queued = Queued::new(&self.queued);
+        self.timer.sleep(wait).await;
+        Ok(())
+    }
+}
+
+/// One more in the queue, until it is dropped.
+struct Queued<'a>(&'a AtomicUsize);
+
+impl<'a> Queued<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How long a request may still wait for its turn.
+#[derive(Debug)]
+struct Patience {
+    command: &'static str,
+    limit: Duration,
+    left: Duration,
+}
+
+impl Patience {
+    fn new(command: &'static str, limit: Duration) -> Self {
+        Self { command, limit, left: limit }
+    }
+
+    fn spend(&mut self, wait: Duration) -> Result<()> {
+        let Some(left) = self.left.checked_sub(wait) else { return Err(self.too_long(wait)) };
+        self.left = left;
+        Ok(())
+    }
+
+    fn too_long(&self, wait: Duration) -> Error {
+        let Self { command, limit, .. } = self;
+        let wait = wait + (*limit - self.left);
+        tracing::warn!(
+            command,
+            wait_ms = whole_millis(wait),
+            limit_ms = whole_millis(*limit),
+            "request_not_sent"
+        );
+        let message =
+            format!("{command}: not sent, it would wait {wait:.1?} for its turn, and may wait {limit:?}");
+        Error::new(ErrorKind::Timeout, message).with_advice(
+            "IBKR limits messages and historical requests: ask for less, raise IBKR_REQUEST_TIMEOUT, or set IBKR_PACING=off",
+        )
+    }
+}
+
+/// A connection's way through the queue. A request waits there at most as long as it may then take.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) limit: Duration,
+}
+
+impl Entrance {
+    /// Waits until the request may be sent; it is open until what is given back is dropped.
+    ///
+    /// # Errors
+    /// `timeout`, at once, when that would take too long.
+    pub(crate) async fn request(&self, request: &Request) -> Result<Option<OpenRequest<'_>>> {
+        let patience = &mut Patience::new(request.command(), self.limit);
+        let open = match request {
+            Request::ServerTime => return self.queue.ping(patience).await.map(|()| None),
+            Request::HistoricalBars(params) => {
+                Some(self.queue.historical(patience, &HistoricalKey::from(params)).await?)
+            }
+            _ => None,
+        };
+        self.queue.message(patience).await?;
+        Ok(open)
+    }
+
+    /// Waits until the stream may be opened.
+    ///
+    /// # Errors
+    /// As for a request.
+    pub(crate) async fn stream(&self, request: &StreamRequest) -> Result<()> {
+        match request {
+            // Nothing is sent: the Gateway speaks by itself.
+            StreamRequest::Notices => Ok(()),
+            other => self.queue.message(&mut Patience::new(other.command(), self.limit)).await,
+        }
+    }
+}
+
+fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A historical request without an answer yet.
@@ -87,38 +229,10 @@ pub(crate) struct OpenRequest<'a>(&'a Queue);
 
 impl Drop for OpenRequest<'_> {
     fn drop(&mut self) {
-        self.0.history().answered();
+        self.0.history.answered();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::KernelClock;
-
-    #[test]
-    fn a_cancelled_wait_or_request_is_no_longer_open() {
-        let temp = tempfile::tempdir().unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(KernelClock::default());
-        let queue = Queues::default().of(&Gateway::new("localhost", 4002), temp.path(), &clock);
-        let key = HistoricalKey { identity: "1".to_owned(), series: "1".to_owned(), weight: 1 };
-        let turn = pollster::block_on(queue.historical("historical_bars", &key));
-        assert_eq!(queue.history().open(), 1);
-        drop(turn);
-        assert_eq!(queue.history().open(), 0);
-        let mut identical = Box::pin(queue.historical("historical_bars", &key));
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        assert!(identical.as_mut().poll(&mut context).is_pending(), "it waits 15 s");
-        drop(identical);
-        assert_eq!(queue.history().open(), 0);
-    }
-
-    #[test]
-    fn one_gateway_has_one_queue() {
-        let clock: Arc<dyn Clock> = Arc::new(KernelClock::default());
-        let queues = Queues::default();
-        let of = |host| queues.of(&Gateway::new(host, 4002), Path::new("/nowhere"), &clock);
-        assert!(Arc::ptr_eq(&of("localhost"), &of("127.0.0.1")));
-        assert!(!Arc::ptr_eq(&of("localhost"), &of("gw.example")));
-    }
-}
+#[path = "queue_tests.rs"]
+mod tests;

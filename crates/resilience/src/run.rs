@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ibkr_connect_core::{Connection, Connector, Error, ErrorKind, Result, Target};
+use ibkr_connect_core::{Connection, ConnectionInfo, Connector, Error, ErrorKind, Result, Target};
 use tokio::time::{Instant, sleep};
 
 use crate::attempt::{Course, Log};
@@ -18,7 +18,7 @@ use crate::lease::{Lease, Leases};
 use crate::lock::HandshakeLock;
 use crate::policy::{Policy, PortCheck};
 use crate::port::check_port;
-use crate::queue::Queue;
+use crate::queue::{Entrance, Queue};
 use crate::window::Windows;
 
 /// How many leased client ids may turn out to be in use.
@@ -141,8 +141,9 @@ impl Run {
             course.took = started.elapsed();
             match outcome {
                 Ok(inner) => {
-                    log.succeeded(course);
-                    return Ok(Box::new(RobustConnection::new(inner, lease, self.queue.clone())));
+                    let attempts = log.succeeded(course, &inner.info().phases);
+                    let info = ConnectionInfo { attempts, ..inner.info().clone() };
+                    return Ok(Box::new(RobustConnection::new(info, inner, lease, self.entrance())));
                 }
                 Err(error) if self.is_leased() && error.kind() == ErrorKind::ClientIdInUse => {
                     lease.refuse(self.policy.client_id_hold);
@@ -156,6 +157,11 @@ impl Run {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn entrance(&self) -> Option<Entrance> {
+        let limit = self.target.request_timeout;
+        self.queue.clone().map(|queue| Entrance { queue, limit })
     }
 
     fn lease(&self, shared: &Shared) -> Result<Lease> {

@@ -78,7 +78,7 @@ impl Connector for Scripted {
 fn info(client_id: i32) -> ConnectionInfo {
     serde_json::from_value(serde_json::json!({
         "mode": "mock", "client_id": client_id, "server_version": 226, "accounts": ["DU1"], "readonly": true,
-        "phases": [], "connect_ms": 1.0,
+        "phases": [{ "phase": "tcp", "ms": 0.5 }], "connect_ms": 1.0,
     }))
     .unwrap()
 }
@@ -150,7 +150,12 @@ async fn what_can_help_is_tried_again_after_a_growing_wait() {
         Fixture::new([fail(ErrorKind::HandshakeTimeout), fail(ErrorKind::Rejected), Scene::Connect]);
     let start = Instant::now();
     let connection = fixture.run().connect().await.unwrap();
-    assert_eq!(connection.info().client_id, fixture.calls()[2]);
+    let info = connection.info();
+    assert_eq!(info.client_id, fixture.calls()[2]);
+    let attempts: Vec<_> = info.attempts.iter().map(|attempt| (attempt.kind, attempt.client_id)).collect();
+    let kinds = [Some(ErrorKind::HandshakeTimeout), Some(ErrorKind::Rejected), None];
+    assert_eq!(attempts, kinds.into_iter().zip(fixture.calls().into_iter().map(Some)).collect::<Vec<_>>());
+    assert_eq!(info.attempts[2].phases, info.phases);
     assert!(start.elapsed() <= Duration::from_secs(3), "at most 1 s, then at most 2 s");
 }
 

@@ -61,6 +61,8 @@ const DROP_GRACE: Duration = Duration::from_secs(5);
 ///   connection's end are all it knows.
 /// - The attempt after a loss is immediate, the next ones follow the [`schedule`](SupervisorOptions::schedule). While
 ///   nothing listens on a local port, none is made.
+/// - A Gateway that is wedged is restarted only if a [`gateway_restart`](SupervisorOptions::gateway_restart) says how: after
+///   three attempts in vain, and at most every ten minutes, whichever process of the user does it.
 /// - It is never `Ready` unless the Gateway has answered a ping within the interval.
 /// - A request is never repeated behind its caller's back: without a session it fails at once.
 /// - One attempt is one `connect` of the connector. A [`RobustConnector`](crate::RobustConnector) should be given
@@ -95,9 +97,11 @@ impl Supervisor {
         let (ended, end) = std_mpsc::channel();
         let board = Board::new();
         let (status, states) = (board.status.subscribe(), board.states.subscribe());
+        let restart = options.gateway_restart.clone();
         let machine = Machine::new(options, lookout, Moment::default());
         let connector = connector.into();
-        let shell = Shell { connector, target, machine, uptime, inbox, board, jobs: Jobs::default() };
+        let shell =
+            Shell { connector, target, machine, restart, uptime, inbox, board, jobs: Jobs::default() };
         on_a_thread(shell, ended)?;
         Ok(Self { commands: Mutex::new(Some(commands)), status, states, uptime, end: Mutex::new(end) })
     }

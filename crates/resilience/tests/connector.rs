@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ibkr_connect_core::{
-    Config, Connection, ConnectionMode, Connector, Error, ErrorKind, MockConnection, Result, Target,
+    Config, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, MockConnection, Result,
+    Target,
 };
 use ibkr_connect_resilience::{Leases, Policy, RobustConnector};
 
@@ -24,11 +25,24 @@ impl Connector for OneAtATime {
         ConnectionMode::Mock
     }
 
-    async fn connect(&self, _: &Target) -> Result<Box<dyn Connection>> {
+    async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
         assert_eq!(self.inside.fetch_add(1, Ordering::SeqCst), 0, "two handshakes at once");
         thread::sleep(Duration::from_millis(10));
         self.inside.fetch_sub(1, Ordering::SeqCst);
-        Ok(Box::new(MockConnection::new()))
+        let mut connection = MockConnection::new();
+        connection.expect_info().return_const(ConnectionInfo {
+            mode: ConnectionMode::Mock,
+            client_id: target.client_id.unwrap(),
+            server_version: 226,
+            accounts: Vec::new(),
+            readonly: true,
+            phases: Vec::new(),
+            connect_ms: 0.0,
+            worker_pid: None,
+            zombies: None,
+            attempts: Vec::new(),
+        });
+        Ok(Box::new(connection))
     }
 }
 

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use ibkr_connect_core::config::GatewayRestart;
 use ibkr_connect_core::types::{Contract, MarketDataParams};
 use ibkr_connect_core::{
     CloseReason, Config, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind,
@@ -13,11 +14,12 @@ use ibkr_connect_core::{
 };
 use ibkr_connect_direct::DirectConnector;
 use ibkr_connect_resilience::{
-    BreakerSettings, GiveUp, MAINTENANCE_FILE, NextAttempt, Policy, RestartLimit, RobustConnector,
-    StreamItem, SupervisedSession, SupervisedStream, Supervisor, SupervisorOptions, SupervisorState,
+    BreakerSettings, GiveUp, MAINTENANCE_FILE, NextAttempt, Policy, Refusal, RestartHook, RestartLimit,
+    RobustConnector, StreamItem, SupervisedSession, SupervisedStream, Supervisor, SupervisorOptions,
+    SupervisorState,
 };
 use ibkr_connect_sim::{Fault, SimOptions, Simulator};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pollster::block_on;
 
 /// Longer than anything takes that ends by itself.
@@ -220,6 +222,28 @@ fn a_mute_gateway_is_never_ready_and_said_to_be_wedged() {
 }
 
 #[test]
+fn a_wedged_gateway_is_restarted_once_if_somebody_said_how() {
+    let gateway = gateway(vec![Fault::Silent]);
+    let state = tempfile::tempdir().unwrap();
+    let restarts = state.path().join("restarts");
+    let script = format!("echo restart >> {}", restarts.display());
+    let how = GatewayRestart::Command(["sh", "-c", &script].map(str::to_owned).to_vec());
+    let gateway_restart = Some(RestartHook::new(how, state.path()));
+    let options = SupervisorOptions { gateway_restart, ..quick() };
+    let target = Target { timeout: Duration::from_millis(50), ..target(gateway.port()) };
+    let connector = || Arc::new(DirectConnector) as Arc<dyn Connector>;
+    let begun = Instant::now();
+    // Two supervisors are like two processes: they share the state directory.
+    let _both = [(); 2].map(|()| Supervisor::start(connector(), target.clone(), options.clone()).unwrap());
+    let count = || std::fs::read_to_string(&restarts).unwrap_or_default().lines().count();
+    while count() == 0 || gateway.stats().accepted < 12 {
+        assert!(begun.elapsed() < PATIENCE, "nothing was restarted");
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(count(), 1);
+}
+
+#[test]
 fn a_session_that_falls_silent_is_degraded_then_lost() {
     let gateway = gateway(Vec::new());
     let muffler = Arc::new(Muffler::default());
@@ -396,17 +420,57 @@ fn with_the_policy_a_lost_session_gets_its_client_id_again() {
 }
 
 #[test]
-fn an_open_breaker_is_shown_and_kept() {
+fn an_open_breaker_is_shown_with_its_time_and_kept() {
     let gateway = gateway(vec![Fault::CloseBeforeVersion]);
     let state = tempfile::tempdir().unwrap();
     let connector = robust(&state, BreakerSettings { failures: 2, ..BreakerSettings::default() });
     let supervisor = Supervisor::start(connector, target(gateway.port()), quick()).unwrap();
-    until(&supervisor, "circuit open", |state| matches!(state, SupervisorState::CircuitOpen { .. }));
-    // Later questions are answered by the breaker, not by the Gateway.
-    until(&supervisor, "an attempt", |state| matches!(state, SupervisorState::Recovering { .. }));
-    until(&supervisor, "circuit open", |state| matches!(state, SupervisorState::CircuitOpen { .. }));
-    assert_eq!(supervisor.failure().unwrap().kind(), ErrorKind::CircuitOpen);
+    let open = until(&supervisor, "circuit open", is_circuit_open);
+    let SupervisorState::CircuitOpen { until } = open else { unreachable!() };
+    let error = supervisor.failure().unwrap();
+    assert_eq!(error.kind(), ErrorKind::CircuitOpen);
+    let admitted = Timestamp::now() + Refusal::of_error(&error).unwrap().retry_in().unwrap();
+    assert!(until.duration_since(admitted).abs() < SignedDuration::from_secs(5), "{until} and {admitted}");
     assert_eq!(gateway.stats().accepted, 2);
+}
+
+#[test]
+fn an_attempt_is_made_as_soon_as_the_breaker_admits_one() {
+    let gateway = gateway(vec![Fault::CloseBeforeVersion]);
+    let state = tempfile::tempdir().unwrap();
+    let recovery = Duration::from_millis(500);
+    let breaker = BreakerSettings { failures: 2, recovery, ..BreakerSettings::default() };
+    // Guesses would be an hour long.
+    let schedule = vec![Duration::from_millis(1), Duration::from_millis(1), Duration::from_secs(3_600)];
+    let options = SupervisorOptions { schedule, ..quick() };
+    let supervisor = Supervisor::start(robust(&state, breaker), target(gateway.port()), options).unwrap();
+    until(&supervisor, "circuit open", is_circuit_open);
+    gateway.set_faults(Vec::new());
+    assert_eq!(session(&supervisor).generation(), 1);
+}
+
+#[test]
+fn sessions_that_die_young_five_times_in_a_row_open_the_circuit() {
+    let gateway = gateway(Vec::new());
+    let state = tempfile::tempdir().unwrap();
+    let connector = robust(&state, BreakerSettings::default());
+    let schedule = vec![Duration::from_secs(3_600)];
+    let options = SupervisorOptions { schedule, ..quick() };
+    let supervisor = Supervisor::start(connector, target(gateway.port()), options).unwrap();
+    for generation in 1..=6 {
+        until_generation(&supervisor, generation);
+        gateway.reset_all();
+    }
+    let open = until(&supervisor, "circuit open", is_circuit_open);
+    let SupervisorState::CircuitOpen { until } = open else { unreachable!() };
+    assert!(until > Timestamp::now() + SignedDuration::from_mins(50), "{until}");
+    assert_eq!((supervisor.generation(), gateway.stats().accepted), (6, 6), "five restarts");
+    let error = supervisor.current().unwrap_err();
+    assert!(error.message().contains("circuit open"), "{error}");
+}
+
+fn is_circuit_open(state: &SupervisorState) -> bool {
+    matches!(state, SupervisorState::CircuitOpen { .. })
 }
 
 /// The direct backend under the policy, without retries of its own and outside of any maintenance window.

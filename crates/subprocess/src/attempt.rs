@@ -54,7 +54,7 @@ impl Attempt {
         let hello = self.hello()?;
         self.check(&hello, cookie)?;
         let spawn = PhaseTiming::new(Phase::Spawn, self.started.elapsed());
-        let connected = self.handshake()?;
+        let connected = self.handshake().map_err(|failure| failure.after(spawn))?;
         let mut phases = vec![spawn];
         phases.extend(connected.phases);
         Ok(ConnectionInfo {
@@ -67,6 +67,7 @@ impl Attempt {
             connect_ms: millis(self.started.elapsed()),
             worker_pid: Some(pid),
             zombies: None,
+            attempts: Vec::new(),
         })
     }
 
@@ -148,6 +149,19 @@ enum Failure {
     EndedEarly,
     /// It ended by itself.
     Ended,
+}
+
+impl Failure {
+    /// The worker does not know how long its own start took.
+    fn after(self, spawn: PhaseTiming) -> Self {
+        match self {
+            Self::Refused(error) => {
+                let phases = [spawn].into_iter().chain(error.phases().iter().copied()).collect();
+                Self::Refused(error.with_phases(phases))
+            }
+            other => other,
+        }
+    }
 }
 
 impl From<KillReason> for Failure {

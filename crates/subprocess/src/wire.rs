@@ -305,6 +305,9 @@ mod tests {
             .in_phase(Phase::StartApi)
             .with_code(326)
             .with_advice("a");
+        let timed = Error::new(ErrorKind::Rejected, "closed")
+            .with_advice("a")
+            .with_phases(vec![PhaseTiming { phase: Phase::Tcp, ms: 0.5 }]);
         let disconnected = CloseReason::Disconnected("reset".into());
         for (frame, golden) in [
             (
@@ -334,6 +337,10 @@ mod tests {
             (
                 json(Answer::error(2, error)),
                 r#"{"id":2,"status":"error","error":{"kind":"client_id_in_use","phase":"start_api","message":"taken","advice":"a","code":326,"retryable":true}}"#,
+            ),
+            (
+                json(Answer::error(2, timed)),
+                r#"{"id":2,"status":"error","error":{"kind":"rejected","phase":null,"message":"closed","advice":"a","code":null,"retryable":true,"phases":[{"phase":"tcp","ms":0.5}]}}"#,
             ),
             (json(Answer::success(3, Empty {})), r#"{"id":3,"status":"success","data":{}}"#),
             (json(Answer::event(3, 7)), r#"{"id":3,"status":"event","data":7}"#),

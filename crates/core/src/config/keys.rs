@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::Config;
 use super::parse::{boolean, client_id, count, host, parse_duration, port};
+use super::restart::gateway_restart;
 
 /// One thing a user can set.
 pub struct Key {
@@ -94,6 +95,12 @@ keys! {
     "ping_interval" "IBKR_PING_INTERVAL" "30" false
         "How often a supervised session pings the Gateway, in seconds."
         |config, text| config.ping_interval = parse_duration(text)?;
+    "pacing" "IBKR_PACING" "queue" false
+        "Requests that would break IBKR's limits: `queue` (they wait for their turn) or `off`."
+        |config, text| config.pacing = text.parse()?;
+    "gateway_restart" "IBKR_GATEWAY_RESTART" "off" false
+        "What a supervised session does about a wedged Gateway: `off`, a command line (run without a shell), or `ibc:HOST:PORT` (IBC's command server)."
+        |config, text| config.gateway_restart = gateway_restart(text)?;
     "worker_path" "IBKR_WORKER_PATH" "this program, or ibkr-connect beside it or in PATH" true
         "The program to start as worker; it is run as `PROGRAM worker`."
         |config, text| config.worker_path = Some(PathBuf::from(text));

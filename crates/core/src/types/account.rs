@@ -6,6 +6,8 @@ use super::Contract;
 
 /// Which values [`account_summary`](crate::Session::account_summary) asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountSummaryParams {
     /// `All`, or the name of an account group.
@@ -33,6 +35,8 @@ impl Default for AccountSummaryParams {
 
 /// One value of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct AccountSummaryValue {
     /// The account, e.g. `DU1234567`.
     pub account: String,
@@ -46,6 +50,8 @@ pub struct AccountSummaryValue {
 
 /// A position of one account in one contract.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Position {
     /// The account, e.g. `DU1234567`.
     pub account: String,
@@ -54,5 +60,6 @@ pub struct Position {
     /// How many, negative when short.
     pub position: f64,
     /// The average cost of one, multiplier included, in the contract's currency.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub average_cost: Option<f64>,
 }

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// A contract, or the description of one: empty fields match anything.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct Contract {
     /// IBKR's unique contract id; 0 when unknown.
@@ -15,6 +17,7 @@ pub struct Contract {
     /// `yyyymmdd` or `yyyymm`; empty for what does not expire.
     pub last_trade_date_or_contract_month: String,
     /// An option's strike.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub strike: Option<f64>,
     /// An option's right: `C` or `P`; empty for the rest.
     pub right: String,
@@ -69,6 +72,8 @@ impl Contract {
 
 /// What TWS knows about a contract.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default)]
 pub struct ContractDetails {
     /// The contract, fully described.
@@ -76,6 +81,7 @@ pub struct ContractDetails {
     /// The market name of the product.
     pub market_name: String,
     /// The smallest price increment.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub min_tick: Option<f64>,
     /// By how much quoted prices are magnified, mostly 1.
     pub price_magnifier: i32,
@@ -110,9 +116,12 @@ pub struct ContractDetails {
     /// The kind of stock, e.g. `COMMON` or `ETF`.
     pub stock_type: String,
     /// The smallest order size.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub min_size: Option<f64>,
     /// The smallest step between sizes.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub size_increment: Option<f64>,
     /// The step that TWS suggests.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub suggested_size_increment: Option<f64>,
 }

@@ -6,6 +6,8 @@ use super::{Contract, TickType};
 
 /// What [`market_data`](crate::Session::market_data) subscribes to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct MarketDataParams {
     /// Of which contract.
@@ -30,6 +32,8 @@ impl MarketDataParams {
 
 /// One event of market data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MarketDataEvent {
@@ -38,8 +42,10 @@ pub enum MarketDataEvent {
         /// Which price.
         tick_type: TickType,
         /// In the contract's currency; `None` when TWS says there is none (it sends -1 for bids and asks).
+        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         price: Option<f64>,
         /// The size at that price, where TWS gives one.
+        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         size: Option<f64>,
     },
     /// A size.
@@ -47,6 +53,7 @@ pub enum MarketDataEvent {
         /// Which size.
         tick_type: TickType,
         /// In shares or contracts.
+        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         size: Option<f64>,
     },
     /// A value that is text, e.g. the time of the last trade.
@@ -61,6 +68,7 @@ pub enum MarketDataEvent {
         /// Which value.
         tick_type: TickType,
         /// Its value.
+        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         value: Option<f64>,
     },
     /// An option's greeks as TWS computes them.
@@ -68,25 +76,34 @@ pub enum MarketDataEvent {
         /// Which computation: bid, ask, last or model.
         tick_type: TickType,
         /// Implied volatility, per year, 0.2 for 20 %.
+        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         implied_volatility: Option<f64>,
         /// Delta.
+        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         delta: Option<f64>,
         /// The option's price.
+        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         option_price: Option<f64>,
         /// The present value of expected dividends.
+        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         present_value_dividend: Option<f64>,
         /// Gamma.
+        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         gamma: Option<f64>,
         /// Vega, per percentage point.
+        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         vega: Option<f64>,
         /// Theta, per day.
+        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         theta: Option<f64>,
         /// The underlying's price.
+        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         underlying_price: Option<f64>,
     },
     /// What TWS says about the subscription before the first tick.
     RequestParameters {
         /// The smallest price increment.
+        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         min_tick: Option<f64>,
         /// A key for `smart_components`.
         bbo_exchange: String,

@@ -1,11 +1,16 @@
 //! Days with a Gateway, in virtual time: the connects are counted.
 
+use std::path::Path;
 use std::time::Duration;
 
+use ibkr_connect_core::config::GatewayRestart;
+
 use super::machine::Lookout;
+use super::options::SupervisorOptions;
 use super::state::SupervisorState;
 use super::world::{Mood, START, Turn, World};
 use crate::clock::Moment;
+use crate::restart::RestartHook;
 
 const HOUR: u64 = 3_600;
 const OK: &str = "Market data farm connection is OK:usfarm";
@@ -65,7 +70,27 @@ fn six_hours_of_a_mute_gateway_are_no_storm_and_never_ready() {
             ["degraded", "recovering", "gateway_wedged"],
             "{lookout:?}"
         );
+        assert_eq!(world.restarts, [], "nobody has said how");
     }
+}
+
+#[test]
+fn a_wedged_gateway_is_restarted_if_somebody_said_how_and_every_ten_minutes_at_most() {
+    let how = GatewayRestart::Command(vec!["true".to_owned()]);
+    let gateway_restart = Some(RestartHook::new(how, Path::new("/nowhere")));
+    let options = SupervisorOptions { gateway_restart, ..SupervisorOptions::default() };
+    let mut world = World::with(options, Lookout::Kernel);
+    world.plan(at(HOUR), Turn::Mood(Mood::Mute));
+    world.plan(at(2 * HOUR), Turn::Mood(Mood::Refusing));
+    world.plan(at(2 * HOUR + 80), Turn::Mood(Mood::Up));
+    world.plan(at(3 * HOUR), Turn::Mood(Mood::NotReady));
+    world.run_until(at(4 * HOUR));
+    // The third attempt is the first that is sure of it.
+    let third = world.connects.iter().filter(|began| **began > at(HOUR)).nth(2).unwrap();
+    assert_eq!(world.restarts[0].since(*third), Duration::from_secs(10), "when it has failed");
+    assert!(world.restarts.windows(2).all(|pair| pair[1].since(pair[0]) >= Duration::from_secs(600)));
+    assert!((4..=6).contains(&world.restarts.len()), "{:?}", world.restarts);
+    assert!(*world.restarts.last().unwrap() < at(2 * HOUR + 10), "a Gateway that answers is not wedged");
 }
 
 #[test]

@@ -119,6 +119,7 @@ mod tests {
             connect_ms: 0.0,
             worker_pid: None,
             zombies: None,
+            attempts: Vec::new(),
         }
     }
 

@@ -7,7 +7,12 @@ use super::health::{Health, Verdict};
 use super::options::{GiveUp, SupervisorOptions};
 use super::retry::Retry;
 use super::state::{NextAttempt, SupervisorState};
+use crate::breaker_types::Refusal;
 use crate::clock::Moment;
+use crate::restart::PAUSE as RESTART_PAUSE;
+
+/// So many attempts are made before the Gateway is restarted.
+const ATTEMPTS_BEFORE_RESTART: u32 = 3;
 
 /// What happened.
 #[derive(Debug, Clone)]
@@ -57,6 +62,8 @@ pub(crate) enum Action {
     Resume { dark_since: Option<Moment> },
     /// Open all market data streams anew in the same session. Events since then are missing.
     ResubscribeMarketData { dark_since: Moment },
+    /// Have the Gateway restarted, and go on.
+    RestartGateway,
     /// Close what is left of the session.
     Discard,
     /// Stop for good.
@@ -86,6 +93,8 @@ pub(crate) struct Machine {
     failures: u32,
     /// Handshakes in a row that got no answer.
     unheard: u32,
+    /// When a restart of the Gateway was last asked for.
+    restarted: Option<Moment>,
     /// The last session's last sign of life, once it is lost.
     dark_since: Option<Moment>,
 }
@@ -118,6 +127,7 @@ impl Machine {
             attempt: 0,
             failures: 0,
             unheard: 0,
+            restarted: None,
             dark_since: None,
             options,
         }
@@ -201,7 +211,15 @@ impl Machine {
         if self.gives_up(error) {
             return self.end(actions);
         }
-        let wait = if is_refusal(error) { self.retry.after_refusal() } else { self.retry.after_failure() };
+        if self.restarts_gateway(now, error) {
+            self.restarted = Some(now);
+            actions.push(Action::RestartGateway);
+        }
+        let wait = match Refusal::of_error(error).and_then(Refusal::retry_in) {
+            Some(until_admitted) => until_admitted,
+            None if is_refusal(error) => self.retry.after_refusal(),
+            None => self.retry.after_failure(),
+        };
         let reason = match error.kind() {
             ErrorKind::CircuitOpen => Reason::Circuit,
             _ => Reason::Schedule,
@@ -218,6 +236,15 @@ impl Machine {
             _ if error.phase() <= Some(Phase::Spawn) && error.kind() != ErrorKind::NotListening => {}
             _ => self.unheard = 0,
         }
+    }
+
+    /// Whether the Gateway is to be restarted: this attempt found it wedged, and so did enough others, after each of which the
+    /// connector has cleaned up.
+    fn restarts_gateway(&self, now: Moment, error: &Error) -> bool {
+        let found_mute = matches!(error.kind(), ErrorKind::GatewayWedged | ErrorKind::HandshakeTimeout);
+        let is_due = self.restarted.is_none_or(|restarted| now.since(restarted) >= RESTART_PAUSE);
+        let is_wanted = self.options.gateway_restart.is_some();
+        is_wanted && is_due && found_mute && self.is_wedged() && self.attempt >= ATTEMPTS_BEFORE_RESTART
     }
 
     fn gives_up(&self, error: &Error) -> bool {

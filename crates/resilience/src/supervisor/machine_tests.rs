@@ -169,7 +169,22 @@ fn the_kernels_word_for_a_wedge_counts_at_once_and_an_answer_ends_it() {
 }
 
 #[test]
-fn an_open_breaker_is_asked_again_at_an_even_pace() {
+fn an_attempt_is_made_when_the_breaker_admits_one() {
+    let mut machine = remote();
+    machine.on(START, Event::Tick);
+    let open = Refusal::Open { retry_in: Duration::from_secs(240), last_failure: None };
+    let pausing = Refusal::Maintenance { retry_in: Duration::from_secs(30) };
+    for (now, refusal, until) in [(0, open, 240), (240, pausing, 270)] {
+        let error = Error::new(ErrorKind::CircuitOpen, "as planned").in_phase(Phase::Preflight);
+        assert_eq!(machine.on(at(now), Event::Failed(error.with_source(refusal))), []);
+        assert_eq!(machine.state(at(now)), SupervisorState::CircuitOpen { until: at(until) });
+        assert_eq!(machine.on(at(until - 1), Event::Tick), []);
+        assert_eq!(machine.on(at(until), Event::Tick), [Action::Connect]);
+    }
+}
+
+#[test]
+fn a_breaker_that_cannot_tell_is_asked_again_at_an_even_pace() {
     let mut machine = remote();
     machine.on(START, Event::Tick);
     for now in (0..10).map(|turn| turn * 15) {

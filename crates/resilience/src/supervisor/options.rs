@@ -5,6 +5,7 @@ use std::time::Duration;
 use ibkr_connect_core::Config;
 
 use crate::policy::PortCheck;
+use crate::restart::RestartHook;
 
 /// The rules of a [`Supervisor`](super::Supervisor).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct SupervisorOptions {
     pub port_check: PortCheck,
     /// How often to look while nothing listens. The kernel is asked; the port is not touched.
     pub listener_poll: Duration,
+    /// What may be done about a Gateway that is wedged; `None` for nothing.
+    pub gateway_restart: Option<RestartHook>,
     /// When to stop trying.
     pub give_up: GiveUp,
 }
@@ -42,15 +45,18 @@ impl Default for SupervisorOptions {
             upstream_patience: Duration::from_secs(15 * 60),
             port_check: PortCheck::default(),
             listener_poll: Duration::from_secs(1),
+            gateway_restart: None,
             give_up: GiveUp::default(),
         }
     }
 }
 
 impl From<&Config> for SupervisorOptions {
-    /// The rules that the configuration asks for: `IBKR_PING_INTERVAL`.
+    /// The rules that the configuration asks for: `IBKR_PING_INTERVAL` and `IBKR_GATEWAY_RESTART`.
     fn from(config: &Config) -> Self {
-        Self { ping_interval: config.ping_interval, ..Self::default() }
+        let gateway_restart =
+            config.gateway_restart.clone().map(|how| RestartHook::new(how, &config.state_dir));
+        Self { ping_interval: config.ping_interval, gateway_restart, ..Self::default() }
     }
 }
 

@@ -17,6 +17,8 @@ use super::status::{Board, Status, SupervisedSession, usable};
 use super::stream::{Registration, Switch, is_loss};
 use super::uptime::{Uptime, sleep_until};
 use crate::clock::Moment;
+use crate::gateway::Gateway;
+use crate::restart::RestartHook;
 
 /// How long a lost session may take to close before the next attempt begins.
 const CLOSE_GRACE: Duration = Duration::from_secs(3);
@@ -37,6 +39,7 @@ pub(crate) struct Shell {
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) target: Target,
     pub(crate) machine: Machine,
+    pub(crate) restart: Option<RestartHook>,
     pub(crate) uptime: Uptime,
     pub(crate) inbox: mpsc::UnboundedReceiver<Command>,
     pub(crate) board: Board,
@@ -152,6 +155,7 @@ impl Shell {
                 Action::Ping => self.ping(),
                 Action::Resume { dark_since } => self.resume(dark_since),
                 Action::ResubscribeMarketData { dark_since } => self.resubscribe_market_data(dark_since),
+                Action::RestartGateway => self.restart_gateway(),
                 Action::Discard | Action::Stop => self.discard(),
             }
         }
@@ -176,6 +180,12 @@ impl Shell {
         let ping = tokio::spawn(async move { session.ping().await });
         if let Some(unanswered) = self.jobs.ping.replace(ping) {
             unanswered.abort();
+        }
+    }
+
+    fn restart_gateway(&self) {
+        if let Some(hook) = self.restart.clone() {
+            hook.run(Gateway::from(&self.target));
         }
     }
 

@@ -26,7 +26,7 @@ pub enum SupervisorState<At = Timestamp> {
     },
     /// There is no session, and no attempt is made: the breaker is open, or sessions died young too often.
     CircuitOpen {
-        /// Until then; then the breaker is asked again.
+        /// Then the next attempt is made: when the breaker admits one, where it says when.
         until: At,
     },
     /// There is no session: the Gateway takes connections and answers nobody. Attempts go on as scheduled, but it

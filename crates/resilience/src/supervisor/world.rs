@@ -45,6 +45,7 @@ pub(crate) struct World {
     pub(crate) connects: Vec<Moment>,
     pub(crate) resumed: Vec<Option<Moment>>,
     pub(crate) resubscribed: Vec<Moment>,
+    pub(crate) restarts: Vec<Moment>,
     pub(crate) states: Vec<(Moment, SupervisorState<Moment>)>,
     options: SupervisorOptions,
     mood: Mood,
@@ -62,13 +63,17 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(lookout: Lookout) -> Self {
-        let options = SupervisorOptions::default();
+        Self::with(SupervisorOptions::default(), lookout)
+    }
+
+    pub(crate) fn with(options: SupervisorOptions, lookout: Lookout) -> Self {
         Self {
             machine: Machine::new(options.clone(), lookout, START),
             now: START,
             connects: Vec::new(),
             resumed: Vec::new(),
             resubscribed: Vec::new(),
+            restarts: Vec::new(),
             states: Vec::new(),
             options,
             mood: Mood::Up,
@@ -219,6 +224,7 @@ impl World {
                 }
                 Action::Resume { dark_since } => self.resumed.push(dark_since),
                 Action::ResubscribeMarketData { dark_since } => self.resubscribed.push(dark_since),
+                Action::RestartGateway => self.restarts.push(self.now),
                 Action::Discard => (self.is_up, self.ping, self.session_end) = (false, None, None),
                 Action::Stop => panic!("nobody told it to give up"),
             }

@@ -331,6 +331,7 @@ mod tests {
             connect_ms: 0.0,
             worker_pid: None,
             zombies: None,
+            attempts: Vec::new(),
         });
         let connector = MockConnector::new();
         let mut server = Server::new(

@@ -100,6 +100,7 @@ impl ScriptedConnection {
             connect_ms: 1.5,
             worker_pid: None,
             zombies: None,
+            attempts: Vec::new(),
         };
         Self { stage, info, lost: watch::Sender::new(false) }
     }

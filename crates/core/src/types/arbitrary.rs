@@ -1,0 +1,54 @@
+//! Values as TWS may send them, for the property tests: what a derived strategy can't know.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use proptest::prelude::*;
+
+/// A number, TWS's ways to say "unset" and what no JSON can hold.
+pub(crate) fn number() -> impl Strategy<Value = Option<f64>> {
+    prop_oneof![
+        Just(None),
+        any::<f64>().prop_map(Some),
+        (-1_000_000_i32..1_000_000).prop_map(|cents| Some(f64::from(cents) / 100.0)),
+        prop::sample::select(vec![
+            f64::MAX,
+            f64::MIN,
+            f64::MIN_POSITIVE,
+            -0.0,
+            0.0,
+            -1.0,
+            2_147_483_647.0,
+            9_223_372_036_854_775_807.0,
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+        ])
+        .prop_map(Some),
+    ]
+}
+
+/// Any instant, the first and the last included.
+pub(crate) fn timestamp() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![
+        Just(Timestamp::MIN),
+        Just(Timestamp::MAX),
+        Just(Timestamp::UNIX_EPOCH),
+        (Timestamp::MIN.as_nanosecond()..=Timestamp::MAX.as_nanosecond())
+            .prop_map(|nanos| Timestamp::from_nanosecond(nanos).unwrap()),
+    ]
+}
+
+/// Any instant, or none.
+pub(crate) fn maybe_timestamp() -> impl Strategy<Value = Option<Timestamp>> {
+    prop::option::of(timestamp())
+}
+
+/// Any day, the first and the last included.
+pub(crate) fn date() -> impl Strategy<Value = Date> {
+    prop_oneof![
+        Just(Date::MIN),
+        Just(Date::MAX),
+        (0_i16..=9_999, 1_i8..=12, 1_i8..=28)
+            .prop_map(|(year, month, day)| jiff::civil::date(year, month, day)),
+    ]
+}

@@ -1,0 +1,159 @@
+//! Having the Gateway restarted: by a command, or by IBC's command server. At most every ten minutes, whoever asks.
+
+mod command;
+mod ibc;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ibkr_connect_core::config::GatewayRestart;
+use ibkr_connect_core::{Result, millis};
+
+use crate::clock::{Clock, KernelClock, Stamp};
+use crate::file_lock::FileLock;
+use crate::files::Dir;
+use crate::gateway::Gateway;
+
+/// A Gateway needs some minutes to start and log in; more restarts only hinder it, and logins are counted.
+pub(crate) const PAUSE: Duration = Duration::from_secs(10 * 60);
+/// How long a restart may take.
+const DEADLINE: Duration = Duration::from_secs(120);
+/// Who holds the file reads and writes some bytes, or is stopped.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What may be done about a Gateway that is stuck.
+///
+/// # Behavior
+/// - At most once in ten minutes per Gateway, all processes of the user together: the last time is in the state directory. If
+///   it can't be noted, nothing is done.
+/// - A command has the environment of a worker (`PATH`, `HOME`, `LANG` and the like), no input, and two minutes; its output
+///   goes to `tracing`. When it ends, what is left of its process group is killed: let a service manager start the Gateway.
+/// - The outcome is the event `gateway_restart`.
+#[derive(Debug, Clone)]
+pub struct RestartHook {
+    how: GatewayRestart,
+    state_dir: PathBuf,
+    clock: Arc<dyn Clock>,
+}
+
+impl PartialEq for RestartHook {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.how, &self.state_dir) == (&other.how, &other.state_dir)
+    }
+}
+
+impl Eq for RestartHook {}
+
+/// What came of it.
+type Outcome = Result<String, String>;
+
+impl RestartHook {
+    /// A hook that notes in `state_dir` when it was used.
+    pub fn new(how: GatewayRestart, state_dir: &Path) -> Self {
+        Self { how, state_dir: state_dir.to_path_buf(), clock: Arc::new(KernelClock::default()) }
+    }
+
+    /// Restarts the Gateway, on a thread of its own: nobody waits for it.
+    pub(crate) fn run(self, gateway: Gateway) {
+        let work = move || self.run_here(&gateway);
+        if let Err(error) = thread::Builder::new().name("ibkr-restart".to_owned()).spawn(work) {
+            tracing::warn!(outcome = "failed", detail = %error, "gateway_restart");
+        }
+    }
+
+    fn run_here(&self, gateway: &Gateway) {
+        let begun = Instant::now();
+        let (outcome, detail) = match self.claim(gateway) {
+            Ok(None) => match self.restart(gateway) {
+                Ok(detail) => ("done", detail),
+                Err(detail) => ("failed", detail),
+            },
+            Ok(Some(ago)) => ("too_soon", format!("it was restarted {} s ago", ago.as_secs())),
+            Err(error) => ("failed", format!("the restart can't be noted: {error}")),
+        };
+        let (by, ms) = (self.by(), millis(begun.elapsed()));
+        if outcome == "failed" {
+            tracing::warn!(outcome, %gateway, by, ms, detail, "gateway_restart");
+        } else {
+            tracing::info!(outcome, %gateway, by, ms, detail, "gateway_restart");
+        }
+    }
+
+    /// Notes a restart now, unless the last one is too recent: then how long ago it was.
+    fn claim(&self, gateway: &Gateway) -> Result<Option<Duration>> {
+        let name = |suffix: &str| format!("restart-{}.{suffix}", gateway.file_stem());
+        let dir = Dir::private(&self.state_dir)?;
+        let _lock = FileLock::acquire_briefly(&dir, &name("lock"), LOCK_TIMEOUT)?;
+        let now = self.clock.now();
+        let last = dir.read(&name("json"))?.and_then(|bytes| serde_json::from_slice::<Stamp>(&bytes).ok());
+        if let Some(ago) = last.map(|last| now.since(&last)).filter(|ago| *ago < PAUSE) {
+            return Ok(Some(ago));
+        }
+        let json = serde_json::to_vec(&now).unwrap_or_default();
+        dir.replace(&name("json"), &json)?;
+        Ok(None)
+    }
+
+    fn restart(&self, gateway: &Gateway) -> Outcome {
+        match &self.how {
+            GatewayRestart::Command(words) => command::run(words, DEADLINE),
+            // A stranger's connection to the API port is what wedges Gateways.
+            GatewayRestart::Ibc { host, port } if Gateway::new(host, *port) == *gateway => Err(format!(
+                "{gateway} is the API port; IBC's command server has one of its own, usually 7462"
+            )),
+            GatewayRestart::Ibc { host, port } => ibc::restart(host, *port),
+        }
+    }
+
+    fn by(&self) -> &'static str {
+        match self.how {
+            GatewayRestart::Command(_) => "command",
+            GatewayRestart::Ibc { .. } => "ibc",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::manual::ManualClock;
+
+    fn hook(state_dir: &Path, clock: &ManualClock) -> RestartHook {
+        let how = GatewayRestart::Command(vec!["true".to_owned()]);
+        RestartHook { clock: Arc::new(clock.clone()), ..RestartHook::new(how, state_dir) }
+    }
+
+    #[test]
+    fn all_processes_together_restart_a_gateway_once_in_ten_minutes() {
+        let temp = tempfile::tempdir().unwrap();
+        let clock = ManualClock::new();
+        let claim = |port| hook(temp.path(), &clock).claim(&Gateway::new("localhost", port)).unwrap();
+        assert_eq!(claim(4002), None);
+        assert_eq!(claim(4002), Some(Duration::ZERO));
+        assert_eq!(claim(4001), None, "another Gateway");
+        clock.advance(Duration::from_secs(599));
+        assert_eq!(claim(4002), Some(Duration::from_secs(599)));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(claim(4002), None);
+        clock.reboot(clock.now().wall + Duration::from_secs(60));
+        assert_eq!(claim(4002), Some(Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn what_cannot_be_noted_is_not_done() {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert!(hook(&file, &ManualClock::new()).claim(&Gateway::new("localhost", 4002)).is_err());
+    }
+
+    #[test]
+    fn the_api_port_is_never_taken_for_ibcs() {
+        let temp = tempfile::tempdir().unwrap();
+        let how = GatewayRestart::Ibc { host: "127.0.0.1".to_owned(), port: 4002 };
+        let error = RestartHook::new(how, temp.path()).restart(&Gateway::new("localhost", 4002)).unwrap_err();
+        assert!(error.contains("is the API port"), "{error}");
+    }
+}

@@ -1,0 +1,71 @@
+//! `call` and `commands`: any row of the table, and what they say about wrong input.
+
+use ibkr_connect::OPERATIONS;
+use ibkr_connect_sim::{SimOptions, Simulator};
+
+use crate::support::host::{Finished, User};
+
+fn run(mode: &str, arguments: &[&str]) -> Finished {
+    let gateway = Simulator::start(SimOptions::default()).unwrap();
+    let port = gateway.port().to_string();
+    let user = User::new();
+    let connection = ["--mode", mode, "--port", &port];
+    Finished::of(user.command(connection.into_iter().chain(arguments.iter().copied())))
+}
+
+#[test]
+fn a_request_is_answered_in_json() {
+    for mode in ["direct", "subprocess"] {
+        let called = run(
+            mode,
+            &["--json", "call", "contract_details", "--params", r#"{"symbol":"AAPL","sec_type":"STK"}"#],
+        );
+        assert_eq!(called.code, 0, "{called:?}");
+        assert_eq!(called.json()[0]["contract"]["symbol"], "AAPL");
+        let called = run(mode, &["call", "managed_accounts"]);
+        assert_eq!(called.stdout, "[\n  \"DU1234567\"\n]\n");
+    }
+}
+
+#[test]
+fn a_stream_is_shown_as_long_as_wanted() {
+    for mode in ["direct", "subprocess"] {
+        let called = run(mode, &["call", "notices", "--count", "3"]);
+        let codes: Vec<_> =
+            called.json_lines().iter().map(|notice| notice["code"].as_i64().unwrap()).collect();
+        assert_eq!((called.code, codes), (0, vec![2104, 2106, 2158]));
+        let called = run(mode, &["call", "notices", "--for", "100ms"]);
+        assert_eq!((called.code, called.json_lines().len()), (0, 3));
+    }
+}
+
+#[test]
+fn wrong_input_is_named_before_anything_is_connected() {
+    let user = User::new();
+    let unknown = Finished::of(user.command(["call", "posittions"]));
+    assert_eq!(unknown.code, 2);
+    assert!(
+        unknown.stderr.contains("'posittions'") && unknown.stderr.contains("'positions'"),
+        "{}",
+        unknown.stderr
+    );
+
+    let wrong = Finished::of(user.command(["call", "market_data", "--params", r#"{"contact":{}}"#]));
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.stderr.contains("--params: market_data: unknown field `contact`"), "{}", wrong.stderr);
+
+    let missing = Finished::of(user.command(["call", "positions", "--params", "{"]));
+    assert_eq!(missing.code, 2, "{missing:?}");
+}
+
+#[test]
+fn every_operation_is_listed() {
+    let user = User::new();
+    let listed = Finished::of(user.command(["--json", "commands"])).json_lines();
+    assert_eq!(listed.len(), OPERATIONS.len());
+    assert!(listed.iter().any(|row| row["command"] == "market_data" && row["stream"] == true));
+    let schema = Finished::of(user.command(["commands", "--schema"])).json();
+    assert!(schema["operations"]["market_data"]["event"]["$ref"].is_string(), "{schema}");
+    let table = Finished::of(user.command(["commands"])).stdout;
+    assert!(OPERATIONS.iter().all(|operation| table.contains(operation.command)), "{table}");
+}

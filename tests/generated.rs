@@ -1,0 +1,151 @@
+//! What is generated from the table of operations is current: docs/operations.schema.json, and the operations in
+//! docs/protocol.md. A test that finds an old one writes the new one, and fails: look at the difference and commit it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use ibkr_connect::{OPERATIONS, OperationInfo, operations_schema};
+use serde_json::{Value, json};
+
+const BEGIN: &str = "<!-- generated from the table of operations: begin -->\n";
+const END: &str = "<!-- generated from the table of operations: end -->";
+
+#[test]
+fn the_schema_file_is_current() {
+    let schema = serde_json::to_string_pretty(&operations_schema()).unwrap();
+    assert_current("docs/operations.schema.json", &(schema + "\n"));
+}
+
+#[test]
+fn the_operations_in_the_protocol_page_are_current() {
+    let page = fs::read_to_string(path("docs/protocol.md")).unwrap();
+    let (before, rest) = page.split_once(BEGIN).expect("the begin mark");
+    let (_, after) = rest.split_once(END).expect("the end mark");
+    assert_current("docs/protocol.md", &format!("{before}{BEGIN}{}{END}{after}", operations()));
+}
+
+#[test]
+fn every_reference_in_the_schema_leads_somewhere() {
+    let schema = operations_schema();
+    let definitions = schema["$defs"].as_object().unwrap();
+    let mut references = Vec::new();
+    collect_references(&schema, &mut references);
+    assert!(!references.is_empty());
+    for reference in references {
+        let name = reference.strip_prefix("#/$defs/").expect("a reference into this document");
+        assert!(definitions.contains_key(name), "{reference}");
+    }
+}
+
+/// What the types write is what the schema promises: every golden file of a type fits its definition.
+#[test]
+fn golden_files_fit_the_schema() {
+    let schema = operations_schema();
+    let mut checked = 0;
+    for file in fs::read_dir(path("crates/core/golden")).unwrap() {
+        let file = file.unwrap().path();
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        let golden: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        let one_type = json!({ "$ref": format!("#/$defs/{name}"), "$defs": schema["$defs"] });
+        let validator = jsonschema::validator_for(&one_type).unwrap();
+        for value in golden.as_array().unwrap_or(&vec![golden.clone()]) {
+            let problems: Vec<_> = validator.iter_errors(value).map(|problem| problem.to_string()).collect();
+            assert!(problems.is_empty(), "{name}: {problems:?} in {value}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= OPERATIONS.len(), "{checked} values");
+}
+
+fn assert_current(file: &str, wanted: &str) {
+    if fs::read_to_string(path(file)).is_ok_and(|found| found == wanted) {
+        return;
+    }
+    fs::write(path(file), wanted).unwrap();
+    panic!("{file} was old and has been written anew: look at it, commit it, and run the test again");
+}
+
+fn path(file: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
+}
+
+fn collect_references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                match value {
+                    Value::String(reference) if key == "$ref" => found.push(reference.clone()),
+                    value => collect_references(value, found),
+                }
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect_references(value, found)),
+        _ => {}
+    }
+}
+
+/// The tables of requests and streams.
+fn operations() -> String {
+    let schema = operations_schema();
+    let mut text = String::new();
+    for (stream, answer) in [(false, "reply"), (true, "event")] {
+        writeln!(
+            text,
+            "\n| {} | params | {answer} | |\n|---|---|---|---|",
+            if stream { "stream" } else { "request" }
+        )
+        .unwrap();
+        for operation in OPERATIONS.iter().filter(|operation| operation.stream == stream) {
+            let described = &schema["operations"][operation.command];
+            let params = params(&schema, &described["params"]);
+            writeln!(
+                text,
+                "| `{}` | {params} | `{}` | {} |",
+                operation.command,
+                shape(&described[answer]),
+                summary(operation)
+            )
+            .unwrap();
+        }
+    }
+    text + "\n"
+}
+
+/// The first sentence of its documentation.
+fn summary(operation: &OperationInfo) -> String {
+    let doc = operation.doc.trim();
+    let end = doc.find(". ").map_or(doc.len(), |end| end + 1);
+    doc[..end].trim_end_matches('.').replace('|', "\\|")
+}
+
+/// The parameters by name, with the defaults that are worth a word.
+fn params(schema: &Value, params: &Value) -> String {
+    let Some(fields) = resolve(schema, params)["properties"].as_object() else { return "none".to_owned() };
+    let described = fields.iter().map(|(name, field)| match &field["default"] {
+        Value::Null | Value::Object(_) => format!("`{name}`"),
+        Value::String(text) if text.is_empty() => format!("`{name}`"),
+        default => format!("`{name}` (`{default}`)"),
+    });
+    let described: Vec<_> = described.collect();
+    if described.len() > 8 { format!("{}, …", described[..8].join(", ")) } else { described.join(", ") }
+}
+
+/// What a value is, in a word: a type's name, `[Name]` for a list.
+fn shape(schema: &Value) -> String {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return reference.trim_start_matches("#/$defs/").to_owned();
+    }
+    match schema["type"].as_str() {
+        Some("array") => format!("[{}]", shape(&schema["items"])),
+        Some(name) => name.to_owned(),
+        None => "any".to_owned(),
+    }
+}
+
+fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str() {
+        Some(reference) => &document["$defs"][reference.trim_start_matches("#/$defs/")],
+        None => schema,
+    }
+}
