@@ -47,7 +47,7 @@ impl Report<'_> {
             "client_id": info.map(|info| info.client_id).or(self.config.client_id),
             "server_version": info.map(|info| info.server_version),
             "accounts": info.map(|info| info.accounts.as_slice()).unwrap_or_default(),
-            "phases": info.map(|info| info.phases.as_slice()).unwrap_or_default(),
+            "phases": self.outcome.as_ref().map_or_else(Error::phases, |info| &info.phases),
             "zombies_after": self.zombies_after,
             "error": self.outcome.as_ref().err().map(error_json),
         }))

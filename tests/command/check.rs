@@ -103,6 +103,8 @@ fn succeeds(mode: &str) {
 /// The error that a check reports.
 fn failed_check(mode: &str, port: u16, exit: i32) -> Value {
     let report = check(mode, port, exit);
+    let phases = report["phases"].as_array().unwrap();
+    assert_eq!(phases.is_empty(), report["error"]["phase"] == "spawn", "{report}");
     assert_eq!((&report["ok"], &report["server_version"]), (&Value::from(false), &Value::Null));
     let error = &report["error"];
     let keys: Vec<_> = error.as_object().unwrap().keys().collect();

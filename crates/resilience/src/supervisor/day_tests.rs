@@ -9,6 +9,8 @@ use super::machine::Lookout;
 use super::options::SupervisorOptions;
 use super::state::SupervisorState;
 use super::world::{Mood, START, Turn, World};
+use crate::breaker::Breaker;
+use crate::breaker_types::BreakerSettings;
 use crate::clock::Moment;
 use crate::restart::RestartHook;
 
@@ -25,7 +27,10 @@ fn at(seconds: u64) -> Moment {
 }
 
 fn outage(lookout: Lookout, mood: Mood) -> World {
-    let mut world = World::new(lookout);
+    outage_of(World::new(lookout), mood)
+}
+
+fn outage_of(mut world: World, mood: Mood) -> World {
     world.plan(at(HOUR), Turn::Mood(mood));
     world.plan(at(7 * HOUR), Turn::Mood(Mood::Up));
     world.run_until(at(8 * HOUR));
@@ -91,6 +96,48 @@ fn a_wedged_gateway_is_restarted_if_somebody_said_how_and_every_ten_minutes_at_m
     assert!(world.restarts.windows(2).all(|pair| pair[1].since(pair[0]) >= Duration::from_secs(600)));
     assert!((4..=6).contains(&world.restarts.len()), "{:?}", world.restarts);
     assert!(*world.restarts.last().unwrap() < at(2 * HOUR + 10), "a Gateway that answers is not wedged");
+}
+
+#[test]
+fn six_hours_of_a_mute_gateway_behind_a_breaker_are_no_storm_either() {
+    let breaker = Breaker::new(BreakerSettings::default());
+    let world = outage_of(World::behind(breaker, Lookout::Kernel), Mood::Mute);
+    let connects = world.connects_between(at(HOUR), at(7 * HOUR));
+    assert!((60..=80).contains(&connects), "{connects}");
+    assert!(back(&world) <= Duration::from_secs(311), "{:?}", back(&world));
+    assert!(!world.states_between(at(HOUR + 30), at(7 * HOUR)).contains(&"ready"));
+}
+
+#[test]
+fn a_breaker_that_opens_is_shown_with_the_time_at_which_it_is_asked_again() {
+    // With the default the schedule waits as long as the breaker, and never meets it open unless others opened it.
+    let long = Duration::from_secs(1_000);
+    let settings = BreakerSettings { recovery: long, max_recovery: long, ..BreakerSettings::default() };
+    let breaker = Breaker::new(settings);
+    let world = outage_of(World::behind(breaker, Lookout::Kernel), Mood::NotReady);
+    let shown: Vec<_> = world
+        .states
+        .iter()
+        .filter_map(|(_, state)| match state {
+            SupervisorState::CircuitOpen { until } => Some(*until),
+            _ => None,
+        })
+        .collect();
+    assert!(!shown.is_empty());
+    assert!(shown.iter().all(|until| world.connects.contains(until)), "{shown:?}");
+}
+
+#[test]
+fn what_is_said_during_the_handshake_counts_and_voids_nothing() {
+    let mut world = World::new(Lookout::Kernel);
+    let millis = |millis| START + Duration::from_millis(millis);
+    world.plan(millis(100), Turn::Notice(1100, LOST));
+    world.plan(millis(150), Turn::Notice(1101, VOID));
+    world.plan(millis(200), Turn::Notice(2103, BROKEN));
+    world.plan(at(60), Turn::Notice(2104, OK));
+    world.run_until(at(HOUR));
+    assert_eq!((world.connects.len(), world.resubscribed.len()), (1, 0));
+    assert_eq!(world.states_between(START, at(HOUR)), ["connecting", "degraded", "ready"]);
 }
 
 #[test]
@@ -195,8 +242,16 @@ fn a_whole_day_of_everything() {
     }
     world.run_until(at(24 * HOUR));
     assert_eq!(world.connects_between(START, at(2 * HOUR)), 1);
+    let night = ["connecting", "ready", "degraded", "ready", "degraded", "ready"];
+    assert_eq!(world.states_between(START, at(2 * HOUR)), night);
     assert_eq!(world.connects_between(at(2 * HOUR), at(8 * HOUR)), 0);
     assert!(world.connects_between(at(9 * HOUR), at(15 * HOUR)) <= 80);
+    assert!(!world.states_between(at(9 * HOUR + 30), at(15 * HOUR + 80)).contains(&"ready"), "it is mute");
+    assert_eq!(world.connects_between(at(15 * HOUR + 1), at(15 * HOUR + 80)), 0, "nothing listens");
+    for (returned, interval) in [(8 * HOUR + 3, 15), (15 * HOUR + 80, 301), (23 * HOUR, 301)] {
+        let back = world.states_between(at(returned), at(returned + interval));
+        assert!(back.contains(&"ready"), "{returned}: {back:?}");
+    }
     assert!(world.connects_between(at(20 * HOUR), at(23 * HOUR)) <= 45);
     assert!(world.connects.len() <= 130, "{}", world.connects.len());
     assert_eq!(world.state(), SupervisorState::Ready);

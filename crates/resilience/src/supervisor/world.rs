@@ -9,6 +9,8 @@ use ibkr_connect_core::{Error, ErrorKind, Phase};
 use super::machine::{Action, Event, Lookout, Machine, Port};
 use super::options::SupervisorOptions;
 use super::state::SupervisorState;
+use crate::breaker::Breaker;
+use crate::breaker_types::{Admission, Outcome, Refusal, TrialId};
 use crate::clock::Moment;
 
 pub(crate) const START: Moment = Moment::from_millis(0);
@@ -51,6 +53,9 @@ pub(crate) struct World {
     mood: Mood,
     script: VecDeque<(Moment, Turn)>,
     attempt: Option<(Moment, Option<Error>)>,
+    /// The one in front of the Gateway, if the connector has one.
+    breaker: Option<Breaker>,
+    admission: Option<Admission>,
     is_up: bool,
     /// Notices of a session that is being made.
     said: Vec<Notice>,
@@ -79,6 +84,8 @@ impl World {
             mood: Mood::Up,
             script: VecDeque::new(),
             attempt: None,
+            breaker: None,
+            admission: None,
             is_up: false,
             said: Vec::new(),
             session_end: None,
@@ -87,6 +94,11 @@ impl World {
             failures: 0,
             not_before: START,
         }
+    }
+
+    /// The same, with a circuit breaker between the machine and the Gateway.
+    pub(crate) fn behind(breaker: Breaker, lookout: Lookout) -> Self {
+        Self { breaker: Some(breaker), ..Self::new(lookout) }
     }
 
     /// Adds what happens, in order of time.
@@ -151,6 +163,7 @@ impl World {
             }
             Happening::AttemptEnds => {
                 let (_, error) = self.attempt.take().unwrap();
+                self.settle(error.as_ref());
                 match error {
                     Some(error) => self.attempt_fails(error),
                     None => self.attempt_succeeds(),
@@ -202,8 +215,14 @@ impl World {
     }
 
     fn attempt_fails(&mut self, error: Error) {
-        let wait = self.options.schedule[self.failures.min(self.options.schedule.len() - 1)];
-        self.failures += 1;
+        let scheduled = self.options.schedule[self.failures.min(self.options.schedule.len() - 1)];
+        let wait = match Refusal::of_error(&error) {
+            Some(refusal) => refusal.retry_in().unwrap_or(scheduled),
+            None => {
+                self.failures += 1;
+                scheduled
+            }
+        };
         self.not_before = self.now + wait;
         self.tell(Event::Failed(error));
     }
@@ -235,6 +254,11 @@ impl World {
     fn connect(&mut self) {
         assert!(self.attempt.is_none() && !self.is_up, "two attempts at once");
         assert!(self.now >= self.not_before, "{:?} is before {:?}", self.now, self.not_before);
+        if let Some(refusal) = self.refusal() {
+            let error = Error::new(ErrorKind::CircuitOpen, "open").in_phase(Phase::Preflight);
+            self.attempt = Some((self.now, Some(error.with_source(refusal))));
+            return;
+        }
         self.connects.push(self.now);
         let fails = |kind, phase| Some(Error::new(kind, "as planned").in_phase(phase));
         self.attempt = Some(match self.mood {
@@ -243,6 +267,17 @@ impl World {
             Mood::Mute => (self.now + DEADLINE, fails(ErrorKind::HandshakeTimeout, Phase::Version)),
             Mood::NotReady => (self.now + HANDSHAKE, fails(ErrorKind::Rejected, Phase::Version)),
         });
+    }
+
+    fn refusal(&mut self) -> Option<Refusal> {
+        let admitted = self.breaker.as_mut()?.admit(self.now, TrialId(1));
+        admitted.map(|admission| self.admission = Some(admission)).err()
+    }
+
+    fn settle(&mut self, error: Option<&Error>) {
+        let (Some(breaker), Some(admission)) = (&mut self.breaker, self.admission.take()) else { return };
+        let outcome = error.map_or(Outcome::Success(HANDSHAKE), Outcome::of_error);
+        breaker.settle(self.now, admission, outcome);
     }
 
     /// The time until `then` passes without an event: no instant of it may be a lie.

@@ -1,0 +1,82 @@
+//! Over the connector that programs use: one handshake per attempt, under the policy.
+
+use ibkr_connect_core::Config;
+use ibkr_connect_resilience::{BreakerSettings, MAINTENANCE_FILE, Policy, Refusal, RobustConnector};
+use jiff::SignedDuration;
+
+use super::*;
+
+#[test]
+fn with_the_policy_a_lost_session_gets_its_client_id_again() {
+    let gateway = gateway(Vec::new());
+    let state = tempfile::tempdir().unwrap();
+    let connector = robust(&state, BreakerSettings::default());
+    let supervisor = Supervisor::start(connector, target(gateway.port()), quick()).unwrap();
+    let first = session(&supervisor).info().client_id;
+    gateway.reset_all();
+    until_generation(&supervisor, 2);
+    assert_eq!(session(&supervisor).info().client_id, first, "the lost session was closed first");
+}
+
+#[test]
+fn an_open_breaker_is_shown_with_its_time_and_kept() {
+    let gateway = gateway(vec![Fault::CloseBeforeVersion]);
+    let state = tempfile::tempdir().unwrap();
+    let connector = robust(&state, BreakerSettings { failures: 2, ..BreakerSettings::default() });
+    let supervisor = Supervisor::start(connector, target(gateway.port()), quick()).unwrap();
+    let open = until(&supervisor, "circuit open", is_circuit_open);
+    let SupervisorState::CircuitOpen { until } = open else { unreachable!() };
+    let error = supervisor.failure().unwrap();
+    assert_eq!(error.kind(), ErrorKind::CircuitOpen);
+    let admitted = Timestamp::now() + Refusal::of_error(&error).unwrap().retry_in().unwrap();
+    assert!(until.duration_since(admitted).abs() < SignedDuration::from_secs(5), "{until} and {admitted}");
+    assert_eq!(gateway.stats().accepted, 2);
+}
+
+#[test]
+fn an_attempt_is_made_as_soon_as_the_breaker_admits_one() {
+    let gateway = gateway(vec![Fault::CloseBeforeVersion]);
+    let state = tempfile::tempdir().unwrap();
+    let recovery = Duration::from_millis(500);
+    let breaker = BreakerSettings { failures: 2, recovery, ..BreakerSettings::default() };
+    // Guesses would be an hour long.
+    let schedule = vec![Duration::from_millis(1), Duration::from_millis(1), Duration::from_secs(3_600)];
+    let options = SupervisorOptions { schedule, ..quick() };
+    let supervisor = Supervisor::start(robust(&state, breaker), target(gateway.port()), options).unwrap();
+    until(&supervisor, "circuit open", is_circuit_open);
+    gateway.set_faults(Vec::new());
+    assert_eq!(session(&supervisor).generation(), 1);
+}
+
+#[test]
+fn sessions_that_die_young_five_times_in_a_row_open_the_circuit() {
+    let gateway = gateway(Vec::new());
+    let state = tempfile::tempdir().unwrap();
+    let connector = robust(&state, BreakerSettings::default());
+    let schedule = vec![Duration::from_secs(3_600)];
+    let options = SupervisorOptions { schedule, ..quick() };
+    let supervisor = Supervisor::start(connector, target(gateway.port()), options).unwrap();
+    for generation in 1..=6 {
+        until_generation(&supervisor, generation);
+        gateway.reset_all();
+    }
+    let open = until(&supervisor, "circuit open", is_circuit_open);
+    let SupervisorState::CircuitOpen { until } = open else { unreachable!() };
+    assert!(until > Timestamp::now() + SignedDuration::from_mins(50), "{until}");
+    assert_eq!((supervisor.generation(), gateway.stats().accepted), (6, 6), "five restarts");
+    let error = supervisor.current().unwrap_err();
+    assert!(error.message().contains("circuit open"), "{error}");
+}
+
+fn is_circuit_open(state: &SupervisorState) -> bool {
+    matches!(state, SupervisorState::CircuitOpen { .. })
+}
+
+/// The direct backend under the policy, without retries of its own and outside of any maintenance window.
+fn robust(state: &tempfile::TempDir, breaker: BreakerSettings) -> Arc<dyn Connector> {
+    std::fs::write(state.path().join(MAINTENANCE_FILE), "").unwrap();
+    let config = Config { state_dir: state.path().to_owned(), ..Config::default() };
+    let policy = Policy { max_retries: 0, breaker, ..Policy::from(&config) };
+    let inner = Arc::new(DirectConnector) as Arc<dyn Connector>;
+    Arc::new(RobustConnector::new(inner, policy))
+}
