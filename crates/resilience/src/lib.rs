@@ -9,6 +9,7 @@
 //! - [`Breaker`] and [`BreakerStore`], [`Backoff`], [`Windows`]: when to ask the Gateway, and when not;
 //! - [`HandshakeLock`], [`Leases`]: one at a time, and each under its own name;
 //! - [`Supervisor`]: a session that stays up, over any connector;
+//! - [`GatewayStatus`]: how things stand with every Gateway, for people;
 //! - [`MessageRate`], [`HistoricalPacer`]: IBKR's limits;
 //! - [`Clock`], [`Gateway`], `file_lock` and `files`: time, identity and safe files underneath.
 //!
@@ -46,6 +47,7 @@ mod file_lock;
 mod files;
 mod gateway;
 mod history;
+mod known;
 mod lease;
 mod lock;
 mod owner;
@@ -67,6 +69,7 @@ pub use clock::{Clock, KernelClock, Moment, Stamp};
 pub use connect::RobustConnector;
 pub use gateway::Gateway;
 pub use history::{HistoricalKey, HistoricalPacer, Turn};
+pub use known::GatewayStatus;
 pub use lease::{DEFAULT_RANGE, Lease, Leases, SLOTS, Slot};
 pub use lock::{HandshakeGuard, HandshakeLock};
 pub use owner::Owner;
