@@ -98,6 +98,17 @@ pub(crate) enum Command {
     /// Find and remove zombie connections on the port, without touching the Gateway
     #[command(subcommand)]
     Zombies(Zombies),
+    /// Connect several times in a row and say how often it worked, how fast, and what is left behind
+    #[command(after_help = PROBE_HELP)]
+    Probe(Probe),
+    /// Keep a supervised session up and print a line for each change of its state
+    #[command(after_help = WATCH_HELP)]
+    Watch(Watch),
+    /// Show what your programs share about every Gateway: breaker, handshake lock, client ids, workers
+    Status,
+    /// Open or reset the circuit breaker of the Gateway at --host and --port, for all your programs
+    #[command(subcommand)]
+    Breaker(Breaker),
     /// Run the simulator by itself, on --port or a free one
     #[command(after_help = format!("Faults:\n{}", Fault::syntax_table()))]
     Sim(Sim),
@@ -165,6 +176,65 @@ pub(crate) struct ZombiesClean {
     /// Do it
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+const PROBE_HELP: &str = "\
+Each attempt is a single handshake and an orderly close, without retry and whatever the circuit breaker says. It stops \
+early where more attempts could make the Gateway accept nobody: when it accepts nobody already, and after two \
+handshakes in a row that got no answer.
+
+Exit code: 0 if every attempt succeeded; that of the last failure, as in `check`, if none did; 1 if some did; 8 if there \
+are more zombies on the port than before.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Probe {
+    /// How often to connect, one after the other
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least_one)]
+    pub(crate) attempts: usize,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("expected a number from 1".to_owned()),
+    }
+}
+
+const WATCH_HELP: &str = "\
+Every change is shown, however fast they follow each other. The session is closed in order at the end.
+
+States: connecting, ready, degraded, recovering, circuit_open, gateway_wedged, closed.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// For how long; until interrupted if not given
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) length: Option<Duration>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Breaker {
+    /// Make no attempt to connect until it is reset, or for some time
+    Open(BreakerOpen),
+    /// Close it and forget all failures
+    Reset(BreakerReset),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BreakerOpen {
+    /// Why; whoever is refused is told
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// For how long; until it is reset if not given
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) length: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BreakerReset {
+    /// Why, for the log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Debug, Args)]

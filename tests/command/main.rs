@@ -3,8 +3,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod breaker;
 mod check;
 mod data;
 mod input;
+mod ongoing;
+mod probe;
 mod sim;
+mod status;
+mod watch;
 mod workers;
