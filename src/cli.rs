@@ -101,6 +101,9 @@ pub(crate) enum Command {
     /// Connect several times in a row and say how often it worked, how fast, and what is left behind
     #[command(after_help = PROBE_HELP)]
     Probe(Probe),
+    /// Keep a supervised session up for a while, use it all the time, and measure it
+    #[command(after_help = SOAK_HELP)]
+    Soak(Soak),
     /// Keep a supervised session up and print a line for each change of its state
     #[command(after_help = WATCH_HELP)]
     Watch(Watch),
@@ -198,6 +201,36 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(number) if number > 0 => Ok(number),
         _ => Err("expected a number from 1".to_owned()),
     }
+}
+
+const SOAK_HELP: &str = "\
+A ping asks the Gateway for its time. A fetch asks for the positions, which need no market data subscription. Ctrl-C \
+ends it early, with the result so far.
+
+Exit code: 0 if every ping and every fetch was answered, also across reconnects; 1 if one was not; 8 if there are more \
+zombies on the port than before; that of the failure, as in `check`, if the first connect fails. With --chaos, failed \
+pings and fetches are no failure, but a session that does not come back afterwards is.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Soak {
+    /// For how long
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = parse_duration)]
+    pub(crate) duration: Duration,
+    /// How often to ping
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
+    pub(crate) ping_every: Duration,
+    /// How often to fetch
+    #[arg(long, value_name = "TIME", default_value = "17s", value_parser = parse_duration)]
+    pub(crate) fetch_every: Duration,
+    /// Block the runtime that the pings and fetches run on nearly all the time; their times include it
+    #[arg(long)]
+    pub(crate) busy: bool,
+    /// Against a built-in simulator that fails in random ways, in fast motion; --host and --port have no effect
+    #[arg(long)]
+    pub(crate) chaos: bool,
+    /// What happens in the chaos follows from it; random, and printed, if not given
+    #[arg(long, value_name = "N", requires = "chaos")]
+    pub(crate) seed: Option<u64>,
 }
 
 const WATCH_HELP: &str = "\

@@ -6,6 +6,7 @@ mod data;
 mod demo;
 mod probe;
 mod sim;
+mod soak;
 mod status;
 mod watch;
 mod zombies;
@@ -42,6 +43,7 @@ pub(crate) fn run(cli: Cli, sessions: &Sessions) -> anyhow::Result<()> {
         Command::Zombies(Zombies::List(arguments)) => zombies::list(&global.load()?, format, &arguments),
         Command::Zombies(Zombies::Clean(arguments)) => zombies::clean(&global.load()?, format, &arguments),
         Command::Probe(arguments) => probe::run(&global.load()?, format, &arguments),
+        Command::Soak(arguments) => soak::run(&global.load()?, format, &arguments),
         Command::Watch(arguments) => watch::run(&global.load()?, format, &arguments, sessions),
         Command::Status => status::run(&global.load()?, format),
         Command::Breaker(Breaker::Open(arguments)) => breaker::open(&global.load()?, format, &arguments),

@@ -18,7 +18,7 @@ fn open_stops_every_connect_until_reset() {
         (&opened["breaker"]["state"], &opened["breaker"]["left_ms"]),
         (&"forced_open".into(), &Value::Null)
     );
-    for command in [&["positions"][..], &["quote", "AAPL"]] {
+    for command in [&["positions"][..], &["quote", "AAPL"], &["soak"]] {
         let error = &run(&user, port, command, 9)["error"];
         assert_eq!((&error["kind"], &error["phase"]), (&"circuit_open".into(), &"preflight".into()));
         assert!(error["message"].as_str().unwrap().contains("Gateway update"), "{error}");

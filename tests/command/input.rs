@@ -76,6 +76,8 @@ fn a_wrong_argument_is_named_with_what_is_right() {
         (&["sim", "--fault", "drip=fast"], "should read drip=TIME, for example drip=1s"),
         (&["sim", "--port", "99999"], "expected 0 to 65535"),
         (&["probe", "--attempts", "0"], "expected a number from 1"),
+        (&["soak", "--duration", "soon"], "expected a positive number of seconds"),
+        (&["soak", "--seed", "1"], "--chaos"),
         (&["breaker", "open", "--for", "ever"], "expected a positive number of seconds"),
         (&["watch", "--for", "0"], "expected a positive number of seconds"),
         (&["quote"], "<SYMBOL>"),

@@ -10,6 +10,7 @@ mod input;
 mod ongoing;
 mod probe;
 mod sim;
+mod soak;
 mod status;
 mod watch;
 mod workers;
