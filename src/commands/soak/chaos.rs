@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
 /// The next blow comes after so many milliseconds.
-const PAUSE_MS: std::ops::Range<u64> = 300..3_000;
+const PAUSE_MS: std::ops::Range<u64> = 500..5_000;
 /// How long a session may take to come back once the faults are over.
 const RECOVERY: Duration = Duration::from_secs(30);
 
@@ -146,8 +146,8 @@ fn rage(simulator: &Simulator, stopped: &mpsc::Receiver<()>, mut rng: ChaCha8Rng
 }
 
 fn strike(simulator: &Simulator, rng: &mut ChaCha8Rng) {
-    // Half of the Gateways that a session comes back to are healthy.
-    let faults = if rng.random_bool(0.5) { Vec::new() } else { fault(rng).into_iter().collect() };
+    // Most Gateways that a session comes back to are healthy, or the breaker would be open nearly all the time.
+    let faults = if rng.random_bool(0.75) { Vec::new() } else { fault(rng).into_iter().collect() };
     tracing::info!(?faults, "chaos");
     simulator.set_faults(faults);
     match rng.random_range(0..4) {

@@ -1,6 +1,6 @@
 //! What a soak has found.
 
-use ibkr_connect::{Config, millis};
+use ibkr_connect::Config;
 use serde_json::json;
 
 use super::Tally;
@@ -31,7 +31,7 @@ impl Report<'_> {
         let Tally { pings, pings_total, fetches_ok, fetches_total, failures, .. } = &self.tally;
         let [p50, p99, max] = self.ping_ms();
         print_json(&json!({
-            "duration_s": millis(self.tally.took) / 1e3,
+            "duration_s": self.tally.took.as_millis() as f64 / 1e3,
             "pings_ok": pings.len(),
             "pings_total": pings_total,
             "fetches_ok": fetches_ok,
