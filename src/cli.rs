@@ -103,6 +103,20 @@ pub(crate) enum Command {
     /// Find and remove zombie connections on the port, without touching the Gateway
     #[command(subcommand)]
     Zombies(Zombies),
+    /// Connect several times in a row and say how often it worked, how fast, and what is left behind
+    #[command(after_help = PROBE_HELP)]
+    Probe(Probe),
+    /// Keep a supervised session up for a while, use it all the time, and measure it
+    #[command(after_help = SOAK_HELP)]
+    Soak(Soak),
+    /// Keep a supervised session up and print a line for each change of its state
+    #[command(after_help = WATCH_HELP)]
+    Watch(Watch),
+    /// Show what your programs share about every Gateway: breaker, handshake lock, client ids, workers
+    Status,
+    /// Open or reset the circuit breaker of the Gateway at --host and --port, for all your programs
+    #[command(subcommand)]
+    Breaker(Breaker),
     /// Run the simulator by itself, on --port or a free one
     #[command(after_help = format!("Faults:\n{}", Fault::syntax_table()))]
     Sim(Sim),
@@ -193,6 +207,95 @@ pub(crate) struct ZombiesClean {
     /// Do it
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+const PROBE_HELP: &str = "\
+Each attempt is a single handshake and an orderly close, without retry and whatever the circuit breaker says. It stops \
+early where more attempts could make the Gateway accept nobody: when it accepts nobody already, and after two \
+handshakes in a row that got no answer.
+
+Exit code: 0 if every attempt succeeded; that of the last failure, as in `check`, if none did; 1 if some did; 8 if there \
+are more zombies on the port than before.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Probe {
+    /// How often to connect, one after the other
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least_one)]
+    pub(crate) attempts: usize,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("expected a number from 1".to_owned()),
+    }
+}
+
+const SOAK_HELP: &str = "\
+A ping asks the Gateway for its time. A fetch asks for the positions, which need no market data subscription. Ctrl-C \
+ends it early, with the result so far.
+
+Exit code: 0 if every ping and every fetch was answered, also across reconnects; 1 if one was not; 8 if there are more \
+zombies on the port than before; that of the failure, as in `check`, if the first connect fails. With --chaos, failed \
+pings and fetches are no failure, but a session that does not come back afterwards is.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Soak {
+    /// For how long
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = parse_duration)]
+    pub(crate) duration: Duration,
+    /// How often to ping
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
+    pub(crate) ping_every: Duration,
+    /// How often to fetch
+    #[arg(long, value_name = "TIME", default_value = "17s", value_parser = parse_duration)]
+    pub(crate) fetch_every: Duration,
+    /// Block the runtime that the pings and fetches run on nearly all the time; their times include it
+    #[arg(long)]
+    pub(crate) busy: bool,
+    /// Against a built-in simulator that fails in random ways, in fast motion; --host and --port have no effect
+    #[arg(long)]
+    pub(crate) chaos: bool,
+    /// What happens in the chaos follows from it; random, and printed, if not given
+    #[arg(long, value_name = "N", requires = "chaos")]
+    pub(crate) seed: Option<u64>,
+}
+
+const WATCH_HELP: &str = "\
+Every change is shown, however fast they follow each other. The session is closed in order at the end.
+
+States: connecting, ready, degraded, recovering, circuit_open, gateway_wedged, closed.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// For how long; until interrupted if not given
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) length: Option<Duration>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Breaker {
+    /// Make no attempt to connect until it is reset, or for some time
+    Open(BreakerOpen),
+    /// Close it and forget all failures
+    Reset(BreakerReset),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BreakerOpen {
+    /// Why; whoever is refused is told
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// For how long; until it is reset if not given
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) length: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BreakerReset {
+    /// Why, for the log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,20 +1,35 @@
 //! One file per command.
 
+mod breaker;
 mod call;
 mod check;
 mod data;
 mod demo;
+mod probe;
 mod sim;
+mod soak;
+mod status;
+mod watch;
 mod zombies;
 
+// What several of them need.
+mod busy;
+mod failures;
+mod interrupt;
+mod latency;
+mod port;
+
 use std::future::Future;
+use std::time::Duration;
 
 use ibkr_connect::{Config, Error, ErrorKind, Session};
+use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::{Cli, Command, Zombies};
+use crate::cli::{Breaker, Cli, Command, Zombies};
+use crate::log::Sessions;
 
 /// Runs the command.
-pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
+pub(crate) fn run(cli: Cli, sessions: &Sessions) -> anyhow::Result<()> {
     let Cli { global, command } = cli;
     let format = global.format();
     match command {
@@ -30,6 +45,12 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Commands(arguments) => call::list(format, &arguments),
         Command::Zombies(Zombies::List(arguments)) => zombies::list(&global.load()?, format, &arguments),
         Command::Zombies(Zombies::Clean(arguments)) => zombies::clean(&global.load()?, format, &arguments),
+        Command::Probe(arguments) => probe::run(&global.load()?, format, &arguments),
+        Command::Soak(arguments) => soak::run(&global.load()?, format, &arguments),
+        Command::Watch(arguments) => watch::run(&global.load()?, format, &arguments, sessions),
+        Command::Status => status::run(&global.load()?, format),
+        Command::Breaker(Breaker::Open(arguments)) => breaker::open(&global.load()?, format, &arguments),
+        Command::Breaker(Breaker::Reset(arguments)) => breaker::reset(&global.load()?, format, &arguments),
         Command::Worker => Err(Error::new(
             ErrorKind::WorkerIncompatible,
             "a worker is started by another program, which gives it a cookie in the environment",
@@ -54,4 +75,14 @@ where
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// A progress bar on stderr, hidden where that is no terminal.
+fn progress(length: u64, template: &str) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
 }

@@ -13,7 +13,7 @@ use crate::output::{Format, error_json, print_json};
 pub(crate) const TABLE: &str = "\
 Exit codes:
   0  ok
-  1  other
+  1  other; of probe and soak: a part of it failed
   2  usage or configuration
   3  not listening or unreachable
   4  handshake timeout

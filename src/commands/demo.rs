@@ -8,14 +8,12 @@ mod client;
 mod row;
 mod scenario;
 
-use std::time::Duration;
-
 use ibkr_connect::ConnectionMode;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use self::row::Row;
 use self::scenario::SCENARIOS;
+use super::progress;
 use crate::exit::Failed;
 use crate::output::{Format, print_json, print_line, table};
 
@@ -42,7 +40,8 @@ impl Way {
 
 /// Runs every scenario in every way and shows the table.
 pub(crate) fn run(format: Format) -> anyhow::Result<()> {
-    let progress = progress();
+    let count = SCENARIOS.len() * Way::ALL.len();
+    let progress = progress(count as u64, "{spinner} {pos}/{len} {elapsed} {msg}");
     let mut rows = Vec::new();
     for scenario in SCENARIOS {
         for way in Way::ALL {
@@ -58,15 +57,6 @@ pub(crate) fn run(format: Format) -> anyhow::Result<()> {
     }
     progress.finish_and_clear();
     show(format, &rows)
-}
-
-fn progress() -> ProgressBar {
-    let bar = ProgressBar::new((SCENARIOS.len() * Way::ALL.len()) as u64);
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {pos}/{len} {elapsed} {msg}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(100));
-    bar
 }
 
 /// The verdict is about our modes; what the naive way did is shown as it was.

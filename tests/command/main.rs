@@ -3,9 +3,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod breaker;
 mod call;
 mod check;
 mod data;
 mod input;
+mod ongoing;
+mod probe;
 mod sim;
+mod soak;
+mod status;
+mod watch;
 mod workers;

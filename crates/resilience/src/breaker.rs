@@ -41,6 +41,9 @@ enum State {
     ForcedOpen {
         since: Moment,
         by: Note,
+        /// Until it is reset, if not for so long.
+        #[serde(default)]
+        limit_ms: Option<u64>,
     },
 }
 
@@ -83,7 +86,12 @@ impl Breaker {
     pub fn state(&self, now: Moment) -> BreakerState {
         let memory = &self.memory;
         match &memory.state {
-            State::Closed => {
+            State::ForcedOpen { since, by, limit_ms } if !self.is_force_over(now) => {
+                let for_ms = millis(now.since(*since));
+                let left_ms = limit_ms.map(|limit| limit.saturating_sub(for_ms));
+                BreakerState::ForcedOpen { for_ms, left_ms, by: by.clone() }
+            }
+            State::Closed | State::ForcedOpen { .. } => {
                 let recent = memory.samples.iter().filter(|sample| self.is_recent(sample, now));
                 let (attempts, failures) =
                     recent.fold((0, 0), |(all, bad), sample| (all + 1, bad + usize::from(!sample.good)));
@@ -94,9 +102,6 @@ impl Breaker {
                 last_failure: memory.last_failure.clone(),
             },
             State::HalfOpen { running, .. } => BreakerState::HalfOpen { running: running.len() },
-            State::ForcedOpen { since, by } => {
-                BreakerState::ForcedOpen { for_ms: millis(now.since(*since)), by: by.clone() }
-            }
         }
     }
 
@@ -114,6 +119,9 @@ impl Breaker {
     /// # Errors
     /// The refusal.
     pub fn admit(&mut self, now: Moment, next: TrialId) -> Result<Admission, Refusal> {
+        if self.is_force_over(now) {
+            self.reset();
+        }
         if let State::Open { since } = self.memory.state {
             let retry_in = self.retry_in(since, now);
             if retry_in > Duration::ZERO {
@@ -165,7 +173,12 @@ impl Breaker {
 
     /// Opens it until it is reset.
     pub fn force_open(&mut self, now: Moment, by: Note) {
-        self.memory.state = State::ForcedOpen { since: now, by };
+        self.memory.state = State::ForcedOpen { since: now, by, limit_ms: None };
+    }
+
+    /// Opens it for `limit`, or until it is reset; after that it is as after a reset.
+    pub fn force_open_for(&mut self, now: Moment, by: Note, limit: Duration) {
+        self.memory.state = State::ForcedOpen { since: now, by, limit_ms: Some(millis(limit)) };
     }
 
     /// Closes it and forgets everything.
@@ -241,6 +254,13 @@ impl Breaker {
     fn pause(&self, now: Moment) -> Duration {
         let since = self.memory.maintenance.map_or(Duration::MAX, |failed| now.since(failed));
         self.settings.maintenance_pause.saturating_sub(since)
+    }
+
+    fn is_force_over(&self, now: Moment) -> bool {
+        match self.memory.state {
+            State::ForcedOpen { since, limit_ms: Some(limit), .. } => millis(now.since(since)) >= limit,
+            _ => false,
+        }
     }
 
     fn is_slow(&self, took: Duration) -> bool {

@@ -109,6 +109,15 @@ impl BreakerStore {
         self.update(|breaker, now, _| breaker.force_open(now, by))
     }
 
+    /// Opens the breaker for `limit`, or until it is reset.
+    ///
+    /// # Errors
+    /// Those of [`state`](Self::state).
+    pub fn force_open_for(&self, by: Note, limit: Duration) -> Result<()> {
+        tracing::warn!(gateway = %self.gateway, actor = by.actor, reason = by.reason, "breaker_forced_open");
+        self.update(|breaker, now, _| breaker.force_open_for(now, by, limit))
+    }
+
     /// Closes the breaker and forgets all failures.
     ///
     /// # Errors

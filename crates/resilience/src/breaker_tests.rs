@@ -160,6 +160,19 @@ fn forced_open_stays_until_reset() {
 }
 
 #[test]
+fn forced_open_for_a_time_ends_as_a_reset_does() {
+    let mut breaker = Breaker::new(BreakerSettings::default());
+    let by = Note { actor: "ops".to_owned(), reason: "Gateway update".to_owned() };
+    breaker.force_open_for(at(0), by.clone(), SECOND * 90);
+    let open = BreakerState::ForcedOpen { for_ms: 60_000, left_ms: Some(30_000), by };
+    assert_eq!(breaker.state(at(60)), open);
+    assert!(breaker.check(at(89)).is_err());
+    assert_eq!(breaker.state(at(90)), BreakerState::Closed { failures: 0, attempts: 0 });
+    assert_eq!(breaker.admit(at(90), TrialId(0)), Ok(Admission::Free));
+    assert_eq!(*breaker.memory(), Memory::default());
+}
+
+#[test]
 fn only_what_the_gateway_did_counts() {
     let outcome = |kind, phase: Option<Phase>| {
         let error = Error::new(kind, "");

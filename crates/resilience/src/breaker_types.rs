@@ -196,10 +196,12 @@ pub enum BreakerState {
         /// How many run.
         running: usize,
     },
-    /// No attempt is made until somebody resets it.
+    /// No attempt is made until somebody resets it, or its time is over.
     ForcedOpen {
         /// For how many milliseconds.
         for_ms: u64,
+        /// For how many more, if not until it is reset.
+        left_ms: Option<u64>,
         /// Who, and why.
         by: Note,
     },

@@ -29,6 +29,24 @@ impl Gateway {
         self.host == "localhost"
     }
 
+    /// The Gateway with this [`file_stem`](Self::file_stem).
+    pub(crate) fn from_file_stem(stem: &str) -> Option<Self> {
+        let (name, port) = stem.rsplit_once('_')?;
+        let mut host = Vec::new();
+        let mut bytes = name.bytes();
+        while let Some(byte) = bytes.next() {
+            host.push(match byte {
+                b'%' => {
+                    let digits = [bytes.next()?, bytes.next()?];
+                    u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+                }
+                byte => byte,
+            });
+        }
+        let gateway = Self { host: String::from_utf8(host).ok()?, port: port.parse().ok()? };
+        (gateway.file_stem() == stem).then_some(gateway)
+    }
+
     /// A file name of its own.
     pub(crate) fn file_stem(&self) -> String {
         use fmt::Write;
@@ -84,5 +102,16 @@ mod tests {
         assert_eq!(Gateway::new("../../etc/x", 1).file_stem(), "..%2f..%2fetc%2fx_1");
         assert_eq!(Gateway::new("fe80::1%eth0", 2).file_stem(), "fe80%3a%3a1%25eth0_2");
         assert_ne!(Gateway::new("a_1", 2).file_stem(), Gateway::new("a", 1).file_stem());
+    }
+
+    #[test]
+    fn a_file_stem_leads_back_to_its_gateway() {
+        for host in ["localhost", "gw.example", "a_1", "../../etc/x", "fe80::1%eth0", "bücher.example"] {
+            let gateway = Gateway::new(host, 4002);
+            assert_eq!(Gateway::from_file_stem(&gateway.file_stem()), Some(gateway));
+        }
+        for stem in ["", "localhost", "a_x", "a_70000", "a%_1", "a%zz_1", "a%c3_1", "A_1", "a_01"] {
+            assert_eq!(Gateway::from_file_stem(stem), None, "{stem}");
+        }
     }
 }

@@ -10,6 +10,7 @@
 //! - [`HandshakeLock`], [`Leases`]: one at a time, and each under its own name;
 //! - [`Supervisor`]: a session that stays up, over any connector;
 //! - [`RestartHook`]: what may be done about a Gateway that is stuck;
+//! - [`GatewayStatus`]: how things stand with every Gateway, for people;
 //! - [`MessageRate`], [`HistoricalPacer`]: IBKR's limits;
 //! - [`Clock`], [`Gateway`], `file_lock` and `files`: time, identity and safe files underneath.
 //!
@@ -53,6 +54,7 @@ mod files;
 mod gateway;
 mod history;
 mod history_store;
+mod known;
 mod lease;
 mod lock;
 mod owner;
@@ -75,6 +77,7 @@ pub use clock::{Clock, KernelClock, Moment, Stamp};
 pub use connect::RobustConnector;
 pub use gateway::Gateway;
 pub use history::{HistoricalKey, HistoricalPacer, Turn};
+pub use known::GatewayStatus;
 pub use lease::{DEFAULT_RANGE, Lease, Leases, SLOTS, Slot};
 pub use lock::{HandshakeGuard, HandshakeLock};
 pub use owner::Owner;

@@ -1,13 +1,11 @@
 //! A row of the demo's table.
 
-use std::time::Duration;
-
-use ibkr_connect::millis;
 use serde_json::{Value, json};
 
 use super::Way;
 use super::client::Attempt;
 use super::scenario::Scenario;
+use crate::commands::latency::{Latencies, cell};
 
 /// One scenario in one way, measured.
 #[derive(Debug)]
@@ -53,12 +51,11 @@ impl Row {
     }
 
     pub(crate) fn cells(&self) -> Vec<String> {
-        let times = self.connect_ms().map(|ms| ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.1}")));
         vec![
             self.scenario.name.to_owned(),
             self.way.name().to_owned(),
             format!("{} of {}", self.successes(), self.attempts.len()),
-            times.join(" / "),
+            cell(&self.connect_ms()),
             format!("{} of {}", self.count(|attempt| attempt.pinged), self.successes()),
             format!("{} of {}", self.count(|attempt| attempt.fetched), self.successes()),
             self.zombies_left.to_string(),
@@ -75,10 +72,7 @@ impl Row {
 
     /// The shortest, the median and the longest connect that succeeded, in milliseconds.
     fn connect_ms(&self) -> [Option<f64>; 3] {
-        let mut times: Vec<Duration> =
-            self.attempts.iter().filter_map(|attempt| attempt.connected_in).collect();
-        times.sort_unstable();
-        let median = times.len().saturating_sub(1) / 2;
-        [times.first(), times.get(median), times.last()].map(|time| time.copied().map(millis))
+        let latencies: Latencies = self.attempts.iter().filter_map(|attempt| attempt.connected_in).collect();
+        [0, 50, 100].map(|percent| latencies.percentile(percent))
     }
 }

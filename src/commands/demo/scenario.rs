@@ -1,7 +1,5 @@
 //! What the demo's program and its Gateway are like.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -12,9 +10,8 @@ use tokio::runtime::{Builder, Runtime};
 use super::Way;
 use super::client::{Attempt, attempt};
 use super::row::Row;
-
-/// How long the rows' sockets get to settle before what is left is counted.
-const SETTLE: Duration = Duration::from_secs(2);
+use crate::commands::busy::{ENOUGH, Hogs};
+use crate::commands::port::SETTLE;
 
 /// A program and a Gateway.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,7 +47,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         concurrent: 4,
         deadline: Duration::from_secs(5),
         frame_delay: Duration::from_millis(300),
-        hogs: 4,
+        hogs: ENOUGH,
     },
 ];
 
@@ -87,29 +84,6 @@ impl Scenario {
             }));
         }
         done
-    }
-}
-
-/// Tasks that do what they should not: block their runtime.
-struct Hogs(Arc<AtomicBool>);
-
-impl Hogs {
-    fn start(runtime: &Runtime, count: usize) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        for _ in 0..count {
-            let stop = Arc::clone(&stop);
-            runtime.spawn(async move {
-                while !stop.load(Ordering::Relaxed) {
-                    thread::sleep(Duration::from_secs(1));
-                    tokio::task::yield_now().await;
-                }
-            });
-        }
-        Self(stop)
-    }
-
-    fn stop(self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 

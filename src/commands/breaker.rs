@@ -1,0 +1,86 @@
+//! `breaker open` and `breaker reset`: the circuit breaker of the Gateway, by hand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ibkr_connect::Config;
+use ibkr_connect::resilience::{BreakerState, BreakerStore, Gateway, KernelClock, Note, Policy};
+use serde_json::json;
+
+use crate::cli::{BreakerOpen, BreakerReset};
+use crate::output::{Format, print_json, print_line};
+
+/// `breaker open`
+pub(crate) fn open(config: &Config, format: Format, arguments: &BreakerOpen) -> anyhow::Result<()> {
+    let store = store(config);
+    let by = note(arguments.reason.as_deref());
+    match arguments.length {
+        Some(length) => store.force_open_for(by, length)?,
+        None => store.force_open(by)?,
+    }
+    show(config, format, &store)
+}
+
+/// `breaker reset`
+pub(crate) fn reset(config: &Config, format: Format, arguments: &BreakerReset) -> anyhow::Result<()> {
+    let store = store(config);
+    store.reset(&note(arguments.reason.as_deref()))?;
+    show(config, format, &store)
+}
+
+fn store(config: &Config) -> BreakerStore {
+    let settings = Policy::from(config).breaker;
+    BreakerStore::new(&config.state_dir, gateway(config), settings, Arc::new(KernelClock::default()))
+}
+
+fn gateway(config: &Config) -> Gateway {
+    Gateway::from(&config.target())
+}
+
+fn note(reason: Option<&str>) -> Note {
+    let reason = reason.unwrap_or("no reason given").to_owned();
+    Note { actor: "the command line".to_owned(), reason }
+}
+
+fn show(config: &Config, format: Format, store: &BreakerStore) -> anyhow::Result<()> {
+    let (gateway, state) = (gateway(config).to_string(), store.state()?);
+    match format {
+        Format::Json => print_json(&json!({ "gateway": gateway, "breaker": state }))?,
+        Format::Table => print_line(&format!("circuit breaker of {gateway}: {}", describe(&state)))?,
+    }
+    Ok(())
+}
+
+/// What the breaker is, as a part of a sentence.
+pub(crate) fn describe(state: &BreakerState) -> String {
+    match state {
+        BreakerState::Closed { failures: 0, .. } => "closed".to_owned(),
+        BreakerState::Closed { failures, attempts } => {
+            format!("closed, {failures} of the last {attempts} attempts failed")
+        }
+        BreakerState::Open { retry_in_ms: 0, last_failure } => {
+            format!("open, the next attempt finds out{}", because(last_failure.as_deref()))
+        }
+        BreakerState::Open { retry_in_ms, last_failure } => {
+            format!("open for another {}{}", length(*retry_in_ms), because(last_failure.as_deref()))
+        }
+        BreakerState::HalfOpen { running: 0 } => "half open, the next attempt finds out".to_owned(),
+        BreakerState::HalfOpen { .. } => "half open, an attempt is finding out".to_owned(),
+        BreakerState::ForcedOpen { left_ms, by, .. } => {
+            let until = left_ms.map_or_else(
+                || "until it is reset".to_owned(),
+                |left| format!("for another {}", length(left)),
+            );
+            format!("forced open by {}, {until}: {}", by.actor, by.reason)
+        }
+        other => other.as_str().to_owned(),
+    }
+}
+
+fn because(last_failure: Option<&str>) -> String {
+    last_failure.map(|how| format!(" (last failure: {how})")).unwrap_or_default()
+}
+
+fn length(ms: u64) -> String {
+    format!("{} s", Duration::from_millis(ms).as_secs_f64().ceil())
+}

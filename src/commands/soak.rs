@@ -1,0 +1,238 @@
+//! `soak`: a supervised session for a while, used and measured all the time.
+//!
+//! Pings and fetches run on a runtime like a program's own, so their times are what a program sees. The fetch is of the
+//! positions: they need no market data subscription, and nothing limits how often one may ask.
+
+mod chaos;
+mod memory;
+mod report;
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ibkr_connect::resilience::NextAttempt;
+use ibkr_connect::{Config, Error, ErrorKind, Phase, Result, Supervisor, SupervisorState};
+use indicatif::ProgressBar;
+use tokio::runtime::Builder;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at, sleep_until, timeout_at};
+
+use self::chaos::Chaos;
+use self::memory::Memory;
+use self::report::Report;
+use super::busy::{ENOUGH, Hogs};
+use super::failures::Failures;
+use super::interrupt::Interrupt;
+use super::port::{SETTLE, zombies, zombies_after_settling};
+use super::progress;
+use crate::cli::Soak;
+use crate::output::Format;
+
+/// How long what was asked last may take.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// How often a line says how it goes where no progress bar can be shown.
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// Soaks, closes the session in order, and reports.
+pub(crate) fn run(config: &Config, format: Format, arguments: &Soak) -> anyhow::Result<()> {
+    let chaos = arguments.chaos.then(|| Chaos::start(config, arguments.seed)).transpose()?;
+    let config = chaos.as_ref().map_or(config, Chaos::config);
+    let before = zombies(config);
+    let supervisor = Arc::new(match &chaos {
+        Some(chaos) => chaos.supervise()?,
+        None => ibkr_connect::supervise(config)?,
+    });
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let hogs = Hogs::start(&runtime, if arguments.busy { ENOUGH } else { 0 });
+    let soaked = runtime.block_on(runtime.spawn(soak(Plan::new(config, arguments), Arc::clone(&supervisor))));
+    hogs.stop();
+    let survived = chaos.as_ref().map(|chaos| runtime.block_on(chaos.calm(&supervisor)));
+    runtime.block_on(supervisor.close());
+    runtime.shutdown_timeout(SETTLE);
+    let report =
+        Report { config, tally: soaked??, before, after: zombies_after_settling(config, before), survived };
+    report.print(format)?;
+    report.verdict()
+}
+
+/// What to do when.
+struct Plan {
+    address: String,
+    duration: Duration,
+    ping_every: Duration,
+    fetch_every: Duration,
+    first: First,
+}
+
+/// What the first attempt to connect must do.
+enum First {
+    Succeed,
+    /// There will be others.
+    Anything,
+}
+
+impl Plan {
+    fn new(config: &Config, arguments: &Soak) -> Self {
+        let Soak { duration, ping_every, fetch_every, chaos, .. } = *arguments;
+        let first = if chaos { First::Anything } else { First::Succeed };
+        Self { address: config.target().address(), duration, ping_every, fetch_every, first }
+    }
+}
+
+/// What was measured.
+#[derive(Debug, Default)]
+struct Tally {
+    took: Duration,
+    is_interrupted: bool,
+    pings: Vec<Duration>,
+    pings_total: usize,
+    fetches_ok: usize,
+    fetches_total: usize,
+    failures: Failures,
+    reconnects: u64,
+    memory: Memory,
+}
+
+/// What was asked, and how that ended.
+enum Answer {
+    Ping(Result<Duration>),
+    Fetch(Result<()>),
+}
+
+async fn soak(plan: Plan, supervisor: Arc<Supervisor>) -> anyhow::Result<Tally> {
+    let mut interrupt = Interrupt::listen()?;
+    let mut tally = Tally::default();
+    tokio::select! {
+        ready = first_session(&supervisor, &plan) => ready?,
+        () = interrupt.requested() => {
+            tally.is_interrupted = true;
+            return Ok(tally);
+        }
+    }
+    let begun = Instant::now();
+    let progress = progress(plan.duration.as_secs(), "{spinner} {elapsed_precise} of {len} s: {msg}");
+    let (mut pings, mut fetches) = (every(plan.ping_every), every(plan.fetch_every));
+    let mut lines = interval_at(begun + LINE_EVERY, LINE_EVERY);
+    let mut asked = JoinSet::new();
+    loop {
+        progress.set_message(tally.summary(&supervisor));
+        tokio::select! {
+            biased;
+            () = interrupt.requested() => {
+                tally.is_interrupted = true;
+                break;
+            }
+            () = sleep_until(begun + plan.duration) => break,
+            Some(answer) = asked.join_next() => tally.add(answer?),
+            _ = pings.tick() => {
+                tally.pings_total += 1;
+                tally.memory.sample(&supervisor);
+                asked.spawn(ping(Arc::clone(&supervisor)));
+            }
+            _ = fetches.tick() => {
+                tally.fetches_total += 1;
+                asked.spawn(fetch(Arc::clone(&supervisor)));
+            }
+            _ = lines.tick(), if progress.is_hidden() => tally.say(&progress, &supervisor)?,
+        }
+    }
+    tally.took = begun.elapsed();
+    tally.take_last(asked).await?;
+    tally.reconnects = supervisor.generation().saturating_sub(1);
+    progress.finish_and_clear();
+    Ok(tally)
+}
+
+/// Waits for the first session.
+///
+/// # Errors
+/// Why the first attempt failed, if it must succeed.
+async fn first_session(supervisor: &Supervisor, plan: &Plan) -> Result<()> {
+    match plan.first {
+        First::Succeed => tokio::select! {
+            session = supervisor.session() => session.map(drop),
+            failure = first_failure(supervisor, &plan.address) => Err(failure),
+        },
+        First::Anything => supervisor.session().await.map(drop),
+    }
+}
+
+/// Waits for the first failure.
+async fn first_failure(supervisor: &Supervisor, address: &str) -> Error {
+    let mut states = supervisor.states();
+    loop {
+        if let Some(failure) = supervisor.failure() {
+            return failure;
+        }
+        if let SupervisorState::Recovering { next: NextAttempt::WhenListening, .. } =
+            *states.borrow_and_update()
+        {
+            let message = format!("nothing listens on {address}");
+            return Error::new(ErrorKind::NotListening, message).in_phase(Phase::Preflight);
+        }
+        if states.changed().await.is_err() {
+            return Error::new(ErrorKind::Closed, "the supervisor has ended");
+        }
+    }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut interval = interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+async fn ping(supervisor: Arc<Supervisor>) -> Answer {
+    Answer::Ping(match supervisor.current() {
+        Ok(session) => session.ping().await,
+        Err(error) => Err(error),
+    })
+}
+
+async fn fetch(supervisor: Arc<Supervisor>) -> Answer {
+    Answer::Fetch(match supervisor.current() {
+        Ok(session) => session.positions().await.map(drop),
+        Err(error) => Err(error),
+    })
+}
+
+impl Tally {
+    fn add(&mut self, answer: Answer) {
+        match answer {
+            Answer::Ping(Ok(took)) => self.pings.push(took),
+            Answer::Fetch(Ok(())) => self.fetches_ok += 1,
+            Answer::Ping(Err(error)) | Answer::Fetch(Err(error)) => self.failures.add(error),
+        }
+    }
+
+    /// What is not answered soon after the end never is.
+    async fn take_last(&mut self, mut asked: JoinSet<Answer>) -> anyhow::Result<()> {
+        let patience = Instant::now() + LAST_ANSWERS;
+        while let Ok(Some(answer)) = timeout_at(patience, asked.join_next()).await {
+            self.add(answer?);
+        }
+        for _ in 0..asked.len() {
+            self.failures.add(Error::new(ErrorKind::Timeout, "no answer by the end of the soak"));
+        }
+        Ok(())
+    }
+
+    fn summary(&self, supervisor: &Supervisor) -> String {
+        format!(
+            "{}, {} of {} pings, {} of {} fetches, {} reconnects",
+            supervisor.state().as_str(),
+            self.pings.len(),
+            self.pings_total,
+            self.fetches_ok,
+            self.fetches_total,
+            supervisor.generation().saturating_sub(1),
+        )
+    }
+
+    fn say(&self, progress: &ProgressBar, supervisor: &Supervisor) -> io::Result<()> {
+        let seconds = progress.elapsed().as_secs();
+        writeln!(io::stderr(), "{seconds} s: {}", self.summary(supervisor))
+    }
+}

@@ -1,0 +1,98 @@
+//! What a soak has found.
+
+use ibkr_connect::Config;
+use serde_json::json;
+
+use super::Tally;
+use super::chaos::Survived;
+use crate::commands::failures::Failure;
+use crate::commands::latency::{Latencies, cell};
+use crate::exit::{self, Failed};
+use crate::output::{Format, optional, print_json, print_line, table};
+
+pub(super) struct Report<'a> {
+    pub(super) config: &'a Config,
+    pub(super) tally: Tally,
+    pub(super) before: Option<usize>,
+    pub(super) after: Option<usize>,
+    /// What became of the chaos, if there was one.
+    pub(super) survived: Option<Survived>,
+}
+
+impl Report<'_> {
+    pub(super) fn print(&self, format: Format) -> std::io::Result<()> {
+        match format {
+            Format::Json => self.print_json(),
+            Format::Table => self.print_table(),
+        }
+    }
+
+    fn print_json(&self) -> std::io::Result<()> {
+        let Tally { pings, pings_total, fetches_ok, fetches_total, failures, .. } = &self.tally;
+        let [p50, p99, max] = self.ping_ms();
+        print_json(&json!({
+            "duration_s": self.tally.took.as_millis() as f64 / 1e3,
+            "pings_ok": pings.len(),
+            "pings_total": pings_total,
+            "fetches_ok": fetches_ok,
+            "fetches_total": fetches_total,
+            "zombies": self.after,
+            "reconnects": self.tally.reconnects,
+            "ping_ms": { "p50": p50, "p99": p99, "max": max },
+            "zombies_before": self.before,
+            "memory_kib": self.tally.memory,
+            "failures": failures.counts(),
+            "interrupted": self.tally.is_interrupted,
+            "chaos": self.survived,
+        }))
+    }
+
+    fn print_table(&self) -> std::io::Result<()> {
+        let Tally { pings, pings_total, fetches_ok, fetches_total, failures, memory, .. } = &self.tally;
+        let early = if self.tally.is_interrupted { ", interrupted" } else { "" };
+        print_line(&format!(
+            "{}, {}: {:.1} s{early}",
+            self.config.target().address(),
+            self.config.mode,
+            self.tally.took.as_secs_f64()
+        ))?;
+        let rows = [
+            ("pings answered", format!("{} of {pings_total}", pings.len())),
+            ("fetches answered", format!("{fetches_ok} of {fetches_total}")),
+            ("ping ms p50 / p99 / max", cell(&self.ping_ms())),
+            ("reconnects", self.tally.reconnects.to_string()),
+            ("zombies before / after", format!("{} / {}", optional(self.before), optional(self.after))),
+            ("memory MiB first / last / max", memory.host.cell()),
+            ("the worker's", optional(memory.worker.map(|usage| usage.cell()))),
+        ];
+        let rows = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]);
+        print_line(&table(&["measured", "result"], rows).to_string())?;
+        if failures.total() > 0 {
+            let rows = failures.counts().iter().map(Failure::cells);
+            print_line(&table(&Failure::HEADER, rows).to_string())?;
+        }
+        if let Some(survived) = &self.survived {
+            return print_line(&survived.to_string());
+        }
+        failures.last().into_iter().for_each(exit::explain);
+        Ok(())
+    }
+
+    fn ping_ms(&self) -> [Option<f64>; 3] {
+        let latencies: Latencies = self.tally.pings.iter().copied().collect();
+        [50, 99, 100].map(|percent| latencies.percentile(percent))
+    }
+
+    /// As the exit codes in the help say.
+    pub(super) fn verdict(&self) -> anyhow::Result<()> {
+        let is_fine = match &self.survived {
+            Some(survived) => survived.recovered,
+            None => self.tally.failures.total() == 0 && !self.tally.pings.is_empty(),
+        };
+        match is_fine {
+            _ if self.after > self.before => Err(Failed(8).into()),
+            true => Ok(()),
+            false => Err(Failed(1).into()),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `watch`: a supervised session, and a line for each change of its state.
+
+use std::future::pending;
+use std::time::Duration;
+
+use ibkr_connect::{Config, Supervisor};
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::sleep;
+
+use super::interrupt::Interrupt;
+use super::runtime;
+use crate::cli::Watch;
+use crate::log::{Change, Sessions};
+use crate::output::{Format, print_json, print_line};
+
+/// Watches until it is interrupted or the time is over, then closes the session in order.
+pub(crate) fn run(
+    config: &Config,
+    format: Format,
+    arguments: &Watch,
+    sessions: &Sessions,
+) -> anyhow::Result<()> {
+    let mut changes = sessions.follow();
+    runtime()?.block_on(async {
+        let mut interrupt = Interrupt::listen()?;
+        let supervisor = ibkr_connect::supervise(config)?;
+        show(format, &first())?;
+        tokio::select! {
+            outcome = follow(format, &mut changes) => return outcome,
+            () = interrupt.requested() => {}
+            () = over(arguments.length) => {}
+        }
+        close(&supervisor, format, &mut changes).await
+    })
+}
+
+async fn over(length: Option<Duration>) {
+    match length {
+        Some(length) => sleep(length).await,
+        None => pending().await,
+    }
+}
+
+/// Every supervisor begins with it, which is no change.
+fn first() -> Change {
+    let connecting = "connecting".to_owned();
+    Change { at: Timestamp::now(), state: connecting.clone(), generation: 0, detail: connecting, cause: None }
+}
+
+async fn follow(format: Format, changes: &mut UnboundedReceiver<Change>) -> anyhow::Result<()> {
+    while let Some(change) = changes.recv().await {
+        show(format, &change)?;
+    }
+    Ok(())
+}
+
+async fn close(
+    supervisor: &Supervisor,
+    format: Format,
+    changes: &mut UnboundedReceiver<Change>,
+) -> anyhow::Result<()> {
+    supervisor.close().await;
+    while let Ok(change) = changes.try_recv() {
+        show(format, &change)?;
+    }
+    Ok(())
+}
+
+fn show(format: Format, change: &Change) -> std::io::Result<()> {
+    let Change { at, state, generation, detail, cause } = change;
+    match format {
+        Format::Json => print_json(&json!({
+            "time": format!("{at:.3}"),
+            "state": state,
+            "generation": generation,
+            "detail": detail,
+            "cause": cause,
+        })),
+        Format::Table => {
+            // The detail begins with the state's name where it says more than that.
+            let detail = detail.strip_prefix(state.as_str()).unwrap_or(detail).trim_start_matches(": ");
+            let more = [Some(detail), cause.as_deref()].into_iter().flatten().filter(|text| !text.is_empty());
+            let more = more.collect::<Vec<_>>().join("; ");
+            let line = format!("{at:.3}  session {generation:<3}  {state:<15} {more}");
+            print_line(line.trim_end())
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `status`: what the state directory says, without asking any Gateway.
+
+use std::fs;
+use std::time::Instant;
+
+use ibkr_connect_sim::{Fault, SimOptions, Simulator};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::ongoing::Ongoing;
+use crate::support::PATIENCE;
+use crate::support::host::{Finished, User};
+
+#[test]
+fn a_user_who_never_connected_has_no_gateways() {
+    let user = User::new();
+    let shown = status(&user);
+    assert_eq!((&shown["gateways"], &shown["workers"]), (&json!([]), &json!([])));
+    let table = Finished::of(user.command(["status"]));
+    assert!(table.stdout.starts_with("no Gateway is known in "), "{table:?}");
+    assert_eq!(fs::read_dir(user.home()).unwrap().count(), 0, "looking makes nothing");
+}
+
+#[test]
+fn a_session_has_a_client_id_a_slot_and_a_worker_as_long_as_it_lives() {
+    let gateway = Simulator::start(SimOptions::default()).unwrap();
+    let user = User::new();
+    let port = gateway.port().to_string();
+    let watch = Ongoing::start(user.command(["watch", "--json", "--client-id", "77", "--port", &port]));
+    assert_eq!((&watch.json()["state"], &watch.json()["state"]), (&"connecting".into(), &"ready".into()));
+
+    let shown = status(&user);
+    let [known] = &shown["gateways"].as_array().unwrap()[..] else { panic!("one Gateway: {shown}") };
+    assert_eq!(known["gateway"], format!("localhost:{port}"));
+    assert_eq!((&known["breaker"]["state"], &known["handshake"]), (&"closed".into(), &Value::Null));
+    assert_eq!(known["slots"], json!({ "used": 1, "free": 31, "total": 32 }));
+    let client = &known["clients"][0];
+    assert_eq!((&client["client_id"], &client["holder"]["pid"]), (&77.into(), &watch.pid().into()));
+    assert_eq!(client["holder"]["program"], "ibkr-connect");
+    let [worker] = &shown["workers"].as_array().unwrap()[..] else { panic!("one worker: {shown}") };
+    assert_eq!(worker["port"], gateway.port());
+    let table = Finished::of(user.command(["status"])).stdout;
+    for text in ["1 of 32", "77", &worker["pid"].to_string(), &format!("{} ibkr-connect", watch.pid())] {
+        assert!(table.contains(text), "{text:?} is missing:\n{table}");
+    }
+    assert_eq!(gateway.stats().accepted, 1, "nobody but the session touches the port");
+
+    assert_eq!(watch.end(Signal::INT).0, 0);
+    let shown = status(&user);
+    assert_eq!((&shown["gateways"][0]["slots"]["used"], &shown["workers"]), (&0.into(), &json!([])));
+}
+
+#[test]
+fn whoever_shakes_hands_is_named() {
+    let gateway =
+        Simulator::start(SimOptions { faults: vec![Fault::Silent], ..SimOptions::default() }).unwrap();
+    let user = User::new();
+    let port = gateway.port().to_string();
+    let watch = Ongoing::start(user.command(["watch", "--json", "--timeout", "60", "--port", &port]));
+    let deadline = Instant::now() + PATIENCE;
+    let handshake = loop {
+        let shown = status(&user);
+        if shown["gateways"][0]["handshake"].is_object() {
+            break shown["gateways"][0]["handshake"].clone();
+        }
+        assert!(Instant::now() < deadline, "nobody shakes hands: {shown}");
+    };
+    assert_eq!((&handshake["pid"], &handshake["program"]), (&watch.pid().into(), &"ibkr-connect".into()));
+    assert!(handshake["since"].as_str().unwrap().ends_with('Z'), "{handshake}");
+    assert_eq!(watch.end(Signal::INT).0, 0);
+    user.worker().assert_none_runs();
+}
+
+#[test]
+fn a_breaker_is_shown_for_every_gateway() {
+    let user = User::new();
+    for port in ["4001", "4002"] {
+        assert_eq!(Finished::of(user.command(["breaker", "open", "--port", port])).code, 0);
+    }
+    let shown = status(&user);
+    let breakers: Vec<_> =
+        shown["gateways"].as_array().unwrap().iter().map(|known| &known["breaker"]["state"]).collect();
+    assert_eq!(breakers, ["forced_open", "forced_open"]);
+}
+
+fn status(user: &User) -> Value {
+    let finished = Finished::of(user.command(["status", "--json"]));
+    assert_eq!((finished.code, finished.stderr.as_str()), (0, ""));
+    finished.json()
+}
