@@ -34,8 +34,8 @@ fn connection(target: &Target) -> MockConnection {
         worker_pid: None,
         zombies: None,
     });
-    connection.expect_request().returning(|request| answer(&request));
-    connection.expect_subscribe().returning(|request| quote(&request));
+    connection.expect_request().returning(|request, _| answer(&request));
+    connection.expect_subscribe().returning(|request, _| quote(&request));
     connection.expect_close().returning(|| Ok(()));
     connection
 }

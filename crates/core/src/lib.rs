@@ -7,8 +7,10 @@
 
 mod blocking;
 pub mod config;
+mod conflation;
 mod connector;
 mod error;
+mod flow;
 #[cfg(feature = "mock")]
 mod mock;
 mod mode;
@@ -20,14 +22,16 @@ pub mod types;
 
 pub use blocking::{BlockingSession, BlockingSubscription, Elapsed, block_on};
 pub use config::Config;
+pub use conflation::ConflationKey;
 pub use connector::{
     CloseReason, Connection, ConnectionInfo, Connector, Target, ZombieReport, random_client_id,
 };
 pub use error::{Error, ErrorKind, Result};
+pub use flow::{FlowControl, STREAM_CAPACITY};
 #[cfg(feature = "mock")]
 pub use mock::{MockConnection, MockConnector};
 pub use mode::ConnectionMode;
 pub use operation::{Access, Event, OPERATIONS, OperationInfo, Reply, Request, StreamRequest};
 pub use phase::{Phase, PhaseTiming, millis};
 pub use session::{Session, check_access};
-pub use stream::{EventSender, EventStream, STREAM_CAPACITY, Subscription, event_channel};
+pub use stream::{EventSender, EventStream, Subscription, event_channel};

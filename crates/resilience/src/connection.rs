@@ -1,10 +1,11 @@
 //! A connection that holds its client id and keeps IBKR's limits.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ibkr_connect_core::{
-    CloseReason, Connection, ConnectionInfo, EventStream, Reply, Request, Result, StreamRequest,
+    CloseReason, Connection, ConnectionInfo, EventStream, FlowControl, Reply, Request, Result, StreamRequest,
 };
 
 use crate::history::HistoricalKey;
@@ -33,8 +34,8 @@ impl Connection for RobustConnection {
         self.inner.info()
     }
 
-    async fn request(&self, request: Request) -> Result<Reply> {
-        let Some(queue) = &self.queue else { return self.inner.request(request).await };
+    async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
+        let Some(queue) = &self.queue else { return self.inner.request(request, timeout).await };
         let _open = match &request {
             Request::HistoricalBars(params) => {
                 Some(queue.historical(request.command(), &HistoricalKey::from(params)).await)
@@ -42,14 +43,14 @@ impl Connection for RobustConnection {
             _ => None,
         };
         queue.message(request.command()).await;
-        self.inner.request(request).await
+        self.inner.request(request, timeout).await
     }
 
-    async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
+    async fn subscribe(&self, request: StreamRequest, flow: FlowControl) -> Result<EventStream> {
         if let Some(queue) = &self.queue {
             queue.message(request.command()).await;
         }
-        self.inner.subscribe(request).await
+        self.inner.subscribe(request, flow).await
     }
 
     async fn closed(&self) -> CloseReason {

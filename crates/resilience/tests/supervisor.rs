@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use ibkr_connect_core::types::{Contract, MarketDataParams};
 use ibkr_connect_core::{
     CloseReason, Config, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind,
-    EventStream, Reply, Request, Result, StreamRequest, Target,
+    EventStream, FlowControl, Reply, Request, Result, StreamRequest, Target,
 };
 use ibkr_connect_direct::DirectConnector;
 use ibkr_connect_resilience::{
@@ -489,19 +489,19 @@ impl Connection for Muffled {
         self.inner.info()
     }
 
-    async fn request(&self, request: Request) -> Result<Reply> {
-        let reply = self.inner.request(request).await;
+    async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
+        let reply = self.inner.request(request, timeout).await;
         if self.is(&self.switches.muted_generation) {
             std::future::pending::<()>().await;
         }
         reply
     }
 
-    async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
+    async fn subscribe(&self, request: StreamRequest, flow: FlowControl) -> Result<EventStream> {
         if self.is(&self.switches.losing_generation) {
             return Err(Error::new(ErrorKind::Disconnected, "lost while subscribing"));
         }
-        let events = self.inner.subscribe(request).await;
+        let events = self.inner.subscribe(request, flow).await;
         drop(self.switches.subscribing.lock().unwrap());
         events
     }

@@ -52,11 +52,11 @@ fn receive(link: &Link, line: &[u8]) -> Result<(), Violation> {
         Status::Event => event(link, id, answer.data.ok_or("an event without data")?),
         Status::Error => fail(link, id, answer.error.ok_or("an error without error")?),
         Status::End => end(link, id),
-        Status::Missed => {
-            let count = answer.count.ok_or("missed without count")?;
+        Status::Merged => {
+            let count = answer.count.ok_or("merged without count")?;
             let stream = link.lock().stream(id);
             if let Some(sink) = stream {
-                sink.sender.add_missed(count);
+                sink.sender.add_merged(count);
             }
         }
         Status::Pong => {

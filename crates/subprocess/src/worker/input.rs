@@ -6,9 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use ibkr_connect_core::{
-    Connection, Error, ErrorKind, OPERATIONS, Request, StreamRequest, Target, check_access,
+    Connection, Error, ErrorKind, FlowControl, OPERATIONS, Request, StreamRequest, Target, check_access,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -33,10 +34,10 @@ pub(super) enum Command {
     Cancel(u64),
     Ping,
     Shutdown,
-    Request(Request, OwnedSemaphorePermit),
+    Request(Request, Option<Duration>, OwnedSemaphorePermit),
     /// A request that this thread has begun.
     Begun(Work, OwnedSemaphorePermit),
-    Subscribe(StreamRequest, OwnedSemaphorePermit),
+    Subscribe(StreamRequest, FlowControl, OwnedSemaphorePermit),
     /// The connector panicked on this thread.
     Panicked(Box<dyn Any + Send>),
 }
@@ -93,12 +94,12 @@ impl Input {
     fn begin(&self, Message { id, command }: Message) -> Option<Message> {
         let is_alone = self.permits.available_permits() + 1 == MAX_IN_FLIGHT;
         let command = match (command, self.connection()) {
-            (Command::Request(request, permit), Some(connection)) if is_alone => {
+            (Command::Request(request, timeout, permit), Some(connection)) if is_alone => {
                 if let Err(error) = check_access(connection.info(), request.command(), request.access()) {
                     self.output.error(id, error);
                     return None;
                 }
-                let mut work = answered(id, connection, request, Arc::clone(&self.output));
+                let mut work = answered(id, connection, request, timeout, Arc::clone(&self.output));
                 // The loop polls again with a waker of its own.
                 let poll = || work.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                 match catch_unwind(AssertUnwindSafe(poll)) {
@@ -121,35 +122,36 @@ impl Input {
     }
 
     fn parse(&self, line: &[u8]) -> Result<Message, (u64, Error)> {
-        let parsed: CommandLine<'_> = serde_json::from_slice(line)
+        let mut parsed: CommandLine<'_> = serde_json::from_slice(line)
             .map_err(|error| (NO_ID, protocol(format!("not a command ({error}): {}", cut(line)))))?;
         let id = match parsed.id {
             Some(NO_ID) => return Err((NO_ID, protocol("the id 0 is the worker's own".to_owned()))),
             None => return Err((NO_ID, protocol(format!("a command without id: {}", cut(line))))),
             Some(id) => id,
         };
-        let name = parsed.command.ok_or_else(|| (id, protocol("there is no command".to_owned())))?;
-        let command =
-            self.command(&name, parsed.params.map_or("{}", RawValue::get)).map_err(|error| (id, error))?;
+        let name = parsed.command.take().ok_or_else(|| (id, protocol("there is no command".to_owned())))?;
+        let command = self.command(&name, &parsed).map_err(|error| (id, error))?;
         Ok(Message { id, command })
     }
 
-    fn command(&self, name: &str, params: &str) -> Result<Command, Error> {
+    fn command(&self, name: &str, line: &CommandLine<'_>) -> Result<Command, Error> {
+        let params = line.params.map_or("{}", RawValue::get);
         Ok(match name {
             command::CONNECT => Command::Connect(own_params::<ConnectParams>(name, params)?.into()),
             command::CANCEL => Command::Cancel(own_params::<CancelParams>(name, params)?.target),
             command::PING => Command::Ping,
             command::SHUTDOWN => Command::Shutdown,
-            _ => self.operation(name, params)?,
+            _ => self.operation(name, params, line)?,
         })
     }
 
-    fn operation(&self, name: &str, params: &str) -> Result<Command, Error> {
+    fn operation(&self, name: &str, params: &str, line: &CommandLine<'_>) -> Result<Command, Error> {
         if let Some(request) = Request::from_json(name, params)? {
-            return Ok(Command::Request(request, self.permit()?));
+            let timeout = line.timeout_ms.map(Duration::from_millis);
+            return Ok(Command::Request(request, timeout, self.permit()?));
         }
         if let Some(request) = StreamRequest::from_json(name, params)? {
-            return Ok(Command::Subscribe(request, self.permit()?));
+            return Ok(Command::Subscribe(request, line.flow.unwrap_or_default(), self.permit()?));
         }
         Err(unknown(name))
     }
@@ -170,10 +172,11 @@ pub(super) fn answered(
     id: u64,
     connection: Arc<dyn Connection>,
     request: Request,
+    timeout: Option<Duration>,
     output: Arc<Output>,
 ) -> Work {
     Box::pin(async move {
-        match connection.request(request).await {
+        match connection.request(request, timeout).await {
             Ok(reply) => output.answer(&Answer::success(id, reply)),
             Err(error) => output.error(id, error),
         }

@@ -7,8 +7,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use ibkr_connect_core::{
-    Access, CloseReason, Connection, Connector, Error, ErrorKind, Request, Result, StreamRequest, Target,
-    check_access,
+    Access, CloseReason, Connection, Connector, Error, ErrorKind, FlowControl, Request, Result,
+    StreamRequest, Target, check_access,
 };
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -112,12 +112,12 @@ impl<'a> Server<'a> {
                 return Flow::Stop;
             }
             Command::Connect(target) => self.connect(id, target),
-            Command::Request(request, permit) => self.request(id, request, permit).await,
+            Command::Request(request, timeout, permit) => self.request(id, request, timeout, permit).await,
             Command::Begun(work, permit) => {
                 self.run(id, permit, work);
                 Ok(())
             }
-            Command::Subscribe(request, permit) => self.subscribe(id, request, permit),
+            Command::Subscribe(request, flow, permit) => self.subscribe(id, request, flow, permit),
             Command::Panicked(panic) => std::panic::resume_unwind(panic),
         };
         if let Err(error) = outcome {
@@ -159,9 +159,15 @@ impl<'a> Server<'a> {
         }
     }
 
-    async fn request(&mut self, id: u64, request: Request, permit: OwnedSemaphorePermit) -> Result<()> {
+    async fn request(
+        &mut self,
+        id: u64,
+        request: Request,
+        timeout: Option<Duration>,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<()> {
         let connection = self.admit(id, request.command(), request.access())?;
-        let mut work = answered(id, connection, request, Arc::clone(&self.output));
+        let mut work = answered(id, connection, request, timeout, Arc::clone(&self.output));
         // What is ready at once, or only has to be passed on, need not wait for its turn as a task.
         if ready(work.as_mut()).await.is_none() {
             self.run(id, permit, work);
@@ -169,11 +175,17 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    fn subscribe(&mut self, id: u64, request: StreamRequest, permit: OwnedSemaphorePermit) -> Result<()> {
+    fn subscribe(
+        &mut self,
+        id: u64,
+        request: StreamRequest,
+        flow: FlowControl,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<()> {
         let connection = self.admit(id, request.command(), request.access())?;
         let output = Arc::clone(&self.output);
         self.run(id, permit, async move {
-            match connection.subscribe(request).await {
+            match connection.subscribe(request, flow).await {
                 Ok(events) => {
                     drop(connection);
                     output.answer(&Answer::success(id, Empty {}));

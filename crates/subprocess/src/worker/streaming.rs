@@ -9,17 +9,16 @@ use ibkr_connect_core::EventStream;
 use super::output::{Batch, Output};
 use crate::wire::Answer;
 
-/// Forwards `events` until their end. Writing blocks while the pipe is full, so a slow reader makes the stream drop
-/// its oldest events, and the reader is told how many.
+/// Forwards `events` until their end. What was merged is told, so that the reader knows.
 pub(super) async fn forward(id: u64, mut events: EventStream, output: &Output) {
     let mut batch = Batch::default();
     let mut told = 0;
     let mut next = events.next().await;
     loop {
-        let missed = events.missed();
-        if missed > told {
-            batch.push_answer(&Answer::missed(id, missed - told));
-            told = missed;
+        let merged = events.merged();
+        if merged > told {
+            batch.push_answer(&Answer::merged(id, merged - told));
+            told = merged;
         }
         let ended = !matches!(next, Some(Ok(_)));
         match next {
