@@ -96,6 +96,14 @@ impl Unread {
         Some(event)
     }
 
+    /// Moves the first events, at most `most`, into `batch`; says how many.
+    pub(crate) fn drain(&mut self, most: usize, batch: &mut Vec<Event>) -> usize {
+        let count = most.min(self.events.len());
+        batch.extend(self.events.drain(..count));
+        self.first += count as u64;
+        count
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.events.len()
     }

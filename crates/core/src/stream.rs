@@ -93,10 +93,10 @@ impl State {
         }
     }
 
-    fn take_end(&mut self) -> Option<Result<Event>> {
+    fn take_end(&mut self) -> Option<Error> {
         match std::mem::replace(&mut self.end, End::Over) {
-            End::SlowConsumer => Some(Err(self.unread.slow_consumer())),
-            End::Failed(error) => Some(Err(error)),
+            End::SlowConsumer => Some(self.unread.slow_consumer()),
+            End::Failed(error) => Some(error),
             End::None | End::Over => None,
         }
     }
@@ -194,6 +194,30 @@ impl EventStream {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
+    /// Waits for events and moves what is unread, at most `most`, into `batch`; `None` when the stream has ended. With a
+    /// `most` of 0 it waits for that end alone. Nothing is lost if the future is dropped.
+    pub async fn take(&mut self, most: usize, batch: &mut Vec<Event>) -> Option<Result<()>> {
+        poll_fn(|context| self.poll_take(most, batch, context)).await
+    }
+
+    fn poll_take(
+        &mut self,
+        most: usize,
+        batch: &mut Vec<Event>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<()>>> {
+        let mut state = self.shared.lock();
+        if state.unread.len() == 0 && !matches!(state.end, End::None) {
+            return Poll::Ready(state.take_end().map(Err));
+        }
+        if state.unread.drain(most, batch) == 0 {
+            state.consumer = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        after_taking(state, self.report.as_mut());
+        Poll::Ready(Some(Ok(())))
+    }
+
     /// How many events gave way so far to newer values of the same field, see [`FlowControl::Conflate`].
     pub fn merged(&self) -> u64 {
         self.shared.lock().unread.merged()
@@ -211,25 +235,31 @@ impl EventStream {
 impl Stream for EventStream {
     type Item = Result<Event>;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut state = self.shared.lock();
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let mut state = this.shared.lock();
         let Some(event) = state.unread.pop() else {
             if let End::None = state.end {
                 state.consumer = Some(context.waker().clone());
                 return Poll::Pending;
             }
-            return Poll::Ready(state.take_end());
+            return Poll::Ready(state.take_end().map(Err));
         };
-        let taken = state.taken();
-        let source = if state.unread.is_half_read() { state.source.take() } else { None };
-        drop(state);
-        if let Some(source) = source {
-            source.wake();
-        }
-        if let Some(report) = &mut self.report {
-            report.update(taken);
-        }
+        after_taking(state, this.report.as_mut());
         Poll::Ready(Some(Ok(event)))
+    }
+}
+
+/// Wakes a source that has waited long enough, and reports.
+fn after_taking(mut state: MutexGuard<'_, State>, report: Option<&mut Report>) {
+    let taken = state.taken();
+    let source = if state.unread.is_half_read() { state.source.take() } else { None };
+    drop(state);
+    if let Some(source) = source {
+        source.wake();
+    }
+    if let Some(report) = report {
+        report.update(taken);
     }
 }
 

@@ -16,7 +16,10 @@ use tokio::sync::{oneshot, watch};
 
 use crate::outbox::{Lane, Outbox};
 use crate::state::{Sink, State, Waiter};
-use crate::wire::{CancelParams, Command, MAX_FRAME, command};
+use crate::wire::{CancelParams, Command, CreditParams, MAX_FRAME, command};
+
+/// How many events of a stream the worker may send before its consumer has read any.
+const WINDOW: usize = 4_096;
 
 /// The shared state of one worker.
 #[derive(Debug)]
@@ -128,10 +131,18 @@ impl Link {
                 link.cancel(id);
             }
         });
+        let credit = WINDOW.min(flow.capacity());
+        let link = Arc::downgrade(self);
+        let stream = stream.report_taken(credit.div_ceil(2), move |events| {
+            if let Some(link) = link.upgrade() {
+                link.send_control(command::CREDIT, Some(CreditParams { target: id, events }));
+            }
+        });
         let sink = Arc::new(Sink { request, sender });
         let waiter = Waiter::Opening(opened, Arc::clone(&sink));
         let (name, params) = (sink.request.command(), sink.request.params());
-        let command = Command { flow: Some(flow), ..Command::new(id, name, Some(params)) };
+        let credit = Some(credit as u64);
+        let command = Command { flow: Some(flow), credit, ..Command::new(id, name, Some(params)) };
         self.send(&command, waiter, Some(deadline))?;
         Ok((Call { link: Arc::clone(self), id, receiver, answered: false }, stream))
     }
@@ -174,7 +185,7 @@ impl Link {
         }
     }
 
-    pub(crate) fn send_control(&self, command: &str, params: Option<CancelParams>) {
+    pub(crate) fn send_control(&self, command: &str, params: Option<impl Serialize>) {
         let id = self.new_id();
         if let Ok(bytes) = line(&Command::new(id, command, params)) {
             self.outbox.send(Lane::Control, id, bytes);

@@ -305,6 +305,16 @@ impl Answer<CloseReason> {
     }
 }
 
+/// The stream and the data of an event's line as [`Answer`] writes it. Most lines are of this kind, and cutting them is
+/// several times faster than parsing them twice; `None`, and data that is no JSON, mean that the line is to be parsed.
+pub(crate) fn event_data(line: &[u8]) -> Option<(u64, &str)> {
+    let rest = line.strip_prefix(br#"{"id":"#)?;
+    let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+    let (id, rest) = rest.split_at(digits);
+    let data = rest.strip_prefix(br#","status":"event","data":"#)?.strip_suffix(b"}")?;
+    Some((str::from_utf8(id).ok()?.parse().ok()?, str::from_utf8(data).ok()?))
+}
+
 /// Data that is an empty object: the acknowledgement of a stream or of a shutdown, or no parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Empty {}
@@ -396,6 +406,17 @@ mod tests {
         ] {
             assert_eq!(frame, golden);
         }
+    }
+
+    #[test]
+    fn the_data_of_an_event_is_cut_out_of_its_line_as_we_write_it() {
+        let cut = |line: &str| event_data(line.as_bytes()).map(|(id, data)| (id, data.to_owned()));
+        assert_eq!(cut(&json(Answer::event(37, "{}"))), Some((37, r#""{}""#.to_owned())));
+        for other in [json(Answer::success(3, 7)), json(Answer::end(3)), r#"{"id": 3}"#.to_owned()] {
+            assert_eq!(cut(&other), None, "{other}");
+        }
+        let shuffled = r#"{"status":"event","id":3,"data":7}"#;
+        assert_eq!(cut(shuffled), None, "parsed instead");
     }
 
     fn json(frame: impl Serialize) -> String {

@@ -19,7 +19,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::output::Output;
 use crate::lines::{LineError, LineReader, cut};
 use crate::wire::{
-    Answer, CancelParams, CommandLine, ConnectParams, MAX_FRAME, MAX_IN_FLIGHT, NO_ID, PongFrom, command,
+    Answer, CancelParams, CommandLine, ConnectParams, CreditParams, MAX_FRAME, MAX_IN_FLIGHT, NO_ID,
+    PongFrom, command,
 };
 
 /// The connection that the loop has now, for requests that need not wait for the loop.
@@ -32,14 +33,23 @@ pub(super) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) enum Command {
     Connect(Target),
     Cancel(u64),
+    Credit(CreditParams),
     Ping,
     Shutdown,
     Request(Request, Option<Duration>, OwnedSemaphorePermit),
     /// A request that this thread has begun.
     Begun(Work, OwnedSemaphorePermit),
-    Subscribe(StreamRequest, FlowControl, OwnedSemaphorePermit),
+    Subscribe(Opening, OwnedSemaphorePermit),
     /// The connector panicked on this thread.
     Panicked(Box<dyn Any + Send>),
+}
+
+/// A stream to be opened.
+pub(super) struct Opening {
+    pub(super) request: StreamRequest,
+    pub(super) flow: FlowControl,
+    /// How many events may be sent at first.
+    pub(super) credit: u64,
 }
 
 /// What the loop gets; the end of the channel is the end of the input.
@@ -139,6 +149,7 @@ impl Input {
         Ok(match name {
             command::CONNECT => Command::Connect(own_params::<ConnectParams>(name, params)?.into()),
             command::CANCEL => Command::Cancel(own_params::<CancelParams>(name, params)?.target),
+            command::CREDIT => Command::Credit(own_params(name, params)?),
             command::PING => Command::Ping,
             command::SHUTDOWN => Command::Shutdown,
             _ => self.operation(name, params, line)?,
@@ -151,7 +162,12 @@ impl Input {
             return Ok(Command::Request(request, timeout, self.permit()?));
         }
         if let Some(request) = StreamRequest::from_json(name, params)? {
-            return Ok(Command::Subscribe(request, line.flow.unwrap_or_default(), self.permit()?));
+            let opening = Opening {
+                request,
+                flow: line.flow.unwrap_or_default(),
+                credit: line.credit.unwrap_or(u64::MAX),
+            };
+            return Ok(Command::Subscribe(opening, self.permit()?));
         }
         Err(unknown(name))
     }

@@ -61,16 +61,12 @@ impl Output {
 pub(super) struct Batch(Vec<u8>);
 
 impl Batch {
-    /// When a batch is large enough to be written.
-    const FULL: usize = 64 * 1024;
+    /// How much memory is kept from one batch to the next.
+    const KEPT: usize = 128 * 1024;
 
     pub(super) fn clear(&mut self) {
         self.0.clear();
-        self.0.shrink_to(2 * Self::FULL);
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.0.len() >= Self::FULL
+        self.0.shrink_to(Self::KEPT);
     }
 
     pub(super) fn push_answer<D: Serialize>(&mut self, answer: &Answer<D>) {

@@ -7,17 +7,16 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use ibkr_connect_core::{
-    Access, CloseReason, Connection, Connector, Error, ErrorKind, FlowControl, Request, Result,
-    StreamRequest, Target, check_access,
+    Access, CloseReason, Connection, Connector, Error, ErrorKind, Request, Result, Target, check_access,
 };
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
-use super::input::{Command, Current, Message, answered};
+use super::input::{Command, Current, Message, Opening, answered};
 use super::output::Output;
 use super::streaming::{self, ready};
-use crate::wire::{Answer, Cancelled, Connected, Empty, PongFrom};
+use crate::wire::{Answer, Cancelled, Connected, CreditParams, Empty, PongFrom};
 
 type Connecting<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Connection>>> + Send + 'a>>;
 
@@ -31,6 +30,8 @@ pub(super) struct Server<'a> {
     current: Current,
     tasks: JoinSet<Finished>,
     running: HashMap<u64, AbortHandle>,
+    /// What the running streams were granted since they began.
+    credits: HashMap<u64, watch::Sender<u64>>,
 }
 
 /// Whether there is a Gateway to ask.
@@ -68,6 +69,7 @@ impl<'a> Server<'a> {
             current,
             tasks: JoinSet::new(),
             running: HashMap::new(),
+            credits: HashMap::new(),
         }
     }
 
@@ -117,7 +119,11 @@ impl<'a> Server<'a> {
                 self.run(id, permit, work);
                 Ok(())
             }
-            Command::Subscribe(request, flow, permit) => self.subscribe(id, request, flow, permit),
+            Command::Subscribe(opening, permit) => self.subscribe(id, opening, permit),
+            Command::Credit(params) => {
+                self.grant(params);
+                Ok(())
+            }
             Command::Panicked(panic) => std::panic::resume_unwind(panic),
         };
         if let Err(error) = outcome {
@@ -175,26 +181,30 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    fn subscribe(
-        &mut self,
-        id: u64,
-        request: StreamRequest,
-        flow: FlowControl,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<()> {
+    fn subscribe(&mut self, id: u64, opening: Opening, permit: OwnedSemaphorePermit) -> Result<()> {
+        let Opening { request, flow, credit } = opening;
         let connection = self.admit(id, request.command(), request.access())?;
         let output = Arc::clone(&self.output);
+        let (credit, granted) = watch::channel(credit);
         self.run(id, permit, async move {
             match connection.subscribe(request, flow).await {
                 Ok(events) => {
                     drop(connection);
                     output.answer(&Answer::success(id, Empty {}));
-                    streaming::forward(id, events, &output).await;
+                    streaming::forward(id, events, granted, &output).await;
                 }
                 Err(error) => output.error(id, error),
             }
         });
+        self.credits.insert(id, credit);
         Ok(())
+    }
+
+    /// Lets a stream go on; one that has ended meanwhile needs nothing.
+    fn grant(&self, CreditParams { target, events }: CreditParams) {
+        if let Some(credit) = self.credits.get(&target) {
+            credit.send_modify(|granted| *granted = granted.saturating_add(events));
+        }
     }
 
     /// The connection, if this may run on it now.
@@ -235,6 +245,7 @@ impl<'a> Server<'a> {
             Ok(Finished::Work(id)) => {
                 if self.running.get(&id).is_some_and(AbortHandle::is_finished) {
                     self.running.remove(&id);
+                    self.credits.remove(&id);
                 }
             }
             Ok(Finished::SessionLost(reason)) => {
@@ -266,6 +277,7 @@ impl<'a> Server<'a> {
             self.session = Session::None;
         }
         let task = self.running.remove(&target).filter(|task| !task.is_finished());
+        self.credits.remove(&target);
         if let Some(task) = &task {
             task.abort();
         }
