@@ -76,10 +76,21 @@ impl Input {
         let mut lines = LineReader::new(reader, MAX_FRAME);
         loop {
             match lines.next_line() {
-                Ok(Some(line)) => self.receive(line),
+                Ok(Some(line)) => {
+                    self.output.hold();
+                    self.receive(line);
+                    if !lines.has_line() {
+                        self.output.flush();
+                    }
+                }
                 Ok(None) => return,
-                Err(error @ LineError::TooLong { .. }) => self.complain(NO_ID, error.to_string()),
-                Err(error) => return self.complain(NO_ID, error.to_string()),
+                Err(error) => {
+                    self.complain(NO_ID, error.to_string());
+                    self.output.flush();
+                    if !matches!(error, LineError::TooLong { .. }) {
+                        return;
+                    }
+                }
             }
         }
     }

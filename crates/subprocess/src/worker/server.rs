@@ -77,13 +77,15 @@ impl<'a> Server<'a> {
     pub(super) async fn serve(mut self, mut inbox: UnboundedReceiver<Message>) {
         let output = Arc::clone(&self.output);
         let mut broken = pin!(output.broken());
+        let collected = Arc::clone(&self.output);
+        let flushing = tokio::spawn(async move { collected.flush_when_idle().await });
         loop {
             tokio::select! {
                 biased;
                 message = inbox.recv() => {
                     let Some(message) = message else { break };
                     if let Flow::Stop = self.receive(message).await {
-                        return;
+                        break;
                     }
                 }
                 (id, outcome) = self.session.connected() => self.connected(id, outcome),
@@ -91,8 +93,10 @@ impl<'a> Server<'a> {
                 () = &mut broken => break,
             }
         }
-        // Nobody listens: an end in order needs no report.
+        // After a shutdown there is nothing left to end; otherwise nobody listens, and an end in order needs no report.
         let _ = self.wind_down().await;
+        flushing.abort();
+        output.flush();
     }
 
     async fn receive(&mut self, Message { id, command }: Message) -> Flow {
