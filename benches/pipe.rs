@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use criterion::Criterion;
 use ibkr_connect::cleanup::{Child, ChildSpec};
 use ibkr_connect::{
-    CloseReason, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, EventStream, Reply,
-    Request, Result, Session, StreamRequest, Target, config,
+    CloseReason, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, EventStream,
+    FlowControl, Reply, Request, Result, Session, StreamRequest, Target, config,
 };
 use ibkr_connect_direct::DirectConnector;
 use ibkr_connect_sim::{SimOptions, Simulator};
@@ -176,14 +176,14 @@ impl Connection for InstantConnection {
         &self.0
     }
 
-    async fn request(&self, request: Request) -> Result<Reply> {
+    async fn request(&self, request: Request, _timeout: Option<Duration>) -> Result<Reply> {
         match request {
             Request::ServerTime => Ok(Reply::ServerTime("2026-11-23T22:21:28Z".parse().expect("a time"))),
             other => Err(Error::new(ErrorKind::Unsupported, other.command())),
         }
     }
 
-    async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
+    async fn subscribe(&self, request: StreamRequest, _flow: FlowControl) -> Result<EventStream> {
         Err(Error::new(ErrorKind::Unsupported, request.command()))
     }
 

@@ -53,10 +53,10 @@ fn gateway_with(positions: fn() -> Result<Vec<Position>>, last: f64) -> Session 
     connection.expect_info().return_const(info());
     connection
         .expect_request()
-        .withf(|request| *request == Request::Positions)
+        .withf(|request, _| *request == Request::Positions)
         .times(1)
-        .returning(move |_| positions().map(Reply::Positions));
-    connection.expect_subscribe().returning(move |_| {
+        .returning(move |_, _| positions().map(Reply::Positions));
+    connection.expect_subscribe().returning(move |_, _| {
         let trade = MarketDataEvent::Price { tick_type: TickType::LAST, price: Some(last), size: None };
         Ok([trade, MarketDataEvent::SnapshotEnd {}].into_iter().map(Event::MarketData).collect())
     });

@@ -109,7 +109,6 @@ pub(crate) async fn a_snapshot_ends_by_itself(connector: &dyn Connector, target:
     };
     let (bid, ask) = (price(TickType::BID).unwrap(), price(TickType::ASK).unwrap());
     assert!(0.0 < bid && bid < ask, "{events:?}");
-    assert_eq!(ticks.missed(), 0);
     session.close().await.unwrap();
 }
 

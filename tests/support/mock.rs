@@ -35,8 +35,8 @@ fn connection(target: &Target) -> MockConnection {
         zombies: None,
         attempts: Vec::new(),
     });
-    connection.expect_request().returning(|request| answer(&request));
-    connection.expect_subscribe().returning(|request| quote(&request));
+    connection.expect_request().returning(|request, _| answer(&request));
+    connection.expect_subscribe().returning(|request, _| quote(&request));
     connection.expect_close().returning(|| Ok(()));
     connection
 }

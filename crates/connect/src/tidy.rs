@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ibkr_connect_cleanup::{self as cleanup, Policy, Register, Registration, Run};
 use ibkr_connect_core::config::ZombieCleanup;
 use ibkr_connect_core::{
     CloseReason, Config, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind,
-    EventStream, Reply, Request, Result, StreamRequest, Target, ZombieReport, block_on,
+    EventStream, FlowControl, Reply, Request, Result, StreamRequest, Target, ZombieReport, block_on,
 };
 use tokio::sync::oneshot;
 
@@ -127,12 +128,12 @@ impl Connection for TidyConnection {
         &self.info
     }
 
-    async fn request(&self, request: Request) -> Result<Reply> {
-        self.inner.request(request).await
+    async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
+        self.inner.request(request, timeout).await
     }
 
-    async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
-        self.inner.subscribe(request).await
+    async fn subscribe(&self, request: StreamRequest, flow: FlowControl) -> Result<EventStream> {
+        self.inner.subscribe(request, flow).await
     }
 
     async fn closed(&self) -> CloseReason {

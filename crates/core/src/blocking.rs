@@ -61,9 +61,9 @@ impl<T> BlockingSubscription<T> {
         block_on_until(self.0.next(), Instant::now() + timeout).ok_or(Elapsed)
     }
 
-    /// How many events were dropped so far because this consumer was slow.
-    pub fn missed(&self) -> u64 {
-        self.0.missed()
+    /// See [`EventStream::merged`](crate::EventStream::merged).
+    pub fn merged(&self) -> u64 {
+        self.0.merged()
     }
 }
 
@@ -162,11 +162,11 @@ impl Wake for Parker {
 mod tests {
     use super::*;
     use crate::types::MarketDataEvent;
-    use crate::{Event, event_channel};
+    use crate::{Event, FlowControl, event_channel};
 
     #[test]
     fn a_wait_ends_with_the_event_or_with_the_deadline() {
-        let (sender, stream) = event_channel(8, || {});
+        let (sender, stream) = event_channel(FlowControl::default(), || {});
         let mut stream = BlockingSubscription::new(Subscription::new(stream, |event| match event {
             Event::MarketData(event) => Ok(event),
             other => unreachable!("{other:?}"),

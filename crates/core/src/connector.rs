@@ -6,7 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{Attempt, ConnectionMode, EventStream, PhaseTiming, Reply, Request, Result, StreamRequest};
+use crate::{
+    Attempt, ConnectionMode, EventStream, FlowControl, PhaseTiming, Reply, Request, Result, StreamRequest,
+};
 
 /// A way to reach a Gateway.
 ///
@@ -34,19 +36,20 @@ pub trait Connector: Debug + Send + Sync {
 ///
 /// # Behavior
 /// - Requests may run at the same time; each reply reaches the request that asked, or nobody.
-/// - Every wait has a deadline: a request ends after [`Target::request_timeout`] at the latest.
+/// - Every wait has a deadline: a request ends after its own, or [`Target::request_timeout`].
 /// - Dropping a future or a stream cancels it at the Gateway.
+/// - A consumer that is slow delays no other stream and no request, and costs a bounded memory.
 /// - After the connection is gone, everything fails at once with `disconnected`, `worker_crashed` or `closed`.
 #[async_trait]
 pub trait Connection: Debug + Send + Sync {
     /// What was found out while connecting.
     fn info(&self) -> &ConnectionInfo;
 
-    /// Runs a one-shot operation.
-    async fn request(&self, request: Request) -> Result<Reply>;
+    /// Runs a one-shot operation. `timeout` replaces [`Target::request_timeout`] for this one.
+    async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply>;
 
-    /// Opens a stream.
-    async fn subscribe(&self, request: StreamRequest) -> Result<EventStream>;
+    /// Opens a stream; `flow` says what happens when its consumer is slow.
+    async fn subscribe(&self, request: StreamRequest, flow: FlowControl) -> Result<EventStream>;
 
     /// Resolves when the connection is gone, at once if it already is.
     async fn closed(&self) -> CloseReason;

@@ -248,6 +248,9 @@ error_kinds! {
         Some("set IBKR_READONLY=false if this program is meant to trade");
     /// A request got no answer within its deadline.
     Timeout = "timeout", retryable, None;
+    /// The consumer of a stream fell so far behind that events were lost; the stream has ended.
+    SlowConsumer = "slow_consumer", retryable,
+        Some("read faster or ask for more capacity, or take FlowControl::Conflate where the newest value is enough; then subscribe again");
     /// The Gateway answered a request with an error; the code says which.
     GatewayError = "gateway_error", permanent, None;
     /// The connection was lost.

@@ -8,8 +8,10 @@
 mod attempt;
 mod blocking;
 pub mod config;
+mod conflation;
 mod connector;
 mod error;
+mod flow;
 #[cfg(feature = "mock")]
 mod mock;
 mod mode;
@@ -24,10 +26,12 @@ pub mod types;
 pub use attempt::Attempt;
 pub use blocking::{BlockingSession, BlockingSubscription, Elapsed, block_on};
 pub use config::Config;
+pub use conflation::ConflationKey;
 pub use connector::{
     CloseReason, Connection, ConnectionInfo, Connector, Target, ZombieReport, random_client_id,
 };
 pub use error::{Error, ErrorKind, Result};
+pub use flow::{FlowControl, STREAM_CAPACITY};
 #[cfg(feature = "mock")]
 pub use mock::{MockConnection, MockConnector};
 pub use mode::ConnectionMode;
@@ -36,4 +40,4 @@ pub use phase::{Phase, PhaseTiming, millis};
 #[cfg(feature = "schema")]
 pub use schema::operations_schema;
 pub use session::{Session, check_access};
-pub use stream::{EventSender, EventStream, STREAM_CAPACITY, Subscription, event_channel};
+pub use stream::{EventSender, EventStream, Subscription, event_channel};

@@ -1,12 +1,14 @@
 //! Mocks of the two traits, for tests of programs that use a connection; see
 //! `examples/swap_backend_in_tests.rs`.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use mockall::mock;
 
 use crate::{
-    CloseReason, Connection, ConnectionInfo, ConnectionMode, Connector, EventStream, Reply, Request, Result,
-    StreamRequest, Target,
+    CloseReason, Connection, ConnectionInfo, ConnectionMode, Connector, EventStream, FlowControl, Reply,
+    Request, Result, StreamRequest, Target,
 };
 
 mock! {
@@ -29,8 +31,8 @@ mock! {
     #[async_trait]
     impl Connection for Connection {
         fn info(&self) -> &ConnectionInfo;
-        async fn request(&self, request: Request) -> Result<Reply>;
-        async fn subscribe(&self, request: StreamRequest) -> Result<EventStream>;
+        async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply>;
+        async fn subscribe(&self, request: StreamRequest, flow: FlowControl) -> Result<EventStream>;
         async fn closed(&self) -> CloseReason;
         async fn close(&self) -> Result<()>;
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::{
-    Access, BlockingSession, CloseReason, Connection, ConnectionInfo, Error, ErrorKind, EventStream, Reply,
-    Request, Result, StreamRequest,
+    Access, BlockingSession, CloseReason, Connection, ConnectionInfo, Error, ErrorKind, EventStream,
+    FlowControl, Reply, Request, Result, StreamRequest,
 };
 
 /// A session with a Gateway, whichever backend made it. Clones share the connection; the last one dropped closes
@@ -13,16 +13,33 @@ use crate::{
 ///
 /// # Behavior
 /// - It has one method per row of the table of operations.
+/// - Its streams are lossless: a consumer that falls too far behind loses the stream and is told so. See
+///   [`with_flow`](Self::with_flow).
 /// - A trading operation in a read-only session fails with `read_only` before anything leaves this process.
 #[derive(Debug, Clone)]
 pub struct Session {
     connection: Arc<dyn Connection>,
+    flow: FlowControl,
+    timeout: Option<Duration>,
 }
 
 impl Session {
     /// Wraps a backend's connection.
     pub fn new(connection: Box<dyn Connection>) -> Self {
-        Self { connection: Arc::from(connection) }
+        Self { connection: Arc::from(connection), flow: FlowControl::default(), timeout: None }
+    }
+
+    /// The same session; what happens to streams opened through it when their consumers are slow is up to `flow`.
+    #[must_use]
+    pub fn with_flow(&self, flow: FlowControl) -> Self {
+        Self { flow, ..self.clone() }
+    }
+
+    /// The same session; requests made through it end after `timeout`, whatever
+    /// [`Target::request_timeout`](crate::Target::request_timeout) says.
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..self.clone() }
     }
 
     /// What was found out while connecting.
@@ -46,7 +63,7 @@ impl Session {
     /// `read_only`, or those of the operation.
     pub async fn request(&self, request: Request) -> Result<Reply> {
         check_access(self.info(), request.command(), request.access())?;
-        self.connection.request(request).await
+        self.connection.request(request, self.timeout).await
     }
 
     /// Opens any stream of the table.
@@ -55,7 +72,7 @@ impl Session {
     /// `read_only`, or those of the operation.
     pub async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
         check_access(self.info(), request.command(), request.access())?;
-        self.connection.subscribe(request).await
+        self.connection.subscribe(request, self.flow).await
     }
 
     /// Resolves when the connection is gone, at once if it already is.

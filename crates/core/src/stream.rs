@@ -1,6 +1,5 @@
 //! Streams of events from a backend to a consumer that may be slow, blocked, or gone.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -9,52 +8,102 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
-use crate::{Event, Result};
+use crate::flow::Unread;
+use crate::{Error, Event, FlowControl, Result};
 
-/// How many unread events a stream keeps before it drops the oldest.
-pub const STREAM_CAPACITY: usize = 16_384;
-
-/// A connected sender and stream that keep at most `capacity` unread events; `on_drop` runs when the consumer
-/// drops the stream, to cancel it at the source.
+/// A connected sender and stream. `cancel` ends the stream at its source: it runs once, when the consumer drops the
+/// stream or has fallen too far behind.
 ///
 /// # Behavior
-/// - Sending never blocks: when the consumer is slow, the oldest event goes and is counted in
-///   [`EventStream::missed`]. An error, and the end, are never dropped.
+/// - Sending never blocks; `flow` says what happens when the consumer is slow.
 /// - No runtime is involved: a sender on any thread wakes a consumer on any runtime, or none.
-pub fn event_channel(capacity: usize, on_drop: impl FnOnce() + Send + 'static) -> (EventSender, EventStream) {
-    let shared = Arc::new(Shared { state: Mutex::default(), capacity: capacity.max(1) });
-    let stream = EventStream { shared: Arc::clone(&shared), on_drop: Some(Box::new(on_drop)) };
-    (EventSender { shared }, stream)
+pub fn event_channel(
+    flow: FlowControl,
+    cancel: impl FnOnce() + Send + 'static,
+) -> (EventSender, EventStream) {
+    let state = State {
+        unread: Unread::new(flow),
+        end: End::None,
+        abandoned: false,
+        accepted: 0,
+        cancel: Some(Box::new(cancel)),
+        consumer: None,
+        source: None,
+    };
+    let shared = Arc::new(Shared(Mutex::new(state)));
+    (EventSender { shared: Arc::clone(&shared) }, EventStream { shared, report: None })
 }
 
-struct Shared {
-    state: Mutex<State>,
-    capacity: usize,
-}
+struct Shared(Mutex<State>);
 
-#[derive(Default)]
 struct State {
-    queue: VecDeque<Event>,
-    end: Option<Result<()>>,
-    missed: u64,
+    unread: Unread,
+    end: End,
     abandoned: bool,
-    waker: Option<Waker>,
+    /// How many events came in, lost ones not counted.
+    accepted: u64,
+    cancel: Option<Box<dyn FnOnce() + Send>>,
+    consumer: Option<Waker>,
+    /// A source that waits for room.
+    source: Option<Waker>,
+}
+
+/// How a stream has ended.
+enum End {
+    None,
+    /// Events were lost; the consumer does not know yet.
+    SlowConsumer,
+    /// The consumer does not know yet.
+    Failed(Error),
+    Over,
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Changes the state and wakes the consumer.
     fn update(&self, change: impl FnOnce(&mut State)) {
-        let waker = {
-            let mut state = self.state();
+        let (consumer, cancel) = {
+            let mut state = self.lock();
             change(&mut state);
-            state.waker.take()
+            let cancel = if state.unread.has_overflowed() { state.cancel.take() } else { None };
+            (state.consumer.take(), cancel)
         };
-        if let Some(waker) = waker {
-            waker.wake();
+        if let Some(cancel) = cancel {
+            cancel();
         }
+        if let Some(consumer) = consumer {
+            consumer.wake();
+        }
+    }
+}
+
+impl State {
+    fn receive(&mut self, event: Event) {
+        if self.abandoned || !matches!(self.end, End::None | End::SlowConsumer) {
+            return;
+        }
+        self.unread.push(event);
+        if self.unread.has_overflowed() {
+            self.end = End::SlowConsumer;
+        } else {
+            self.accepted += 1;
+        }
+    }
+
+    fn take_end(&mut self) -> Option<Error> {
+        match std::mem::replace(&mut self.end, End::Over) {
+            End::SlowConsumer => Some(self.unread.slow_consumer()),
+            End::Failed(error) => Some(error),
+            End::None | End::Over => None,
+        }
+    }
+
+    /// How many events have left: read, or merged into newer ones.
+    fn taken(&self) -> u64 {
+        self.accepted - self.unread.len() as u64
     }
 }
 
@@ -64,37 +113,53 @@ pub struct EventSender {
 }
 
 impl EventSender {
-    /// Passes an event on, dropping the oldest unread one if the consumer has fallen behind.
+    /// Passes an event on. After the end of the stream, or its loss to a slow consumer, it goes nowhere.
     pub fn send(&self, event: Event) {
-        let capacity = self.shared.capacity;
-        self.shared.update(|state| {
-            if state.abandoned || state.end.is_some() {
-                return;
-            }
-            if state.queue.len() >= capacity {
-                state.queue.pop_front();
-                state.missed += 1;
-            }
-            state.queue.push_back(event);
-        });
+        self.shared.update(|state| state.receive(event));
     }
 
-    /// Adds `count` events that were lost before they came here.
-    pub fn add_missed(&self, count: u64) {
-        self.shared.update(|state| state.missed += count);
+    /// Passes events on and wakes the consumer once.
+    pub fn send_all(&self, events: impl IntoIterator<Item = Event>) {
+        self.shared.update(|state| events.into_iter().for_each(|event| state.receive(event)));
+    }
+
+    /// For a source that can wait: waits until the consumer has room, and says for how many events; 0 when nobody reads
+    /// any more. A full stream has room again when half of it was read.
+    pub async fn room(&self) -> usize {
+        poll_fn(|context| {
+            let mut state = self.shared.lock();
+            if state.abandoned || !matches!(state.end, End::None) {
+                return Poll::Ready(0);
+            }
+            match state.unread.room() {
+                0 => {
+                    state.source = Some(context.waker().clone());
+                    Poll::Pending
+                }
+                room => Poll::Ready(room),
+            }
+        })
+        .await
+    }
+
+    /// Adds `count` events that were merged before they came here.
+    pub fn add_merged(&self, count: u64) {
+        self.shared.lock().unread.add_merged(count);
     }
 
     /// Ends the stream, with an error if it did not end by itself. What is unread stays readable. The first end
     /// stands.
     pub fn finish(&self, end: Result<()>) {
         self.shared.update(|state| {
-            state.end.get_or_insert(end);
+            if matches!(state.end, End::None) {
+                state.end = end.map_or_else(End::Failed, |()| End::Over);
+            }
         });
     }
 
     /// Whether the consumer has dropped the stream.
     pub fn is_abandoned(&self) -> bool {
-        self.shared.state().abandoned
+        self.shared.lock().abandoned
     }
 }
 
@@ -106,14 +171,21 @@ impl Drop for EventSender {
 
 impl fmt::Debug for EventSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventSender").field("unread", &self.shared.state().queue.len()).finish()
+        f.debug_struct("EventSender").field("unread", &self.shared.lock().unread.len()).finish()
     }
 }
 
 /// The consumer's end: a [`Stream`] of events. Dropping it cancels the stream at the Gateway.
 pub struct EventStream {
     shared: Arc<Shared>,
-    on_drop: Option<Box<dyn FnOnce() + Send>>,
+    report: Option<Report>,
+}
+
+/// Who wants to know how many events have left the stream.
+struct Report {
+    every: u64,
+    reported: u64,
+    tell: Box<dyn FnMut(u64) + Send>,
 }
 
 impl EventStream {
@@ -122,9 +194,41 @@ impl EventStream {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// How many events were dropped so far because this consumer was slow.
-    pub fn missed(&self) -> u64 {
-        self.shared.state().missed
+    /// Waits for events and moves what is unread, at most `most`, into `batch`; `None` when the stream has ended. With a
+    /// `most` of 0 it waits for that end alone. Nothing is lost if the future is dropped.
+    pub async fn take(&mut self, most: usize, batch: &mut Vec<Event>) -> Option<Result<()>> {
+        poll_fn(|context| self.poll_take(most, batch, context)).await
+    }
+
+    fn poll_take(
+        &mut self,
+        most: usize,
+        batch: &mut Vec<Event>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<()>>> {
+        let mut state = self.shared.lock();
+        if state.unread.len() == 0 && !matches!(state.end, End::None) {
+            return Poll::Ready(state.take_end().map(Err));
+        }
+        if state.unread.drain(most, batch) == 0 {
+            state.consumer = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        after_taking(state, self.report.as_mut());
+        Poll::Ready(Some(Ok(())))
+    }
+
+    /// How many events gave way so far to newer values of the same field, see [`FlowControl::Conflate`].
+    pub fn merged(&self) -> u64 {
+        self.shared.lock().unread.merged()
+    }
+
+    /// Has `tell` called, on the consumer's thread, with the number of events that have left the stream, whenever that is
+    /// at least `every`. For a backend that grants credit to a source.
+    #[must_use]
+    pub fn report_taken(mut self, every: usize, tell: impl FnMut(u64) + Send + 'static) -> Self {
+        self.report = Some(Report { every: every as u64, reported: 0, tell: Box::new(tell) });
+        self
     }
 }
 
@@ -132,40 +236,67 @@ impl Stream for EventStream {
     type Item = Result<Event>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut state = self.shared.state();
-        if let Some(event) = state.queue.pop_front() {
-            return Poll::Ready(Some(Ok(event)));
-        }
-        match &mut state.end {
-            Some(end) => Poll::Ready(std::mem::replace(end, Ok(())).err().map(Err)),
-            None => {
-                state.waker = Some(context.waker().clone());
-                Poll::Pending
+        let this = self.get_mut();
+        let mut state = this.shared.lock();
+        let Some(event) = state.unread.pop() else {
+            if let End::None = state.end {
+                state.consumer = Some(context.waker().clone());
+                return Poll::Pending;
             }
+            return Poll::Ready(state.take_end().map(Err));
+        };
+        after_taking(state, this.report.as_mut());
+        Poll::Ready(Some(Ok(event)))
+    }
+}
+
+/// Wakes a source that has waited long enough, and reports.
+fn after_taking(mut state: MutexGuard<'_, State>, report: Option<&mut Report>) {
+    let taken = state.taken();
+    let source = if state.unread.is_half_read() { state.source.take() } else { None };
+    drop(state);
+    if let Some(source) = source {
+        source.wake();
+    }
+    if let Some(report) = report {
+        report.update(taken);
+    }
+}
+
+impl Report {
+    fn update(&mut self, taken: u64) {
+        let news = taken - self.reported;
+        if news >= self.every {
+            self.reported = taken;
+            (self.tell)(news);
         }
     }
 }
 
 impl Drop for EventStream {
     fn drop(&mut self) {
-        {
-            let mut state = self.shared.state();
+        let (cancel, source) = {
+            let mut state = self.shared.lock();
             state.abandoned = true;
-            state.queue.clear();
+            state.unread.clear();
+            (state.cancel.take(), state.source.take())
+        };
+        if let Some(cancel) = cancel {
+            cancel();
         }
-        if let Some(on_drop) = self.on_drop.take() {
-            on_drop();
+        if let Some(source) = source {
+            source.wake();
         }
     }
 }
 
 impl fmt::Debug for EventStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.shared.state();
+        let state = self.shared.lock();
         f.debug_struct("EventStream")
-            .field("unread", &state.queue.len())
-            .field("missed", &state.missed)
-            .field("ended", &state.end.is_some())
+            .field("unread", &state.unread.len())
+            .field("merged", &state.unread.merged())
+            .field("ended", &!matches!(state.end, End::None))
             .finish()
     }
 }
@@ -173,10 +304,8 @@ impl fmt::Debug for EventStream {
 impl FromIterator<Event> for EventStream {
     /// A stream that gives these events and ends, for tests.
     fn from_iter<I: IntoIterator<Item = Event>>(events: I) -> Self {
-        let (sender, stream) = event_channel(usize::MAX, || {});
-        for event in events {
-            sender.send(event);
-        }
+        let (sender, stream) = event_channel(FlowControl::Lossless { capacity: usize::MAX }, || {});
+        sender.send_all(events);
         stream
     }
 }
@@ -199,9 +328,9 @@ impl<T> Subscription<T> {
         Some(event.and_then(self.convert))
     }
 
-    /// How many events were dropped so far because this consumer was slow.
-    pub fn missed(&self) -> u64 {
-        self.events.missed()
+    /// See [`EventStream::merged`].
+    pub fn merged(&self) -> u64 {
+        self.events.merged()
     }
 }
 
@@ -216,48 +345,108 @@ impl<T> Stream for Subscription<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
 
     use super::*;
     use crate::types::MarketDataEvent;
-    use crate::{Error, ErrorKind};
+    use crate::{ErrorKind, block_on};
 
     fn event(value: i32) -> Event {
         Event::MarketData(MarketDataEvent::MarketDataType { market_data_type: value })
     }
 
+    /// A channel for two unread events, and how often its source was cancelled.
+    fn channel() -> (EventSender, EventStream, Arc<AtomicUsize>) {
+        let cancelled = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&cancelled);
+        let (sender, stream) = event_channel(FlowControl::Lossless { capacity: 2 }, move || {
+            count.fetch_add(1, Ordering::SeqCst);
+        });
+        (sender, stream, cancelled)
+    }
+
     #[test]
-    fn a_slow_consumer_loses_the_oldest_and_is_told_how_many() {
-        let (sender, mut stream) = event_channel(2, || {});
-        for value in 0..5 {
-            sender.send(event(value));
-        }
+    fn a_slow_consumer_reads_what_was_kept_and_is_told_how_many_were_lost() {
+        let (sender, mut stream, cancelled) = channel();
+        (0..5).for_each(|value| sender.send(event(value)));
+        assert_eq!(cancelled.load(Ordering::SeqCst), 1, "at once, whenever the consumer reads");
+        sender.finish(Err(Error::new(ErrorKind::Disconnected, "the first end stands")));
+        assert_eq!(block_on(stream.next()).unwrap().unwrap(), event(0));
+        assert_eq!(block_on(stream.next()).unwrap().unwrap(), event(1));
+        let end = block_on(stream.next()).unwrap().unwrap_err();
+        assert_eq!(end.kind(), ErrorKind::SlowConsumer);
+        assert!(end.message().starts_with("3 events were lost"), "{end}");
+        sender.send(event(6));
+        assert!(block_on(stream.next()).is_none());
+        drop(stream);
+        assert_eq!(cancelled.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn an_end_comes_after_what_is_unread() {
+        let (sender, mut stream, _) = channel();
+        sender.send(event(1));
         sender.finish(Err(Error::new(ErrorKind::Disconnected, "gone")));
-        assert_eq!(stream.missed(), 3);
-        assert_eq!(pollster::block_on(stream.next()).unwrap().unwrap(), event(3));
-        assert_eq!(pollster::block_on(stream.next()).unwrap().unwrap(), event(4));
-        let end = pollster::block_on(stream.next()).unwrap().unwrap_err();
-        assert_eq!(end.kind(), ErrorKind::Disconnected);
-        assert!(pollster::block_on(stream.next()).is_none());
+        assert_eq!(block_on(stream.next()).unwrap().unwrap(), event(1));
+        assert_eq!(block_on(stream.next()).unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
+        assert!(block_on(stream.next()).is_none());
     }
 
     #[test]
     fn dropping_the_stream_cancels_it_and_stops_the_buffering() {
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&cancelled);
-        let (sender, stream) = event_channel(8, move || flag.store(true, Ordering::SeqCst));
+        let (sender, stream, cancelled) = channel();
         drop(stream);
-        assert!(cancelled.load(Ordering::SeqCst));
+        assert_eq!(cancelled.load(Ordering::SeqCst), 1);
         assert!(sender.is_abandoned());
         sender.send(event(1));
-        assert_eq!(sender.shared.state().queue.len(), 0);
+        assert_eq!(block_on(sender.room()), 0);
+        assert_eq!(sender.shared.lock().unread.len(), 0);
     }
 
     #[test]
     fn a_consumer_waiting_on_another_thread_is_woken() {
-        let (sender, mut stream) = event_channel(8, || {});
-        let consumer = std::thread::spawn(move || pollster::block_on(stream.next()).unwrap().unwrap());
+        let (sender, mut stream, _) = channel();
+        let consumer = thread::spawn(move || block_on(stream.next()).unwrap().unwrap());
         sender.send(event(7));
         assert_eq!(consumer.join().unwrap(), event(7));
+    }
+
+    #[test]
+    fn a_source_that_waits_for_room_loses_nothing() {
+        const COUNT: i32 = 10_000;
+        let (sender, mut stream, _) = channel();
+        let source = thread::spawn(move || {
+            let mut values = 0..COUNT;
+            while !values.is_empty() {
+                let room = block_on(sender.room());
+                sender.send_all(values.by_ref().take(room).map(event));
+            }
+        });
+        for value in 0..COUNT {
+            assert_eq!(block_on(stream.next()).unwrap().unwrap(), event(value));
+        }
+        assert!(block_on(stream.next()).is_none());
+        source.join().unwrap();
+    }
+
+    #[test]
+    fn what_has_left_the_stream_is_reported_also_when_it_was_merged() {
+        let price = |value| {
+            Event::MarketData(MarketDataEvent::Price {
+                tick_type: crate::types::TickType::BID,
+                price: Some(f64::from(value)),
+                size: None,
+            })
+        };
+        let reports = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&reports);
+        let (sender, stream) = event_channel(FlowControl::Conflate, || {});
+        let mut stream = stream.report_taken(4, move |count| seen.lock().unwrap().push(count));
+        for batch in [5, 1, 3] {
+            (0..batch).for_each(|value| sender.send(price(value)));
+            assert_eq!(block_on(stream.next()).unwrap().unwrap(), price(batch - 1));
+        }
+        assert_eq!((reports.lock().unwrap().clone(), stream.merged()), (vec![5, 4], 6));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ibkr_connect_core::{
-    CloseReason, Connection, ConnectionInfo, Error, EventStream, Reply, Request, Result, STREAM_CAPACITY,
+    CloseReason, Connection, ConnectionInfo, Error, EventStream, FlowControl, Reply, Request, Result,
     StreamRequest, event_channel,
 };
 use tokio::sync::{mpsc, oneshot, watch};
@@ -57,15 +57,15 @@ impl Connection for DirectConnection {
         &self.info
     }
 
-    async fn request(&self, request: Request) -> Result<Reply> {
+    async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Request { request, reply })?;
+        self.send(Command::Request { request, timeout, reply })?;
         answer.await.unwrap_or_else(|_| Err(self.gone()))
     }
 
-    async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
+    async fn subscribe(&self, request: StreamRequest, flow: FlowControl) -> Result<EventStream> {
         let (cancel, cancelled) = oneshot::channel::<()>();
-        let (events, stream) = event_channel(STREAM_CAPACITY, move || drop(cancel));
+        let (events, stream) = event_channel(flow, move || drop(cancel));
         self.send(Command::Subscribe { request, events, cancelled })?;
         Ok(stream)
     }

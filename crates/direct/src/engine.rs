@@ -24,7 +24,7 @@ const DISCONNECT_GRACE: Duration = Duration::from_secs(1);
 
 /// What the handle asks of the thread.
 pub(crate) enum Command {
-    Request { request: Request, reply: oneshot::Sender<Result<Reply>> },
+    Request { request: Request, timeout: Option<Duration>, reply: oneshot::Sender<Result<Reply>> },
     Subscribe { request: StreamRequest, events: EventSender, cancelled: oneshot::Receiver<()> },
 }
 
@@ -123,19 +123,21 @@ impl Session {
     fn spawn(&self, command: Command, tasks: &mut JoinSet<()>) {
         let client = Arc::clone(&self.client);
         let closed = self.closed.subscribe();
-        let limit = self.request_timeout;
         match command {
-            Command::Request { request, mut reply } => tasks.spawn(async move {
-                let outcome = tokio::select! {
-                    biased;
-                    () = reply.closed() => return,
-                    reason = gone(closed) => Err(gateway_gone(&reason)),
-                    outcome = timeout(limit, execute(&client, &request)) => {
-                        outcome.unwrap_or_else(|_| Err(overdue(request.command(), limit)))
-                    }
-                };
-                let _ = reply.send(outcome);
-            }),
+            Command::Request { request, timeout: limit, mut reply } => {
+                let limit = limit.unwrap_or(self.request_timeout);
+                tasks.spawn(async move {
+                    let outcome = tokio::select! {
+                        biased;
+                        () = reply.closed() => return,
+                        reason = gone(closed) => Err(gateway_gone(&reason)),
+                        outcome = timeout(limit, execute(&client, &request)) => {
+                            outcome.unwrap_or_else(|_| Err(overdue(request.command(), limit)))
+                        }
+                    };
+                    let _ = reply.send(outcome);
+                })
+            }
             Command::Subscribe { request, events, cancelled } => {
                 let notices = self.notices.clone();
                 tasks.spawn(async move {

@@ -1,10 +1,11 @@
 //! A connection that holds its client id and keeps IBKR's limits.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ibkr_connect_core::{
-    CloseReason, Connection, ConnectionInfo, EventStream, Reply, Request, Result, StreamRequest,
+    CloseReason, Connection, ConnectionInfo, EventStream, FlowControl, Reply, Request, Result, StreamRequest,
 };
 
 use crate::lease::Lease;
@@ -38,19 +39,19 @@ impl Connection for RobustConnection {
         &self.info
     }
 
-    async fn request(&self, request: Request) -> Result<Reply> {
+    async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
         let _open = match &self.entrance {
-            Some(entrance) => entrance.request(&request).await?,
+            Some(entrance) => entrance.request(&request, timeout).await?,
             None => None,
         };
-        self.inner.request(request).await
+        self.inner.request(request, timeout).await
     }
 
-    async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
+    async fn subscribe(&self, request: StreamRequest, flow: FlowControl) -> Result<EventStream> {
         if let Some(entrance) = &self.entrance {
             entrance.stream(&request).await?;
         }
-        self.inner.subscribe(request).await
+        self.inner.subscribe(request, flow).await
     }
 
     async fn closed(&self) -> CloseReason {

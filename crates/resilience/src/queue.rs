@@ -190,12 +190,16 @@ pub(crate) struct Entrance {
 }
 
 impl Entrance {
-    /// Waits until the request may be sent; it is open until what is given back is dropped.
+    /// Waits until the request with this deadline of its own may be sent; it is open until what is given back is dropped.
     ///
     /// # Errors
     /// `timeout`, at once, when that would take too long.
-    pub(crate) async fn request(&self, request: &Request) -> Result<Option<OpenRequest<'_>>> {
-        let patience = &mut Patience::new(request.command(), self.limit);
+    pub(crate) async fn request(
+        &self,
+        request: &Request,
+        timeout: Option<Duration>,
+    ) -> Result<Option<OpenRequest<'_>>> {
+        let patience = &mut Patience::new(request.command(), timeout.unwrap_or(self.limit));
         let open = match request {
             Request::ServerTime => return self.queue.ping(patience).await.map(|()| None),
             Request::HistoricalBars(params) => {

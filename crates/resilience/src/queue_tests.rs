@@ -25,7 +25,7 @@ fn bars() -> Request {
 
 /// Whether the request may go at once; `None` if it waits.
 fn pass(entrance: &Entrance, request: &Request) -> Option<Result<()>> {
-    let mut passing = Box::pin(entrance.request(request));
+    let mut passing = Box::pin(entrance.request(request, None));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match passing.as_mut().poll(&mut context) {
         std::task::Poll::Ready(passed) => Some(passed.map(drop)),
@@ -36,12 +36,12 @@ fn pass(entrance: &Entrance, request: &Request) -> Option<Result<()>> {
 #[test]
 fn a_cancelled_wait_or_request_is_no_longer_open() {
     let Fixture { entrance, .. } = &fixture();
-    let turn = pollster::block_on(entrance.request(&bars())).unwrap();
+    let turn = pollster::block_on(entrance.request(&bars(), None)).unwrap();
     assert_eq!(entrance.queue.status().open_historical, 1);
     drop(turn);
     assert_eq!(entrance.queue.status().open_historical, 0);
     let request = bars();
-    let mut identical = Box::pin(entrance.request(&request));
+    let mut identical = Box::pin(entrance.request(&request, None));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(identical.as_mut().poll(&mut context).is_pending(), "it waits 15 s");
     assert_eq!(entrance.queue.status().queued, 1);

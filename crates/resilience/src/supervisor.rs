@@ -29,7 +29,9 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
 use std::thread;
 use std::time::Duration;
 
-use ibkr_connect_core::{Connector, Error, ErrorKind, Reply, Request, Result, StreamRequest, Target};
+use ibkr_connect_core::{
+    Connector, Error, ErrorKind, FlowControl, Reply, Request, Result, StreamRequest, Target,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{Instrument, Span};
 
@@ -148,14 +150,26 @@ impl Supervisor {
     /// # Errors
     /// Those of [`current`](Self::current) and of [`Session::subscribe`](ibkr_connect_core::Session::subscribe).
     pub async fn subscribe(&self, request: StreamRequest) -> Result<SupervisedStream> {
+        self.subscribe_with(request, FlowControl::default()).await
+    }
+
+    /// Opens a stream that goes on in later sessions, with the same flow control in each.
+    ///
+    /// # Errors
+    /// Those of [`subscribe`](Self::subscribe).
+    pub async fn subscribe_with(
+        &self,
+        request: StreamRequest,
+        flow: FlowControl,
+    ) -> Result<SupervisedStream> {
         let (session, epoch) = {
             let status = self.status.borrow();
             (status.session()?, status.epoch)
         };
         let since = self.uptime.now();
-        let events = session.subscribe(request.clone()).await?;
+        let events = session.with_flow(flow).subscribe(request.clone()).await?;
         let (switches, receiver) = mpsc::unbounded_channel();
-        let registration = Registration { request, switches, epoch, since, dark_since: None };
+        let registration = Registration { request, flow, switches, epoch, since, dark_since: None };
         self.send(Command::Register(Box::new(registration)))?;
         Ok(SupervisedStream::new(events, receiver, session.generation()))
     }

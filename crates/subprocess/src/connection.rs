@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use ibkr_connect_core::{
-    CloseReason, Connection, ConnectionInfo, EventStream, Reply, Request, Result, StreamRequest,
+    CloseReason, Connection, ConnectionInfo, EventStream, FlowControl, Reply, Request, Result, StreamRequest,
 };
 
 use crate::link::Link;
@@ -17,8 +17,10 @@ use crate::supervisor::after;
 pub(crate) struct SubprocessConnection {
     pub(crate) link: Arc<Link>,
     pub(crate) info: ConnectionInfo,
-    /// When we give up on a request: a moment after the worker should have.
+    /// When the worker gives up on a request.
     pub(crate) request_timeout: Duration,
+    /// How much later we do.
+    pub(crate) request_grace: Duration,
     /// How long `Drop` waits for an end in order.
     pub(crate) drop_patience: Duration,
 }
@@ -29,15 +31,15 @@ impl Connection for SubprocessConnection {
         &self.info
     }
 
-    async fn request(&self, request: Request) -> Result<Reply> {
-        let call = self.link.call(request.command(), &request.params(), self.deadline())?;
+    async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
+        let call = self.link.call(&request, timeout, self.deadline(timeout))?;
         let data = call.answer().await?;
         // Read here and not on the reader's thread, which serves everybody.
         request.reply_from_json(data.get())
     }
 
-    async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
-        let (opened, stream) = self.link.open(request, self.deadline())?;
+    async fn subscribe(&self, request: StreamRequest, flow: FlowControl) -> Result<EventStream> {
+        let (opened, stream) = self.link.open(request, flow, self.deadline(None))?;
         opened.answer().await?;
         Ok(stream)
     }
@@ -57,8 +59,9 @@ impl Connection for SubprocessConnection {
 }
 
 impl SubprocessConnection {
-    fn deadline(&self) -> Instant {
-        after(Instant::now(), self.request_timeout)
+    /// A moment after the worker's own.
+    fn deadline(&self, timeout: Option<Duration>) -> Instant {
+        after(Instant::now(), timeout.unwrap_or(self.request_timeout).saturating_add(self.request_grace))
     }
 }
 

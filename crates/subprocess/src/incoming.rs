@@ -2,14 +2,15 @@
 //! consumer.
 
 use std::io::Read;
+use std::sync::Arc;
 
-use ibkr_connect_core::{CloseReason, Error, ErrorKind, Result};
+use ibkr_connect_core::{CloseReason, Error, ErrorKind, Event, Result};
 use serde_json::value::RawValue;
 
 use crate::lines::{LineError, LineReader, cut};
 use crate::link::Link;
-use crate::state::Waiter;
-use crate::wire::{Answer, MAX_FRAME, NO_ID, Status};
+use crate::state::{Sink, Waiter};
+use crate::wire::{self, Answer, MAX_FRAME, NO_ID, Status};
 
 /// A line that the protocol does not have, in words.
 type Violation = String;
@@ -30,17 +31,52 @@ fn read_frames<R: Read>(link: &Link, mut lines: LineReader<R>) -> Result<(), Vio
         Err(error) => error.to_string().into_bytes(),
     };
     link.update(|state| state.hello = Some(hello));
+    let mut run = None;
     loop {
         match lines.next_line() {
-            Ok(Some(line)) => receive(link, line).map_err(|how| format!("{how}: {}", cut(line)))?,
+            Ok(Some(line)) => {
+                receive(link, &mut run, line).map_err(|how| format!("{how}: {}", cut(line)))?;
+            }
             // A torn line is how a killed worker's stdout ends; the exit status says more about that.
             Ok(None) | Err(LineError::Torn { .. }) => return Ok(()),
             Err(error) => return Err(error.to_string()),
         }
+        // What would wait for the worker's next write is passed on before that.
+        if run.as_ref().is_some_and(|run: &Run| run.is_long() || !lines.has_line()) {
+            run = None;
+        }
     }
 }
 
-fn receive(link: &Link, line: &[u8]) -> Result<(), Violation> {
+/// Events of one stream that came one after the other: its consumer is woken once for all, when this is dropped.
+struct Run {
+    id: u64,
+    sink: Arc<Sink>,
+    events: Vec<Event>,
+}
+
+impl Run {
+    fn is_long(&self) -> bool {
+        const LONG: usize = 256;
+        self.events.len() >= LONG
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.sink.sender.send_all(self.events.drain(..));
+    }
+}
+
+fn receive(link: &Link, run: &mut Option<Run>, line: &[u8]) -> Result<(), Violation> {
+    if let Some((id, data)) = wire::event_data(line)
+        && let Some(run) = continued(link, run, id)
+        && let Ok(event) = run.sink.request.event_from_json(data)
+    {
+        run.events.push(event);
+        return Ok(());
+    }
+    *run = None;
     let answer: Answer<&RawValue> =
         serde_json::from_slice(line).map_err(|error| format!("no frame ({error})"))?;
     let id = answer.id;
@@ -52,11 +88,11 @@ fn receive(link: &Link, line: &[u8]) -> Result<(), Violation> {
         Status::Event => event(link, id, answer.data.ok_or("an event without data")?),
         Status::Error => fail(link, id, answer.error.ok_or("an error without error")?),
         Status::End => end(link, id),
-        Status::Missed => {
-            let count = answer.count.ok_or("missed without count")?;
+        Status::Merged => {
+            let count = answer.count.ok_or("merged without count")?;
             let stream = link.lock().stream(id);
             if let Some(sink) = stream {
-                sink.sender.add_missed(count);
+                sink.sender.add_merged(count);
             }
         }
         Status::Pong => {
@@ -92,6 +128,15 @@ fn succeed(link: &Link, id: u64, data: Option<&RawValue>) {
         // Cancelled in the meantime, or the reply to a cancel or a shutdown.
         None => {}
     }
+}
+
+/// The run of events of the stream `id`, a new one if the last event was another stream's.
+fn continued<'a>(link: &Link, run: &'a mut Option<Run>, id: u64) -> Option<&'a mut Run> {
+    if run.as_ref().is_none_or(|run| run.id != id) {
+        *run = None;
+        *run = link.lock().stream(id).map(|sink| Run { id, sink, events: Vec::new() });
+    }
+    run.as_mut()
 }
 
 fn event(link: &Link, id: u64, data: &RawValue) {

@@ -91,7 +91,8 @@ impl Connector for SubprocessConnector {
         Ok(Box::new(SubprocessConnection {
             link: abandon.keep(),
             info,
-            request_timeout: target.request_timeout.saturating_add(self.timing.request_grace),
+            request_timeout: target.request_timeout,
+            request_grace: self.timing.request_grace,
             drop_patience: self.timing.drop,
         }))
     }

@@ -65,6 +65,11 @@ impl<R: Read> LineReader<R> {
         Ok(Some(&self.line))
     }
 
+    /// Whether the next line can be had without reading.
+    pub(crate) fn has_line(&self) -> bool {
+        self.reader.buffer().contains(&b'\n')
+    }
+
     /// The line was cut, by the limit (`full`) or by the end of the stream.
     fn without_end(&mut self, full: bool) -> LineError {
         if full {

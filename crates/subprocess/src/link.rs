@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ibkr_connect_core::{
-    CloseReason, Error, ErrorKind, EventStream, Result, STREAM_CAPACITY, StreamRequest, event_channel,
+    CloseReason, Error, ErrorKind, EventStream, FlowControl, Request, Result, StreamRequest, event_channel,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -16,7 +16,10 @@ use tokio::sync::{oneshot, watch};
 
 use crate::outbox::{Lane, Outbox};
 use crate::state::{Sink, State, Waiter};
-use crate::wire::{CancelParams, Command, MAX_FRAME, NO_ID, command};
+use crate::wire::{CancelParams, Command, CreditParams, MAX_FRAME, command};
+
+/// How many events of a stream the worker may send before its consumer has read any.
+const WINDOW: usize = 4_096;
 
 /// The shared state of one worker.
 #[derive(Debug)]
@@ -94,18 +97,22 @@ impl Link {
 impl Link {
     /// Sends the one `connect`; its answer appears in [`State::connected`].
     pub(crate) fn send_connect(&self, params: &impl Serialize) -> Result<()> {
-        self.send(command::CONNECT, params, Waiter::Supervisor, None).map(drop)
+        let id = self.new_id();
+        self.send(&Command::new(id, command::CONNECT, Some(params)), Waiter::Supervisor, None)
     }
 
-    /// Sends a request; `deadline` ends the wait for its reply.
+    /// Sends a request, with a deadline of its own if it has one; `deadline` ends the wait for its reply here.
     pub(crate) fn call(
         self: &Arc<Self>,
-        command: &str,
-        params: &impl Serialize,
+        request: &Request,
+        timeout: Option<Duration>,
         deadline: Instant,
     ) -> Result<Call<Box<RawValue>>> {
         let (sender, receiver) = oneshot::channel();
-        let id = self.send(command, params, Waiter::Request(sender), Some(deadline))?;
+        let id = self.new_id();
+        let timeout_ms = timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
+        let command = Command { timeout_ms, ..Command::new(id, request.command(), Some(request.params())) };
+        self.send(&command, Waiter::Request(sender), Some(deadline))?;
         Ok(Call { link: Arc::clone(self), id, receiver, answered: false })
     }
 
@@ -113,36 +120,43 @@ impl Link {
     pub(crate) fn open(
         self: &Arc<Self>,
         request: StreamRequest,
+        flow: FlowControl,
         deadline: Instant,
     ) -> Result<(Call<()>, EventStream)> {
         let (opened, receiver) = oneshot::channel();
-        // The stream must know its id when it is dropped, which is known only once the request is sent.
-        let id = Arc::new(AtomicU64::new(NO_ID));
-        let (link, stream_id) = (Arc::downgrade(self), Arc::clone(&id));
-        let (sender, stream) = event_channel(STREAM_CAPACITY, move || {
+        let id = self.new_id();
+        let link = Arc::downgrade(self);
+        let (sender, stream) = event_channel(flow, move || {
             if let Some(link) = link.upgrade() {
-                link.cancel(stream_id.load(Ordering::Relaxed));
+                link.cancel(id);
+            }
+        });
+        let credit = WINDOW.min(flow.capacity());
+        let link = Arc::downgrade(self);
+        let stream = stream.report_taken(credit.div_ceil(2), move |events| {
+            if let Some(link) = link.upgrade() {
+                link.send_control(command::CREDIT, Some(CreditParams { target: id, events }));
             }
         });
         let sink = Arc::new(Sink { request, sender });
         let waiter = Waiter::Opening(opened, Arc::clone(&sink));
-        let sent = self.send(sink.request.command(), &sink.request.params(), waiter, Some(deadline))?;
-        id.store(sent, Ordering::Relaxed);
-        Ok((Call { link: Arc::clone(self), id: sent, receiver, answered: false }, stream))
+        let (name, params) = (sink.request.command(), sink.request.params());
+        let credit = Some(credit as u64);
+        let command = Command { flow: Some(flow), credit, ..Command::new(id, name, Some(params)) };
+        self.send(&command, waiter, Some(deadline))?;
+        Ok((Call { link: Arc::clone(self), id, receiver, answered: false }, stream))
     }
 
     fn send(
         &self,
-        command: &str,
-        params: &impl Serialize,
+        command: &Command<'_, impl Serialize>,
         waiter: Waiter,
         deadline: Option<Instant>,
-    ) -> Result<u64> {
-        let id = self.new_id();
-        let bytes = line(&Command { id, command, params: Some(params) })?;
-        self.register(id, waiter, deadline)?;
-        self.outbox.send(Lane::Data, id, bytes);
-        Ok(id)
+    ) -> Result<()> {
+        let bytes = line(command)?;
+        self.register(command.id, waiter, deadline)?;
+        self.outbox.send(Lane::Data, command.id, bytes);
+        Ok(())
     }
 
     fn register(&self, id: u64, waiter: Waiter, deadline: Option<Instant>) -> Result<()> {
@@ -171,9 +185,9 @@ impl Link {
         }
     }
 
-    pub(crate) fn send_control(&self, command: &str, params: Option<CancelParams>) {
+    pub(crate) fn send_control(&self, command: &str, params: Option<impl Serialize>) {
         let id = self.new_id();
-        if let Ok(bytes) = line(&Command { id, command, params }) {
+        if let Ok(bytes) = line(&Command::new(id, command, params)) {
             self.outbox.send(Lane::Control, id, bytes);
         }
     }

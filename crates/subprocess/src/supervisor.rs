@@ -12,10 +12,12 @@ use crate::Timing;
 use crate::exit::{ExitReason, KillReason};
 use crate::link::Link;
 use crate::state::{State, Wanted};
-use crate::wire::command;
+use crate::wire::{Empty, command};
 
 /// How long a killed process may take to be gone; the kernel needs less than a millisecond.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
+
+const NO_PARAMS: Option<Empty> = None;
 
 /// A running worker.
 #[derive(Debug)]
@@ -53,7 +55,7 @@ impl Worker {
                 if let Err(lost) = self.link.lock().heartbeat.tick() {
                     return Verdict::Kill(KillReason::Heartbeat(lost));
                 }
-                self.link.send_control(command::PING, None);
+                self.link.send_control(command::PING, NO_PARAMS);
                 ping_at = after(now, timing.ping);
             }
             let mut state = self.link.lock();
@@ -99,7 +101,7 @@ impl Worker {
         let closed = Error::new(ErrorKind::Closed, "the session was closed");
         self.link.refuse(&closed, CloseReason::Requested);
         self.link.fail_all(&closed);
-        self.link.send_control(command::SHUTDOWN, None);
+        self.link.send_control(command::SHUTDOWN, NO_PARAMS);
         let mut ended = self.wait_exit(timing.close);
         if !ended {
             self.link.outbox.close();

@@ -5,15 +5,18 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use ibkr_connect_core::{CloseReason, ConnectionInfo, Error, PhaseTiming, Target};
+use ibkr_connect_core::{CloseReason, ConnectionInfo, Error, FlowControl, PhaseTiming, Target};
 
 /// What each protocol version added; the last row is the one we speak.
 ///
 /// | version | added |
 /// |---|---|
 /// | 1 | hello, connect, requests, streams, cancel, ping, shutdown, closed |
-pub const VERSIONS: &[(u32, &str)] =
-    &[(1, "hello, connect, requests, streams, cancel, ping, shutdown, closed")];
+/// | 2 | flow, credit and timeout_ms of a command, credit, merged; missed is gone |
+pub const VERSIONS: &[(u32, &str)] = &[
+    (1, "hello, connect, requests, streams, cancel, ping, shutdown, closed"),
+    (2, "flow, credit and timeout_ms of a command, credit, merged; missed is gone"),
+];
 
 /// The version that we speak.
 pub const PROTOCOL: u32 = VERSIONS[VERSIONS.len() - 1].0;
@@ -36,12 +39,14 @@ pub mod command {
     pub const CONNECT: &str = "connect";
     /// Ends another request, stream or connect; params are [`CancelParams`](super::CancelParams).
     pub const CANCEL: &str = "cancel";
+    /// Lets a stream send more events; params are [`CreditParams`](super::CreditParams). Not answered.
+    pub const CREDIT: &str = "credit";
     /// Answered twice, by the worker's reader and by its loop.
     pub const PING: &str = "ping";
     /// Closes the session, answers, and ends the worker.
     pub const SHUTDOWN: &str = "shutdown";
     /// All of them.
-    pub const ALL: [&str; 4] = [CONNECT, CANCEL, PING, SHUTDOWN];
+    pub const ALL: [&str; 5] = [CONNECT, CANCEL, CREDIT, PING, SHUTDOWN];
 }
 
 /// The worker's first line.
@@ -77,6 +82,22 @@ pub struct Command<'a, P> {
     /// Its parameters, an object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub params: Option<P>,
+    /// Of a request: its own deadline, instead of the connection's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// Of a stream: what happens when it is read too slowly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow: Option<FlowControl>,
+    /// Of a stream: how many events may be sent before the first [`command::CREDIT`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credit: Option<u64>,
+}
+
+impl<'a, P> Command<'a, P> {
+    /// A command with nothing but its parameters.
+    pub const fn new(id: u64, command: &'a str, params: Option<P>) -> Self {
+        Self { id, command, params, timeout_ms: None, flow: None, credit: None }
+    }
 }
 
 /// A command as the worker reads it: anything may be missing, so that the complaint can name what.
@@ -89,6 +110,12 @@ pub struct CommandLine<'a> {
     /// See [`Command::params`]; missing means `{}`.
     #[serde(borrow)]
     pub params: Option<&'a RawValue>,
+    /// See [`Command::timeout_ms`].
+    pub timeout_ms: Option<u64>,
+    /// See [`Command::flow`]; missing means lossless.
+    pub flow: Option<FlowControl>,
+    /// See [`Command::credit`]; missing means no limit.
+    pub credit: Option<u64>,
 }
 
 /// The parameters of [`command::CONNECT`]: a [`Target`] whose every field has its default.
@@ -130,6 +157,16 @@ impl From<ConnectParams> for Target {
 pub struct CancelParams {
     /// The id to end.
     pub target: u64,
+}
+
+/// The parameters of [`command::CREDIT`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreditParams {
+    /// The stream's id. One that has ended is no error: the grant and the end may cross.
+    pub target: u64,
+    /// How many more events it may send.
+    pub events: u64,
 }
 
 /// The reply to [`command::CANCEL`].
@@ -184,8 +221,8 @@ pub enum Status {
     Event,
     /// The stream ended, or what had this id was cancelled.
     End,
-    /// The worker dropped events of this stream because it was read too slowly; with `count`.
-    Missed,
+    /// Events of this stream gave way to newer ones because it was read too slowly; with `count`.
+    Merged,
     /// A ping's answer; with `from`.
     Pong,
     /// The Gateway connection is gone; with `data`, a [`CloseReason`]; its id is [`NO_ID`].
@@ -215,7 +252,7 @@ pub struct Answer<D> {
     /// With `error`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
-    /// With `missed`.
+    /// With `merged`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
     /// With `pong`.
@@ -250,9 +287,9 @@ impl Answer<()> {
         Self::empty(id, Status::End)
     }
 
-    /// `count` events of the stream `id` were dropped.
-    pub fn missed(id: u64, count: u64) -> Self {
-        Self { count: Some(count), ..Self::empty(id, Status::Missed) }
+    /// `count` events of the stream `id` gave way to newer ones.
+    pub fn merged(id: u64, count: u64) -> Self {
+        Self { count: Some(count), ..Self::empty(id, Status::Merged) }
     }
 
     /// The ping `id` has reached `from`.
@@ -268,6 +305,16 @@ impl Answer<CloseReason> {
     }
 }
 
+/// The stream and the data of an event's line as [`Answer`] writes it. Most lines are of this kind, and cutting them is
+/// several times faster than parsing them twice; `None`, and data that is no JSON, mean that the line is to be parsed.
+pub(crate) fn event_data(line: &[u8]) -> Option<(u64, &str)> {
+    let rest = line.strip_prefix(br#"{"id":"#)?;
+    let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+    let (id, rest) = rest.split_at(digits);
+    let data = rest.strip_prefix(br#","status":"event","data":"#)?.strip_suffix(b"}")?;
+    Some((str::from_utf8(id).ok()?.parse().ok()?, str::from_utf8(data).ok()?))
+}
+
 /// Data that is an empty object: the acknowledgement of a stream or of a shutdown, or no parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Empty {}
@@ -281,9 +328,9 @@ mod tests {
     /// written differently does not match. Such a change needs a new version: add a row to [`VERSIONS`] and to
     /// docs/protocol.md, then put right what this test expects.
     #[test]
-    fn the_frames_are_those_of_version_1() {
-        assert_eq!(VERSIONS.last().map(|version| version.0), Some(1));
-        let hello = Hello { protocol: 1, version: "0.1.0".into(), pid: 4711, cookie: "c".into() };
+    fn the_frames_are_those_of_version_2() {
+        assert_eq!(VERSIONS.last().map(|version| version.0), Some(2));
+        let hello = Hello { protocol: 2, version: "0.1.0".into(), pid: 4711, cookie: "c".into() };
         let connect = ConnectParams {
             host: Some("127.0.0.1".into()),
             port: Some(4002),
@@ -312,23 +359,30 @@ mod tests {
         for (frame, golden) in [
             (
                 json(HelloFrame { hello }),
-                r#"{"hello":{"protocol":1,"version":"0.1.0","pid":4711,"cookie":"c"}}"#,
+                r#"{"hello":{"protocol":2,"version":"0.1.0","pid":4711,"cookie":"c"}}"#,
             ),
             (
-                json(Command { id: 1, command: command::CONNECT, params: Some(connect) }),
+                json(Command::new(1, command::CONNECT, Some(connect))),
                 r#"{"id":1,"command":"connect","params":{"host":"127.0.0.1","port":4002,"client_id":7,"readonly":true,"timeout_ms":10000,"request_timeout_ms":30000}}"#,
             ),
             (
-                json(Command { id: 9, command: command::CANCEL, params: Some(CancelParams { target: 3 }) }),
+                json(Command::new(9, command::CANCEL, Some(CancelParams { target: 3 }))),
                 r#"{"id":9,"command":"cancel","params":{"target":3}}"#,
             ),
+            (json(Command::<()>::new(10, command::PING, None)), r#"{"id":10,"command":"ping"}"#),
+            (json(Command::<()>::new(11, command::SHUTDOWN, None)), r#"{"id":11,"command":"shutdown"}"#),
             (
-                json(Command::<()> { id: 10, command: command::PING, params: None }),
-                r#"{"id":10,"command":"ping"}"#,
+                json(Command::new(12, command::CREDIT, Some(CreditParams { target: 3, events: 64 }))),
+                r#"{"id":12,"command":"credit","params":{"target":3,"events":64}}"#,
             ),
             (
-                json(Command::<()> { id: 11, command: command::SHUTDOWN, params: None }),
-                r#"{"id":11,"command":"shutdown"}"#,
+                json(Command {
+                    timeout_ms: Some(500),
+                    flow: Some(FlowControl::Conflate),
+                    credit: Some(64),
+                    ..Command::new(13, "any", Some(Empty {}))
+                }),
+                r#"{"id":13,"command":"any","params":{},"timeout_ms":500,"flow":"conflate","credit":64}"#,
             ),
             (
                 json(Answer::success(1, connected)),
@@ -344,7 +398,7 @@ mod tests {
             ),
             (json(Answer::success(3, Empty {})), r#"{"id":3,"status":"success","data":{}}"#),
             (json(Answer::event(3, 7)), r#"{"id":3,"status":"event","data":7}"#),
-            (json(Answer::missed(3, 5)), r#"{"id":3,"status":"missed","count":5}"#),
+            (json(Answer::merged(3, 5)), r#"{"id":3,"status":"merged","count":5}"#),
             (json(Answer::end(3)), r#"{"id":3,"status":"end"}"#),
             (
                 json(Answer::success(9, Cancelled { cancelled: true })),
@@ -359,6 +413,17 @@ mod tests {
         ] {
             assert_eq!(frame, golden);
         }
+    }
+
+    #[test]
+    fn the_data_of_an_event_is_cut_out_of_its_line_as_we_write_it() {
+        let cut = |line: &str| event_data(line.as_bytes()).map(|(id, data)| (id, data.to_owned()));
+        assert_eq!(cut(&json(Answer::event(37, "{}"))), Some((37, r#""{}""#.to_owned())));
+        for other in [json(Answer::success(3, 7)), json(Answer::end(3)), r#"{"id": 3}"#.to_owned()] {
+            assert_eq!(cut(&other), None, "{other}");
+        }
+        let shuffled = r#"{"status":"event","id":3,"data":7}"#;
+        assert_eq!(cut(shuffled), None, "parsed instead");
     }
 
     fn json(frame: impl Serialize) -> String {

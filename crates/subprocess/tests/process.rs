@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use ibkr_connect_cleanup::{Child, ChildSpec};
 use ibkr_connect_core::types::{Contract, MarketDataParams};
 use ibkr_connect_core::{
-    CloseReason, Connection, ConnectionMode, Connector, Error, ErrorKind, Phase, Reply, Request,
+    CloseReason, Connection, ConnectionMode, Connector, Error, ErrorKind, FlowControl, Phase, Reply, Request,
     StreamRequest, Target,
 };
 use ibkr_connect_subprocess::{SubprocessConnector, Timing, WorkerSpec};
@@ -157,17 +157,17 @@ fn the_happy_path() {
     assert!(Path::new(&format!("/proc/{}", info.worker_pid.unwrap())).exists());
 
     let time = Request::ServerTime.reply_from_json(support::TIME).unwrap();
-    assert_eq!(block_on(connection.request(Request::ServerTime)).unwrap(), time);
-    let mut stream = block_on(connection.subscribe(ticks("TICKS:500"))).unwrap();
+    assert_eq!(block_on(connection.request(Request::ServerTime, None)).unwrap(), time);
+    let mut stream = block_on(connection.subscribe(ticks("TICKS:500"), FlowControl::default())).unwrap();
     let mut count = 0;
     while let Some(event) = block_on(stream.next()) {
         event.unwrap();
         count += 1;
     }
-    assert_eq!((count, stream.missed()), (500, 0));
-    let refused = block_on(connection.subscribe(ticks("REFUSED"))).unwrap_err();
+    assert_eq!(count, 500);
+    let refused = block_on(connection.subscribe(ticks("REFUSED"), FlowControl::default())).unwrap_err();
     assert_eq!((refused.kind(), refused.code()), (ErrorKind::GatewayError, Some(200)));
-    let mut broken = block_on(connection.subscribe(ticks("FAIL:1"))).unwrap();
+    let mut broken = block_on(connection.subscribe(ticks("FAIL:1"), FlowControl::default())).unwrap();
     block_on(broken.next()).unwrap().unwrap();
     assert_error(&block_on(broken.next()).unwrap().unwrap_err(), ErrorKind::Disconnected, "the stream broke");
 
@@ -186,7 +186,7 @@ fn many_requests_at_once_each_get_their_own_reply() {
                     let request =
                         if caller % 2 == 0 { Request::ServerTime } else { Request::ManagedAccounts };
                     let is_time =
-                        matches!(block_on(connection.request(request)).unwrap(), Reply::ServerTime(_));
+                        matches!(block_on(connection.request(request, None)).unwrap(), Reply::ServerTime(_));
                     assert_eq!(is_time, caller % 2 == 0);
                 }
             });
@@ -199,7 +199,7 @@ fn requests_larger_than_the_pipe_block_nobody() {
     let connection = setup.connect();
     kill_process(pid_of(&*connection), Signal::STOP).unwrap();
     let mut calls: Vec<_> =
-        (0..20).map(|_| Box::pin(connection.request(details(&"x".repeat(300_000))))).collect();
+        (0..20).map(|_| Box::pin(connection.request(details(&"x".repeat(300_000)), None))).collect();
     for call in &mut calls {
         poll_once(call.as_mut());
     }
@@ -231,7 +231,7 @@ fn a_program_that_can_not_be_started() {
 fn a_program_that_is_no_worker() {
     for (role, part) in [
         ("wrong-cookie", "wrong cookie"),
-        ("other-version", "it speaks protocol 2 (version \"9.9.9\"); this program speaks protocol 1"),
+        ("other-version", "it speaks protocol 99 (version \"9.9.9\"); this program speaks protocol 2"),
         ("garbage", "is no hello: Usage: frobnicate"),
         ("torn", "is no hello: the stream ended within a line, after \"Usa\""),
         ("exit", "exited with code 4; its last words: frobnicate: no such option"),
@@ -285,9 +285,9 @@ fn an_abandoned_connect_leaves_nothing() {
 fn a_killed_worker_fails_everything_that_waits() {
     let setup = Setup::new("serve");
     let connection = setup.connect();
-    let mut stream = block_on(connection.subscribe(ticks("OPEN:1"))).unwrap();
+    let mut stream = block_on(connection.subscribe(ticks("OPEN:1"), FlowControl::default())).unwrap();
     block_on(stream.next()).unwrap().unwrap();
-    let mut waiting = pin!(connection.request(details("NEVER")));
+    let mut waiting = pin!(connection.request(details("NEVER"), None));
     poll_once(waiting.as_mut());
     kill_process(pid_of(&*connection), Signal::KILL).unwrap();
     assert_error(&block_on(waiting).unwrap_err(), ErrorKind::WorkerCrashed, "killed by SIGKILL (9)");
@@ -295,7 +295,7 @@ fn a_killed_worker_fails_everything_that_waits() {
     assert!(block_on(stream.next()).is_none());
     let CloseReason::WorkerExited(how) = block_on(connection.closed()) else { panic!("not exited") };
     assert_eq!(how, "killed by SIGKILL (9)");
-    let late = block_on(connection.request(Request::ServerTime)).unwrap_err();
+    let late = block_on(connection.request(Request::ServerTime, None)).unwrap_err();
     assert_error(&late, ErrorKind::WorkerCrashed, "SIGKILL");
     setup.assert_gone();
     block_on(connection.close()).unwrap();
@@ -305,7 +305,7 @@ fn a_worker_that_ends_by_itself_is_classified() {
     for (symbol, part) in [("EXIT", "exited with code 3"), ("PANIC", "panicked: the script panics (")] {
         let setup = Setup::new("serve");
         let connection = setup.connect();
-        let error = block_on(connection.request(details(symbol))).unwrap_err();
+        let error = block_on(connection.request(details(symbol), None)).unwrap_err();
         assert_error(&error, ErrorKind::WorkerCrashed, part);
         setup.assert_gone();
     }
@@ -318,7 +318,7 @@ fn garbage_replaces_the_connection() {
     ] {
         let setup = Setup::new(role);
         let connection = setup.connect();
-        let error = block_on(connection.request(Request::ServerTime)).unwrap_err();
+        let error = block_on(connection.request(Request::ServerTime, None)).unwrap_err();
         assert_error(&error, ErrorKind::WorkerCrashed, part);
         assert!(error.is_retryable());
         setup.assert_gone();
@@ -328,9 +328,9 @@ fn garbage_replaces_the_connection() {
 fn the_loss_of_the_gateway_is_disconnected() {
     let setup = Setup::new("serve");
     let connection = setup.connect();
-    block_on(connection.request(details("LOSE"))).unwrap();
+    block_on(connection.request(details("LOSE"), None)).unwrap();
     assert_eq!(block_on(connection.closed()), CloseReason::Disconnected("lost by the script".into()));
-    let error = block_on(connection.request(Request::ServerTime)).unwrap_err();
+    let error = block_on(connection.request(Request::ServerTime, None)).unwrap_err();
     assert_error(&error, ErrorKind::Disconnected, "lost by the script");
     block_on(connection.close()).unwrap();
     setup.assert_gone();
@@ -339,7 +339,7 @@ fn the_loss_of_the_gateway_is_disconnected() {
 fn a_stopped_worker_loses_the_link_heartbeat() {
     let setup = Setup::with_timing("serve", fast_heartbeat());
     let connection = setup.connect();
-    let error = block_on(connection.request(details("STOP"))).unwrap_err();
+    let error = block_on(connection.request(details("STOP"), None)).unwrap_err();
     assert_error(&error, ErrorKind::WorkerCrashed, "heartbeat lost (link)");
     setup.assert_gone();
 }
@@ -347,7 +347,7 @@ fn a_stopped_worker_loses_the_link_heartbeat() {
 fn a_blocked_loop_loses_the_loop_heartbeat() {
     let setup = Setup::with_timing("serve", fast_heartbeat());
     let connection = setup.connect();
-    let error = block_on(connection.request(details("BLOCK"))).unwrap_err();
+    let error = block_on(connection.request(details("BLOCK"), None)).unwrap_err();
     assert_error(&error, ErrorKind::WorkerCrashed, "heartbeat lost (loop)");
     setup.assert_gone();
 }
@@ -361,29 +361,29 @@ fn a_request_without_answer_times_out() {
     let setup = Setup::with_timing("serve", timing);
     let target = Target { request_timeout: Duration::from_millis(50), ..patient() };
     let connection = setup.connect_to(&target).unwrap();
-    let error = block_on(connection.request(details("NEVER"))).unwrap_err();
+    let error = block_on(connection.request(details("NEVER"), None)).unwrap_err();
     assert_error(&error, ErrorKind::Timeout, "did not answer");
-    block_on(connection.request(Request::ManagedAccounts)).unwrap();
+    block_on(connection.request(Request::ManagedAccounts, None)).unwrap();
 }
 
 fn a_dropped_request_and_a_dropped_stream_are_cancelled() {
     let setup = Setup::new("echo-cancel");
     let connection = setup.connect();
     {
-        let mut dropped = pin!(connection.request(details("NEVER")));
+        let mut dropped = pin!(connection.request(details("NEVER"), None));
         poll_once(dropped.as_mut());
     }
-    drop(block_on(connection.subscribe(ticks("OPEN"))).unwrap());
+    drop(block_on(connection.subscribe(ticks("OPEN"), FlowControl::default())).unwrap());
     // This role replies with the ids that it was asked to cancel: connect is 1, the request 2, its cancel 3.
-    let reply = block_on(connection.request(Request::ManagedAccounts)).unwrap();
+    let reply = block_on(connection.request(Request::ManagedAccounts, None)).unwrap();
     assert_eq!(reply, Reply::ManagedAccounts(vec!["2".into(), "4".into()]));
 }
 
 fn closing_is_idempotent_and_leaves_nothing() {
     let setup = Setup::new("serve");
     let connection = setup.connect();
-    let mut stream = block_on(connection.subscribe(ticks("OPEN"))).unwrap();
-    let mut waiting = pin!(connection.request(details("NEVER")));
+    let mut stream = block_on(connection.subscribe(ticks("OPEN"), FlowControl::default())).unwrap();
+    let mut waiting = pin!(connection.request(details("NEVER"), None));
     poll_once(waiting.as_mut());
     std::thread::scope(|scope| {
         for _ in 0..3 {
@@ -395,7 +395,10 @@ fn closing_is_idempotent_and_leaves_nothing() {
     assert_eq!(block_on(waiting).unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(block_on(stream.next()).unwrap().unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(block_on(connection.closed()), CloseReason::Requested);
-    assert_eq!(block_on(connection.request(Request::ServerTime)).unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(
+        block_on(connection.request(Request::ServerTime, None)).unwrap_err().kind(),
+        ErrorKind::Closed
+    );
 }
 
 fn closing_a_worker_that_does_not_listen_takes_force() {
@@ -425,8 +428,8 @@ fn dropping_the_connection_ends_the_worker() {
 fn a_stray_print_does_not_reach_the_protocol() {
     let setup = Setup::new("serve");
     let connection = setup.connect();
-    block_on(connection.request(details("PRINT"))).unwrap();
-    block_on(connection.request(Request::ServerTime)).unwrap();
+    block_on(connection.request(details("PRINT"), None)).unwrap();
+    block_on(connection.request(Request::ServerTime, None)).unwrap();
 }
 
 fn no_worker_outlives_a_host_that_is_killed() {

@@ -95,7 +95,8 @@ fn deaf(error: &Error) {
 #[cfg(test)]
 mod tests {
     use ibkr_connect_core::{
-        Connection, ConnectionInfo, ConnectionMode, MockConnection, Reply, Request, Result, event_channel,
+        Connection, ConnectionInfo, ConnectionMode, FlowControl, MockConnection, Reply, Request, Result,
+        event_channel,
     };
 
     use super::*;
@@ -127,11 +128,11 @@ mod tests {
     fn session(notices: impl FnOnce() -> Result<EventStream> + Send + 'static) -> Session {
         let mut connection = MockConnection::new();
         connection.expect_info().return_const(info());
-        connection.expect_subscribe().return_once(move |request| {
+        connection.expect_subscribe().return_once(move |request, _| {
             assert_eq!(request, StreamRequest::Notices);
             notices()
         });
-        connection.expect_request().return_once(|request| {
+        connection.expect_request().return_once(|request, _| {
             assert_eq!(request, Request::ServerTime);
             Ok(Reply::ServerTime(jiff::Timestamp::UNIX_EPOCH))
         });
@@ -141,7 +142,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_was_kept_is_told_apart_from_what_comes_later() {
         let uptime = Uptime::start();
-        let (sender, events) = event_channel(16, || {});
+        let (sender, events) = event_channel(FlowControl::default(), || {});
         [1101, 2104].into_iter().for_each(|code| sender.send(Event::Notices(notice(code))));
         let mut heard = listen(session(|| Ok(events)), uptime).await;
         assert_eq!(codes(&heard.said), [1101, 2104]);
@@ -161,7 +162,7 @@ mod tests {
     async fn a_connection_without_notices_is_a_session_all_the_same() {
         let unsupported = || Error::new(ErrorKind::Unsupported, "no notices");
         let refused = listen(session(move || Err(unsupported())), Uptime::start()).await;
-        let (sender, events) = event_channel(16, || {});
+        let (sender, events) = event_channel(FlowControl::default(), || {});
         sender.finish(Err(unsupported()));
         let ended = listen(session(|| Ok(events)), Uptime::start()).await;
         for heard in [refused, ended] {

@@ -218,7 +218,7 @@ impl Shell {
         }
         registration.epoch = self.jobs.epoch;
         registration.interrupted(dark_since);
-        let request = registration.request.clone();
+        let (request, session) = (registration.request.clone(), session.with_flow(registration.flow));
         self.jobs.openings.spawn(async move { (registration, session.subscribe(request).await) });
     }
 

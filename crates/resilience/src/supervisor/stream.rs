@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use ibkr_connect_core::{Error, ErrorKind, Event, EventStream, Result, StreamRequest};
+use ibkr_connect_core::{Error, ErrorKind, Event, EventStream, FlowControl, Result, StreamRequest};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -37,7 +37,7 @@ pub enum StreamItem {
 pub struct SupervisedStream {
     events: Option<EventStream>,
     switches: Option<mpsc::UnboundedReceiver<Switch>>,
-    missed: u64,
+    merged: u64,
     generation: u64,
 }
 
@@ -52,6 +52,7 @@ pub(crate) enum Switch {
 #[derive(Debug)]
 pub(crate) struct Registration {
     pub(crate) request: StreamRequest,
+    pub(crate) flow: FlowControl,
     pub(crate) switches: mpsc::UnboundedSender<Switch>,
     /// Which opening of streams it has taken part in.
     pub(crate) epoch: u64,
@@ -67,7 +68,7 @@ impl SupervisedStream {
         switches: mpsc::UnboundedReceiver<Switch>,
         generation: u64,
     ) -> Self {
-        Self { events: Some(events), switches: Some(switches), missed: 0, generation }
+        Self { events: Some(events), switches: Some(switches), merged: 0, generation }
     }
 
     /// The next item; `None` when the stream has ended.
@@ -75,9 +76,9 @@ impl SupervisedStream {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// How many events were dropped so far because this consumer was slow.
-    pub fn missed(&self) -> u64 {
-        self.missed + self.events.as_ref().map_or(0, EventStream::missed)
+    /// How many events gave way so far to newer values, see [`EventStream::merged`].
+    pub fn merged(&self) -> u64 {
+        self.merged + self.events.as_ref().map_or(0, EventStream::merged)
     }
 
     /// The number of the session that the last item came from.
@@ -109,7 +110,7 @@ impl SupervisedStream {
     }
 
     fn leave_session(&mut self) {
-        self.missed = self.missed();
+        self.merged = self.merged();
         self.events = None;
     }
 }
@@ -151,13 +152,18 @@ pub(crate) fn is_loss(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use ibkr_connect_core::types::{MarketDataEvent, MarketDataParams};
+    use ibkr_connect_core::types::{MarketDataEvent, MarketDataParams, TickType};
     use ibkr_connect_core::{EventSender, event_channel};
 
     use super::*;
 
     fn event(value: i32) -> Event {
         Event::MarketData(MarketDataEvent::MarketDataType { market_data_type: value })
+    }
+
+    fn quote(price: f64) -> Event {
+        let price = Some(price);
+        Event::MarketData(MarketDataEvent::Price { tick_type: TickType::BID, price, size: None })
     }
 
     fn time(seconds: i64) -> Timestamp {
@@ -169,14 +175,14 @@ mod tests {
         switches: mpsc::UnboundedSender<Switch>,
     }
 
-    fn stream(capacity: usize) -> (Source, SupervisedStream) {
-        let (sender, events) = event_channel(capacity, || {});
+    fn stream() -> (Source, SupervisedStream) {
+        let (sender, events) = event_channel(FlowControl::Conflate, || {});
         let (switches, receiver) = mpsc::unbounded_channel();
         (Source { sender, switches }, SupervisedStream::new(events, receiver, 1))
     }
 
     fn resume(source: &mut Source, generation: u64) {
-        let (sender, events) = event_channel(8, || {});
+        let (sender, events) = event_channel(FlowControl::Conflate, || {});
         let (from, to) = (time(1), time(2));
         source.switches.send(Switch::Resumed { events, from, to, generation }).unwrap();
         source.sender = sender;
@@ -194,23 +200,23 @@ mod tests {
 
     #[test]
     fn what_was_received_comes_before_the_gap_and_the_rest_after_it() {
-        let (mut source, mut stream) = stream(2);
-        (0..3).for_each(|value| source.sender.send(event(value)));
+        let (mut source, mut stream) = stream();
+        source.sender.send_all([event(1), quote(2.0), quote(3.0)]);
         source.sender.finish(Err(Error::new(ErrorKind::Disconnected, "lost")));
         resume(&mut source, 2);
         source.sender.send(event(9));
         assert_eq!(next(&mut stream).unwrap().unwrap(), StreamItem::Data(event(1)));
-        assert_eq!(next(&mut stream).unwrap().unwrap(), StreamItem::Data(event(2)));
+        assert_eq!(next(&mut stream).unwrap().unwrap(), StreamItem::Data(quote(3.0)));
         assert_eq!(next(&mut stream).unwrap().unwrap(), StreamItem::Gap { from: time(1), to: time(2) });
-        assert_eq!((stream.missed(), stream.generation()), (1, 2));
+        assert_eq!((stream.merged(), stream.generation()), (1, 2));
         assert_eq!(next(&mut stream).unwrap().unwrap(), StreamItem::Data(event(9)));
     }
 
     #[test]
     fn a_void_subscription_is_replaced_although_it_has_not_ended() {
-        let (mut source, mut stream) = stream(8);
+        let (mut source, mut stream) = stream();
         source.sender.send(event(1));
-        let old = std::mem::replace(&mut source.sender, event_channel(1, || {}).0);
+        let old = std::mem::replace(&mut source.sender, event_channel(FlowControl::default(), || {}).0);
         resume(&mut source, 1);
         assert_eq!(next(&mut stream).unwrap().unwrap(), StreamItem::Data(event(1)));
         assert!(matches!(next(&mut stream).unwrap().unwrap(), StreamItem::Gap { .. }));
@@ -219,7 +225,7 @@ mod tests {
 
     #[test]
     fn the_gateways_own_end_is_the_end() {
-        let (source, mut stream) = stream(8);
+        let (source, mut stream) = stream();
         source.sender.finish(Ok(()));
         assert!(next(&mut stream).is_none());
         assert!(source.switches.is_closed(), "nobody resumes it");
@@ -228,18 +234,18 @@ mod tests {
 
     #[test]
     fn errors_of_the_stream_and_of_the_supervisor_end_it() {
-        let (source, mut refused) = stream(8);
+        let (source, mut refused) = stream();
         source.sender.finish(Err(Error::new(ErrorKind::GatewayError, "no permission")));
         assert_eq!(next(&mut refused).unwrap().unwrap_err().kind(), ErrorKind::GatewayError);
         assert!(next(&mut refused).is_none());
 
-        let (source, mut refused_anew) = stream(8);
+        let (source, mut refused_anew) = stream();
         let error = Error::new(ErrorKind::GatewayError, "no permission any more");
         source.switches.send(Switch::Refused(error)).unwrap();
         assert_eq!(next(&mut refused_anew).unwrap().unwrap_err().kind(), ErrorKind::GatewayError);
         assert!(next(&mut refused_anew).is_none());
 
-        let (Source { sender, switches }, mut closed) = stream(8);
+        let (Source { sender, switches }, mut closed) = stream();
         drop(switches);
         sender.finish(Err(Error::new(ErrorKind::Closed, "closed")));
         assert_eq!(next(&mut closed).unwrap().unwrap_err().kind(), ErrorKind::Closed);
@@ -251,7 +257,14 @@ mod tests {
         let at = Moment::from_millis;
         let (switches, _receiver) = mpsc::unbounded_channel();
         let request = StreamRequest::MarketData(MarketDataParams::default());
-        let mut registration = Registration { request, switches, epoch: 1, since: at(50), dark_since: None };
+        let mut registration = Registration {
+            request,
+            flow: FlowControl::default(),
+            switches,
+            epoch: 1,
+            since: at(50),
+            dark_since: None,
+        };
         registration.interrupted(Some(at(20)));
         assert_eq!(registration.dark_since, Some(at(50)), "it was opened after the session's last answer");
         registration.interrupted(Some(at(90)));

@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ibkr_connect_core::{
-    CloseReason, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, EventStream, Reply,
-    Request, Result, StreamRequest, Target,
+    CloseReason, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, EventStream,
+    FlowControl, Reply, Request, Result, StreamRequest, Target,
 };
 use ibkr_connect_direct::DirectConnector;
 
@@ -96,22 +97,22 @@ impl Connection for Muffled {
         self.inner.info()
     }
 
-    async fn request(&self, request: Request) -> Result<Reply> {
-        let reply = self.inner.request(request).await;
+    async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
+        let reply = self.inner.request(request, timeout).await;
         if self.is(&self.switches.muted_generation) {
             std::future::pending::<()>().await;
         }
         reply
     }
 
-    async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
+    async fn subscribe(&self, request: StreamRequest, flow: FlowControl) -> Result<EventStream> {
         if !request.is_market_data() {
-            return self.inner.subscribe(request).await;
+            return self.inner.subscribe(request, flow).await;
         }
         if self.is(&self.switches.losing_generation) {
             return Err(Error::new(ErrorKind::Disconnected, "lost while subscribing"));
         }
-        let events = self.inner.subscribe(request).await;
+        let events = self.inner.subscribe(request, flow).await;
         drop(self.switches.subscribing.lock().unwrap());
         events
     }

@@ -6,9 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use ibkr_connect_core::{
-    Connection, Error, ErrorKind, OPERATIONS, Request, StreamRequest, Target, check_access,
+    Connection, Error, ErrorKind, FlowControl, OPERATIONS, Request, StreamRequest, Target, check_access,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -18,7 +19,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::output::Output;
 use crate::lines::{LineError, LineReader, cut};
 use crate::wire::{
-    Answer, CancelParams, CommandLine, ConnectParams, MAX_FRAME, MAX_IN_FLIGHT, NO_ID, PongFrom, command,
+    Answer, CancelParams, CommandLine, ConnectParams, CreditParams, MAX_FRAME, MAX_IN_FLIGHT, NO_ID,
+    PongFrom, command,
 };
 
 /// The connection that the loop has now, for requests that need not wait for the loop.
@@ -31,14 +33,23 @@ pub(super) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) enum Command {
     Connect(Target),
     Cancel(u64),
+    Credit(CreditParams),
     Ping,
     Shutdown,
-    Request(Request, OwnedSemaphorePermit),
+    Request(Request, Option<Duration>, OwnedSemaphorePermit),
     /// A request that this thread has begun.
     Begun(Work, OwnedSemaphorePermit),
-    Subscribe(StreamRequest, OwnedSemaphorePermit),
+    Subscribe(Opening, OwnedSemaphorePermit),
     /// The connector panicked on this thread.
     Panicked(Box<dyn Any + Send>),
+}
+
+/// A stream to be opened.
+pub(super) struct Opening {
+    pub(super) request: StreamRequest,
+    pub(super) flow: FlowControl,
+    /// How many events may be sent at first.
+    pub(super) credit: u64,
 }
 
 /// What the loop gets; the end of the channel is the end of the input.
@@ -65,10 +76,21 @@ impl Input {
         let mut lines = LineReader::new(reader, MAX_FRAME);
         loop {
             match lines.next_line() {
-                Ok(Some(line)) => self.receive(line),
+                Ok(Some(line)) => {
+                    self.output.hold();
+                    self.receive(line);
+                    if !lines.has_line() {
+                        self.output.flush();
+                    }
+                }
                 Ok(None) => return,
-                Err(error @ LineError::TooLong { .. }) => self.complain(NO_ID, error.to_string()),
-                Err(error) => return self.complain(NO_ID, error.to_string()),
+                Err(error) => {
+                    self.complain(NO_ID, error.to_string());
+                    self.output.flush();
+                    if !matches!(error, LineError::TooLong { .. }) {
+                        return;
+                    }
+                }
             }
         }
     }
@@ -93,12 +115,12 @@ impl Input {
     fn begin(&self, Message { id, command }: Message) -> Option<Message> {
         let is_alone = self.permits.available_permits() + 1 == MAX_IN_FLIGHT;
         let command = match (command, self.connection()) {
-            (Command::Request(request, permit), Some(connection)) if is_alone => {
+            (Command::Request(request, timeout, permit), Some(connection)) if is_alone => {
                 if let Err(error) = check_access(connection.info(), request.command(), request.access()) {
                     self.output.error(id, error);
                     return None;
                 }
-                let mut work = answered(id, connection, request, Arc::clone(&self.output));
+                let mut work = answered(id, connection, request, timeout, Arc::clone(&self.output));
                 // The loop polls again with a waker of its own.
                 let poll = || work.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                 match catch_unwind(AssertUnwindSafe(poll)) {
@@ -121,35 +143,42 @@ impl Input {
     }
 
     fn parse(&self, line: &[u8]) -> Result<Message, (u64, Error)> {
-        let parsed: CommandLine<'_> = serde_json::from_slice(line)
+        let mut parsed: CommandLine<'_> = serde_json::from_slice(line)
             .map_err(|error| (NO_ID, protocol(format!("not a command ({error}): {}", cut(line)))))?;
         let id = match parsed.id {
             Some(NO_ID) => return Err((NO_ID, protocol("the id 0 is the worker's own".to_owned()))),
             None => return Err((NO_ID, protocol(format!("a command without id: {}", cut(line))))),
             Some(id) => id,
         };
-        let name = parsed.command.ok_or_else(|| (id, protocol("there is no command".to_owned())))?;
-        let command =
-            self.command(&name, parsed.params.map_or("{}", RawValue::get)).map_err(|error| (id, error))?;
+        let name = parsed.command.take().ok_or_else(|| (id, protocol("there is no command".to_owned())))?;
+        let command = self.command(&name, &parsed).map_err(|error| (id, error))?;
         Ok(Message { id, command })
     }
 
-    fn command(&self, name: &str, params: &str) -> Result<Command, Error> {
+    fn command(&self, name: &str, line: &CommandLine<'_>) -> Result<Command, Error> {
+        let params = line.params.map_or("{}", RawValue::get);
         Ok(match name {
             command::CONNECT => Command::Connect(own_params::<ConnectParams>(name, params)?.into()),
             command::CANCEL => Command::Cancel(own_params::<CancelParams>(name, params)?.target),
+            command::CREDIT => Command::Credit(own_params(name, params)?),
             command::PING => Command::Ping,
             command::SHUTDOWN => Command::Shutdown,
-            _ => self.operation(name, params)?,
+            _ => self.operation(name, params, line)?,
         })
     }
 
-    fn operation(&self, name: &str, params: &str) -> Result<Command, Error> {
+    fn operation(&self, name: &str, params: &str, line: &CommandLine<'_>) -> Result<Command, Error> {
         if let Some(request) = Request::from_json(name, params)? {
-            return Ok(Command::Request(request, self.permit()?));
+            let timeout = line.timeout_ms.map(Duration::from_millis);
+            return Ok(Command::Request(request, timeout, self.permit()?));
         }
         if let Some(request) = StreamRequest::from_json(name, params)? {
-            return Ok(Command::Subscribe(request, self.permit()?));
+            let opening = Opening {
+                request,
+                flow: line.flow.unwrap_or_default(),
+                credit: line.credit.unwrap_or(u64::MAX),
+            };
+            return Ok(Command::Subscribe(opening, self.permit()?));
         }
         Err(unknown(name))
     }
@@ -170,10 +199,11 @@ pub(super) fn answered(
     id: u64,
     connection: Arc<dyn Connection>,
     request: Request,
+    timeout: Option<Duration>,
     output: Arc<Output>,
 ) -> Work {
     Box::pin(async move {
-        match connection.request(request).await {
+        match connection.request(request, timeout).await {
             Ok(reply) => output.answer(&Answer::success(id, reply)),
             Err(error) => output.error(id, error),
         }

@@ -1,7 +1,8 @@
-//! The worker's writer, shared by its two threads. Whoever has something to say writes it at once.
+//! The worker's writer, shared by its two threads. The reading thread writes at once; what the loop says is collected
+//! until it has nothing else to do, because a write costs more than an answer.
 
 use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ibkr_connect_core::{Error, ErrorKind};
 use serde::Serialize;
@@ -11,48 +12,99 @@ use crate::wire::{Answer, HelloFrame, MAX_FRAME};
 
 /// A writer of whole frames.
 pub(super) struct Output {
-    writer: Mutex<Box<dyn Write + Send>>,
+    state: Mutex<State>,
     broken: Notify,
+    /// Something is collected.
+    collected: Notify,
+}
+
+struct State {
+    writer: Box<dyn Write + Send>,
+    batch: Batch,
+    /// The reading thread is at work and will flush: the loop need not be woken for that.
+    held: bool,
 }
 
 impl Output {
     pub(super) fn new(writer: impl Write + Send + 'static) -> Self {
-        Self { writer: Mutex::new(Box::new(writer)), broken: Notify::new() }
+        let state = State { writer: Box::new(writer), batch: Batch::default(), held: false };
+        Self { state: Mutex::new(state), broken: Notify::new(), collected: Notify::new() }
     }
 
     pub(super) fn hello(&self, hello: &HelloFrame) -> io::Result<()> {
-        let mut batch = Batch::default();
-        batch.push(hello)?;
-        self.try_write(&batch)
+        let mut state = self.lock();
+        state.batch.push(hello)?;
+        state.write()
     }
 
-    /// Writes an answer; what is longer than the protocol's limit is answered with an error instead.
+    /// Adds an answer to what is collected; one longer than the protocol's limit is replaced by an error.
     pub(super) fn answer<D: Serialize>(&self, answer: &Answer<D>) {
-        let mut batch = Batch::default();
-        batch.push_answer(answer);
-        self.write(&batch);
+        let mut state = self.lock();
+        let is_first = state.batch.0.is_empty();
+        state.batch.push_answer(answer);
+        if state.batch.is_full() {
+            self.write(state);
+        } else if is_first && !state.held {
+            self.collected.notify_one();
+        }
     }
 
     pub(super) fn error(&self, id: u64, error: Error) {
         self.answer(&Answer::error(id, error));
     }
 
+    /// Adds a stream's frames and writes all; blocks while the pipe is full.
+    pub(super) fn write_batch(&self, batch: &Batch) {
+        let mut state = self.lock();
+        state.batch.0.extend_from_slice(&batch.0);
+        self.write(state);
+    }
+
+    /// Promises a [`flush`](Self::flush) soon.
+    pub(super) fn hold(&self) {
+        self.lock().held = true;
+    }
+
     /// Writes what is collected; blocks while the pipe is full.
-    pub(super) fn write(&self, batch: &Batch) {
-        if self.try_write(batch).is_err() {
+    pub(super) fn flush(&self) {
+        let mut state = self.lock();
+        state.held = false;
+        self.write(state);
+    }
+
+    /// Writes what is collected whenever the loop has done what it had to do.
+    pub(super) async fn flush_when_idle(&self) {
+        loop {
+            self.collected.notified().await;
+            tokio::task::yield_now().await;
+            self.write(self.lock());
+        }
+    }
+
+    fn write(&self, mut state: MutexGuard<'_, State>) {
+        if state.write().is_err() {
             self.broken.notify_one();
         }
     }
 
-    fn try_write(&self, batch: &Batch) -> io::Result<()> {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.write_all(&batch.0)?;
-        writer.flush()
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Resolves when nobody reads any more.
     pub(super) async fn broken(&self) {
         self.broken.notified().await;
+    }
+}
+
+impl State {
+    fn write(&mut self) -> io::Result<()> {
+        if self.batch.0.is_empty() {
+            return Ok(());
+        }
+        let written = self.writer.write_all(&self.batch.0).and_then(|()| self.writer.flush());
+        self.batch.clear();
+        written
     }
 }
 
@@ -69,7 +121,7 @@ impl Batch {
         self.0.shrink_to(2 * Self::FULL);
     }
 
-    pub(super) fn is_full(&self) -> bool {
+    fn is_full(&self) -> bool {
         self.0.len() >= Self::FULL
     }
 

@@ -7,17 +7,16 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use ibkr_connect_core::{
-    Access, CloseReason, Connection, Connector, Error, ErrorKind, Request, Result, StreamRequest, Target,
-    check_access,
+    Access, CloseReason, Connection, Connector, Error, ErrorKind, Request, Result, Target, check_access,
 };
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
-use super::input::{Command, Current, Message, answered};
+use super::input::{Command, Current, Message, Opening, answered};
 use super::output::Output;
 use super::streaming::{self, ready};
-use crate::wire::{Answer, Cancelled, Connected, Empty, PongFrom};
+use crate::wire::{Answer, Cancelled, Connected, CreditParams, Empty, PongFrom};
 
 type Connecting<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Connection>>> + Send + 'a>>;
 
@@ -31,6 +30,8 @@ pub(super) struct Server<'a> {
     current: Current,
     tasks: JoinSet<Finished>,
     running: HashMap<u64, AbortHandle>,
+    /// What the running streams were granted since they began.
+    credits: HashMap<u64, watch::Sender<u64>>,
 }
 
 /// Whether there is a Gateway to ask.
@@ -68,6 +69,7 @@ impl<'a> Server<'a> {
             current,
             tasks: JoinSet::new(),
             running: HashMap::new(),
+            credits: HashMap::new(),
         }
     }
 
@@ -75,13 +77,15 @@ impl<'a> Server<'a> {
     pub(super) async fn serve(mut self, mut inbox: UnboundedReceiver<Message>) {
         let output = Arc::clone(&self.output);
         let mut broken = pin!(output.broken());
+        let collected = Arc::clone(&self.output);
+        let flushing = tokio::spawn(async move { collected.flush_when_idle().await });
         loop {
             tokio::select! {
                 biased;
                 message = inbox.recv() => {
                     let Some(message) = message else { break };
                     if let Flow::Stop = self.receive(message).await {
-                        return;
+                        break;
                     }
                 }
                 (id, outcome) = self.session.connected() => self.connected(id, outcome),
@@ -89,8 +93,10 @@ impl<'a> Server<'a> {
                 () = &mut broken => break,
             }
         }
-        // Nobody listens: an end in order needs no report.
+        // After a shutdown there is nothing left to end; otherwise nobody listens, and an end in order needs no report.
         let _ = self.wind_down().await;
+        flushing.abort();
+        output.flush();
     }
 
     async fn receive(&mut self, Message { id, command }: Message) -> Flow {
@@ -112,12 +118,16 @@ impl<'a> Server<'a> {
                 return Flow::Stop;
             }
             Command::Connect(target) => self.connect(id, target),
-            Command::Request(request, permit) => self.request(id, request, permit).await,
+            Command::Request(request, timeout, permit) => self.request(id, request, timeout, permit).await,
             Command::Begun(work, permit) => {
                 self.run(id, permit, work);
                 Ok(())
             }
-            Command::Subscribe(request, permit) => self.subscribe(id, request, permit),
+            Command::Subscribe(opening, permit) => self.subscribe(id, opening, permit),
+            Command::Credit(params) => {
+                self.grant(params);
+                Ok(())
+            }
             Command::Panicked(panic) => std::panic::resume_unwind(panic),
         };
         if let Err(error) = outcome {
@@ -159,9 +169,15 @@ impl<'a> Server<'a> {
         }
     }
 
-    async fn request(&mut self, id: u64, request: Request, permit: OwnedSemaphorePermit) -> Result<()> {
+    async fn request(
+        &mut self,
+        id: u64,
+        request: Request,
+        timeout: Option<Duration>,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<()> {
         let connection = self.admit(id, request.command(), request.access())?;
-        let mut work = answered(id, connection, request, Arc::clone(&self.output));
+        let mut work = answered(id, connection, request, timeout, Arc::clone(&self.output));
         // What is ready at once, or only has to be passed on, need not wait for its turn as a task.
         if ready(work.as_mut()).await.is_none() {
             self.run(id, permit, work);
@@ -169,20 +185,30 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    fn subscribe(&mut self, id: u64, request: StreamRequest, permit: OwnedSemaphorePermit) -> Result<()> {
+    fn subscribe(&mut self, id: u64, opening: Opening, permit: OwnedSemaphorePermit) -> Result<()> {
+        let Opening { request, flow, credit } = opening;
         let connection = self.admit(id, request.command(), request.access())?;
         let output = Arc::clone(&self.output);
+        let (credit, granted) = watch::channel(credit);
         self.run(id, permit, async move {
-            match connection.subscribe(request).await {
+            match connection.subscribe(request, flow).await {
                 Ok(events) => {
                     drop(connection);
                     output.answer(&Answer::success(id, Empty {}));
-                    streaming::forward(id, events, &output).await;
+                    streaming::forward(id, events, granted, &output).await;
                 }
                 Err(error) => output.error(id, error),
             }
         });
+        self.credits.insert(id, credit);
         Ok(())
+    }
+
+    /// Lets a stream go on; one that has ended meanwhile needs nothing.
+    fn grant(&self, CreditParams { target, events }: CreditParams) {
+        if let Some(credit) = self.credits.get(&target) {
+            credit.send_modify(|granted| *granted = granted.saturating_add(events));
+        }
     }
 
     /// The connection, if this may run on it now.
@@ -223,6 +249,7 @@ impl<'a> Server<'a> {
             Ok(Finished::Work(id)) => {
                 if self.running.get(&id).is_some_and(AbortHandle::is_finished) {
                     self.running.remove(&id);
+                    self.credits.remove(&id);
                 }
             }
             Ok(Finished::SessionLost(reason)) => {
@@ -254,6 +281,7 @@ impl<'a> Server<'a> {
             self.session = Session::None;
         }
         let task = self.running.remove(&target).filter(|task| !task.is_finished());
+        self.credits.remove(&target);
         if let Some(task) = &task {
             task.abort();
         }

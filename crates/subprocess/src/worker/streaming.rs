@@ -1,46 +1,58 @@
-//! Forwarding a stream: in batches while there is more, at once when there is not.
+//! Forwarding a stream: in batches while there is more, at once when there is not, within the reader's credit.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
 use ibkr_connect_core::EventStream;
+use tokio::sync::watch;
 
 use super::output::{Batch, Output};
 use crate::wire::Answer;
 
-/// Forwards `events` until their end. Writing blocks while the pipe is full, so a slow reader makes the stream drop
-/// its oldest events, and the reader is told how many.
-pub(super) async fn forward(id: u64, mut events: EventStream, output: &Output) {
+/// How many events are forwarded before it is another stream's or command's turn.
+const TURN: usize = 512;
+
+/// Forwards `events` until their end, and no more of them than `granted` since the beginning.
+pub(super) async fn forward(
+    id: u64,
+    mut events: EventStream,
+    mut granted: watch::Receiver<u64>,
+    output: &Output,
+) {
     let mut batch = Batch::default();
-    let mut told = 0;
-    let mut next = events.next().await;
+    let mut turn = Vec::new();
+    let (mut sent, mut told) = (0, 0);
     loop {
-        let missed = events.missed();
-        if missed > told {
-            batch.push_answer(&Answer::missed(id, missed - told));
-            told = missed;
-        }
-        let ended = !matches!(next, Some(Ok(_)));
-        match next {
-            Some(Ok(event)) => batch.push_answer(&Answer::event(id, event)),
-            Some(Err(error)) => batch.push_answer(&Answer::error(id, error)),
-            None => batch.push_answer(&Answer::end(id)),
-        }
-        if ended {
-            return output.write(&batch);
-        }
-        let waiting = if batch.is_full() { None } else { ready(events.next()).await };
-        next = match waiting {
-            Some(more) => more,
-            None => {
-                output.write(&batch);
-                batch.clear();
-                // Commands come before the next batch.
-                tokio::task::yield_now().await;
-                events.next().await
-            }
+        let credit = granted.borrow_and_update().saturating_sub(sent);
+        let most = usize::try_from(credit).unwrap_or(TURN).min(TURN);
+        let taken = tokio::select! {
+            biased;
+            taken = events.take(most, &mut turn) => taken,
+            Ok(()) = granted.changed(), if most == 0 => continue,
         };
+        let merged = events.merged();
+        if merged > told {
+            batch.push_answer(&Answer::merged(id, merged - told));
+            told = merged;
+        }
+        sent += turn.len() as u64;
+        turn.drain(..).for_each(|event| batch.push_answer(&Answer::event(id, event)));
+        match taken {
+            Some(Ok(())) => {
+                output.write_batch(&batch);
+                batch.clear();
+                tokio::task::yield_now().await;
+            }
+            Some(Err(error)) => {
+                batch.push_answer(&Answer::error(id, error));
+                return output.write_batch(&batch);
+            }
+            None => {
+                batch.push_answer(&Answer::end(id));
+                return output.write_batch(&batch);
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::{self, ExitCode};
 use std::thread;
 
-use ibkr_connect_subprocess::wire::COOKIE_VARIABLE;
+use ibkr_connect_subprocess::wire::{COOKIE_VARIABLE, PROTOCOL};
 use ibkr_connect_subprocess::worker::serve_stdio;
 use serde_json::{Value, json};
 
@@ -21,8 +21,8 @@ pub(crate) fn play(role: &str) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         }
-        "wrong-cookie" => hello(1, "guessed"),
-        "other-version" => say(&json!({"hello": {"protocol": 2, "version": "9.9.9"}})),
+        "wrong-cookie" => hello(PROTOCOL, "guessed"),
+        "other-version" => say(&json!({"hello": {"protocol": 99, "version": "9.9.9"}})),
         "garbage" => say_raw("Usage: frobnicate [OPTIONS]\n"),
         "torn" => {
             say_raw("Usa");
@@ -46,7 +46,7 @@ pub(crate) fn play(role: &str) -> ExitCode {
 
 /// Roles that connect first.
 fn play_by_hand(role: &str) -> ExitCode {
-    hello(1, &cookie().unwrap());
+    hello(PROTOCOL, &cookie().unwrap());
     let mut cancelled = Vec::new();
     for line in io::stdin().lines() {
         let line: Value = serde_json::from_str(&line.unwrap()).unwrap();

@@ -6,12 +6,13 @@ use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ibkr_connect_core::types::MarketDataEvent;
 use ibkr_connect_core::{
     CloseReason, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, Event, EventStream,
-    Phase, PhaseTiming, Reply, Request, Result, StreamRequest, Target, event_channel,
+    FlowControl, Phase, PhaseTiming, Reply, Request, Result, StreamRequest, Target, event_channel,
 };
 use tokio::sync::watch;
 
@@ -112,7 +113,7 @@ impl Connection for ScriptedConnection {
         &self.info
     }
 
-    async fn request(&self, request: Request) -> Result<Reply> {
+    async fn request(&self, request: Request, _timeout: Option<Duration>) -> Result<Reply> {
         if *self.lost.borrow() {
             return Err(Error::new(ErrorKind::Disconnected, "lost by the script"));
         }
@@ -124,7 +125,7 @@ impl Connection for ScriptedConnection {
         }
     }
 
-    async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
+    async fn subscribe(&self, request: StreamRequest, flow: FlowControl) -> Result<EventStream> {
         let StreamRequest::MarketData(params) = request else {
             return Err(Error::new(ErrorKind::Unsupported, "not scripted"));
         };
@@ -132,8 +133,7 @@ impl Connection for ScriptedConnection {
             params.contract.symbol.split_once(':').unwrap_or((&params.contract.symbol, "0"));
         let count: i32 = count.parse().unwrap();
         let cancelled = Arc::clone(&self.stage.cancelled);
-        let capacity = if symbol == "FLOOD" { 16 } else { usize::MAX };
-        let (sender, stream) = event_channel(capacity, move || {
+        let (sender, stream) = event_channel(flow, move || {
             cancelled.fetch_add(1, Ordering::SeqCst);
         });
         match symbol {
