@@ -43,6 +43,7 @@ impl Connector for InstantConnector {
             connect_ms: 0.0,
             worker_pid: None,
             zombies: None,
+            attempts: Vec::new(),
         })))
     }
 }
