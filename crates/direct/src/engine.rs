@@ -181,19 +181,22 @@ fn overdue(command: &str, limit: Duration) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use ibkr_connect_core::event_channel;
+    use ibkr_connect_core::{FlowControl, event_channel};
 
     use super::*;
 
     #[tokio::test]
     async fn a_stream_asked_for_too_late_has_not_ended_by_itself() {
         let (commands, mut inbox) = mpsc::unbounded_channel();
-        let (events, mut stream) = event_channel(1, || {});
+        let (events, mut stream) = event_channel(FlowControl::default(), || {});
         let (_cancel, cancelled) = oneshot::channel();
         let subscribe = Command::Subscribe { request: StreamRequest::Notices, events, cancelled };
         commands.send(subscribe).map_err(drop).unwrap();
         let (reply, answer) = oneshot::channel();
-        commands.send(Command::Request { request: Request::ServerTime, reply }).map_err(drop).unwrap();
+        commands
+            .send(Command::Request { request: Request::ServerTime, timeout: None, reply })
+            .map_err(drop)
+            .unwrap();
 
         refuse(&mut inbox, &CloseReason::Disconnected("the Gateway is gone".to_owned()));
         assert_eq!(stream.next().await.unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
