@@ -14,10 +14,10 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use ibkr_connect_cleanup::{Child, ChildSpec};
-use ibkr_connect_core::types::{Contract, MarketDataParams};
+use ibkr_connect_core::types::{Contract, MarketDataEvent, MarketDataParams};
 use ibkr_connect_core::{
-    CloseReason, Connection, ConnectionMode, Connector, Error, ErrorKind, FlowControl, Phase, Reply, Request,
-    StreamRequest, Target,
+    CloseReason, Connection, ConnectionMode, Connector, Error, ErrorKind, Event, EventStream, FlowControl,
+    Phase, Reply, Request, Session, StreamRequest, Target,
 };
 use ibkr_connect_subprocess::{SubprocessConnector, Timing, WorkerSpec};
 use libtest_mimic::{Arguments, Trial};
@@ -46,7 +46,11 @@ macro_rules! trials {
 trials! {
     the_happy_path,
     many_requests_at_once_each_get_their_own_reply,
+    thousands_of_requests_can_wait_and_each_can_be_dropped,
     requests_larger_than_the_pipe_block_nobody,
+    a_stalled_consumer_delays_nobody_and_misses_nothing,
+    a_stalled_consumer_of_quotes_gets_the_newest,
+    a_source_that_can_not_wait_loses_a_consumer_that_does_not_read,
     a_connect_that_the_worker_reports_as_failed,
     a_program_that_can_not_be_started,
     a_program_that_is_no_worker,
@@ -60,6 +64,7 @@ trials! {
     a_stopped_worker_loses_the_link_heartbeat,
     a_blocked_loop_loses_the_loop_heartbeat,
     a_request_without_answer_times_out,
+    a_request_has_a_deadline_of_its_own,
     a_dropped_request_and_a_dropped_stream_are_cancelled,
     closing_is_idempotent_and_leaves_nothing,
     closing_a_worker_that_does_not_listen_takes_force,
@@ -192,6 +197,76 @@ fn many_requests_at_once_each_get_their_own_reply() {
             });
         }
     });
+}
+
+fn thousands_of_requests_can_wait_and_each_can_be_dropped() {
+    let setup = Setup::new("serve");
+    let connection = setup.connect();
+    // Six times as many as may be open: were a dropped one kept, here or in the worker, there would be no room.
+    for _ in 0..6 {
+        let mut waiting: Vec<_> =
+            (0..4_000).map(|_| Box::pin(connection.request(details("NEVER"), None))).collect();
+        waiting.iter_mut().for_each(|call| poll_once(call.as_mut()));
+        let time = block_on(connection.request(Request::ServerTime, None)).unwrap();
+        assert!(matches!(time, Reply::ServerTime(_)));
+    }
+}
+
+fn a_stalled_consumer_delays_nobody_and_misses_nothing() {
+    const COUNT: i32 = 100_000;
+    let setup = Setup::new("serve");
+    let connection = setup.connect();
+    let open =
+        || block_on(connection.subscribe(ticks(&format!("PACED:{COUNT}")), FlowControl::default())).unwrap();
+    let (stalled, read) = (open(), open());
+    // The second one is read to its end and requests are answered while the first one waits for its consumer.
+    assert_numbered(read, COUNT);
+    block_on(connection.request(Request::ServerTime, None)).unwrap();
+    assert_numbered(stalled, COUNT);
+}
+
+/// The events are numbered from 0, each once and in order.
+fn assert_numbered(mut stream: EventStream, count: i32) {
+    for number in 0..count {
+        let event = Event::MarketData(MarketDataEvent::MarketDataType { market_data_type: number });
+        assert_eq!(block_on(stream.next()).unwrap().unwrap(), event);
+    }
+    assert!(block_on(stream.next()).is_none());
+}
+
+fn a_stalled_consumer_of_quotes_gets_the_newest() {
+    const COUNT: i32 = 100_000;
+    let setup = Setup::new("serve");
+    let connection = setup.connect();
+    let request = ticks(&format!("QUOTES:{COUNT}"));
+    let mut stream = block_on(connection.subscribe(request, FlowControl::Conflate)).unwrap();
+    let mut prices = Vec::new();
+    while let Some(event) = block_on(stream.next()) {
+        let Event::MarketData(MarketDataEvent::Price { price: Some(price), .. }) = event.unwrap() else {
+            panic!("only prices were sent");
+        };
+        prices.push(price);
+    }
+    assert_eq!(prices[prices.len() - 2..], [f64::from(COUNT - 2), f64::from(COUNT - 1)]);
+    assert_eq!(prices.len() as u64 + stream.merged(), COUNT as u64);
+}
+
+fn a_source_that_can_not_wait_loses_a_consumer_that_does_not_read() {
+    let setup = Setup::new("serve");
+    let connection = setup.connect();
+    let flow = FlowControl::Lossless { capacity: 100 };
+    let mut stream = block_on(connection.subscribe(ticks("FLOOD"), flow)).unwrap();
+    let mut kept = 0;
+    let end = loop {
+        match block_on(stream.next()).expect("an error ends it") {
+            Ok(_) => kept += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_error(&end, ErrorKind::SlowConsumer, "more than 100 events behind");
+    assert!(kept >= 100, "{kept}");
+    assert!(block_on(stream.next()).is_none());
+    block_on(connection.request(Request::ServerTime, None)).unwrap();
 }
 
 fn requests_larger_than_the_pipe_block_nobody() {
@@ -364,6 +439,17 @@ fn a_request_without_answer_times_out() {
     let error = block_on(connection.request(details("NEVER"), None)).unwrap_err();
     assert_error(&error, ErrorKind::Timeout, "did not answer");
     block_on(connection.request(Request::ManagedAccounts, None)).unwrap();
+}
+
+fn a_request_has_a_deadline_of_its_own() {
+    let timing = Timing { request_grace: Duration::from_millis(50), ..Timing::default() };
+    let setup = Setup::with_timing("serve", timing);
+    let session = Session::new(setup.connect());
+    let hurried = session.with_timeout(Duration::from_millis(50));
+    assert_eq!(block_on(hurried.managed_accounts()).unwrap(), ["50ms"], "the worker knows it");
+    let error = block_on(hurried.request(details("NEVER"))).unwrap_err();
+    assert_error(&error, ErrorKind::Timeout, "did not answer");
+    assert_eq!(block_on(session.managed_accounts()).unwrap(), ["DU1"]);
 }
 
 fn a_dropped_request_and_a_dropped_stream_are_cancelled() {

@@ -99,6 +99,22 @@ impl Driver {
         self.send(&json!({"id": id, "command": "market_data", "params": {"contract": {"symbol": symbol}}}));
     }
 
+    /// Opens a stream with `terms` beside its parameters.
+    fn stream(&mut self, id: u64, symbol: &str, terms: &Value) {
+        let params = json!({"contract": {"symbol": symbol}});
+        let mut line = json!({"id": id, "command": "market_data", "params": params});
+        line.as_object_mut().unwrap().extend(terms.as_object().unwrap().clone());
+        self.send(&line);
+    }
+
+    /// Lines of `id` with these statuses come next.
+    fn expect_statuses(&mut self, id: u64, statuses: &[&str]) {
+        for status in statuses {
+            let line = self.next();
+            assert_eq!((&line["id"], &line["status"]), (&json!(id), &json!(status)), "{line}");
+        }
+    }
+
     fn next(&mut self) -> Value {
         self.lines.as_ref().unwrap().recv_timeout(LONG).expect("a line from the worker")
     }
@@ -270,6 +286,55 @@ fn a_reader_that_is_too_slow_gets_what_was_kept_and_then_an_error() {
     };
     assert_eq!((&end["id"], &end["error"]["kind"]), (&json!(2), &json!("slow_consumer")), "{end}");
     assert!(end["error"]["message"].as_str().unwrap().contains("16384 events behind"), "{end}");
+}
+
+#[test]
+fn a_stream_sends_no_more_than_its_credit_and_its_end_needs_none() {
+    let mut driver = Driver::connected();
+    driver.stream(2, "TICKS:5", &json!({"credit": 2}));
+    driver.expect_statuses(2, &["success", "event", "event"]);
+    driver.send(&json!({"id": 3, "command": "ping"}));
+    driver.expect_statuses(3, &["pong", "pong"]);
+    driver.send(&json!({"id": 4, "command": "credit", "params": {"target": 2, "events": 1}}));
+    driver.expect_statuses(2, &["event"]);
+    driver.send(&json!({"id": 5, "command": "credit", "params": {"target": 2, "events": 2}}));
+    driver.expect_statuses(2, &["event", "event", "end"]);
+    // The grant and the end may cross.
+    driver.send(&json!({"id": 6, "command": "credit", "params": {"target": 2, "events": 9}}));
+    driver.send(&json!({"id": 7, "command": "ping"}));
+    driver.expect_statuses(7, &["pong", "pong"]);
+}
+
+#[test]
+fn a_stream_beyond_its_capacity_is_cancelled_and_ends_after_what_was_kept() {
+    let mut driver = Driver::connected();
+    driver.stream(2, "TICKS:10", &json!({"flow": {"lossless": {"capacity": 4}}, "credit": 0}));
+    driver.expect_statuses(2, &["success"]);
+    assert_eq!(driver.stage.cancelled.load(Ordering::SeqCst), 1);
+    driver.send(&json!({"id": 3, "command": "credit", "params": {"target": 2, "events": 9}}));
+    driver.expect_statuses(2, &["event"; 4]);
+    driver.expect_error(2, "slow_consumer", "6 events were lost: the consumer was more than 4 events behind");
+}
+
+#[test]
+fn a_conflated_stream_keeps_the_newest_value_of_each_field() {
+    let mut driver = Driver::connected();
+    driver.stream(2, "QUOTES:1000", &json!({"flow": "conflate", "credit": 0}));
+    driver.expect_statuses(2, &["success"]);
+    driver.send(&json!({"id": 3, "command": "credit", "params": {"target": 2, "events": 9}}));
+    driver.expect(&json!({"id": 2, "status": "merged", "count": 998}));
+    for (tick_type, price) in [("bid", 998.0), ("ask", 999.0)] {
+        let price = json!({"tick_type": tick_type, "price": price, "size": null});
+        driver.expect(&json!({"id": 2, "status": "event", "data": {"price": price}}));
+    }
+    driver.expect_statuses(2, &["end"]);
+}
+
+#[test]
+fn a_request_may_bring_its_own_deadline() {
+    let mut driver = Driver::connected();
+    driver.send(&json!({"id": 2, "command": "managed_accounts", "timeout_ms": 1_500}));
+    driver.expect(&json!({"id": 2, "status": "success", "data": ["1.5s"]}));
 }
 
 #[test]

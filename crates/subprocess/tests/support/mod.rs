@@ -9,10 +9,11 @@ use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ibkr_connect_core::types::MarketDataEvent;
+use ibkr_connect_core::types::{MarketDataEvent, TickType};
 use ibkr_connect_core::{
-    CloseReason, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, Event, EventStream,
-    FlowControl, Phase, PhaseTiming, Reply, Request, Result, StreamRequest, Target, event_channel,
+    CloseReason, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, Event, EventSender,
+    EventStream, FlowControl, Phase, PhaseTiming, Reply, Request, Result, StreamRequest, Target, block_on,
+    event_channel,
 };
 use tokio::sync::watch;
 
@@ -113,13 +114,16 @@ impl Connection for ScriptedConnection {
         &self.info
     }
 
-    async fn request(&self, request: Request, _timeout: Option<Duration>) -> Result<Reply> {
+    async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
         if *self.lost.borrow() {
             return Err(Error::new(ErrorKind::Disconnected, "lost by the script"));
         }
         match &request {
             Request::ServerTime => request.reply_from_json(TIME),
-            Request::ManagedAccounts => Ok(Reply::ManagedAccounts(self.info.accounts.clone())),
+            Request::ManagedAccounts => Ok(Reply::ManagedAccounts(match timeout {
+                Some(timeout) => vec![format!("{timeout:?}")],
+                None => self.info.accounts.clone(),
+            })),
             Request::ContractDetails(contract) => self.act(&contract.symbol).await,
             other => Err(Error::new(ErrorKind::Unsupported, format!("{} is not scripted", other.command()))),
         }
@@ -148,6 +152,11 @@ impl Connection for ScriptedConnection {
                 });
                 return Ok(stream);
             }
+            "PACED" => {
+                thread::spawn(move || block_on(paced(&sender, count)));
+                return Ok(stream);
+            }
+            "QUOTES" => (0..count).for_each(|value| sender.send(quote(value))),
             _ => (0..count).for_each(|value| sender.send(event(value))),
         }
         match symbol {
@@ -191,6 +200,24 @@ impl ScriptedConnection {
         }
         Ok(Reply::ContractDetails(Vec::new()))
     }
+}
+
+/// As many events as are wanted, as fast as they are read.
+async fn paced(sender: &EventSender, count: i32) {
+    let mut values = 0..count;
+    while !values.is_empty() {
+        let room = sender.room().await;
+        if room == 0 {
+            return;
+        }
+        sender.send_all(values.by_ref().take(room).map(event));
+    }
+}
+
+/// A bid for an even value, an ask for an odd one.
+fn quote(value: i32) -> Event {
+    let tick_type = if value % 2 == 0 { TickType::BID } else { TickType::ASK };
+    Event::MarketData(MarketDataEvent::Price { tick_type, price: Some(value.into()), size: None })
 }
 
 fn event(value: i32) -> Event {
