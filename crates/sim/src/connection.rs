@@ -2,7 +2,7 @@
 
 use std::future::pending;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use prost::Message;
 use tokio::net::TcpStream;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -180,6 +180,7 @@ impl Conversation<'_> {
     /// Answers requests, streams ticks and passes notices on, until an end.
     async fn requests(&mut self) -> End {
         let mut session = Session::new(self.gateway.world.clone());
+        let mut clock = Clock(self.gateway.replay);
         let mut ticks = tokio::time::interval(self.gateway.tick_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -187,11 +188,14 @@ impl Conversation<'_> {
                 frame = self.peer.frame() => match frame {
                     Ok(frame) => {
                         self.gateway.ledger.count_request(frame.id);
-                        session.handle(&frame, Timestamp::now())
+                        session.handle(&frame, clock.now())
                     }
                     Err(end) => return end,
                 },
-                () = next_tick(&mut ticks, &session) => session.tick(Timestamp::now()),
+                () = next_tick(&mut ticks, &session) => {
+                    clock.tick();
+                    session.tick(clock.now())
+                }
                 frame = next_notice(&mut self.notices) => vec![frame],
             };
             if self.plan.stop_after(Stage::Handshake) == Some(Stop::Mute) {
@@ -237,6 +241,21 @@ impl Conversation<'_> {
             End::Close | End::Reset => {}
         });
         end
+    }
+}
+
+/// The market's time: that of a replay, or the real one.
+struct Clock(Option<Timestamp>);
+
+impl Clock {
+    fn now(&self) -> Timestamp {
+        self.0.unwrap_or_else(Timestamp::now)
+    }
+
+    fn tick(&mut self) {
+        if let Some(time) = &mut self.0 {
+            *time += SignedDuration::from_secs(1);
+        }
     }
 }
 

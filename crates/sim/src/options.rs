@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::Fault;
 
 /// The server versions of the protobuf dialect that the simulator speaks.
@@ -33,6 +35,14 @@ pub struct SimOptions {
     pub hold: Hold,
     /// The time between the ticks of a market data subscription.
     pub tick_interval: Duration,
+    /// Instead of real time: each client's market begins at this moment and moves on by a second per tick, as long as
+    /// the client has a subscription. Its streams are then the same every time.
+    pub replay: Option<Timestamp>,
+    /// Symbols without live data: quotes are refused with 10089 unless delayed ones are asked for, books with 354,
+    /// single ticks with 10189, real-time bars with 420, history with 162.
+    pub unentitled: Vec<String>,
+    /// After how many changes a book is thrown away with 317 and sent anew; `None` for never.
+    pub depth_reset_after: Option<u32>,
     /// Whether the notices 2104, 2106 and 2158 come with the handshake.
     pub notices: bool,
 }
@@ -50,6 +60,9 @@ impl Default for SimOptions {
             backlog: 128,
             hold: Hold::MidHandshake,
             tick_interval: Duration::from_millis(100),
+            replay: None,
+            unentitled: Vec::new(),
+            depth_reset_after: None,
             notices: true,
         }
     }

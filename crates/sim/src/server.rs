@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{broadcast, oneshot};
 
 use crate::connection::serve;
-use crate::market::World;
+use crate::market::{Settings, World};
 use crate::options::SERVER_VERSIONS;
 use crate::plan::Plan;
 use crate::stats::Ledger;
@@ -122,6 +123,7 @@ pub(crate) struct Gateway {
     pub(crate) ledger: Ledger,
     pub(crate) server_version: i32,
     pub(crate) tick_interval: Duration,
+    pub(crate) replay: Option<Timestamp>,
     pub(crate) sends_notices: bool,
     pub(crate) endings: broadcast::Sender<Ending>,
     pub(crate) notices: broadcast::Sender<Notice>,
@@ -145,11 +147,14 @@ pub(crate) struct Notice {
 
 impl Gateway {
     fn new(options: &SimOptions) -> Self {
+        let settings =
+            Settings { unentitled: options.unentitled.clone(), depth_reset_after: options.depth_reset_after };
         Self {
-            world: Arc::new(World::new(options.seed, &options.accounts)),
+            world: Arc::new(World { settings, ..World::new(options.seed, &options.accounts) }),
             ledger: Ledger::default(),
             server_version: options.server_version,
             tick_interval: options.tick_interval,
+            replay: options.replay,
             sends_notices: options.notices,
             endings: broadcast::channel(16).0,
             notices: broadcast::channel(1024).0,
