@@ -104,7 +104,7 @@ fn bar_of(time: Timestamp, trades: &[TradeTick]) -> Bar {
         open: prices().next(),
         high: prices().reduce(f64::max),
         low: prices().reduce(f64::min),
-        close: prices().last(),
+        close: trades.last().and_then(|trade| trade.price),
         volume: Some(volume),
         wap: Some(value / volume),
         count: i32::try_from(trades.len()).ok(),

@@ -43,6 +43,11 @@ pub struct SimOptions {
     pub unentitled: Vec<String>,
     /// After how many changes a book is thrown away with 317 and sent anew; `None` for never.
     pub depth_reset_after: Option<u32>,
+    /// How many messages a second all clients together may send; more are refused with 100, and who exceeds it for
+    /// three seconds is thrown out. IBKR's limit is 50; `None` for no limit.
+    pub message_rate: Option<usize>,
+    /// Whether requests for history have to keep IBKR's pacing; those that don't are refused with 162.
+    pub historical_pacing: bool,
     /// Whether the notices 2104, 2106 and 2158 come with the handshake.
     pub notices: bool,
 }
@@ -63,6 +68,8 @@ impl Default for SimOptions {
             replay: None,
             unentitled: Vec::new(),
             depth_reset_after: None,
+            message_rate: None,
+            historical_pacing: false,
             notices: true,
         }
     }

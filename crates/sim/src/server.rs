@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{broadcast, oneshot};
 
 use crate::connection::serve;
+use crate::limits::Limits;
 use crate::market::{Settings, World};
 use crate::options::SERVER_VERSIONS;
 use crate::plan::Plan;
@@ -124,6 +125,7 @@ pub(crate) struct Gateway {
     pub(crate) server_version: i32,
     pub(crate) tick_interval: Duration,
     pub(crate) replay: Option<Timestamp>,
+    pub(crate) limits: Mutex<Limits>,
     pub(crate) sends_notices: bool,
     pub(crate) endings: broadcast::Sender<Ending>,
     pub(crate) notices: broadcast::Sender<Notice>,
@@ -155,6 +157,7 @@ impl Gateway {
             server_version: options.server_version,
             tick_interval: options.tick_interval,
             replay: options.replay,
+            limits: Mutex::new(Limits::new(options)),
             sends_notices: options.notices,
             endings: broadcast::channel(16).0,
             notices: broadcast::channel(1024).0,

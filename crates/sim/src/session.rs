@@ -45,6 +45,7 @@ const MOST_BOOKS: usize = 3;
 pub(crate) type FeedId = (i32, i32);
 
 /// An error for the client: which request, which code, which words.
+#[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) req_id: i32,
     pub(crate) code: i32,

@@ -2,4 +2,6 @@
 
 mod faults;
 mod gateway;
+mod limits;
+mod market;
 mod raw_client;
