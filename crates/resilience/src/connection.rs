@@ -35,11 +35,9 @@ impl Connection for RobustConnection {
 
     async fn request(&self, request: Request) -> Result<Reply> {
         let Some(queue) = &self.queue else { return self.inner.request(request).await };
-        let _open = match &request {
-            Request::HistoricalBars(params) => {
-                Some(queue.historical(request.command(), &HistoricalKey::from(params)).await)
-            }
-            _ => None,
+        let _open = match HistoricalKey::of_request(&request) {
+            Some(key) => Some(queue.historical(request.command(), &key).await),
+            None => None,
         };
         queue.message(request.command()).await;
         self.inner.request(request).await
@@ -47,6 +45,10 @@ impl Connection for RobustConnection {
 
     async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
         if let Some(queue) = &self.queue {
+            if let Some(key) = HistoricalKey::of_stream(&request) {
+                // It counts, but is open for as long as it likes: the limit of open ones is for those that wait.
+                drop(queue.historical(request.command(), &key).await);
+            }
             queue.message(request.command()).await;
         }
         self.inner.subscribe(request).await

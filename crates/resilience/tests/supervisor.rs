@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use ibkr_connect_core::types::{Contract, MarketDataParams};
+use ibkr_connect_core::types::{Contract, MarketDataParams, TickByTickParams};
 use ibkr_connect_core::{
     CloseReason, Config, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind,
     EventStream, Reply, Request, Result, StreamRequest, Target,
@@ -246,12 +246,15 @@ fn market_data_that_is_void_is_opened_anew_in_the_same_session() {
     session(&supervisor);
     let mut stream = block_on(supervisor.subscribe(quotes())).unwrap();
     data(&mut stream);
+    let ticks = TickByTickParams { contract: Contract::stock("AAPL"), ..TickByTickParams::default() };
+    let mut ticks = block_on(supervisor.subscribe(StreamRequest::TickByTick(ticks))).unwrap();
     let notice = |code: i32, message: &str| GatewayNotice { code, message: message.to_owned() };
     supervisor.notify(notice(1100, "Connectivity between IB and Trader Workstation has been lost."));
     let degraded = until(&supervisor, "degraded", |state| matches!(state, SupervisorState::Degraded(_)));
     assert!(degraded.is_usable(), "the Gateway answers");
     supervisor.notify(notice(1101, "... restored - data lost"));
     gap(&mut stream);
+    gap(&mut ticks);
     assert_eq!((stream.generation(), supervisor.state()), (1, SupervisorState::Ready));
     assert_eq!(gateway.stats().accepted, 1);
 }

@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::sync::PoisonError;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use prost::Message;
 use tokio::net::TcpStream;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -11,6 +11,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::Hold;
 use crate::answers::{FARM_NOTICES, accounts, error_frame, notice};
+use crate::clock::Clock;
 use crate::limits::Verdict;
 use crate::messages::{self, Response, StartApi, request};
 use crate::options::SERVER_VERSIONS;
@@ -182,7 +183,7 @@ impl Conversation<'_> {
     /// Answers requests, streams ticks and passes notices on, until an end.
     async fn requests(&mut self) -> End {
         let mut session = Session::new(self.gateway.world.clone());
-        let mut clock = Clock(self.gateway.replay);
+        let mut clock = Clock::new(self.gateway.replay);
         let mut ticks = tokio::time::interval(self.gateway.tick_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -257,21 +258,6 @@ impl Conversation<'_> {
             End::Close | End::Reset => {}
         });
         end
-    }
-}
-
-/// The market's time: that of a replay, or the real one.
-struct Clock(Option<Timestamp>);
-
-impl Clock {
-    fn now(&self) -> Timestamp {
-        self.0.unwrap_or_else(Timestamp::now)
-    }
-
-    fn tick(&mut self) {
-        if let Some(time) = &mut self.0 {
-            *time += SignedDuration::from_secs(1);
-        }
     }
 }
 

@@ -32,6 +32,7 @@ pub use stats::Stats;
 pub mod wire;
 
 mod answers;
+mod clock;
 mod connection;
 mod fault;
 mod limits;

@@ -54,6 +54,11 @@ pub(crate) async fn a_schedule_has_the_days_of_the_bars(backend: &Backend) {
         let ended = HistoricalScheduleParams { end: Some(schedule.sessions[0].end), ..params };
         let earlier = session.historical_schedule(ended).await.unwrap();
         assert_eq!(earlier.sessions.last(), schedule.sessions.first());
+        let unknown = HistoricalScheduleParams {
+            contract: Contract::stock("NOSUCH"),
+            ..HistoricalScheduleParams::default()
+        };
+        assert_eq!(session.historical_schedule(unknown).await.unwrap_err().code(), Some(200));
     })
     .await;
 }

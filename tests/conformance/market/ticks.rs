@@ -84,6 +84,8 @@ pub(crate) async fn historical_ticks_go_from_a_start_or_to_an_end(backend: &Back
         );
         let pair = session.historical_ticks(past(euro(), HistoricalTickKind::Trades)).await.unwrap_err();
         assert_eq!(pair.code(), Some(162), "{pair}");
+        let unknown = past(Contract::stock("NOSUCH"), HistoricalTickKind::Midpoint);
+        assert_eq!(session.historical_ticks(unknown).await.unwrap_err().code(), Some(200));
     })
     .await;
 }

@@ -129,4 +129,32 @@ mod tests {
         assert_eq!(priced(-1.0, 5.0), Some(-1.0));
         assert_eq!(priced(9.5, 0.0), Some(9.5));
     }
+
+    #[test]
+    fn what_an_option_model_did_not_compute_is_unset() {
+        let computation = ibapi::contracts::OptionComputation {
+            field: ib_ticks::TickType::ModelOption,
+            implied_volatility: Some(0.25),
+            delta: Some(-0.5),
+            gamma: None,
+            vega: Some(f64::MAX),
+            theta: Some(f64::NAN),
+            ..Default::default()
+        };
+        let Some(MarketDataEvent::OptionComputation {
+            tick_type,
+            implied_volatility,
+            delta,
+            gamma,
+            vega,
+            theta,
+            ..
+        }) = super::tick(ib::TickTypes::OptionComputation(computation))
+        else {
+            panic!()
+        };
+        assert_eq!(tick_type.to_string(), "model_option");
+        assert_eq!((implied_volatility, delta), (Some(0.25), Some(-0.5)));
+        assert_eq!((gamma, vega, theta), (None, None, None));
+    }
 }

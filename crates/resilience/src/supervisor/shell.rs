@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ibkr_connect_cleanup::{ListenState, listening};
 use ibkr_connect_core::{
-    CloseReason, Connection, Connector, Error, ErrorKind, EventStream, Result, Session, StreamRequest, Target,
+    CloseReason, Connection, Connector, Error, ErrorKind, EventStream, Result, Session, Target,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::machine::{Action, Event, Machine, Port};
 use super::state::GatewayNotice;
 use super::status::{Board, Status, SupervisedSession, usable};
-use super::stream::{Registration, Switch, is_loss};
+use super::stream::{Registration, Switch, is_loss, is_market_data};
 use super::uptime::{Uptime, sleep_until};
 use crate::clock::Moment;
 
@@ -191,9 +191,10 @@ impl Shell {
     fn resubscribe_market_data(&mut self, dark_since: Moment) {
         self.jobs.epoch += 1;
         for registration in std::mem::take(&mut self.jobs.streams) {
-            match registration.request {
-                StreamRequest::MarketData(_) => self.reopen(registration, Some(dark_since)),
-                _ => self.jobs.streams.push(Registration { epoch: self.jobs.epoch, ..registration }),
+            if is_market_data(&registration.request) {
+                self.reopen(registration, Some(dark_since));
+            } else {
+                self.jobs.streams.push(Registration { epoch: self.jobs.epoch, ..registration });
             }
         }
     }

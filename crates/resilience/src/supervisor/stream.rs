@@ -149,6 +149,18 @@ pub(crate) fn is_loss(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::WorkerCrashed | ErrorKind::Closed)
 }
 
+/// Whether TWS forgets the stream when it loses its data (1101).
+pub(crate) fn is_market_data(request: &StreamRequest) -> bool {
+    matches!(
+        request,
+        StreamRequest::MarketData(_)
+            | StreamRequest::TickByTick(_)
+            | StreamRequest::RealTimeBars(_)
+            | StreamRequest::HistoricalBarUpdates(_)
+            | StreamRequest::MarketDepth(_)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use ibkr_connect_core::types::{MarketDataEvent, MarketDataParams};

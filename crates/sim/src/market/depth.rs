@@ -1,6 +1,6 @@
 //! Order books: the best prices are the quote, the rest lies behind it tick by tick.
 
-use super::tape::scramble;
+use super::shapes::scramble;
 use super::{Instrument, Second};
 
 /// A book as one client has it.

@@ -8,14 +8,16 @@ use rand_chacha::ChaCha8Rng;
 pub(crate) use catalogue::{Hours, Kind, Listing};
 pub(crate) use depth::{Book, Row, RowChange, Side};
 pub(crate) use histogram::histogram;
-pub(crate) use history::{Bar, BarQuery, BarSize, HistoryError, Show, Span};
+pub(crate) use history::{Bar, BarQuery, HistoryError};
 pub(crate) use portfolio::Account;
 pub(crate) use prices::PricePath;
 pub(crate) use quotes::{Quotes, Tick};
 pub(crate) use tape::Tape;
+pub(crate) use terms::{BarSize, Show, Span};
 pub(crate) use ticks::{PastTicks, Sizes, TickKind, Ticks};
 
-use tape::{Prices, Second, Shapes, Summary};
+use shapes::Shapes;
+use tape::{Prices, Second, Summary};
 
 use crate::messages::Contract;
 use crate::session::{Refusal, no_definition};
@@ -27,7 +29,9 @@ mod history;
 mod portfolio;
 mod prices;
 mod quotes;
+mod shapes;
 mod tape;
+mod terms;
 mod ticks;
 
 /// Everything a client can ask about.
