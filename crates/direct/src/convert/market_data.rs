@@ -149,7 +149,7 @@ mod tests {
             vega,
             theta,
             ..
-        }) = super::tick(ib::TickTypes::OptionComputation(computation))
+        }) = tick(ib::TickTypes::OptionComputation(computation))
         else {
             panic!()
         };
