@@ -101,26 +101,19 @@ impl Session {
             request::MARKET_DEPTH_EXCHANGES => Ok(vec![depth::exchanges(&self.world)]),
             request::SMART_COMPONENTS => one(depth::smart_components(&decode(frame)?)),
             request::HISTORICAL_DATA => {
-                let wanted = decode(frame)?;
-                self.open(frame, |session| history::bars(&session.world, &wanted, now))
+                self.open(frame, |session, wanted| history::bars(&session.world, wanted, now))
             }
-            request::MARKET_DATA => {
-                let wanted = decode(frame)?;
-                self.open(frame, |session| {
-                    quotes::subscribe(&session.world, session.market_data_type, &wanted, now)
-                })
-            }
+            request::MARKET_DATA => self.open(frame, |session, wanted| {
+                quotes::subscribe(&session.world, session.market_data_type, wanted, now)
+            }),
             request::TICK_BY_TICK => {
-                let wanted = decode(frame)?;
-                self.open(frame, |session| ticks::subscribe(&session.world, &wanted, now))
+                self.open(frame, |session, wanted| ticks::subscribe(&session.world, wanted, now))
             }
             request::REAL_TIME_BARS => {
-                let wanted = decode(frame)?;
-                self.open(frame, |session| live_bars::real_time(&session.world, &wanted, now))
+                self.open(frame, |session, wanted| live_bars::real_time(&session.world, wanted, now))
             }
             request::MARKET_DEPTH => {
-                let wanted = decode(frame)?;
-                self.open(frame, |session| depth::subscribe(&session.world, &wanted, now))
+                self.open(frame, |session, wanted| depth::subscribe(&session.world, wanted, now))
             }
             request::CANCEL_MARKET_DATA => self.cancel(request::MARKET_DATA, frame),
             request::CANCEL_TICK_BY_TICK => self.cancel(request::TICK_BY_TICK, frame),
@@ -164,11 +157,12 @@ impl Session {
     }
 
     /// Begins what may go on: a request id has one subscription of a kind.
-    fn open(
+    fn open<M: Message + Default>(
         &mut self,
         frame: &Frame,
-        open: impl FnOnce(&Self) -> Result<Opening, Refusal>,
+        open: impl FnOnce(&Self, &M) -> Result<Opening, Refusal>,
     ) -> Result<Vec<Frame>, Refusal> {
+        let wanted = decode(frame)?;
         let id = (frame.id, first_field(frame).unwrap_or(-1));
         if self.feeds.contains_key(&id) {
             let message = "Error processing request.-'b' : cause - Duplicate ticker id";
@@ -179,7 +173,7 @@ impl Session {
             let message = format!("Max number ({MOST_BOOKS}) of market depth requests has been reached");
             return Err(Refusal::new(id.1, 309, message));
         }
-        let Opening { frames, feed } = open(self)?;
+        let Opening { frames, feed } = open(self, &wanted)?;
         if let Some(feed) = feed {
             self.feeds.insert(id, feed);
         }
