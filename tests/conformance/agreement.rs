@@ -70,6 +70,7 @@ async fn compare<T: PartialEq>(ask: impl AsyncFn(&Session) -> T, show: impl Fn(&
         accounts: vec!["DU1".to_owned(), "DU2".to_owned()],
         seed: 42,
         tick_interval: std::time::Duration::from_millis(5),
+        replay: Some("2026-07-10T15:00:00Z".parse().unwrap()),
         ..SimOptions::default()
     })
     .unwrap();

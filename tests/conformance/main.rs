@@ -9,6 +9,7 @@ mod support;
 mod agreement;
 mod data;
 mod loss;
+mod market;
 mod sessions;
 
 use ibkr_connect::{ConnectionMode, Connector, Target};
@@ -63,6 +64,26 @@ macro_rules! real_backends {
                 connects_while_the_caller_is_blocked
                 blocking_calls_need_no_runtime
                 blocking_calls_are_answered_while_the_runtime_is_blocked
+            }
+            market {
+                a_quote_is_whole
+                each_quote_has_the_type_it_asked_for
+                generic_ticks_come_with_the_rest
+                what_is_not_subscribed_says_so
+                historical_ticks_go_from_a_start_or_to_an_end
+                midpoints_are_those_of_the_quotes
+                streamed_ticks_are_those_of_history
+                ticks_of_the_past_come_before_the_stream
+                bars_are_made_of_ticks
+                every_bar_size_and_kind_of_data
+                real_time_bars_are_made_of_ticks
+                bars_are_kept_up_to_date
+                a_histogram_counts_what_the_bars_count
+                a_schedule_has_the_days_of_the_bars
+                the_first_bar_is_at_the_head_timestamp
+                a_book_begins_with_the_quote
+                a_book_of_prices_names_nobody
+                a_reset_book_is_sent_anew
             }
             loss {
                 an_abandoned_connect_leaves_nothing

@@ -6,8 +6,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::types::{
-    AccountSummaryParams, AccountSummaryValue, Contract, ContractDetails, HistoricalBars,
-    HistoricalBarsParams, MarketDataEvent, MarketDataParams, Notice, Position,
+    AccountSummaryParams, AccountSummaryValue, Contract, ContractDetails, DepthExchange, HeadTimestampParams,
+    HistogramEntry, HistogramParams, HistoricalBarUpdatesEvent, HistoricalBarUpdatesParams, HistoricalBars,
+    HistoricalBarsParams, HistoricalSchedule, HistoricalScheduleParams, HistoricalTicks,
+    HistoricalTicksParams, MarketDataEvent, MarketDataParams, MarketDepthEvent, MarketDepthParams, Notice,
+    Position, Quote, QuoteSnapshotParams, RealTimeBarsEvent, RealTimeBarsParams, SmartComponent,
+    SmartComponentsParams, TickByTickEvent, TickByTickParams,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -290,11 +294,34 @@ operations! {
         read ContractDetails contract_details(contract: Contract) -> Vec<ContractDetails>;
         /// Historical bars of one contract.
         read HistoricalBars historical_bars(params: HistoricalBarsParams) -> HistoricalBars;
+        /// Historical ticks of one contract, at most 1000 and the rest of their last second.
+        read HistoricalTicks historical_ticks(params: HistoricalTicksParams) -> HistoricalTicks;
+        /// When one contract traded, in regular hours.
+        read HistoricalSchedule historical_schedule(params: HistoricalScheduleParams) -> HistoricalSchedule;
+        /// From when on there are historical data of one contract.
+        read HeadTimestamp head_timestamp(params: HeadTimestampParams) -> jiff::Timestamp as crate::schema::Time;
+        /// How much of one contract traded at which price.
+        read Histogram histogram(params: HistogramParams) -> Vec<HistogramEntry>;
+        /// The quote of one contract, whole.
+        read QuoteSnapshot quote_snapshot(params: QuoteSnapshotParams) -> Quote;
+        /// The exchanges that have market depth.
+        read DepthExchanges depth_exchanges() -> Vec<DepthExchange>;
+        /// The exchanges behind smart-routed quotes, by the key that market data name.
+        read SmartComponents smart_components(params: SmartComponentsParams) -> Vec<SmartComponent>;
     }
     // Each says whether it is market data: `market`, or `other`.
     streams {
         /// Level-1 market data of one contract: streaming, or a snapshot that ends by itself.
         read market MarketData market_data(params: MarketDataParams) -> MarketDataEvent;
+        /// Trades, quotes or midpoints of one contract, each single one.
+        read market TickByTick tick_by_tick(params: TickByTickParams) -> TickByTickEvent;
+        /// Bars of five seconds of one contract, each when it is over.
+        read market RealTimeBars real_time_bars(params: RealTimeBarsParams) -> RealTimeBarsEvent;
+        /// Historical bars of one contract up to now, kept up to date.
+        read market HistoricalBarUpdates historical_bar_updates(params: HistoricalBarUpdatesParams)
+            -> HistoricalBarUpdatesEvent;
+        /// The order book of one contract.
+        read market MarketDepth market_depth(params: MarketDepthParams) -> MarketDepthEvent;
         /// What the Gateway says about itself and its servers: connectivity, data farms, warnings. Begins with what it
         /// has said since the connect, the newest 256 of it.
         read other Notices notices() -> Notice;

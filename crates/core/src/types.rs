@@ -1,11 +1,17 @@
 //! The domain in TWS terms: stable JSON, `Option` where TWS says "unset", never NaN, times in UTC (RFC 3339).
 
 mod account;
+mod bar_streams;
 mod bars;
 mod contract;
+mod depth;
+mod history;
 mod market_data;
+mod names;
 mod notice;
+mod quote;
 mod tick_type;
+mod ticks;
 
 #[cfg(test)]
 mod arbitrary;
@@ -13,13 +19,29 @@ mod arbitrary;
 mod tests;
 
 pub use account::{AccountSummaryParams, AccountSummaryValue, Position};
-pub use bars::{
-    Bar, BarSize, BarTime, HistoricalBars, HistoricalBarsParams, HistoricalDuration, UnknownName, WhatToShow,
+pub use bar_streams::{
+    HistoricalBarUpdatesEvent, HistoricalBarUpdatesParams, RealTimeBarKind, RealTimeBarsEvent,
+    RealTimeBarsParams,
 };
+pub use bars::{Bar, BarSize, BarTime, HistoricalBars, HistoricalBarsParams, HistoricalDuration, WhatToShow};
 pub use contract::{Contract, ContractDetails};
+pub use depth::{
+    DepthExchange, DepthOperation, DepthRow, DepthSide, MarketDepthEvent, MarketDepthParams, SmartComponent,
+    SmartComponentsParams,
+};
+pub use history::{
+    HeadTimestampParams, HistogramEntry, HistogramParams, HistogramPeriod, HistoricalSchedule,
+    HistoricalScheduleParams, ScheduleSession,
+};
 pub use market_data::{MarketDataEvent, MarketDataParams};
+pub use names::UnknownName;
 pub use notice::Notice;
+pub use quote::{MarketDataType, Quote, QuoteSnapshotParams};
 pub use tick_type::TickType;
+pub use ticks::{
+    BidAskTick, HistoricalTickKind, HistoricalTicks, HistoricalTicksParams, MidpointTick, TickByTickEvent,
+    TickByTickParams, TickByTickType, TradeTick,
+};
 
 /// `value`, unless it is one of TWS's ways to say "unset": NaN, an infinity or the largest double.
 pub fn set(value: f64) -> Option<f64> {

@@ -2,8 +2,10 @@
 
 mod accounts;
 mod contracts;
+mod depth;
 mod history;
 mod market_data;
+mod ticks;
 
 use ibkr_connect_core::types::Notice;
 use ibkr_connect_core::{Error, ErrorKind, Result};
@@ -12,8 +14,10 @@ use time::OffsetDateTime;
 
 pub(crate) use accounts::*;
 pub(crate) use contracts::*;
+pub(crate) use depth::*;
 pub(crate) use history::*;
 pub(crate) use market_data::*;
+pub(crate) use ticks::*;
 
 pub(crate) fn timestamp(time: OffsetDateTime) -> Result<Timestamp> {
     Timestamp::from_nanosecond(time.unix_timestamp_nanos()).map_err(|error| {

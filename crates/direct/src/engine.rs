@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::attempt::{Established, attempt};
 use crate::connection::DirectConnection;
 use crate::error::gateway_gone;
-use crate::execute::{execute, stream};
+use crate::execute::{ChosenDataType, execute, stream};
 use crate::notices::Notices;
 
 /// How long ibapi may take to close its own end.
@@ -75,7 +75,14 @@ async fn live(target: &Target, mut ready: oneshot::Sender<Result<DirectConnectio
     // Ends with ibapi's client.
     tokio::spawn(notices.clone().collect(source));
     let client = Arc::new(client);
-    let session = Session { client, notices, inbox, closed, request_timeout: target.request_timeout };
+    let session = Session {
+        client,
+        data_type: ChosenDataType::default(),
+        notices,
+        inbox,
+        closed,
+        request_timeout: target.request_timeout,
+    };
     let relay = tokio::spawn(relay);
     // An abandoned connection comes back and is dropped, which closes it like any other.
     drop(ready.send(Ok(DirectConnection::new(info, commands, watcher, end))));
@@ -85,6 +92,7 @@ async fn live(target: &Target, mut ready: oneshot::Sender<Result<DirectConnectio
 
 struct Session {
     client: Arc<Client>,
+    data_type: ChosenDataType,
     notices: Notices,
     inbox: mpsc::UnboundedReceiver<Command>,
     closed: watch::Sender<Option<CloseReason>>,
@@ -122,6 +130,7 @@ impl Session {
 
     fn spawn(&self, command: Command, tasks: &mut JoinSet<()>) {
         let client = Arc::clone(&self.client);
+        let data_type = self.data_type.clone();
         let closed = self.closed.subscribe();
         match command {
             Command::Request { request, timeout: limit, mut reply } => {
@@ -131,7 +140,7 @@ impl Session {
                         biased;
                         () = reply.closed() => return,
                         reason = gone(closed) => Err(gateway_gone(&reason)),
-                        outcome = timeout(limit, execute(&client, &request)) => {
+                        outcome = timeout(limit, execute(&client, &data_type, &request)) => {
                             outcome.unwrap_or_else(|_| Err(overdue(request.command(), limit)))
                         }
                     };
@@ -145,7 +154,7 @@ impl Session {
                         biased;
                         _ = cancelled => return,
                         reason = gone(closed) => Err(gateway_gone(&reason)),
-                        outcome = stream(&client, &notices, &request, &events) => outcome,
+                        outcome = stream(&client, &data_type, &notices, &request, &events) => outcome,
                     };
                     events.finish(outcome);
                 })

@@ -2,10 +2,15 @@
 //! that says how long a request has to wait.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use ibkr_connect_core::types::{HistoricalBarsParams, WhatToShow};
+use ibkr_connect_core::types::{
+    Contract, HistoricalBarUpdatesParams, HistoricalBarsParams, HistoricalScheduleParams,
+    HistoricalTicksParams, WhatToShow,
+};
+use ibkr_connect_core::{Request, StreamRequest};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
@@ -32,14 +37,55 @@ pub struct HistoricalKey {
     pub weight: u32,
 }
 
-impl From<&HistoricalBarsParams> for HistoricalKey {
-    fn from(params: &HistoricalBarsParams) -> Self {
-        let weight = if params.what_to_show == WhatToShow::BidAsk { 2 } else { 1 };
+impl HistoricalKey {
+    /// The key of a request; `None` if the rules don't look at it.
+    pub fn of_request(request: &Request) -> Option<Self> {
+        match request {
+            Request::HistoricalBars(params) => Some(Self::from(params)),
+            Request::HistoricalTicks(params) => Some(Self::from(params)),
+            Request::HistoricalSchedule(params) => Some(Self::from(params)),
+            _ => None,
+        }
+    }
+
+    /// The key of the request that opens a stream; `None` if the rules don't look at it.
+    pub fn of_stream(request: &StreamRequest) -> Option<Self> {
+        match request {
+            StreamRequest::HistoricalBarUpdates(params) => Some(Self::from(params)),
+            _ => None,
+        }
+    }
+
+    fn new(params: &impl fmt::Debug, what_to_show: &str, contract: &Contract) -> Self {
         Self {
             identity: digest(&format!("{params:?}")),
-            series: digest(&format!("{} {:?}", params.what_to_show, params.contract)),
-            weight,
+            series: digest(&format!("{what_to_show} {contract:?}")),
+            weight: if what_to_show == WhatToShow::BidAsk.as_str() { 2 } else { 1 },
         }
+    }
+}
+
+impl From<&HistoricalBarsParams> for HistoricalKey {
+    fn from(params: &HistoricalBarsParams) -> Self {
+        Self::new(params, params.what_to_show.as_str(), &params.contract)
+    }
+}
+
+impl From<&HistoricalTicksParams> for HistoricalKey {
+    fn from(params: &HistoricalTicksParams) -> Self {
+        Self::new(params, params.what_to_show.as_str(), &params.contract)
+    }
+}
+
+impl From<&HistoricalScheduleParams> for HistoricalKey {
+    fn from(params: &HistoricalScheduleParams) -> Self {
+        Self::new(params, "SCHEDULE", &params.contract)
+    }
+}
+
+impl From<&HistoricalBarUpdatesParams> for HistoricalKey {
+    fn from(params: &HistoricalBarUpdatesParams) -> Self {
+        Self::new(params, params.what_to_show.as_str(), &params.contract)
     }
 }
 
@@ -137,6 +183,8 @@ mod tests {
     use ibkr_connect_core::types::Contract;
     use proptest::prelude::*;
 
+    use ibkr_connect_core::types::HistoricalTickKind;
+
     use super::*;
 
     fn at(millis: i64) -> Moment {
@@ -145,6 +193,21 @@ mod tests {
 
     fn key(identity: u32, series: u32, weight: u32) -> HistoricalKey {
         HistoricalKey { identity: identity.to_string(), series: series.to_string(), weight }
+    }
+
+    #[test]
+    fn bars_and_ticks_of_one_contract_and_kind_are_one_series() {
+        let contract = Contract::stock("AAPL");
+        let what_to_show = HistoricalTickKind::BidAsk;
+        let ticks = HistoricalTicksParams { contract: contract.clone(), what_to_show, ..Default::default() };
+        let ticks = HistoricalKey::of_request(&Request::HistoricalTicks(ticks)).unwrap();
+        let bars =
+            HistoricalBarUpdatesParams { contract, what_to_show: WhatToShow::BidAsk, ..Default::default() };
+        let bars = HistoricalKey::of_stream(&StreamRequest::HistoricalBarUpdates(bars)).unwrap();
+        assert_eq!((&ticks.series, ticks.weight), (&bars.series, bars.weight));
+        assert_eq!(ticks.weight, 2);
+        assert_ne!(ticks.identity, bars.identity);
+        assert_eq!(HistoricalKey::of_request(&Request::ServerTime), None);
     }
 
     #[test]

@@ -200,12 +200,12 @@ impl Entrance {
         timeout: Option<Duration>,
     ) -> Result<Option<OpenRequest<'_>>> {
         let patience = &mut Patience::new(request.command(), timeout.unwrap_or(self.limit));
-        let open = match request {
-            Request::ServerTime => return self.queue.ping(patience).await.map(|()| None),
-            Request::HistoricalBars(params) => {
-                Some(self.queue.historical(patience, &HistoricalKey::from(params)).await?)
-            }
-            _ => None,
+        if matches!(request, Request::ServerTime) {
+            return self.queue.ping(patience).await.map(|()| None);
+        }
+        let open = match HistoricalKey::of_request(request) {
+            Some(key) => Some(self.queue.historical(patience, &key).await?),
+            None => None,
         };
         self.queue.message(patience).await?;
         Ok(open)
@@ -216,11 +216,16 @@ impl Entrance {
     /// # Errors
     /// As for a request.
     pub(crate) async fn stream(&self, request: &StreamRequest) -> Result<()> {
-        match request {
-            // Nothing is sent: the Gateway speaks by itself.
-            StreamRequest::Notices => Ok(()),
-            other => self.queue.message(&mut Patience::new(other.command(), self.limit)).await,
+        // Nothing is sent: the Gateway speaks by itself.
+        if matches!(request, StreamRequest::Notices) {
+            return Ok(());
         }
+        let patience = &mut Patience::new(request.command(), self.limit);
+        if let Some(key) = HistoricalKey::of_stream(request) {
+            // It counts, but is open for as long as it likes: the limit of open ones is for those that wait.
+            drop(self.queue.historical(patience, &key).await?);
+        }
+        self.queue.message(patience).await
     }
 }
 

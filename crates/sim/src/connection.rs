@@ -1,6 +1,7 @@
 //! One connection from accept to close: handshake, requests, ticks, and the faults planned for it.
 
 use std::future::pending;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,7 +11,9 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::Hold;
-use crate::answers::{FARM_NOTICES, accounts, notice};
+use crate::answers::{FARM_NOTICES, accounts, error_frame, notice};
+use crate::clock::Clock;
+use crate::limits::Verdict;
 use crate::messages::{self, Response, StartApi, request};
 use crate::options::SERVER_VERSIONS;
 use crate::peer::{End, Peer, Role};
@@ -203,6 +206,7 @@ impl Conversation<'_> {
     /// Answers requests, streams ticks and passes notices on, until an end.
     async fn requests(&mut self) -> End {
         let mut session = Session::new(self.gateway.world.clone());
+        let mut clock = Clock::new(self.gateway.replay);
         let mut ticks = tokio::time::interval(self.gateway.tick_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -210,11 +214,21 @@ impl Conversation<'_> {
                 frame = self.peer.frame() => match frame {
                     Ok(frame) => {
                         self.gateway.ledger.count_request(frame.id);
-                        session.handle(&frame, Timestamp::now())
+                        match self.judge(&frame) {
+                            Verdict::Served => session.handle(&frame, clock.now()),
+                            Verdict::Refused(refusal) => vec![error_frame(&refusal, clock.now())],
+                            Verdict::Ended(refusal) => {
+                                let frames = [error_frame(&refusal, clock.now())];
+                                return self.peer.send_all(&frames).await.err().unwrap_or(End::Close);
+                            }
+                        }
                     }
                     Err(end) => return end,
                 },
-                () = next_tick(&mut ticks, &session) => session.tick(Timestamp::now()),
+                () = next_tick(&mut ticks, &session) => {
+                    clock.tick();
+                    session.tick(clock.now())
+                }
                 frame = next_notice(&mut self.notices) => vec![frame],
             };
             if self.plan.stop_after(Stage::Handshake) == Some(Stop::Mute) {
@@ -224,6 +238,13 @@ impl Conversation<'_> {
                 return end;
             }
         }
+    }
+
+    /// What the limits of the Gateway say to a request.
+    fn judge(&self, frame: &Frame) -> Verdict {
+        // What they remember is whole between any two requests.
+        let mut limits = self.gateway.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        limits.judge(frame, Timestamp::now())
     }
 
     /// Carries out the stop planned after a stage, if there is one.

@@ -2,7 +2,7 @@
 //!
 //! It speaks the protobuf dialect of TWS's API (server versions 213 to 226) over real TCP sockets,
 //! so that any client can be tested against it: handshake and client ids, server time, accounts,
-//! positions, contract details, historical bars, streaming and snapshot quotes. It misbehaves like
+//! positions, contract details, quotes, single ticks, bars and order books, past and present. It misbehaves like
 //! a real Gateway where a [`Fault`] says so, and counts what it saw in [`Stats`].
 //! It places no orders: it counts what could be one and answers as a read-only API does.
 //!
@@ -32,8 +32,10 @@ pub use stats::Stats;
 pub mod wire;
 
 mod answers;
+mod clock;
 mod connection;
 mod fault;
+mod limits;
 mod market;
 mod messages;
 mod options;

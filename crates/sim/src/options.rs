@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::Fault;
 
 /// The server versions of the protobuf dialect that the simulator speaks.
@@ -42,6 +44,19 @@ pub struct SimOptions {
     pub client_id_linger: Duration,
     /// The time between the ticks of a market data subscription.
     pub tick_interval: Duration,
+    /// Instead of real time: each client's market begins at this moment and moves on by a second per tick, as long as
+    /// the client has a subscription. Its streams are then the same every time.
+    pub replay: Option<Timestamp>,
+    /// Symbols without live data: quotes are refused with 10089 unless delayed ones are asked for, books with 354,
+    /// single ticks with 10189, real-time bars with 420, history with 162.
+    pub unentitled: Vec<String>,
+    /// After how many changes a book is thrown away with 317 and sent anew; `None` for never.
+    pub depth_reset_after: Option<u32>,
+    /// How many messages a second all clients together may send; more are refused with 100, and who exceeds it for
+    /// three seconds is thrown out. IBKR's limit is 50; `None` for no limit.
+    pub message_rate: Option<usize>,
+    /// Whether requests for history have to keep IBKR's pacing; those that don't are refused with 162.
+    pub historical_pacing: bool,
     /// Whether the notices 2104, 2106 and 2158 come with the handshake.
     pub notices: bool,
 }
@@ -63,6 +78,11 @@ impl Default for SimOptions {
             over_limit: OverLimit::Close,
             client_id_linger: Duration::ZERO,
             tick_interval: Duration::from_millis(100),
+            replay: None,
+            unentitled: Vec::new(),
+            depth_reset_after: None,
+            message_rate: None,
+            historical_pacing: false,
             notices: true,
         }
     }

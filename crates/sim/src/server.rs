@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, SemaphorePermit, broadcast, oneshot};
 
 use crate::connection::serve;
-use crate::market::World;
+use crate::limits::Limits;
+use crate::market::{Settings, World};
 use crate::options::SERVER_VERSIONS;
 use crate::plan::Plan;
 use crate::stats::Ledger;
@@ -123,6 +125,8 @@ pub(crate) struct Gateway {
     pub(crate) ledger: Ledger,
     pub(crate) server_version: i32,
     pub(crate) tick_interval: Duration,
+    pub(crate) replay: Option<Timestamp>,
+    pub(crate) limits: Mutex<Limits>,
     pub(crate) sends_notices: bool,
     pub(crate) endings: broadcast::Sender<Ending>,
     pub(crate) notices: broadcast::Sender<Notice>,
@@ -150,11 +154,15 @@ pub(crate) struct Notice {
 
 impl Gateway {
     fn new(options: &SimOptions) -> Self {
+        let settings =
+            Settings { unentitled: options.unentitled.clone(), depth_reset_after: options.depth_reset_after };
         Self {
-            world: Arc::new(World::new(options.seed, &options.accounts)),
+            world: Arc::new(World { settings, ..World::new(options.seed, &options.accounts) }),
             ledger: Ledger::default(),
             server_version: options.server_version,
             tick_interval: options.tick_interval,
+            replay: options.replay,
+            limits: Mutex::new(Limits::new(options)),
             sends_notices: options.notices,
             endings: broadcast::channel(16).0,
             notices: broadcast::channel(1024).0,

@@ -8,9 +8,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use prost::Message;
 
-use crate::answers::quotes::{self, QuoteFeed};
-use crate::answers::{accounts, error_frame, history};
-use crate::market::{Quotes, World};
+use crate::answers::{accounts, depth, error_frame, history, live_bars, past, quotes, ticks};
+use crate::market::World;
 use crate::messages::{self as message, Response, end, end_frame, request};
 use crate::wire::Frame;
 
@@ -31,11 +30,22 @@ pub(crate) trait Feed: Debug + Send + Sync {
     fn next_change(&mut self, now: Timestamp) -> Vec<Frame>;
 }
 
+/// How an answer begins, and what goes on after it.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) feed: Option<Box<dyn Feed>>,
+}
+
+/// IBKR's limit for the books of one client.
+const MOST_BOOKS: usize = 3;
+
 /// What a subscription is cancelled by: its kind, as the id of the request that opens it, and its request id; -1 where the
 /// request has none.
 pub(crate) type FeedId = (i32, i32);
 
 /// An error for the client: which request, which code, which words.
+#[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) req_id: i32,
     pub(crate) code: i32,
@@ -85,9 +95,31 @@ impl Session {
             request::POSITIONS => Ok(accounts::positions(&self.world)),
             request::ACCOUNT_SUMMARY => accounts::summary(&self.world, &decode(frame)?),
             request::CONTRACT_DATA => self.contract_data(&decode(frame)?, now),
-            request::HISTORICAL_DATA => history::bars(&self.world, &decode(frame)?, now),
-            request::MARKET_DATA => self.market_data(&decode(frame)?),
-            request::CANCEL_MARKET_DATA => self.cancel(request::MARKET_DATA, &decode(frame)?),
+            request::HEAD_TIMESTAMP => one(past::head_timestamp(&self.world, &decode(frame)?)),
+            request::HISTOGRAM_DATA => one(past::histogram_data(&self.world, &decode(frame)?, now)),
+            request::HISTORICAL_TICKS => ticks::historical(&self.world, &decode(frame)?, now),
+            request::MARKET_DEPTH_EXCHANGES => Ok(vec![depth::exchanges(&self.world)]),
+            request::SMART_COMPONENTS => one(depth::smart_components(&decode(frame)?)),
+            request::HISTORICAL_DATA => {
+                self.open(frame, |session, wanted| history::bars(&session.world, wanted, now))
+            }
+            request::MARKET_DATA => self.open(frame, |session, wanted| {
+                quotes::subscribe(&session.world, session.market_data_type, wanted, now)
+            }),
+            request::TICK_BY_TICK => {
+                self.open(frame, |session, wanted| ticks::subscribe(&session.world, wanted, now))
+            }
+            request::REAL_TIME_BARS => {
+                self.open(frame, |session, wanted| live_bars::real_time(&session.world, wanted, now))
+            }
+            request::MARKET_DEPTH => {
+                self.open(frame, |session, wanted| depth::subscribe(&session.world, wanted, now))
+            }
+            request::CANCEL_MARKET_DATA => self.cancel(request::MARKET_DATA, frame),
+            request::CANCEL_TICK_BY_TICK => self.cancel(request::TICK_BY_TICK, frame),
+            request::CANCEL_REAL_TIME_BARS => self.cancel(request::REAL_TIME_BARS, frame),
+            request::CANCEL_MARKET_DEPTH => self.cancel(request::MARKET_DEPTH, frame),
+            request::CANCEL_HISTORICAL_DATA => self.cancel(request::HISTORICAL_DATA, frame),
             request::MARKET_DATA_TYPE => {
                 let wanted: message::MarketDataTypeRequest = decode(frame)?;
                 self.market_data_type = wanted.market_data_type.unwrap_or(1);
@@ -124,42 +156,51 @@ impl Session {
         Ok(frames)
     }
 
-    fn market_data(&mut self, wanted: &message::MarketDataRequest) -> Result<Vec<Frame>, Refusal> {
-        let req_id = wanted.req_id.unwrap_or(-1);
-        self.check_free((request::MARKET_DATA, req_id))?;
-        let contract = wanted.contract.clone().unwrap_or_default();
-        let instrument = self.world.find(&contract).next().ok_or_else(|| no_definition(req_id))?;
-        let mut feed = QuoteFeed {
-            req_id,
-            market_data_type: self.market_data_type,
-            quotes: Quotes::new(self.world.seed, instrument),
-        };
-        let mut frames = quotes::opening(req_id, instrument.listing, feed.market_data_type, &mut feed.quotes);
-        if wanted.snapshot == Some(true) || wanted.regulatory_snapshot == Some(true) {
-            frames.push(end_frame(end::TICK_SNAPSHOT, Some(req_id)));
-        } else {
-            self.feeds.insert((request::MARKET_DATA, req_id), Box::new(feed));
-        }
-        Ok(frames)
-    }
-
-    /// A request id has one subscription of a kind.
-    fn check_free(&self, id: FeedId) -> Result<(), Refusal> {
+    /// Begins what may go on: a request id has one subscription of a kind.
+    fn open<M: Message + Default>(
+        &mut self,
+        frame: &Frame,
+        open: impl FnOnce(&Self, &M) -> Result<Opening, Refusal>,
+    ) -> Result<Vec<Frame>, Refusal> {
+        let wanted = decode(frame)?;
+        let id = (frame.id, first_field(frame).unwrap_or(-1));
         if self.feeds.contains_key(&id) {
             let message = "Error processing request.-'b' : cause - Duplicate ticker id";
             return Err(Refusal::new(id.1, 322, message));
         }
-        Ok(())
+        let books = self.feeds.keys().filter(|(kind, _)| *kind == request::MARKET_DEPTH).count();
+        if frame.id == request::MARKET_DEPTH && books >= MOST_BOOKS {
+            let message = format!("Max number ({MOST_BOOKS}) of market depth requests has been reached");
+            return Err(Refusal::new(id.1, 309, message));
+        }
+        let Opening { frames, feed } = open(self, &wanted)?;
+        if let Some(feed) = feed {
+            self.feeds.insert(id, feed);
+        }
+        Ok(frames)
     }
 
     /// Ends the subscription that `opened_by` began.
-    fn cancel(&mut self, opened_by: i32, wanted: &message::RequestId) -> Result<Vec<Frame>, Refusal> {
-        let req_id = wanted.req_id.unwrap_or(-1);
-        match self.feeds.remove(&(opened_by, req_id)) {
-            Some(_) => Ok(Vec::new()),
-            None => Err(Refusal::new(req_id, 300, format!("Can't find EId with tickerId:{req_id}"))),
+    fn cancel(&mut self, opened_by: i32, frame: &Frame) -> Result<Vec<Frame>, Refusal> {
+        let req_id = first_field(frame).unwrap_or(-1);
+        if self.feeds.remove(&(opened_by, req_id)).is_some() {
+            return Ok(Vec::new());
         }
+        Err(match opened_by {
+            request::MARKET_DEPTH => {
+                let message = format!("Can't find the subscribed market depth with tickerId:{req_id}");
+                Refusal::new(req_id, 310, message)
+            }
+            request::HISTORICAL_DATA => {
+                Refusal::new(req_id, 366, format!("No historical data query found for ticker id:{req_id}"))
+            }
+            _ => Refusal::new(req_id, 300, format!("Can't find EId with tickerId:{req_id}")),
+        })
     }
+}
+
+fn one(frame: Result<Frame, Refusal>) -> Result<Vec<Frame>, Refusal> {
+    frame.map(|frame| vec![frame])
 }
 
 /// IBKR's error 200, in IBKR's words.

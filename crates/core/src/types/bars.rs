@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::Contract;
+use super::names::tws_names;
 
 /// Which bars [`historical_bars`](crate::Session::historical_bars) asks for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -107,71 +108,11 @@ impl fmt::Display for BarTime {
     }
 }
 
-/// A text that is none of the names that TWS knows; it displays them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownName(String);
-
-impl UnknownName {
-    pub(super) fn new(what: &str, text: &str, known: impl IntoIterator<Item = &'static str>) -> Self {
-        let known: Vec<_> = known.into_iter().collect();
-        Self(format!("{text:?} is no {what}; expected one of: {}", known.join(", ")))
-    }
-}
-
-impl fmt::Display for UnknownName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for UnknownName {}
-
-/// An enum whose text and JSON are TWS's own names.
-macro_rules! tws_names {
-    ($(#[doc = $doc:literal])+ $Type:ident, $what:literal { $( $(#[$attribute:meta])* $Variant:ident = $name:literal, )+ }) => {
-        $(#[doc = $doc])+
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
-        pub enum $Type {
-            $( #[doc = concat!("`", $name, "`")] #[serde(rename = $name)] $(#[$attribute])* $Variant, )+
-        }
-
-        impl $Type {
-            /// Every value, in TWS's order.
-            pub const ALL: &'static [Self] = &[$( Self::$Variant ),+];
-
-            /// TWS's name.
-            pub fn as_str(self) -> &'static str {
-                match self { $( Self::$Variant => $name ),+ }
-            }
-        }
-
-        impl fmt::Display for $Type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-
-        impl FromStr for $Type {
-            type Err = UnknownName;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Self::ALL
-                    .iter()
-                    .copied()
-                    .find(|value| value.as_str().eq_ignore_ascii_case(text.trim()))
-                    .ok_or_else(|| UnknownName::new($what, text, Self::ALL.iter().map(|value| value.as_str())))
-            }
-        }
-    };
-}
-
 tws_names! {
     /// The lengths of a bar that TWS serves.
     BarSize, "bar size" {
         Secs1 = "1 secs", Secs5 = "5 secs", Secs10 = "10 secs", Secs15 = "15 secs", Secs30 = "30 secs",
-        #[default] Min1 = "1 min", Mins2 = "2 mins", Mins3 = "3 mins", Mins5 = "5 mins", Mins10 = "10 mins",
+        #[default] Min1 = "1 min", Mins2 = "2 mins", Mins3 = "3 mins", Mins4 = "4 mins", Mins5 = "5 mins", Mins10 = "10 mins",
         Mins15 = "15 mins", Mins20 = "20 mins", Mins30 = "30 mins", Hour1 = "1 hour", Hours2 = "2 hours",
         Hours3 = "3 hours", Hours4 = "4 hours", Hours8 = "8 hours", Day1 = "1 day", Week1 = "1 week",
         Month1 = "1 month",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Contract, TickType};
+use super::{Contract, MarketDataType, TickType};
 
 /// What [`market_data`](crate::Session::market_data) subscribes to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -14,8 +14,12 @@ pub struct MarketDataParams {
     pub contract: Contract,
     /// Send the current values once and end, instead of streaming.
     pub snapshot: bool,
+    /// A regulatory snapshot over all US exchanges, for which IBKR takes a fee; it ends like a snapshot.
+    pub regulatory_snapshot: bool,
     /// TWS's generic tick ids to add, e.g. `233` for RT volume; not possible in a snapshot.
     pub generic_ticks: Vec<String>,
+    /// Which kind of data.
+    pub market_data_type: MarketDataType,
 }
 
 impl MarketDataParams {

@@ -46,12 +46,32 @@ type_tests! {
     Bar
     Contract
     ContractDetails
+    DepthExchange
+    HeadTimestampParams
+    HistogramEntry
+    HistogramParams
+    HistoricalBarUpdatesEvent
+    HistoricalBarUpdatesParams
     HistoricalBars
     HistoricalBarsParams
+    HistoricalSchedule
+    HistoricalScheduleParams
+    HistoricalTicks
+    HistoricalTicksParams
     MarketDataEvent
     MarketDataParams
+    MarketDepthEvent
+    MarketDepthParams
     Notice
     Position
+    Quote
+    QuoteSnapshotParams
+    RealTimeBarsEvent
+    RealTimeBarsParams
+    SmartComponent
+    SmartComponentsParams
+    TickByTickEvent
+    TickByTickParams
 }
 
 fn assert_golden<T: Serialize + DeserializeOwned>(golden: &str) {

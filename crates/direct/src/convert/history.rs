@@ -1,7 +1,11 @@
 //! Historical data.
 
-use ibapi::market_data::historical as ib;
-use ibkr_connect_core::types::{Bar, BarSize, BarTime, HistoricalBars, HistoricalDuration, WhatToShow, set};
+use ibapi::market_data::{historical as ib, realtime};
+use ibkr_connect_core::types::{
+    Bar, BarSize, BarTime, HistogramEntry, HistogramPeriod, HistoricalBarUpdatesEvent, HistoricalBars,
+    HistoricalDuration, HistoricalSchedule, RealTimeBarKind, RealTimeBarsEvent, ScheduleSession, WhatToShow,
+    set,
+};
 use ibkr_connect_core::{Error, ErrorKind, Result};
 use jiff::civil::Date;
 
@@ -18,6 +22,7 @@ pub(crate) fn bar_size(size: BarSize) -> ib::BarSize {
         BarSize::Min1 => Ib::Min,
         BarSize::Mins2 => Ib::Min2,
         BarSize::Mins3 => Ib::Min3,
+        BarSize::Mins4 => Ib::Min4,
         BarSize::Mins5 => Ib::Min5,
         BarSize::Mins10 => Ib::Min10,
         BarSize::Mins15 => Ib::Min15,
@@ -75,6 +80,63 @@ pub(crate) fn historical_bars(data: ib::HistoricalData) -> Result<HistoricalBars
     })
 }
 
+pub(crate) fn historical_bar_update(update: ib::HistoricalBarUpdate) -> Result<HistoricalBarUpdatesEvent> {
+    Ok(match update {
+        // Its window is the epoch; the real one comes with the end.
+        ib::HistoricalBarUpdate::Historical(data) => HistoricalBarUpdatesEvent::History {
+            bars: data.bars.into_iter().map(bar).collect::<Result<_>>()?,
+        },
+        ib::HistoricalBarUpdate::End { start, end } => {
+            HistoricalBarUpdatesEvent::End { start: timestamp(start)?, end: timestamp(end)? }
+        }
+        ib::HistoricalBarUpdate::Update(updated) => HistoricalBarUpdatesEvent::Update(bar(updated)?),
+    })
+}
+
+pub(crate) fn real_time_bar_kind(kind: RealTimeBarKind) -> realtime::WhatToShow {
+    match kind {
+        RealTimeBarKind::Trades => realtime::WhatToShow::Trades,
+        RealTimeBarKind::Midpoint => realtime::WhatToShow::MidPoint,
+        RealTimeBarKind::Bid => realtime::WhatToShow::Bid,
+        RealTimeBarKind::Ask => realtime::WhatToShow::Ask,
+    }
+}
+
+/// A real-time bar has the fields of a historical one.
+pub(crate) fn real_time_bar(live: realtime::Bar) -> Result<RealTimeBarsEvent> {
+    let realtime::Bar { date, open, high, low, close, volume, wap, count } = live;
+    let date = ib::BarTimestamp::DateTime(date);
+    bar(ib::Bar { date, open, high, low, close, volume, wap, count }).map(RealTimeBarsEvent::Bar)
+}
+
+pub(crate) fn historical_schedule(schedule: ib::Schedule) -> Result<HistoricalSchedule> {
+    let session = |session: ib::Session| {
+        Ok(ScheduleSession {
+            reference_date: date(session.reference)?,
+            start: timestamp(session.start)?,
+            end: timestamp(session.end)?,
+        })
+    };
+    Ok(HistoricalSchedule {
+        start: timestamp(schedule.start)?,
+        end: timestamp(schedule.end)?,
+        time_zone: schedule.time_zone,
+        sessions: schedule.sessions.into_iter().map(session).collect::<Result<_>>()?,
+    })
+}
+
+pub(crate) fn histogram_period(period: HistogramPeriod) -> ib::BarSize {
+    match period {
+        HistogramPeriod::Day1 => ib::BarSize::Day,
+        HistogramPeriod::Week1 => ib::BarSize::Week,
+        HistogramPeriod::Month1 => ib::BarSize::Month,
+    }
+}
+
+pub(crate) fn histogram_entry(entry: ib::HistogramEntry) -> HistogramEntry {
+    HistogramEntry { price: set(entry.price), size: entry.size.and_then(set) }
+}
+
 fn bar(bar: ib::Bar) -> Result<Bar> {
     let counted = bar.count >= 0;
     Ok(Bar {
@@ -92,15 +154,40 @@ fn bar(bar: ib::Bar) -> Result<Bar> {
 fn bar_time(time: ib::BarTimestamp) -> Result<BarTime> {
     match time {
         ib::BarTimestamp::DateTime(time) => timestamp(time).map(BarTime::Time),
-        ib::BarTimestamp::Date(date) => {
-            let wrong = |error: &dyn std::fmt::Display| {
-                Error::new(ErrorKind::Protocol, format!("the Gateway sent a bar of {date}: {error}"))
-            };
-            let year = i16::try_from(date.year()).map_err(|error| wrong(&error))?;
-            let (month, day) = (u8::from(date.month()), date.day());
-            Date::new(year, month.cast_signed(), day.cast_signed())
-                .map(BarTime::Date)
-                .map_err(|error| wrong(&error))
-        }
+        ib::BarTimestamp::Date(day) => date(day).map(BarTime::Date),
+    }
+}
+
+fn date(day: time::Date) -> Result<Date> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        Error::new(ErrorKind::Protocol, format!("the Gateway sent the day {day}: {error}"))
+    };
+    let year = i16::try_from(day.year()).map_err(|error| wrong(&error))?;
+    let (month, day_of_month) = (u8::from(day.month()), day.day());
+    Date::new(year, month.cast_signed(), day_of_month.cast_signed()).map_err(|error| wrong(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn midpoints() -> realtime::Bar {
+        let (open, high, low, close) = (9.0, 9.5, 8.5, 9.25);
+        let date = time::OffsetDateTime::UNIX_EPOCH;
+        realtime::Bar { date, open, high, low, close, volume: -1.0, wap: -1.0, count: -1 }
+    }
+
+    #[test]
+    fn bars_of_midpoints_have_no_trades() {
+        let RealTimeBarsEvent::Bar(bar) = real_time_bar(midpoints()).unwrap() else { panic!() };
+        assert_eq!((bar.open, bar.close), (Some(9.0), Some(9.25)));
+        assert_eq!((bar.volume, bar.wap, bar.count), (None, None, None));
+    }
+
+    #[test]
+    fn a_bar_in_which_nothing_traded_has_volume_zero() {
+        let quiet = realtime::Bar { volume: 0.0, wap: 9.0, count: 0, ..midpoints() };
+        let RealTimeBarsEvent::Bar(bar) = real_time_bar(quiet).unwrap() else { panic!() };
+        assert_eq!((bar.volume, bar.wap, bar.count), (Some(0.0), Some(9.0), Some(0)));
     }
 }

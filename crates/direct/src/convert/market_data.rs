@@ -1,8 +1,36 @@
 //! Quotes.
 
 use ibapi::contracts::tick_types as ib_ticks;
-use ibapi::market_data::realtime as ib;
-use ibkr_connect_core::types::{MarketDataEvent, TickType, set};
+use ibapi::market_data::{MarketDataType as IbMarketDataType, realtime as ib};
+use ibkr_connect_core::types::{MarketDataEvent, MarketDataParams, MarketDataType, TickType, set};
+use ibkr_connect_core::{Error, ErrorKind, Result};
+
+pub(crate) fn market_data_type(kind: MarketDataType) -> IbMarketDataType {
+    match kind {
+        MarketDataType::Live => IbMarketDataType::Realtime,
+        MarketDataType::Frozen => IbMarketDataType::Frozen,
+        MarketDataType::Delayed => IbMarketDataType::Delayed,
+        MarketDataType::DelayedFrozen => IbMarketDataType::DelayedFrozen,
+    }
+}
+
+/// The generic ticks, each checked to be one: `233`, `292:BRFG`, or `mdoff`. Which of them a contract has, TWS knows.
+pub(crate) fn generic_ticks(params: &MarketDataParams) -> Result<Vec<&str>> {
+    let refused = |message: String| Err(Error::new(ErrorKind::Unsupported, message));
+    if (params.snapshot || params.regulatory_snapshot) && !params.generic_ticks.is_empty() {
+        return refused("market_data: a snapshot has no generic ticks; leave generic_ticks out".to_owned());
+    }
+    let is_one = |id: &str| {
+        let number = id.split_once(':').map_or(id, |(number, _)| number);
+        id == "mdoff" || !id.contains(',') && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+    };
+    match params.generic_ticks.iter().find(|id| !is_one(id)) {
+        Some(id) => refused(format!(
+            "market_data: {id:?} is no generic tick; expected an id such as \"233\", one per element"
+        )),
+        None => Ok(params.generic_ticks.iter().map(String::as_str).collect()),
+    }
+}
 
 /// One tick of TWS as our events; a price that came with its size stays one event.
 pub(crate) fn tick(tick: ib::TickTypes) -> Option<MarketDataEvent> {
@@ -49,4 +77,84 @@ pub(crate) fn tick(tick: ib::TickTypes) -> Option<MarketDataEvent> {
 
 fn tick_type(tick_type: ib_ticks::TickType) -> TickType {
     TickType(tick_type as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(ids: &[&str]) -> Result<usize> {
+        let generic_ticks = ids.iter().map(|&id| id.to_owned()).collect();
+        generic_ticks_of(&MarketDataParams { generic_ticks, ..MarketDataParams::default() })
+    }
+
+    fn generic_ticks_of(params: &MarketDataParams) -> Result<usize> {
+        generic_ticks(params).map(|ids| ids.len())
+    }
+
+    #[test]
+    fn generic_ticks_are_ids() {
+        assert_eq!(checked(&["233", "292:BRFG", "mdoff"]).unwrap(), 3);
+        for wrong in ["", "RTVolume", "233,236", " 233", ":BRFG"] {
+            let error = checked(&["233", wrong]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(error.message().contains(&format!("{wrong:?} is no generic tick")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_snapshot_has_no_generic_ticks() {
+        let mut params = MarketDataParams { snapshot: true, ..MarketDataParams::default() };
+        assert_eq!(generic_ticks_of(&params).unwrap(), 0);
+        params.generic_ticks = vec!["233".to_owned()];
+        assert!(generic_ticks_of(&params).unwrap_err().message().contains("leave generic_ticks out"));
+    }
+
+    #[test]
+    fn nobody_bids_at_minus_one() {
+        let priced = |price, size| {
+            let tick = ib::TickPriceSize {
+                price_tick_type: ib_ticks::TickType::Bid,
+                price,
+                size_tick_type: ib_ticks::TickType::BidSize,
+                size,
+                ..ib::TickPriceSize::default()
+            };
+            match super::tick(ib::TickTypes::PriceSize(tick)) {
+                Some(MarketDataEvent::Price { price, .. }) => price,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(priced(-1.0, 0.0), None);
+        assert_eq!(priced(-1.0, 5.0), Some(-1.0));
+        assert_eq!(priced(9.5, 0.0), Some(9.5));
+    }
+
+    #[test]
+    fn what_an_option_model_did_not_compute_is_unset() {
+        let computation = ibapi::contracts::OptionComputation {
+            field: ib_ticks::TickType::ModelOption,
+            implied_volatility: Some(0.25),
+            delta: Some(-0.5),
+            gamma: None,
+            vega: Some(f64::MAX),
+            theta: Some(f64::NAN),
+            ..Default::default()
+        };
+        let Some(MarketDataEvent::OptionComputation {
+            tick_type,
+            implied_volatility,
+            delta,
+            gamma,
+            vega,
+            theta,
+            ..
+        }) = tick(ib::TickTypes::OptionComputation(computation))
+        else {
+            panic!()
+        };
+        assert_eq!(tick_type.to_string(), "model_option");
+        assert_eq!((implied_volatility, delta), (Some(0.25), Some(-0.5)));
+        assert_eq!((gamma, vega, theta), (None, None, None));
+    }
 }

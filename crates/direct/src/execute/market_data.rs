@@ -1,44 +1,152 @@
-//! Quotes.
+//! Quotes: streams, snapshots, and which kind of data they have.
+
+use std::sync::Arc;
 
 use ibapi::Client;
 use ibapi::market_data::realtime::TickTypes;
 use ibapi::prelude::StreamExt;
 use ibapi::subscriptions::{Subscription, SubscriptionItem};
-use ibkr_connect_core::types::{MarketDataEvent, MarketDataParams};
+use ibkr_connect_core::types::{
+    MarketDataEvent, MarketDataParams, MarketDataType, Quote, QuoteSnapshotParams, SmartComponent,
+    SmartComponentsParams,
+};
 use ibkr_connect_core::{Event, EventSender, Result};
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::cut_short;
 use crate::convert;
 use crate::error::request_error;
 
+/// ibapi lets a stream go on after it, but no data come: live data are not subscribed.
+const NOT_SUBSCRIBED: i32 = 10089;
+
+/// The kind of data that a connection asked for last. TWS applies it to the requests that follow, so whoever asks for
+/// quotes holds it from the choice to the request.
+#[derive(Debug, Clone)]
+pub(crate) struct ChosenDataType(Arc<Mutex<Option<MarketDataType>>>);
+
+impl Default for ChosenDataType {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Some(MarketDataType::Live))))
+    }
+}
+
+impl ChosenDataType {
+    async fn choose(
+        &self,
+        client: &Client,
+        wanted: MarketDataType,
+    ) -> std::result::Result<MutexGuard<'_, Option<MarketDataType>>, ibapi::Error> {
+        let mut chosen = self.0.lock().await;
+        if *chosen != Some(wanted) {
+            // Unknown if this future is dropped in between.
+            *chosen = None;
+            client.switch_market_data_type(convert::market_data_type(wanted)).await?;
+            *chosen = Some(wanted);
+        }
+        Ok(chosen)
+    }
+}
+
 pub(super) async fn market_data(
     client: &Client,
+    chosen: &ChosenDataType,
     params: &MarketDataParams,
     events: &EventSender,
 ) -> Result<()> {
+    let ticks = subscribe(client, chosen, "market_data", params).await?;
+    let once = params.snapshot || params.regulatory_snapshot;
+    let mut ticks = Ticks { ticks, command: "market_data", once };
+    while let Some(event) = ticks.next().await? {
+        let end = event == MarketDataEvent::SnapshotEnd {};
+        events.send(Event::MarketData(event));
+        if end {
+            return Ok(());
+        }
+    }
+    Err(cut_short("market_data"))
+}
+
+pub(super) async fn quote_snapshot(
+    client: &Client,
+    chosen: &ChosenDataType,
+    params: &QuoteSnapshotParams,
+) -> Result<Quote> {
+    let wanted = MarketDataParams {
+        contract: params.contract.clone(),
+        snapshot: !params.regulatory_snapshot,
+        regulatory_snapshot: params.regulatory_snapshot,
+        generic_ticks: Vec::new(),
+        market_data_type: params.market_data_type,
+    };
+    let ticks = subscribe(client, chosen, "quote_snapshot", &wanted).await?;
+    let mut ticks = Ticks { ticks, command: "quote_snapshot", once: true };
+    let mut quote = Quote::default();
+    while let Some(event) = ticks.next().await? {
+        if event == (MarketDataEvent::SnapshotEnd {}) {
+            return Ok(quote);
+        }
+        quote.apply(&event);
+    }
+    Err(cut_short("quote_snapshot"))
+}
+
+pub(super) async fn smart_components(
+    client: &Client,
+    params: &SmartComponentsParams,
+) -> Result<Vec<SmartComponent>> {
+    let components = client
+        .smart_components(&params.bbo_exchange)
+        .await
+        .map_err(|error| request_error("smart_components", error))?;
+    Ok(components.into_iter().map(convert::smart_component).collect())
+}
+
+async fn subscribe(
+    client: &Client,
+    chosen: &ChosenDataType,
+    command: &str,
+    params: &MarketDataParams,
+) -> Result<Subscription<TickTypes>> {
+    let failed = |error| request_error(command, error);
     let contract = convert::contract_to_ibapi(&params.contract)?;
-    let generic_ticks: Vec<_> = params.generic_ticks.iter().map(String::as_str).collect();
+    let generic_ticks = convert::generic_ticks(params)?;
     let mut builder = client.market_data(&contract).generic_ticks(&generic_ticks);
     if params.snapshot {
         builder = builder.snapshot();
     }
-    let ticks = builder.subscribe().await.map_err(|error| request_error("market_data", error))?;
-    forward_ticks(ticks, events).await
+    if params.regulatory_snapshot {
+        builder = builder.regulatory_snapshot();
+    }
+    let _chosen = chosen.choose(client, params.market_data_type).await.map_err(failed)?;
+    builder.subscribe().await.map_err(failed)
 }
 
-async fn forward_ticks(mut ticks: Subscription<TickTypes>, events: &EventSender) -> Result<()> {
-    let send = |event| events.send(Event::MarketData(event));
-    while let Some(item) = ticks.next().await {
-        match item.map_err(|error| request_error("market_data", error))? {
-            SubscriptionItem::Data(TickTypes::SnapshotEnd) => {
-                send(MarketDataEvent::SnapshotEnd {});
-                return Ok(());
-            }
-            SubscriptionItem::Data(tick) => convert::tick(tick).into_iter().for_each(send),
-            SubscriptionItem::Notice(notice) => {
-                send(MarketDataEvent::Notice { code: notice.code, message: notice.message });
+/// Ticks as our events.
+struct Ticks<'a> {
+    ticks: Subscription<TickTypes>,
+    command: &'a str,
+    /// Whether a snapshot was asked for, which never ends where nothing is subscribed.
+    once: bool,
+}
+
+impl Ticks<'_> {
+    async fn next(&mut self) -> Result<Option<MarketDataEvent>> {
+        while let Some(item) = self.ticks.next().await {
+            match item.map_err(|error| request_error(self.command, error))? {
+                SubscriptionItem::Data(tick) => {
+                    if let Some(event) = convert::tick(tick) {
+                        return Ok(Some(event));
+                    }
+                }
+                SubscriptionItem::Notice(notice) if self.once && notice.code == NOT_SUBSCRIBED => {
+                    return Err(request_error(self.command, ibapi::Error::Notice(notice)));
+                }
+                SubscriptionItem::Notice(notice) => {
+                    return Ok(Some(MarketDataEvent::Notice { code: notice.code, message: notice.message }));
+                }
             }
         }
+        Ok(None)
     }
-    Err(cut_short("market_data"))
 }

@@ -1,37 +1,50 @@
-//! Historical data: a request's fields checked one by one, then bars as IBKR spells them.
+//! Historical bars: a request's fields checked one by one, then bars as IBKR spells them.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use super::live_bars::UpdateFeed;
+use super::past;
 use crate::market::{Bar, BarQuery, BarSize, HistoryError, Hours, Instrument, Kind, Show, Span, World};
 use crate::messages::{
     HistoricalData, HistoricalDataBar, HistoricalDataEnd, HistoricalDataRequest, Response,
 };
-use crate::session::{Refusal, no_definition};
+use crate::session::{Opening, Refusal};
 use crate::wire::Frame;
 
-/// One frame with all bars, then one with the period they cover.
+/// One frame with all bars, then one with the period they cover; updates follow if they are asked for. A schedule is
+/// asked for in the same way.
 pub(crate) fn bars(
     world: &World,
     wanted: &HistoricalDataRequest,
     now: Timestamp,
-) -> Result<Vec<Frame>, Refusal> {
+) -> Result<Opening, Refusal> {
     let req_id = wanted.req_id.unwrap_or(-1);
     let contract = wanted.contract.clone().unwrap_or_default();
-    let instrument = world.find(&contract).next().ok_or_else(|| no_definition(req_id))?;
+    let instrument = world.instrument(req_id, &contract)?;
+    if wanted.what_to_show.as_deref() == Some("SCHEDULE") {
+        let days = HistoricalDataRequest { what_to_show: Some("MIDPOINT".into()), ..wanted.clone() };
+        let frames = vec![past::schedule(req_id, &query(world, instrument, &days, now)?)?];
+        return Ok(Opening { frames, feed: None });
+    }
     let query = query(world, instrument, wanted, now)?;
     let bars =
         query.bars().map_err(|HistoryError::TooMany| no_data(req_id, "too many bars for one request"))?;
     let Some(first) = bars.first() else { return Err(no_data(req_id, "HMDS query returned no data")) };
-    let period = HistoricalDataEnd {
-        req_id: Some(req_id),
-        start_date_str: Some(date_time(first.start)),
-        end_date_str: Some(date_time(query.end.as_second())),
-    };
     let epoch = wanted.format_date == Some(2);
+    let frames = answer(req_id, &bars, [first.start, end_of(wanted, now)?], epoch);
+    let keep = wanted.keep_up_to_date == Some(true);
+    let feed = keep.then(|| UpdateFeed::new(req_id, &query, epoch, bars.last().cloned()));
+    Ok(Opening { frames, feed: feed.map(|feed| Box::new(feed) as _) })
+}
+
+fn answer(req_id: i32, bars: &[Bar], period: [i64; 2], epoch: bool) -> Vec<Frame> {
+    let [start, end] = period.map(date_time);
+    let period =
+        HistoricalDataEnd { req_id: Some(req_id), start_date_str: Some(start), end_date_str: Some(end) };
     let historical_data_bars = bars.iter().map(|bar| bar_message(bar, epoch)).collect();
-    Ok(vec![HistoricalData { req_id: Some(req_id), historical_data_bars }.frame(), period.frame()])
+    vec![HistoricalData { req_id: Some(req_id), historical_data_bars }.frame(), period.frame()]
 }
 
 fn query<'a>(
@@ -41,43 +54,65 @@ fn query<'a>(
     now: Timestamp,
 ) -> Result<BarQuery<'a>, Refusal> {
     let req_id = wanted.req_id.unwrap_or(-1);
-    let text = |field: &'static str, value: &Option<String>| (field, value.clone().unwrap_or_default());
-    let invalid = |(field, value): (&str, String), legal: &str| {
-        let cause = format!("Historical data {field} {value:?} is invalid. Legal ones are: {legal}");
-        Refusal::new(req_id, 321, format!("Error validating request.-'b' : cause - {cause}"))
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let [bar_size, duration, show] =
+        [text(&wanted.bar_size_setting), text(&wanted.duration), text(&wanted.what_to_show)];
+    let legal = |what: &str, value: &str, legal: &str| {
+        invalid(req_id, &format!("Historical data {what}"), value, legal)
     };
-    let bar_size = text("bar size setting", &wanted.bar_size_setting);
-    let duration = text("duration", &wanted.duration);
-    let show = text("type", &wanted.what_to_show);
+    let open_end = text(&wanted.end_date_time).is_empty();
+    if wanted.keep_up_to_date == Some(true) && !open_end {
+        return Err(legal("end", &text(&wanted.end_date_time), "none, for bars that are kept up to date"));
+    }
     let query = BarQuery {
         instrument,
-        seed: world.seed,
-        end: end_of(wanted, now).ok_or_else(|| bad_end(req_id, wanted))?,
-        bar_size: BarSize::parse(&bar_size.1).ok_or_else(|| invalid(bar_size, &legal_bar_sizes()))?,
-        span: Span::parse(&duration.1).ok_or_else(|| invalid(duration, "<whole number> S, D, W, M or Y"))?,
-        show: Show::parse(&show.1)
-            .ok_or_else(|| invalid(show, "TRADES, ADJUSTED_LAST, MIDPOINT, BID, ASK, BID_ASK"))?,
-        hours: if wanted.use_rth == Some(true) { Hours::Regular } else { Hours::All },
+        // What happens in this second belongs to it.
+        end: end_of(wanted, now)? + i64::from(open_end),
+        bar_size: BarSize::parse(&bar_size)
+            .ok_or_else(|| legal("bar size setting", &bar_size, &legal_bar_sizes()))?,
+        span: Span::parse(&duration)
+            .ok_or_else(|| legal("duration", &duration, "<whole number> S, D, W, M or Y"))?,
+        show: Show::parse(&show).ok_or_else(|| legal("type", &show, &Show::LEGAL.join(", ")))?,
+        hours: hours(wanted.use_rth),
     };
     if query.show == Show::Trades && instrument.listing.kind == Kind::Cash {
         let pair = instrument.listing.local_symbol;
         return Err(no_data(req_id, &format!("No historical data query found for {pair}@IDEALPRO Trades")));
     }
+    if !world.is_entitled(instrument) {
+        let listing = instrument.listing;
+        let cause = format!("No market data permissions for {} {}", listing.exchange, listing.sec_type());
+        return Err(no_data(req_id, &cause));
+    }
     Ok(query)
 }
 
-/// The end asked for, or now: `yyyymmdd hh:mm:ss[ UTC]`, or `yyyymmdd-hh:mm:ss`, which is UTC.
-fn end_of(wanted: &HistoricalDataRequest, now: Timestamp) -> Option<Timestamp> {
-    let text = wanted.end_date_time.as_deref().unwrap_or_default();
-    if text.is_empty() {
-        return Some(now);
+/// The end asked for, or now.
+fn end_of(wanted: &HistoricalDataRequest, now: Timestamp) -> Result<i64, Refusal> {
+    match wanted.end_date_time.as_deref().unwrap_or_default() {
+        "" => Ok(now.as_second()),
+        text => moment(wanted.req_id.unwrap_or(-1), text),
     }
-    let text = text.strip_suffix(" UTC").unwrap_or(text).replacen('-', " ", 1);
-    let end = DateTime::strptime("%Y%m%d %H:%M:%S", text).ok()?;
-    TimeZone::UTC.to_timestamp(end).ok()
 }
 
-fn bar_message(bar: &Bar, epoch: bool) -> HistoricalDataBar {
+/// Reads `yyyymmdd hh:mm:ss[ UTC]`, or `yyyymmdd-hh:mm:ss`, which is UTC.
+pub(crate) fn moment(req_id: i32, text: &str) -> Result<i64, Refusal> {
+    let plain = text.strip_suffix(" UTC").unwrap_or(text).replacen('-', " ", 1);
+    let time = DateTime::strptime("%Y%m%d %H:%M:%S", plain).and_then(|time| TimeZone::UTC.to_timestamp(time));
+    time.map(Timestamp::as_second).map_err(|_| {
+        let message = format!(
+            "End Date/Time: The date, time, or time-zone entered is invalid: {text:?}. \
+             The simulator reads yyyymmdd hh:mm:ss UTC and yyyymmdd-hh:mm:ss."
+        );
+        Refusal::new(req_id, 10314, message)
+    })
+}
+
+pub(crate) fn hours(use_rth: Option<bool>) -> Hours {
+    if use_rth == Some(true) { Hours::Regular } else { Hours::All }
+}
+
+pub(crate) fn bar_message(bar: &Bar, epoch: bool) -> HistoricalDataBar {
     let trades = bar.trades.as_ref();
     HistoricalDataBar {
         date: Some(match bar.date {
@@ -104,17 +139,20 @@ fn legal_bar_sizes() -> String {
     BarSize::LEGAL.iter().map(|(label, _)| *label).collect::<Vec<_>>().join(", ")
 }
 
-fn no_data(req_id: i32, cause: &str) -> Refusal {
+/// As in schedules, and in head timestamps that are no epoch seconds.
+pub(crate) fn dashed(second: i64) -> String {
+    let moment = Timestamp::from_second(second).unwrap_or(Timestamp::MIN);
+    moment.strftime("%Y%m%d-%H:%M:%S").to_string()
+}
+
+pub(crate) fn no_data(req_id: i32, cause: &str) -> Refusal {
     Refusal::new(req_id, 162, format!("Historical Market Data Service error message:{cause}"))
 }
 
-fn bad_end(req_id: i32, wanted: &HistoricalDataRequest) -> Refusal {
-    let text = wanted.end_date_time.as_deref().unwrap_or_default();
-    let message = format!(
-        "End Date/Time: The date, time, or time-zone entered is invalid: {text:?}. \
-         The simulator reads yyyymmdd hh:mm:ss UTC and yyyymmdd-hh:mm:ss."
-    );
-    Refusal::new(req_id, 10314, message)
+/// IBKR's error 321, in about IBKR's words.
+pub(crate) fn invalid(req_id: i32, what: &str, value: &str, legal: &str) -> Refusal {
+    let cause = format!("{what} {value:?} is invalid. Legal ones are: {legal}");
+    Refusal::new(req_id, 321, format!("Error validating request.-'b' : cause - {cause}"))
 }
 
 #[cfg(test)]
@@ -137,13 +175,14 @@ mod tests {
             use_rth: Some(true),
             what_to_show: text("MIDPOINT"),
             format_date: Some(2),
+            keep_up_to_date: None,
         }
     }
 
     fn fetch(wanted: &HistoricalDataRequest) -> Result<Vec<HistoricalDataBar>, (i32, String)> {
         let world = World::new(1, &[]);
-        let frames =
-            bars(&world, wanted, Timestamp::UNIX_EPOCH).map_err(|refusal| (refusal.code, refusal.message))?;
+        let opening = bars(&world, wanted, Timestamp::UNIX_EPOCH);
+        let frames = opening.map_err(|refusal| (refusal.code, refusal.message))?.frames;
         assert_eq!(frames.iter().map(|frame| frame.id).collect::<Vec<_>>(), [17, 108]);
         let end = HistoricalDataEnd::decode(frames[1].body.as_slice()).unwrap();
         assert!(end.start_date_str.unwrap().ends_with(" UTC"));
@@ -185,9 +224,12 @@ mod tests {
             (fetch(&request("SPY", "5 mins", "1 D")), fetch(&request("SPY", "5 mins", "3 D")));
         let (short, long) = (short.unwrap(), long.unwrap());
         assert!(long.ends_with(&short));
-        for bars in short.windows(2) {
-            assert_eq!(bars[0].close, bars[1].open);
-        }
+        let day = &fetch(&request("SPY", "1 day", "1 D")).unwrap()[0];
+        let prices =
+            |price: fn(&HistoricalDataBar) -> Option<f64>| short.iter().map(move |bar| price(bar).unwrap());
+        assert_eq!((day.open, day.close), (short[0].open, short.last().unwrap().close));
+        assert_eq!(day.high, prices(|bar| bar.high).reduce(f64::max));
+        assert_eq!(day.low, prices(|bar| bar.low).reduce(f64::min));
         let show = |what: &str| {
             fetch(&HistoricalDataRequest {
                 what_to_show: Some(what.into()),
@@ -195,9 +237,14 @@ mod tests {
             })
             .unwrap()
         };
-        assert!(
-            show("BID")[0].close < show("TRADES")[0].close && show("TRADES")[0].close < show("ASK")[0].close
-        );
+        let close = |what| show(what)[0].close;
+        assert!(close("BID") < close("MIDPOINT") && close("MIDPOINT") < close("ASK"));
+        assert!(close("BID") <= close("TRADES") && close("TRADES") <= close("ASK"));
+        let [quotes, bids, asks] = ["BID_ASK", "BID", "ASK"].map(|what| show(what).remove(0));
+        assert_eq!((quotes.high, quotes.low), (asks.high, bids.low));
+        assert!(quotes.open < quotes.close, "the average bid and the average ask");
+        let rate = &show("HISTORICAL_VOLATILITY")[0];
+        assert!(Some(0.0) < rate.low && rate.low < rate.high && rate.high < Some(1.0), "{rate:?}");
         assert_eq!(show("BID")[0].volume.as_deref(), Some("-1"));
         assert!(show("TRADES")[0].volume.as_deref().unwrap().parse::<u64>().unwrap() > 0);
     }
@@ -213,7 +260,6 @@ mod tests {
             (request("SPY", "1 day", ""), 321, "duration \"\""),
             (request("SPY", "1 secs", "1 Y"), 162, "too many bars"),
             (request("SPY", "1 secs", "1000000 S"), 162, "too many bars"),
-            (request("SPY", "1 day", "1000000 D"), 162, "too many bars"),
         ] {
             let (actual, message) = code_and_text(&wanted);
             assert_eq!(actual, code, "{message}");
@@ -230,16 +276,23 @@ mod tests {
     }
 
     #[test]
+    fn the_past_begins_with_the_first_day() {
+        let days = dates("1 day", "1000000 D");
+        let world = World::new(1, &[]);
+        let contract = Contract { symbol: Some("SPY".into()), ..Default::default() };
+        let first_day = world.find(&contract).next().unwrap().listing.first_day();
+        assert_eq!(days[0], first_day.strftime("%Y%m%d").to_string());
+    }
+
+    #[test]
     fn an_end_is_read_in_every_form_and_defaults_to_now() {
         let end = |text: &str| {
-            end_of(
-                &HistoricalDataRequest { end_date_time: Some(text.into()), ..Default::default() },
-                Timestamp::UNIX_EPOCH,
-            )
+            let wanted = HistoricalDataRequest { end_date_time: Some(text.into()), ..Default::default() };
+            end_of(&wanted, Timestamp::UNIX_EPOCH).map_err(|refusal| refusal.code)
         };
-        assert_eq!(end(""), Some(Timestamp::UNIX_EPOCH));
+        assert_eq!(end(""), Ok(0));
         assert_eq!(end("20260821 21:00:00 UTC"), end("20260821-21:00:00"));
-        assert_eq!(end("20260821 21:00:00").map(|end| end.to_string()), Some("2026-08-21T21:00:00Z".into()));
-        assert_eq!(end("20260821 21:00:00 Mars/Olympus"), None);
+        assert_eq!(end("20260821 21:00:00"), Ok(1_787_346_000));
+        assert_eq!(end("20260821 21:00:00 Mars/Olympus"), Err(10314));
     }
 }

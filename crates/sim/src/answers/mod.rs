@@ -7,8 +7,12 @@ use crate::session::Refusal;
 use crate::wire::Frame;
 
 pub(crate) mod accounts;
+pub(crate) mod depth;
 pub(crate) mod history;
+pub(crate) mod live_bars;
+pub(crate) mod past;
 pub(crate) mod quotes;
+pub(crate) mod ticks;
 
 /// The notices of a Gateway whose data farms are connected.
 pub(crate) const FARM_NOTICES: [(i32, &str); 3] = [

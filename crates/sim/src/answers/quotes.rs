@@ -2,72 +2,153 @@
 
 use jiff::Timestamp;
 
-use crate::market::{Listing, Quotes, Tick};
-use crate::messages::{MarketDataType, Response, TickPrice, TickReqParams, TickSize};
-use crate::session::Feed;
+use super::error_frame;
+use crate::market::{Instrument, Quotes, Tick, World};
+use crate::messages::{
+    MarketDataRequest, MarketDataType, Response, TickGeneric, TickPrice, TickReqParams, TickSize, TickString,
+    end, end_frame,
+};
+use crate::session::{Feed, Opening, Refusal};
 use crate::wire::Frame;
 
 /// Live and frozen data; 3 and 4 are delayed.
 const REAL_TIME: [i32; 2] = [1, 2];
 
+/// How old delayed data are, in seconds.
+const DELAY: i64 = 900;
+
+/// The generic ticks that exist, as error 321 lists them.
+const GENERIC_TICKS: [i32; 29] = [
+    100, 101, 104, 105, 106, 162, 165, 225, 232, 233, 236, 258, 292, 293, 294, 295, 318, 375, 411, 456, 460,
+    577, 586, 588, 595, 614, 619, 623, 787,
+];
+
 /// A subscription to quotes.
 #[derive(Debug)]
 pub(crate) struct QuoteFeed {
-    pub(crate) req_id: i32,
-    pub(crate) market_data_type: i32,
-    pub(crate) quotes: Quotes,
+    req_id: i32,
+    market_data_type: i32,
+    quotes: Quotes,
+    generic: Vec<i32>,
 }
 
 impl Feed for QuoteFeed {
-    fn next_change(&mut self, _now: Timestamp) -> Vec<Frame> {
-        let ticks = self.quotes.next_change();
-        ticks.iter().flat_map(|tick| tick_frames(self.req_id, self.market_data_type, tick)).collect()
+    fn next_change(&mut self, now: Timestamp) -> Vec<Frame> {
+        let ticks = self.quotes.next_change(now).into_iter().chain(self.quotes.generic(now, &self.generic));
+        ticks.flat_map(|tick| tick_frames(self.req_id, self.market_data_type, &tick)).collect()
     }
 }
 
-/// What a subscription starts with: parameters, the type of data unless live, the whole quote.
-pub(crate) fn opening(
-    req_id: i32,
-    listing: &Listing,
+/// What a subscription starts with: parameters, the type of data unless live, the whole quote. A snapshot ends there.
+pub(crate) fn subscribe(
+    world: &World,
     market_data_type: i32,
-    quotes: &mut Quotes,
-) -> Vec<Frame> {
+    wanted: &MarketDataRequest,
+    now: Timestamp,
+) -> Result<Opening, Refusal> {
+    let req_id = wanted.req_id.unwrap_or(-1);
+    let contract = wanted.contract.clone().unwrap_or_default();
+    let instrument = world.instrument(req_id, &contract)?;
+    let once = wanted.snapshot == Some(true) || wanted.regulatory_snapshot == Some(true);
+    let generic = generic_ticks(req_id, wanted, once)?;
+    let delayed = !REAL_TIME.contains(&market_data_type);
+    let entitled = world.is_entitled(instrument);
+    let mut frames = Vec::new();
+    if !entitled && delayed {
+        let message = "Requested market data is not subscribed. Displaying delayed market data.";
+        frames.push(error_frame(&Refusal::new(req_id, 10167, message), now));
+    }
+    frames.push(parameters(req_id, instrument));
+    if !entitled && !delayed {
+        frames.push(error_frame(&not_subscribed(req_id, instrument), now));
+        return Ok(Opening { frames, feed: None });
+    }
+    if market_data_type != 1 {
+        let kind = MarketDataType { req_id: Some(req_id), market_data_type: Some(market_data_type) };
+        frames.push(kind.frame());
+    }
+    let mut quotes = Quotes::new(instrument, if delayed { DELAY } else { 0 });
+    let ticks = quotes.opening(now).into_iter().chain(quotes.generic(now, &generic));
+    frames.extend(ticks.flat_map(|tick| tick_frames(req_id, market_data_type, &tick)));
+    if once {
+        frames.push(end_frame(end::TICK_SNAPSHOT, Some(req_id)));
+        return Ok(Opening { frames, feed: None });
+    }
+    let feed = QuoteFeed { req_id, market_data_type, quotes, generic };
+    Ok(Opening { frames, feed: Some(Box::new(feed)) })
+}
+
+fn parameters(req_id: i32, instrument: &Instrument) -> Frame {
     let parameters = TickReqParams {
         req_id: Some(req_id),
-        min_tick: Some(listing.min_tick()),
+        min_tick: Some(instrument.listing.min_tick()),
         bbo_exchange: Some("9c0001".into()),
         snapshot_permissions: Some(3),
     };
-    let data_type = MarketDataType { req_id: Some(req_id), market_data_type: Some(market_data_type) };
-    let announced = (market_data_type != 1).then(|| data_type.frame());
-    let quote = quotes.opening();
-    let ticks = quote.iter().flat_map(|tick| tick_frames(req_id, market_data_type, tick));
-    std::iter::once(parameters.frame()).chain(announced).chain(ticks).collect()
+    parameters.frame()
+}
+
+fn not_subscribed(req_id: i32, instrument: &Instrument) -> Refusal {
+    let listing = instrument.listing;
+    let message = format!(
+        "Requested market data requires additional subscription for API. See link in 'Market Data Connections' \
+         dialog for more details.Delayed market data is available.{} {}/TOP/ALL",
+        listing.symbol, listing.exchange
+    );
+    Refusal::new(req_id, 10089, message)
+}
+
+fn generic_ticks(req_id: i32, wanted: &MarketDataRequest, once: bool) -> Result<Vec<i32>, Refusal> {
+    let list = wanted.generic_tick_list.as_deref().unwrap_or_default();
+    let invalid = |cause: String| {
+        Refusal::new(req_id, 321, format!("Error validating request.-'bO' : cause - {cause}"))
+    };
+    if list.is_empty() {
+        return Ok(Vec::new());
+    }
+    if once {
+        let cause = "Snapshot market data subscription is not applicable to generic ticks";
+        return Err(invalid(cause.into()));
+    }
+    let number = |id: &str| {
+        let id = id.split_once(':').map_or(id, |(id, _)| id).parse().ok();
+        id.filter(|id| GENERIC_TICKS.contains(id))
+    };
+    let ids = list.split(',').filter(|id| *id != "mdoff");
+    ids.map(number).collect::<Option<_>>().ok_or_else(|| {
+        let legal = GENERIC_TICKS.map(|id| id.to_string()).join(",");
+        invalid(format!("Incorrect generic tick list of {list}.  Legal ones are: {legal}"))
+    })
 }
 
 /// A tick as frames; a price with a size is followed by that size, as on the real wire.
-pub(crate) fn tick_frames(req_id: i32, market_data_type: i32, tick: &Tick) -> Vec<Frame> {
+fn tick_frames(req_id: i32, market_data_type: i32, tick: &Tick) -> Vec<Frame> {
     let number = |tick_type: i32| {
         Some(if REAL_TIME.contains(&market_data_type) { tick_type } else { delayed(tick_type) })
     };
-    let size_frame = |tick_type, size: u64| {
-        let message =
-            TickSize { req_id: Some(req_id), tick_type: number(tick_type), size: Some(size.to_string()) };
-        message.frame()
+    let req_id = Some(req_id);
+    let size_frame = |tick_type, size: i64| {
+        TickSize { req_id, tick_type: number(tick_type), size: Some(size.to_string()) }.frame()
     };
-    match *tick {
+    match tick {
         Tick::Price { tick_type, price, size } => {
             let message = TickPrice {
-                req_id: Some(req_id),
-                tick_type: number(tick_type),
-                price: Some(price),
+                req_id,
+                tick_type: number(*tick_type),
+                price: Some(*price),
                 size: Some(size.to_string()),
                 attr_mask: Some(0),
             };
-            let sized = size_type(tick_type).map(|size_type| size_frame(size_type, size));
+            let sized = size_type(*tick_type).map(|size_type| size_frame(size_type, *size));
             std::iter::once(message.frame()).chain(sized).collect()
         }
-        Tick::Size { tick_type, size } => vec![size_frame(tick_type, size)],
+        Tick::Size { tick_type, size } => vec![size_frame(*tick_type, *size)],
+        Tick::Text { tick_type, value } => {
+            vec![TickString { req_id, tick_type: number(*tick_type), value: Some(value.clone()) }.frame()]
+        }
+        Tick::Generic { tick_type, value } => {
+            vec![TickGeneric { req_id, tick_type: number(*tick_type), value: Some(*value) }.frame()]
+        }
     }
 }
 
@@ -95,6 +176,8 @@ fn delayed(tick_type: i32) -> i32 {
         8 => 74,
         9 => 75,
         14 => 76,
+        45 => 88,
+        49 => 90,
         other => other,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 
 use crate::messages::{Contract, ContractDetails};
@@ -181,6 +182,31 @@ impl Listing {
             (_, Kind::Stock, Hours::Regular) => 13 * hour + hour / 2..20 * hour,
             (_, Kind::Stock, Hours::All) => 8 * hour..24 * hour,
             _ => 0..24 * hour,
+        }
+    }
+
+    /// Where trades happen.
+    pub(crate) fn venues(&self) -> Vec<&'static str> {
+        self.exchanges().into_iter().filter(|exchange| *exchange != "SMART").collect()
+    }
+
+    /// The size in which quotes and trades come, in shares, contracts or units of currency.
+    pub(crate) fn lot(&self) -> i64 {
+        match self.kind {
+            Kind::Stock => 100,
+            Kind::Cash => 1_000_000,
+            _ => 1,
+        }
+    }
+
+    /// The first day there are data of.
+    pub(crate) fn first_day(&self) -> Date {
+        let days = i64::from(self.con_id % 2_500);
+        let day = jiff::civil::date(2000, 1, 3).saturating_add(days.days());
+        match day.weekday() {
+            Weekday::Saturday => day.saturating_add(2.days()),
+            Weekday::Sunday => day.saturating_add(1.days()),
+            _ => day,
         }
     }
 

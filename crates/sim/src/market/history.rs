@@ -1,16 +1,13 @@
-//! Historical bars, for any instrument, bar size, span and end, computed from the price path.
+//! Historical bars, for any instrument, bar size, span and end: summaries of the tape.
 //!
 //! The simulated market keeps UTC: its days are UTC days, stocks trade 13:30 to 20:00 in regular hours.
 
 use std::ops::Range;
 
+use super::{BarSize, Hours, Instrument, Prices, Show, Span, Summary};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use rand::RngExt;
-
-use super::catalogue::Hours;
-use super::{Instrument, Topic, random};
 
 /// More bars than this are refused rather than sent.
 const BAR_LIMIT: usize = 20_000;
@@ -19,8 +16,8 @@ const BAR_LIMIT: usize = 20_000;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BarQuery<'a> {
     pub(crate) instrument: &'a Instrument,
-    pub(crate) seed: u64,
-    pub(crate) end: Timestamp,
+    /// The first second that is not part of it.
+    pub(crate) end: i64,
     pub(crate) bar_size: BarSize,
     pub(crate) span: Span,
     pub(crate) show: Show,
@@ -42,7 +39,7 @@ pub(crate) struct Bar {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Trades {
-    pub(crate) volume: u64,
+    pub(crate) volume: i64,
     pub(crate) average: f64,
     pub(crate) count: i32,
 }
@@ -53,111 +50,25 @@ pub(crate) enum HistoryError {
     TooMany,
 }
 
-/// The length of a bar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BarSize {
-    Seconds(i64),
-    Day,
-    Week,
-    Month,
-}
-
-impl BarSize {
-    /// IBKR's spellings, in IBKR's order.
-    pub(crate) const LEGAL: &[(&'static str, BarSize)] = &[
-        ("1 secs", Self::Seconds(1)),
-        ("5 secs", Self::Seconds(5)),
-        ("10 secs", Self::Seconds(10)),
-        ("15 secs", Self::Seconds(15)),
-        ("30 secs", Self::Seconds(30)),
-        ("1 min", Self::Seconds(60)),
-        ("2 mins", Self::Seconds(120)),
-        ("3 mins", Self::Seconds(180)),
-        ("4 mins", Self::Seconds(240)),
-        ("5 mins", Self::Seconds(300)),
-        ("10 mins", Self::Seconds(600)),
-        ("15 mins", Self::Seconds(900)),
-        ("20 mins", Self::Seconds(1200)),
-        ("30 mins", Self::Seconds(1800)),
-        ("1 hour", Self::Seconds(3600)),
-        ("2 hours", Self::Seconds(7200)),
-        ("3 hours", Self::Seconds(10_800)),
-        ("4 hours", Self::Seconds(14_400)),
-        ("8 hours", Self::Seconds(28_800)),
-        ("1 day", Self::Day),
-        ("1 week", Self::Week),
-        ("1W", Self::Week),
-        ("1 month", Self::Month),
-        ("1M", Self::Month),
-    ];
-
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Self::LEGAL.iter().find(|(label, _)| *label == text).map(|(_, size)| *size)
-    }
-}
-
-/// How far back bars go, in IBKR's terms `duration`: seconds and days count trading time only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Span {
-    Seconds(i64),
-    Days(i64),
-    Weeks(i64),
-    Months(i64),
-    Years(i64),
-}
-
-impl Span {
-    /// Reads `1 D`, `3600 S` and their like.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (number, unit) = text.split_once(' ')?;
-        let number = number.parse().ok().filter(|number| (1..=1_000_000).contains(number))?;
-        Some(match unit {
-            "S" => Self::Seconds(number),
-            "D" => Self::Days(number),
-            "W" => Self::Weeks(number),
-            "M" => Self::Months(number),
-            "Y" => Self::Years(number),
-            _ => return None,
-        })
-    }
-}
-
-/// What the bars show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Show {
-    Trades,
-    Midpoint,
-    Bid,
-    Ask,
-    BidAsk,
-}
-
-impl Show {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "TRADES" | "ADJUSTED_LAST" => Self::Trades,
-            "MIDPOINT" => Self::Midpoint,
-            "BID" => Self::Bid,
-            "ASK" => Self::Ask,
-            "BID_ASK" => Self::BidAsk,
-            _ => return None,
-        })
-    }
-}
-
 impl BarQuery<'_> {
     /// The bars, oldest first.
     pub(crate) fn bars(&self) -> Result<Vec<Bar>, HistoryError> {
+        Ok(self.stretches()?.iter().filter_map(|stretch| self.bar(stretch)).collect())
+    }
+
+    /// The trading time of each bar, oldest first.
+    pub(crate) fn stretches(&self) -> Result<Vec<Stretch>, HistoryError> {
         let mut slots = self.slots()?;
         slots.reverse();
-        Ok(self.grouped(&slots).into_iter().map(|slot| self.bar(&slot)).collect())
+        Ok(self.grouped(slots))
     }
 
     /// The stretches of trading time that become bars, newest first, before weeks and months are joined.
-    fn slots(&self) -> Result<Vec<Slot>, HistoryError> {
+    fn slots(&self) -> Result<Vec<Stretch>, HistoryError> {
         let limit = self.limit();
+        let first_day = self.instrument.listing.first_day();
         let (mut slots, mut days) = (Vec::new(), 0);
-        for day in days_back(TimeZone::UTC.to_datetime(self.end).date()) {
+        for day in days_back(self.last_day()).take_while(|day| *day >= first_day) {
             if limit.reached(day, days, slots.len()) {
                 break;
             }
@@ -171,8 +82,13 @@ impl BarQuery<'_> {
         limit.cut(slots).ok_or(HistoryError::TooMany)
     }
 
+    fn last_day(&self) -> Date {
+        let second = Timestamp::from_second(self.end - 1).unwrap_or(Timestamp::UNIX_EPOCH);
+        TimeZone::UTC.to_datetime(second).date()
+    }
+
     fn limit(&self) -> Limit {
-        let end = TimeZone::UTC.to_datetime(self.end).date();
+        let end = self.last_day();
         match (self.span, self.bar_size) {
             (Span::Seconds(seconds), BarSize::Seconds(size)) => {
                 Limit::Slots(seconds.div_euclid(size).max(1) as usize)
@@ -187,26 +103,26 @@ impl BarQuery<'_> {
     }
 
     /// The slots of one day, newest first: one per bar, or one for the whole day.
-    fn slots_of(&self, day: Date) -> Vec<Slot> {
+    fn slots_of(&self, day: Date) -> Vec<Stretch> {
         let session = self.instrument.listing.session(day, self.hours);
         let midnight =
             TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).map_or(i64::MIN / 2, Timestamp::as_second);
         let open = midnight + session.start;
-        let close = (midnight + session.end).min(self.end.as_second());
+        let close = (midnight + session.end).min(self.end);
         match self.bar_size {
             _ if session.is_empty() || close <= open => Vec::new(),
             BarSize::Seconds(size) => {
                 let count = (close - open + size - 1) / size;
-                let slot = |k| Slot { time: open + k * size..open + (k + 1) * size, date: None };
+                let slot = |k: i64| Stretch::new(open + k * size..(open + (k + 1) * size).min(close), None);
                 (0..count).rev().map(slot).collect()
             }
-            _ => vec![Slot { time: open..midnight + session.end, date: Some(day) }],
+            _ => vec![Stretch::new(open..close, Some(day))],
         }
     }
 
     /// Joins days into weeks or months; the date of such a bar is its last trading day.
-    fn grouped(&self, slots: &[Slot]) -> Vec<Slot> {
-        let same_bar = |a: &Slot, b: &Slot| match (self.bar_size, a.date, b.date) {
+    fn grouped(&self, slots: Vec<Stretch>) -> Vec<Stretch> {
+        let same_bar = |a: &Stretch, b: &Stretch| match (self.bar_size, a.date, b.date) {
             (BarSize::Week, Some(a), Some(b)) => {
                 let (a, b) = (a.iso_week_date(), b.iso_week_date());
                 (a.year(), a.week()) == (b.year(), b.week())
@@ -214,47 +130,93 @@ impl BarQuery<'_> {
             (BarSize::Month, Some(a), Some(b)) => a.first_of_month() == b.first_of_month(),
             _ => false,
         };
-        let joined = slots.chunk_by(same_bar).filter_map(|days| {
-            let (first, last) = (days.first()?, days.last()?);
-            Some(Slot { time: first.time.start..last.time.end, date: last.date })
-        });
-        joined.collect()
+        let mut joined: Vec<Stretch> = Vec::new();
+        for slot in slots {
+            match joined.last_mut() {
+                Some(last) if same_bar(last, &slot) => {
+                    last.times.extend(slot.times);
+                    last.date = slot.date;
+                }
+                _ => joined.push(slot),
+            }
+        }
+        joined
     }
 
-    fn bar(&self, slot: &Slot) -> Bar {
-        let (path, length) = (&self.instrument.path, slot.time.end - slot.time.start);
-        let samples = [0, 1, 2, 3, 4].map(|k| path.ticks_at(slot.time.start + length * k / 4));
-        let [open, .., close] = samples;
-        let mut rng = random(self.seed, Topic::Bar(self.instrument.listing.con_id, slot.time.start));
-        let high = samples.into_iter().fold(open, f64::max) + f64::from(rng.random_range(0..3));
-        let low = samples.into_iter().fold(open, f64::min) - f64::from(rng.random_range(0..3));
-        let shift = |ticks: f64, bid: f64, ask: f64| match self.show {
-            Show::Trades | Show::Midpoint => path.price(ticks),
-            Show::Bid => path.price(ticks - 1.0),
-            Show::Ask => path.price(ticks + 1.0),
-            Show::BidAsk => path.price(ticks + bid + ask),
-        };
+    fn bar(&self, stretch: &Stretch) -> Option<Bar> {
+        let summaries = stretch.times.iter().filter_map(|time| self.instrument.tape.summary(time.clone()));
+        let summary = summaries.reduce(Summary::then)?;
+        let bar = self.show.bar_of(self.instrument, &summary);
+        Some(Bar { start: stretch.start(), date: stretch.date, ..bar })
+    }
+}
+
+impl Show {
+    /// The bar of one stretch of time.
+    pub(crate) fn bar(self, instrument: &Instrument, time: Range<i64>) -> Option<Bar> {
+        let start = time.start;
+        let summary = instrument.tape.summary(time)?;
+        Some(Bar { start, ..self.bar_of(instrument, &summary) })
+    }
+
+    fn bar_of(self, instrument: &Instrument, summary: &Summary) -> Bar {
+        let [open, high, low, close] = self.prices(instrument, summary);
         Bar {
-            start: slot.time.start,
-            date: slot.date,
-            // A BID_ASK bar has the average bid, the highest ask, the lowest bid and the average ask.
-            open: shift(open, -1.0, 0.0),
-            high: shift(high, 0.0, 1.0),
-            low: shift(low, -1.0, 0.0),
-            close: shift(close, 0.0, 1.0),
-            trades: (self.show == Show::Trades).then(|| Trades {
-                volume: rng.random_range(1..=50) * length.unsigned_abs(),
-                average: path.price((low + high + open + close) / 4.0),
-                count: (rng.random_range(1..=5) * length).clamp(1, i64::from(i32::MAX)) as i32,
+            start: 0,
+            date: None,
+            open,
+            high,
+            low,
+            close,
+            trades: (self == Self::Trades).then(|| Trades {
+                volume: summary.lots * instrument.listing.lot(),
+                average: instrument.path.price(summary.value as f64 / summary.lots as f64),
+                count: i32::try_from(summary.count).unwrap_or(i32::MAX),
             }),
+        }
+    }
+
+    /// Open, high, low and close.
+    fn prices(self, instrument: &Instrument, summary: &Summary) -> [f64; 4] {
+        let path = &instrument.path;
+        let away = |prices: Prices, ticks: i64| {
+            let Prices { open, high, low, close } = prices;
+            [open, high, low, close].map(|price| path.price((price + ticks) as f64))
+        };
+        match self {
+            Self::Trades => away(summary.trades, 0),
+            Self::Midpoint => away(summary.middle, 0),
+            Self::Bid => away(summary.middle, -1),
+            Self::Ask => away(summary.middle, 1),
+            // The average bid, the highest ask, the lowest bid and the average ask.
+            Self::BidAsk => {
+                let average = summary.middle_sum as f64 / summary.seconds as f64;
+                let [high, low] = [summary.middle.high + 1, summary.middle.low - 1].map(|price| price as f64);
+                [average - 1.0, high, low, average + 1.0].map(|price| path.price(price))
+            }
+            Self::Rate(percent) => {
+                let [open, high, low, close] = away(summary.middle, 0);
+                [open, low, high, close].map(|price| f64::from(percent) / 100.0 * path.reference() / price)
+            }
         }
     }
 }
 
+/// What a bar is made of, and its date if it is one of days.
 #[derive(Clone, Debug)]
-struct Slot {
-    time: Range<i64>,
-    date: Option<Date>,
+pub(crate) struct Stretch {
+    pub(crate) times: Vec<Range<i64>>,
+    pub(crate) date: Option<Date>,
+}
+
+impl Stretch {
+    fn new(time: Range<i64>, date: Option<Date>) -> Self {
+        Self { times: std::iter::once(time).collect(), date }
+    }
+
+    pub(crate) fn start(&self) -> i64 {
+        self.times.first().map_or(0, |time| time.start)
+    }
 }
 
 enum Limit {
@@ -273,7 +235,7 @@ impl Limit {
     }
 
     /// The slots within the limit; `None` if they are too many.
-    fn cut(&self, mut slots: Vec<Slot>) -> Option<Vec<Slot>> {
+    fn cut(&self, mut slots: Vec<Stretch>) -> Option<Vec<Stretch>> {
         if let Self::Slots(limit) = *self {
             slots.truncate(limit);
         }

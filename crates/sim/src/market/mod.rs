@@ -6,18 +6,33 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 pub(crate) use catalogue::{Hours, Kind, Listing};
-pub(crate) use history::{Bar, BarQuery, BarSize, HistoryError, Show, Span};
+pub(crate) use depth::{Book, Row, RowChange, Side};
+pub(crate) use histogram::histogram;
+pub(crate) use history::{Bar, BarQuery, HistoryError};
 pub(crate) use portfolio::Account;
 pub(crate) use prices::PricePath;
 pub(crate) use quotes::{Quotes, Tick};
+pub(crate) use tape::Tape;
+pub(crate) use terms::{BarSize, Show, Span};
+pub(crate) use ticks::{PastTicks, Sizes, TickKind, Ticks};
+
+use shapes::Shapes;
+use tape::{Prices, Second, Summary};
 
 use crate::messages::Contract;
+use crate::session::{Refusal, no_definition};
 
 mod catalogue;
+mod depth;
+mod histogram;
 mod history;
 mod portfolio;
 mod prices;
 mod quotes;
+mod shapes;
+mod tape;
+mod terms;
+mod ticks;
 
 /// Everything a client can ask about.
 #[derive(Debug)]
@@ -26,6 +41,16 @@ pub(crate) struct World {
     pub(crate) instruments: Vec<Instrument>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) next_order_id: i32,
+    pub(crate) settings: Settings,
+}
+
+/// What the data services do besides answering.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    /// The symbols without live data.
+    pub(crate) unentitled: Vec<String>,
+    /// After how many changes a book is thrown away.
+    pub(crate) depth_reset_after: Option<u32>,
 }
 
 /// A listing and its price through time.
@@ -33,6 +58,7 @@ pub(crate) struct World {
 pub(crate) struct Instrument {
     pub(crate) listing: &'static Listing,
     pub(crate) path: PricePath,
+    pub(crate) tape: Tape,
 }
 
 impl World {
@@ -44,12 +70,25 @@ impl World {
                 Account::generate(name, &instruments, &mut random(seed, Topic::Account(index)))
             })
             .collect();
-        Self { seed, instruments, accounts, next_order_id: 1 }
+        Self { seed, instruments, accounts, next_order_id: 1, settings: Settings::default() }
     }
 
     /// The instruments that fit a possibly partial contract description.
     pub(crate) fn find<'a>(&'a self, wanted: &'a Contract) -> impl Iterator<Item = &'a Instrument> {
         self.instruments.iter().filter(|instrument| instrument.listing.fits(wanted))
+    }
+
+    /// The first instrument that fits a description; error 200 if there is none.
+    pub(crate) fn instrument(&self, req_id: i32, wanted: &Contract) -> Result<&Instrument, Refusal> {
+        self.instruments
+            .iter()
+            .find(|instrument| instrument.listing.fits(wanted))
+            .ok_or_else(|| no_definition(req_id))
+    }
+
+    /// Whether its live data are subscribed.
+    pub(crate) fn is_entitled(&self, instrument: &Instrument) -> bool {
+        !self.settings.unentitled.iter().any(|symbol| symbol == instrument.listing.symbol)
     }
 
     /// Ids and names of the accounts, as the wire has them.
@@ -63,17 +102,13 @@ impl World {
 pub(crate) enum Topic {
     Price(i32),
     Account(u64),
-    Quotes(i32),
-    Bar(i32, i64),
 }
 
 /// The random numbers for one topic of one world.
 pub(crate) fn random(seed: u64, topic: Topic) -> ChaCha8Rng {
     let (kind, first, second) = match topic {
-        Topic::Price(con_id) => (1u64, i64::from(con_id), 0),
+        Topic::Price(con_id) => (1u64, i64::from(con_id), 0i64),
         Topic::Account(index) => (2, index.cast_signed(), 0),
-        Topic::Quotes(con_id) => (3, i64::from(con_id), 0),
-        Topic::Bar(con_id, start) => (4, i64::from(con_id), start),
     };
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -85,7 +120,7 @@ pub(crate) fn random(seed: u64, topic: Topic) -> ChaCha8Rng {
 
 /// All listings, each with a reference price of its own.
 fn instruments(seed: u64) -> Vec<Instrument> {
-    let mut taken = BTreeSet::new();
+    let (mut taken, shapes) = (BTreeSet::new(), Shapes::new(seed));
     catalogue::LISTINGS
         .iter()
         .map(|listing| {
@@ -95,7 +130,8 @@ fn instruments(seed: u64) -> Vec<Instrument> {
             while !taken.insert((ticks / listing.ticks_per_unit * 1e6).round() as i64) {
                 ticks += 1.0;
             }
-            Instrument { listing, path: PricePath::new(ticks, listing.ticks_per_unit, &mut rng) }
+            let path = PricePath::new(ticks, listing.ticks_per_unit, &mut rng);
+            Instrument { listing, tape: Tape::new(listing.con_id, path.clone(), shapes.clone()), path }
         })
         .collect()
 }

@@ -1,4 +1,4 @@
-//! A price for every moment: pure in seed and time, so that overlapping queries agree with each other.
+//! Where a price is on the whole: pure in seed and time. What happens in between is on the [tape](super::Tape).
 
 use rand::{Rng, RngExt};
 
@@ -7,7 +7,7 @@ use rand::{Rng, RngExt};
 pub(crate) struct PricePath {
     reference_ticks: f64,
     ticks_per_unit: f64,
-    waves: [Wave; 5],
+    waves: [Wave; 3],
 }
 
 #[derive(Clone, Debug)]
@@ -17,9 +17,8 @@ struct Wave {
     phase: f64,
 }
 
-/// Periods in seconds with the share of the price each moves: half a year down to a few minutes.
-const SCALES: [(f64, f64); 5] =
-    [(15_800_000.0, 0.06), (2_100_000.0, 0.02), (290_000.0, 0.008), (11_000.0, 0.003), (700.0, 0.0008)];
+/// Periods in seconds with the share of the price each moves: half a year down to a few days.
+const SCALES: [(f64, f64); 3] = [(15_800_000.0, 0.06), (2_100_000.0, 0.02), (290_000.0, 0.006)];
 
 impl PricePath {
     pub(crate) fn new(reference_ticks: f64, ticks_per_unit: f64, rng: &mut impl Rng) -> Self {
@@ -31,7 +30,7 @@ impl PricePath {
         Self { reference_ticks, ticks_per_unit, waves }
     }
 
-    /// The price that positions are valued at and that quotes start from.
+    /// The price that positions are valued at.
     pub(crate) fn reference(&self) -> f64 {
         self.price(self.reference_ticks)
     }

@@ -6,12 +6,16 @@
 use prost::Message;
 
 pub(crate) use contract::{Contract, ContractDetails};
+pub(crate) use history::*;
+pub(crate) use market_data::*;
 pub(crate) use requests::*;
 pub(crate) use responses::*;
 
 use crate::wire::Frame;
 
 mod contract;
+mod history;
+mod market_data;
 mod requests;
 mod responses;
 
@@ -24,6 +28,8 @@ pub(crate) mod request {
     pub(crate) const OPEN_ORDERS: i32 = 5;
     pub(crate) const IDS: i32 = 8;
     pub(crate) const CONTRACT_DATA: i32 = 9;
+    pub(crate) const MARKET_DEPTH: i32 = 10;
+    pub(crate) const CANCEL_MARKET_DEPTH: i32 = 11;
     pub(crate) const AUTO_OPEN_ORDERS: i32 = 15;
     pub(crate) const ALL_OPEN_ORDERS: i32 = 16;
     pub(crate) const MANAGED_ACCOUNTS: i32 = 17;
@@ -32,6 +38,8 @@ pub(crate) mod request {
     pub(crate) const EXERCISE_OPTIONS: i32 = 21;
     pub(crate) const CANCEL_HISTORICAL_DATA: i32 = 25;
     pub(crate) const CURRENT_TIME: i32 = 49;
+    pub(crate) const REAL_TIME_BARS: i32 = 50;
+    pub(crate) const CANCEL_REAL_TIME_BARS: i32 = 51;
     pub(crate) const GLOBAL_CANCEL: i32 = 58;
     pub(crate) const MARKET_DATA_TYPE: i32 = 59;
     pub(crate) const POSITIONS: i32 = 61;
@@ -39,9 +47,19 @@ pub(crate) mod request {
     pub(crate) const CANCEL_ACCOUNT_SUMMARY: i32 = 63;
     pub(crate) const CANCEL_POSITIONS: i32 = 64;
     pub(crate) const START_API: i32 = 71;
+    pub(crate) const MARKET_DEPTH_EXCHANGES: i32 = 82;
+    pub(crate) const SMART_COMPONENTS: i32 = 83;
+    pub(crate) const HEAD_TIMESTAMP: i32 = 87;
+    pub(crate) const HISTOGRAM_DATA: i32 = 88;
+    pub(crate) const CANCEL_HISTOGRAM_DATA: i32 = 89;
+    pub(crate) const CANCEL_HEAD_TIMESTAMP: i32 = 90;
+    pub(crate) const HISTORICAL_TICKS: i32 = 96;
+    pub(crate) const TICK_BY_TICK: i32 = 97;
+    pub(crate) const CANCEL_TICK_BY_TICK: i32 = 98;
     pub(crate) const COMPLETED_ORDERS: i32 = 99;
     pub(crate) const CURRENT_TIME_IN_MILLIS: i32 = 105;
     pub(crate) const CANCEL_CONTRACT_DATA: i32 = 106;
+    pub(crate) const CANCEL_HISTORICAL_TICKS: i32 = 107;
 }
 
 /// The name of a request in IBKR's API; `None` for those the simulator doesn't serve.
@@ -54,6 +72,8 @@ pub(crate) fn request_name(id: i32) -> Option<&'static str> {
         request::OPEN_ORDERS => "reqOpenOrders",
         request::IDS => "reqIds",
         request::CONTRACT_DATA => "reqContractDetails",
+        request::MARKET_DEPTH => "reqMktDepth",
+        request::CANCEL_MARKET_DEPTH => "cancelMktDepth",
         request::AUTO_OPEN_ORDERS => "reqAutoOpenOrders",
         request::ALL_OPEN_ORDERS => "reqAllOpenOrders",
         request::MANAGED_ACCOUNTS => "reqManagedAccts",
@@ -62,6 +82,8 @@ pub(crate) fn request_name(id: i32) -> Option<&'static str> {
         request::EXERCISE_OPTIONS => "exerciseOptions",
         request::CANCEL_HISTORICAL_DATA => "cancelHistoricalData",
         request::CURRENT_TIME => "reqCurrentTime",
+        request::REAL_TIME_BARS => "reqRealTimeBars",
+        request::CANCEL_REAL_TIME_BARS => "cancelRealTimeBars",
         request::GLOBAL_CANCEL => "reqGlobalCancel",
         request::MARKET_DATA_TYPE => "reqMarketDataType",
         request::POSITIONS => "reqPositions",
@@ -69,9 +91,19 @@ pub(crate) fn request_name(id: i32) -> Option<&'static str> {
         request::CANCEL_ACCOUNT_SUMMARY => "cancelAccountSummary",
         request::CANCEL_POSITIONS => "cancelPositions",
         request::START_API => "startApi",
+        request::MARKET_DEPTH_EXCHANGES => "reqMktDepthExchanges",
+        request::SMART_COMPONENTS => "reqSmartComponents",
+        request::HEAD_TIMESTAMP => "reqHeadTimestamp",
+        request::HISTOGRAM_DATA => "reqHistogramData",
+        request::CANCEL_HISTOGRAM_DATA => "cancelHistogramData",
+        request::CANCEL_HEAD_TIMESTAMP => "cancelHeadTimestamp",
+        request::HISTORICAL_TICKS => "reqHistoricalTicks",
+        request::TICK_BY_TICK => "reqTickByTickData",
+        request::CANCEL_TICK_BY_TICK => "cancelTickByTickData",
         request::COMPLETED_ORDERS => "reqCompletedOrders",
         request::CURRENT_TIME_IN_MILLIS => "reqCurrentTimeInMillis",
         request::CANCEL_CONTRACT_DATA => "cancelContractData",
+        request::CANCEL_HISTORICAL_TICKS => "cancelHistoricalTicks",
         _ => return None,
     })
 }
@@ -88,17 +120,23 @@ pub(crate) fn is_cancel(id: i32) -> bool {
     matches!(
         id,
         CANCEL_MARKET_DATA
+            | CANCEL_MARKET_DEPTH
             | CANCEL_HISTORICAL_DATA
+            | CANCEL_REAL_TIME_BARS
             | CANCEL_ACCOUNT_SUMMARY
             | CANCEL_POSITIONS
+            | CANCEL_HISTOGRAM_DATA
+            | CANCEL_HEAD_TIMESTAMP
+            | CANCEL_TICK_BY_TICK
             | CANCEL_CONTRACT_DATA
+            | CANCEL_HISTORICAL_TICKS
     )
 }
 
 /// Whether the first field of a request the simulator doesn't serve is its request id.
 pub(crate) fn carries_request_id(id: i32) -> bool {
-    matches!(id, 7 | 10 | 22 | 50 | 52 | 54 | 55 | 67 | 68 | 74 | 76 | 78 | 79 | 81 | 83 | 84)
-        || matches!(id, 86..=88 | 92 | 94 | 96 | 97 | 100 | 102 | 104 | 108 | 109)
+    matches!(id, 7 | 22 | 52 | 54 | 55 | 67 | 68 | 74 | 76 | 78 | 79 | 81 | 84)
+        || matches!(id, 86 | 92 | 94 | 100 | 102 | 104 | 108 | 109)
 }
 
 /// A message the simulator sends, with its base id.
@@ -122,14 +160,28 @@ responses! {
     5 => OpenOrder
     9 => NextValidId
     10 => ContractData
+    12 => MarketDepth
+    13 => MarketDepthL2
     15 => ManagedAccounts
     17 => HistoricalData
+    45 => TickGeneric
     46 => TickString
     49 => CurrentTime
+    50 => RealTimeBarTick
     58 => MarketDataType
     61 => Position
     63 => AccountSummary
+    80 => MarketDepthExchanges
     81 => TickReqParams
+    82 => SmartComponents
+    88 => HeadTimestamp
+    89 => HistogramData
+    90 => HistoricalDataUpdate
+    96 => HistoricalTicks
+    97 => HistoricalTicksBidAsk
+    98 => HistoricalTicksLast
+    99 => TickByTickData
+    106 => HistoricalSchedule
     108 => HistoricalDataEnd
     109 => CurrentTimeInMillis
 }

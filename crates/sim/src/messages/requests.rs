@@ -57,6 +57,8 @@ pub(crate) struct HistoricalDataRequest {
     pub(crate) what_to_show: Option<String>,
     #[prost(int32, optional, tag = "8")]
     pub(crate) format_date: Option<i32>,
+    #[prost(bool, optional, tag = "9")]
+    pub(crate) keep_up_to_date: Option<bool>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -3,4 +3,6 @@
 mod crowd;
 mod faults;
 mod gateway;
+mod limits;
+mod market;
 mod raw_client;

@@ -1,0 +1,110 @@
+//! What is known of the past apart from bars and ticks: how far back it goes, when it traded, and at which prices.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::names::tws_names;
+use super::{Contract, HistoricalDuration, WhatToShow};
+
+/// What [`head_timestamp`](crate::Session::head_timestamp) asks for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(default, deny_unknown_fields)]
+pub struct HeadTimestampParams {
+    /// Of which contract.
+    pub contract: Contract,
+    /// Of which data.
+    pub what_to_show: WhatToShow,
+    /// Only regular trading hours.
+    pub use_rth: bool,
+}
+
+/// What [`historical_schedule`](crate::Session::historical_schedule) asks for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(default, deny_unknown_fields)]
+pub struct HistoricalScheduleParams {
+    /// Of which contract.
+    pub contract: Contract,
+    /// Where the last session ends; `None` for now.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
+    pub end: Option<Timestamp>,
+    /// How far back from the end.
+    pub duration: HistoricalDuration,
+}
+
+/// When a contract traded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct HistoricalSchedule {
+    /// Where the first session begins.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
+    pub start: Timestamp,
+    /// Where the last session ends.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
+    pub end: Timestamp,
+    /// The exchange's time zone, e.g. `US/Eastern`. The times here are in UTC all the same.
+    pub time_zone: String,
+    /// The sessions, oldest first.
+    pub sessions: Vec<ScheduleSession>,
+}
+
+/// One trading session, in regular trading hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct ScheduleSession {
+    /// The trading day it counts for.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::date()"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Day"))]
+    pub reference_date: Date,
+    /// Where it begins.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
+    pub start: Timestamp,
+    /// Where it ends.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
+    pub end: Timestamp,
+}
+
+/// What [`histogram`](crate::Session::histogram) asks for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(default, deny_unknown_fields)]
+pub struct HistogramParams {
+    /// Of which contract.
+    pub contract: Contract,
+    /// How far back from now.
+    pub period: HistogramPeriod,
+    /// Only regular trading hours.
+    pub use_rth: bool,
+}
+
+tws_names! {
+    /// How far back a histogram goes.
+    HistogramPeriod, "histogram period" {
+        #[default] Day1 = "1 day", Week1 = "1 week", Month1 = "1 month",
+    }
+}
+
+/// How much traded at one price.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct HistogramEntry {
+    /// The price.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub price: Option<f64>,
+    /// The size traded at it, in shares or contracts.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub size: Option<f64>,
+}
