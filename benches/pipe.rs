@@ -12,15 +12,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use criterion::Criterion;
 use ibkr_connect::cleanup::{Child, ChildSpec};
+use ibkr_connect::types::Contract;
 use ibkr_connect::{
     CloseReason, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, EventStream,
-    FlowControl, Reply, Request, Result, Session, StreamRequest, Target, config,
+    FlowControl, Reply, Request, Result, Session, StreamRequest, Target, block_on, config,
 };
 use ibkr_connect_direct::DirectConnector;
 use ibkr_connect_sim::{SimOptions, Simulator};
 use ibkr_connect_subprocess::worker::serve_stdio;
 use ibkr_connect_subprocess::{SubprocessConnector, WorkerSpec};
 use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
 
 fn main() {
     match std::env::args().nth(1).as_deref() {
@@ -30,6 +32,7 @@ fn main() {
         _ => {
             let mut criterion = Criterion::default().configure_from_args();
             round_trips(&mut criterion);
+            hops(&mut criterion);
             connects(&mut criterion);
             criterion.final_summary();
         }
@@ -50,6 +53,40 @@ fn round_trips(criterion: &mut Criterion) {
         pollster::block_on(worker("worker").connect(&Target::default())).map(Session::new).expect("connects");
     group.bench_function("a request through the worker", |bencher| {
         bencher.iter(|| black_box(session.blocking().server_time()).expect("answers"));
+    });
+    group.finish();
+}
+
+/// A request that direct refuses before it asks the Gateway: to its thread and back, beside a bare channel's round trip
+/// to a thread with a runtime of the same kind.
+fn hops(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("hop");
+    let (sender, mut inbox) = mpsc::unbounded_channel::<oneshot::Sender<u64>>();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            while let Some(reply) = inbox.recv().await {
+                let _ = reply.send(1);
+            }
+        });
+    });
+    group.bench_function("bare channel", |bencher| {
+        bencher.iter(|| {
+            let (reply, answer) = oneshot::channel();
+            sender.send(reply).expect("is there");
+            block_on(answer).expect("answers")
+        });
+    });
+
+    let simulator = Simulator::start(SimOptions::default()).expect("a free port");
+    let target = Target { port: simulator.port(), ..Target::default() };
+    let session = Session::new(block_on(DirectConnector.connect(&target)).expect("connects"));
+    let no_right = Contract { right: "NONE".to_owned(), ..Contract::stock("AAPL") };
+    group.bench_function("direct", |bencher| {
+        bencher.iter(|| {
+            let refused = session.blocking().contract_details(no_right.clone()).expect_err("is refused");
+            assert_eq!(refused.kind(), ErrorKind::Unsupported);
+        });
     });
     group.finish();
 }

@@ -48,6 +48,18 @@ pub(crate) async fn an_unanswered_request_times_out_alone(backend: &Backend) {
     backend.assert_left_nothing(gateway.port());
 }
 
+pub(crate) async fn a_request_may_have_a_deadline_of_its_own(backend: &Backend) {
+    let gateway = FakeGateway::start(Behaviour::KnowsOnlyTheTime);
+    let session = session(&**backend, &target(gateway.port())).await;
+    let limit = Duration::from_millis(400);
+    let error = session.with_timeout(limit).positions().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.message().contains("400ms"), "the backend's own deadline, not a later one: {error}");
+    session.server_time().await.expect("the others are answered");
+    session.close().await.unwrap();
+    backend.assert_left_nothing(gateway.port());
+}
+
 pub(crate) async fn the_deadline_of_requests_is_not_that_of_the_handshake(backend: &Backend) {
     let slow = vec![Fault::DelayPerFrame(Duration::from_millis(200))];
     let gateway =

@@ -88,6 +88,7 @@ macro_rules! real_backends {
             loss {
                 an_abandoned_connect_leaves_nothing
                 an_unanswered_request_times_out_alone
+                a_request_may_have_a_deadline_of_its_own
                 the_deadline_of_requests_is_not_that_of_the_handshake
                 a_gateway_that_closes_ends_everything
                 a_gateway_that_resets_ends_everything

@@ -100,15 +100,15 @@ impl Attempt<'_> {
 
     /// Runs ibapi's handshake through the relay. Of two errors, the relay's is the precise one.
     async fn greet(&mut self) -> Result<(Greeted, TcpStream)> {
+        /// Every wait has a deadline of ours; ibapi's own must only be later than all of them.
+        const LAST_RESORT: Duration = Duration::from_secs(24 * 3600);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_relay)?;
         let address = listener.local_addr().map_err(no_relay)?;
-        // Every wait has a deadline of ours; ibapi's own must only be later than all of them.
-        let last_resort = self.target.timeout.max(self.target.request_timeout).saturating_mul(2);
         let connect = Client::builder()
             .address(address.to_string())
             .client_id(self.client_id)
             .max_reconnect_attempts(0)
-            .one_shot_timeout(last_resort)
+            .one_shot_timeout(LAST_RESORT)
             .connect_with_notice_stream();
         let relay = async {
             let (mut ibapi, _) = listener.accept().await.map_err(no_relay)?;

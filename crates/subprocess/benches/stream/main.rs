@@ -48,7 +48,9 @@ fn round_trip() {
     // In turns, so that both meet the same machine.
     for _ in 0..10 {
         floor.extend(timed(COUNT / 10, || bare.round_trip()));
-        ours.extend(timed(COUNT / 10, || drop(session.blocking().server_time().expect("answers"))));
+        ours.extend(timed(COUNT / 10, || {
+            session.blocking().server_time().expect("answers");
+        }));
     }
     report("a request, one at a time", &us(median(&mut ours)), &us(median(&mut floor)));
 }
@@ -114,22 +116,22 @@ fn stall() {
 
 /// How 99 streams and 1,000 requests at once fare while the consumer of another stream does nothing for 30 s.
 fn others() {
-    let (alone, stalled) = (neighbours(false), neighbours(true));
+    let (alone, stalled) = (neighbours(0), neighbours(1));
     report("event of another stream, p99, with one stalled", &us(stalled.0), &us(alone.0));
     report("one of 1,000 requests at once, p99, with one stalled", &us(stalled.1), &us(alone.1));
 }
 
-/// The p99 of events and of requests, with or without a stream that nobody reads beside them.
-fn neighbours(stall: bool) -> (Duration, Duration) {
+/// The p99 of events and of requests, beside so many streams that nobody reads.
+fn neighbours(unread: usize) -> (Duration, Duration) {
     const TIME: Duration = Duration::from_secs(30);
     let session = connect();
     let conflating = session.with_flow(FlowControl::Conflate);
     let until = Instant::now() + TIME;
     runtime().block_on(async {
-        let _unread = match stall {
-            true => Some(conflating.market_data(tick_source("CLOCK", 100_000)).await.expect("opens")),
-            false => None,
-        };
+        let mut stalled = Vec::new();
+        for _ in 0..unread {
+            stalled.push(conflating.market_data(tick_source("CLOCK", 100_000)).await.expect("opens"));
+        }
         let mut streams = JoinSet::new();
         for _ in 0..99 {
             let mut stream = session.market_data(tick_source("CLOCK", 200)).await.expect("opens");

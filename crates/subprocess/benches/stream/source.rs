@@ -73,9 +73,7 @@ impl Connection for InstantConnection {
         let (sender, stream) = event_channel(flow, || {});
         match name {
             "PACED" => drop(thread::spawn(move || block_on(paced(&sender, number)))),
-            "FLOOD" => {
-                drop(thread::spawn(move || (0..number).for_each(|number| sender.send(tick(number as f64)))))
-            }
+            "FLOOD" => drop(thread::spawn(move || flood(&sender, number))),
             _ => drop(tokio::spawn(clock(sender, number))),
         }
         Ok(stream)
@@ -99,6 +97,10 @@ async fn paced(sender: &EventSender, count: u64) {
         }
         sender.send_all(numbers.by_ref().take(room.min(64)).map(|number| tick(number as f64)));
     }
+}
+
+fn flood(sender: &EventSender, count: u64) {
+    (0..count).for_each(|number| sender.send(tick(number as f64)));
 }
 
 async fn clock(sender: EventSender, per_second: u64) {
