@@ -11,7 +11,7 @@ use crate::support::host::{Finished, User};
 use crate::support::traces;
 
 /// The start of a hello, up to the cookie.
-const HELLO: &str = r#"echo "{\"hello\":{\"protocol\":1,\"version\":\"0.0.1\",\"pid\":$$,\"cookie\":\"#;
+const HELLO: &str = r#"echo "{\"hello\":{\"protocol\":2,\"version\":\"0.0.1\",\"pid\":$$,\"cookie\":\"#;
 
 /// A test per program: how the worker path comes to be, and the kind and words of the error.
 macro_rules! no_workers {
@@ -31,7 +31,7 @@ no_workers! {
     a_script_that_prints_no_newline: script("exec cat /dev/zero") => "worker_incompatible", "is no worker";
     a_script_that_is_silent: script("exec ./doze 60") => "worker_incompatible", "said no hello within";
     a_script_that_is_deaf_and_silent: script("trap '' TERM; ./doze 60; ./doze 60") => "worker_incompatible", "said no hello within";
-    a_worker_of_another_protocol: script(&hello("$IBKR_WORKER_COOKIE").replace(":1,", ":99,")) => "worker_incompatible", "it speaks protocol 99";
+    a_worker_of_another_protocol: script(&hello("$IBKR_WORKER_COOKIE").replace(":2,", ":99,")) => "worker_incompatible", "it speaks protocol 99";
     a_worker_of_somebody_else: script(&hello("wrong")) => "worker_incompatible", "its hello has the wrong cookie";
     a_worker_that_dies: script(&format!("{}; read line; echo out of luck >&2; exit 3", hello("$IBKR_WORKER_COOKIE"))) => "worker_crashed", "out of luck";
     a_worker_that_babbles: script(&format!("{}; read line; echo babble; exec ./doze 60", hello("$IBKR_WORKER_COOKIE"))) => "worker_crashed", "protocol violation";

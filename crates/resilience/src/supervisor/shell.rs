@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::hearing::{Heard, listen, next_notice};
 use super::machine::{Action, Event, Machine, Port};
 use super::status::{Board, Status, SupervisedSession, usable};
-use super::stream::{Registration, Switch, is_loss, is_market_data};
+use super::stream::{Registration, Switch, is_loss};
 use super::uptime::{Uptime, sleep_until};
 use crate::clock::Moment;
 use crate::gateway::Gateway;
