@@ -10,6 +10,7 @@ use ibkr_connect::config::{Loader, parse_duration};
 use ibkr_connect::types::{BarSize, HistoricalDuration, WhatToShow};
 use ibkr_connect::{Config, OPERATIONS, Result};
 use ibkr_connect_sim::{Fault, OverLimit};
+use jiff::Timestamp;
 
 use crate::exit;
 use crate::output::Format;
@@ -321,6 +322,21 @@ pub(crate) struct Sim {
     /// The time between the ticks of a stream
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = parse_duration)]
     pub(crate) tick_interval: Duration,
+    /// Begin each client's market at this time (RFC 3339) and move it by a second per tick: streams that repeat
+    #[arg(long, value_name = "TIME")]
+    pub(crate) replay: Option<Timestamp>,
+    /// A symbol without live data; may be given several times
+    #[arg(long, value_name = "SYMBOL")]
+    pub(crate) unentitled: Vec<String>,
+    /// Throw a book away after so many changes, and send it anew
+    #[arg(long, value_name = "N")]
+    pub(crate) depth_reset_after: Option<u32>,
+    /// Refuse messages beyond so many a second, all clients together; IBKR's limit is 50
+    #[arg(long, value_name = "N")]
+    pub(crate) message_rate: Option<usize>,
+    /// Refuse requests for history that don't keep IBKR's pacing
+    #[arg(long)]
+    pub(crate) historical_pacing: bool,
     /// The server version, 213 to 226
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(213..=226))]
     pub(crate) server_version: Option<i32>,

@@ -19,6 +19,11 @@ pub(crate) fn run(global: &Global, arguments: &Sim) -> anyhow::Result<()> {
         tick_interval: arguments.tick_interval,
         max_clients: arguments.max_clients,
         over_limit: arguments.over_limit,
+        replay: arguments.replay,
+        unentitled: arguments.unentitled.clone(),
+        depth_reset_after: arguments.depth_reset_after,
+        message_rate: arguments.message_rate,
+        historical_pacing: arguments.historical_pacing,
         client_id_linger: arguments.client_id_linger.unwrap_or_default(),
         ..SimOptions::default()
     };

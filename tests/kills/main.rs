@@ -226,7 +226,9 @@ fn start_gateway(user: &User, port: &NobodyListens) -> Running {
     let port = port.port().to_string();
     // The id of a program that was just killed is still taken when it comes back.
     let linger = ["--client-id-linger", "200ms"];
-    let arguments = ["sim", "--json", "--port", &port, "--tick-interval", "5ms"].into_iter().chain(linger);
+    let replay = ["--replay", "2026-11-23T15:00:00Z"];
+    let arguments =
+        ["sim", "--json", "--port", &port, "--tick-interval", "5ms"].into_iter().chain(linger).chain(replay);
     let (gateway, line) = Running::until_first_line(user.command(arguments));
     assert!(line.starts_with("listening on "), "{line:?}");
     gateway

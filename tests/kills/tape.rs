@@ -1,5 +1,5 @@
-//! Proof that a stream neither repeats nor loses an event unnoticed: the simulator's volumes add up. Each one is the one
-//! before plus the size of the trade in between, and a subscription begins with the same volume every time.
+//! Proof that a stream neither repeats nor loses an event unnoticed: the simulator replays the same market to every
+//! subscription, so the volumes of a session are those of every other one, from the first on.
 
 use ibkr_connect::Event;
 use ibkr_connect::resilience::StreamItem;
@@ -13,11 +13,10 @@ pub(crate) struct Tape {
     pub(crate) generation: u64,
     pub(crate) events: u64,
     pub(crate) gaps: u64,
-    /// The volume that every subscription begins with.
-    opening: Option<f64>,
-    /// The last volume since the subscription was opened.
-    volume: Option<f64>,
-    traded: f64,
+    /// The volumes as the longest session had them.
+    market: Vec<f64>,
+    /// How many of them this session has had.
+    position: usize,
 }
 
 impl Tape {
@@ -29,7 +28,7 @@ impl Tape {
         match item {
             StreamItem::Gap { .. } => {
                 self.gaps += 1;
-                self.volume = None;
+                self.position = 0;
             }
             StreamItem::Data(_) if self.generation != 0 && self.generation != generation => {
                 return Err(format!("session {} became {generation} without a gap", self.generation));
@@ -44,31 +43,29 @@ impl Tape {
     }
 
     fn add(&mut self, event: &Event) -> Result<(), String> {
-        match event {
-            Event::MarketData(MarketDataEvent::Price {
-                tick_type: TickType::LAST, size: Some(size), ..
-            }) => {
-                self.traded = *size;
+        let Event::MarketData(MarketDataEvent::Size { tick_type: TickType::VOLUME, size: Some(volume) }) =
+            event
+        else {
+            return Ok(());
+        };
+        match self.market.get(self.position) {
+            Some(expected) if expected != volume => {
+                return Err(format!("volume {} is {volume} instead of {expected}", self.position));
             }
-            Event::MarketData(MarketDataEvent::Size { tick_type: TickType::VOLUME, size: Some(volume) }) => {
-                let expected = match self.volume {
-                    Some(before) => before + self.traded,
-                    None => *self.opening.get_or_insert(*volume),
-                };
-                if *volume != expected {
-                    return Err(format!("a volume of {volume} instead of {expected}: {self:?}"));
-                }
-                self.volume = Some(*volume);
+            Some(_) => {}
+            None if self.market.last().is_some_and(|before| before > volume) => {
+                return Err(format!("volume {} is {volume}, less than before", self.position));
             }
-            _ => {}
+            None => self.market.push(*volume),
         }
+        self.position += 1;
         Ok(())
     }
 }
 
 /// A test of the proof itself.
 pub(crate) fn notices_what_must_not_be() {
-    let healthy = [trade(300.0), volume(1_300.0), trade(100.0), volume(1_400.0)];
+    let healthy = [100.0, 300.0, 300.0, 700.0].map(volume);
     let play = |items: &[(StreamItem, u64)]| {
         let mut tape = Tape::default();
         items.iter().try_for_each(|(item, generation)| tape.take(item, *generation))
@@ -78,25 +75,20 @@ pub(crate) fn notices_what_must_not_be() {
     };
     let once = in_session(&healthy, 1);
     let gap = (StreamItem::Gap { from: Timestamp::UNIX_EPOCH, to: Timestamp::UNIX_EPOCH }, 2);
-    assert_eq!(play(&[once.clone(), vec![gap.clone()], in_session(&healthy, 2)].concat()), Ok(()));
+    let resumed = |items: &[StreamItem]| [once.clone(), vec![gap.clone()], in_session(items, 2)].concat();
+    assert_eq!(play(&resumed(&healthy)), Ok(()));
 
-    let repeated = [once.clone(), once[3..].to_vec()].concat();
-    let lost = [once.clone(), in_session(&[trade(100.0), trade(200.0), volume(1_700.0)], 1)].concat();
+    let repeated = resumed(&[healthy[0].clone(), healthy[0].clone()]);
+    let lost = resumed(&[healthy[0].clone(), healthy[3].clone()]);
+    let resumed_late = resumed(&healthy[2..]);
     let without_a_gap = [once.clone(), in_session(&healthy, 2)].concat();
-    let resumed_late = [once, vec![gap], in_session(&healthy[2..], 2)].concat();
-    for wrong in [repeated, lost, without_a_gap, resumed_late] {
+    let backwards = in_session(&[healthy[1].clone(), healthy[0].clone()], 1);
+    for wrong in [repeated, lost, resumed_late, without_a_gap, backwards] {
         play(&wrong).unwrap_err();
     }
 }
 
-fn trade(size: f64) -> StreamItem {
-    data(MarketDataEvent::Price { tick_type: TickType::LAST, price: Some(1.0), size: Some(size) })
-}
-
 fn volume(size: f64) -> StreamItem {
-    data(MarketDataEvent::Size { tick_type: TickType::VOLUME, size: Some(size) })
-}
-
-fn data(event: MarketDataEvent) -> StreamItem {
+    let event = MarketDataEvent::Size { tick_type: TickType::VOLUME, size: Some(size) };
     StreamItem::Data(Event::MarketData(event))
 }
