@@ -175,7 +175,7 @@ mod tests {
         sender.send(Event::MarketData(MarketDataEvent::SnapshotEnd {}));
         let event = stream.next_timeout(Duration::from_secs(5)).unwrap().unwrap().unwrap();
         assert_eq!(event, MarketDataEvent::SnapshotEnd {});
-        drop(sender);
+        sender.finish(Ok(()));
         assert!(stream.next_timeout(Duration::from_secs(5)).unwrap().is_none());
     }
 }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 
 use crate::flow::Unread;
-use crate::{Error, Event, FlowControl, Result};
+use crate::{Error, ErrorKind, Event, FlowControl, Result};
 
 /// A connected sender and stream. `cancel` ends the stream at its source: it runs once, when the consumer drops the
 /// stream or has fallen too far behind.
@@ -107,7 +107,7 @@ impl State {
     }
 }
 
-/// The backend's end of a stream. Dropping it ends the stream.
+/// The backend's end of a stream. [`finish`](Self::finish) ends the stream; dropping it unfinished ends it with an error.
 pub struct EventSender {
     shared: Arc<Shared>,
 }
@@ -164,8 +164,9 @@ impl EventSender {
 }
 
 impl Drop for EventSender {
+    /// A source that goes without a word has failed: whoever reads must not take that for the end of the data.
     fn drop(&mut self) {
-        self.finish(Ok(()));
+        self.finish(Err(Error::new(ErrorKind::Disconnected, "the source of the stream went without a word")));
     }
 }
 
@@ -306,6 +307,7 @@ impl FromIterator<Event> for EventStream {
     fn from_iter<I: IntoIterator<Item = Event>>(events: I) -> Self {
         let (sender, stream) = event_channel(FlowControl::Lossless { capacity: usize::MAX }, || {});
         sender.send_all(events);
+        sender.finish(Ok(()));
         stream
     }
 }
@@ -413,6 +415,16 @@ mod tests {
     }
 
     #[test]
+    fn a_source_that_goes_without_a_word_is_an_error() {
+        let (sender, mut stream, _) = channel();
+        sender.send(event(7));
+        drop(sender);
+        assert_eq!(block_on(stream.next()).unwrap().unwrap(), event(7));
+        assert_eq!(block_on(stream.next()).unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
+        assert!(block_on(stream.next()).is_none());
+    }
+
+    #[test]
     fn a_source_that_waits_for_room_loses_nothing() {
         const COUNT: i32 = 10_000;
         let (sender, mut stream, _) = channel();
@@ -422,6 +434,7 @@ mod tests {
                 let room = block_on(sender.room());
                 sender.send_all(values.by_ref().take(room).map(event));
             }
+            sender.finish(Ok(()));
         });
         for value in 0..COUNT {
             assert_eq!(block_on(stream.next()).unwrap().unwrap(), event(value));

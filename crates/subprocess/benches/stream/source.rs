@@ -97,10 +97,12 @@ async fn paced(sender: &EventSender, count: u64) {
         }
         sender.send_all(numbers.by_ref().take(room.min(64)).map(|number| tick(number as f64)));
     }
+    sender.finish(Ok(()));
 }
 
 fn flood(sender: &EventSender, count: u64) {
     (0..count).for_each(|number| sender.send(tick(number as f64)));
+    sender.finish(Ok(()));
 }
 
 async fn clock(sender: EventSender, per_second: u64) {

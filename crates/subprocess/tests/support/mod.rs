@@ -162,7 +162,7 @@ impl Connection for ScriptedConnection {
         match symbol {
             "OPEN" => std::mem::forget(sender),
             "FAIL" => sender.finish(Err(Error::new(ErrorKind::Disconnected, "the stream broke"))),
-            _ => {}
+            _ => sender.finish(Ok(())),
         }
         Ok(stream)
     }
@@ -212,6 +212,7 @@ async fn paced(sender: &EventSender, count: i32) {
         }
         sender.send_all(values.by_ref().take(room).map(event));
     }
+    sender.finish(Ok(()));
 }
 
 /// A bid for an even value, an ask for an odd one.
