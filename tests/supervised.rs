@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 use crate::support::backend::{Backend, NobodyListens, target};
 use crate::support::diary::Diary;
+use crate::support::state::state_dir;
 use crate::support::{run, traces};
 
 /// How often the supervisor looks for a listener.
@@ -131,7 +132,7 @@ struct Stage {
 
 impl Stage {
     fn new(mode: ConnectionMode, port: NobodyListens) -> Self {
-        let state = tempfile::tempdir().unwrap();
+        let state = state_dir();
         let config = Config {
             mode,
             state_dir: state.path().to_owned(),

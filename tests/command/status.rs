@@ -14,11 +14,14 @@ use crate::support::host::{Finished, User};
 #[test]
 fn a_user_who_never_connected_has_no_gateways() {
     let user = User::new();
+    fs::remove_dir_all(user.state_dir()).unwrap();
+    let before = fs::read_dir(user.home()).unwrap().count();
     let shown = status(&user);
     assert_eq!((&shown["gateways"], &shown["workers"]), (&json!([]), &json!([])));
     let table = Finished::of(user.command(["status"]));
     assert!(table.stdout.starts_with("no Gateway is known in "), "{table:?}");
-    assert_eq!(fs::read_dir(user.home()).unwrap().count(), 0, "looking makes nothing");
+    assert!(!user.state_dir().exists(), "looking makes no directory");
+    assert_eq!(fs::read_dir(user.home()).unwrap().count(), before, "looking makes nothing");
 }
 
 #[test]

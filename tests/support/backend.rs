@@ -10,6 +10,7 @@ use ibkr_connect::{Config, ConnectionMode, Connector, Target};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
+use super::state::state_dir;
 use super::traces;
 
 /// The command under test, which is also the worker.
@@ -26,7 +27,7 @@ pub(crate) struct Backend {
 
 impl Backend {
     pub(crate) fn new(mode: ConnectionMode) -> Self {
-        let state = tempfile::tempdir().unwrap();
+        let state = state_dir();
         let config = Config { mode, state_dir: state.path().to_owned(), ..Config::default() };
         Self { _state: state, ..Self::configured(config) }
     }

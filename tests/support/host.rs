@@ -1,7 +1,7 @@
 //! The command as a user runs it: a scratch directory, a scrubbed environment, and never for ever.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,8 +11,9 @@ use tempfile::TempDir;
 
 use super::PATIENCE;
 use super::backend::{COMMAND, PrivateWorker};
+use super::state::without_maintenance;
 
-/// A user with an empty home directory.
+/// A user whose home directory has nothing but a state directory, in which it is never time for maintenance.
 #[derive(Debug)]
 pub(crate) struct User {
     home: TempDir,
@@ -21,12 +22,19 @@ pub(crate) struct User {
 
 impl User {
     pub(crate) fn new() -> Self {
-        Self { home: tempfile::tempdir().unwrap(), worker: PrivateWorker::new() }
+        let user = Self { home: tempfile::tempdir().unwrap(), worker: PrivateWorker::new() };
+        without_maintenance(&user.state_dir());
+        user
     }
 
     /// Where the user works.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
+    }
+
+    /// Where the user's programs keep what they share, unless told otherwise.
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        self.home().join(".local/state/ibkr-connect")
     }
 
     /// The worker that the user's commands start, unless told otherwise.

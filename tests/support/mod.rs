@@ -8,6 +8,7 @@ pub(crate) mod fake_gateway;
 pub(crate) mod host;
 pub(crate) mod mock;
 pub(crate) mod shared;
+pub(crate) mod state;
 pub(crate) mod traces;
 
 use std::future::Future;

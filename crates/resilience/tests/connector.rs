@@ -11,7 +11,7 @@ use ibkr_connect_core::{
     Config, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, MockConnection, Result,
     Target,
 };
-use ibkr_connect_resilience::{Leases, Policy, RobustConnector};
+use ibkr_connect_resilience::{Leases, MAINTENANCE_FILE, Policy, RobustConnector};
 
 /// Shakes hands for a moment and notices if somebody else does at the same time.
 #[derive(Debug, Default)]
@@ -84,7 +84,10 @@ impl Fixture {
     fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let target = Target { port: listener.local_addr().unwrap().port(), ..Target::default() };
-        Self { temp: tempfile::tempdir().unwrap(), _listener: listener, target }
+        let temp = tempfile::tempdir().unwrap();
+        // What a test sees must not depend on the time of day.
+        std::fs::write(temp.path().join(MAINTENANCE_FILE), "").unwrap();
+        Self { temp, _listener: listener, target }
     }
 
     fn policy(&self) -> Policy {

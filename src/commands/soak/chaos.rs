@@ -1,6 +1,7 @@
 //! A Gateway that fails in every way, one after the other, a day's worth in minutes.
 
 use std::fmt;
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -8,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use ibkr_connect::resilience::{Policy, RestartLimit, RobustConnector, SupervisorOptions};
+use ibkr_connect::resilience::{MAINTENANCE_FILE, Policy, RestartLimit, RobustConnector, SupervisorOptions};
 use ibkr_connect::{Config, Connector, Result, Supervisor};
 use ibkr_connect_sim::{Fault, SimOptions, Simulator};
 use rand::seq::IndexedRandom;
@@ -56,6 +57,8 @@ impl Chaos {
         writeln!(io::stderr(), "chaos: --seed {seed}")?;
         let simulator = Arc::new(Simulator::start(SimOptions { seed, ..SimOptions::default() })?);
         let state_dir = tempfile::tempdir()?;
+        // The simulator's servers are never being reset.
+        fs::write(state_dir.path().join(MAINTENANCE_FILE), "")?;
         let config = config_for(simulator.port(), state_dir.path(), config);
         let (stop, stopped) = mpsc::channel();
         let victim = Arc::clone(&simulator);
