@@ -1,6 +1,6 @@
 //! One conversation: healthy up to the fault.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use socket2::SockRef;
 
 use super::Behaviour::{self, *};
 use super::Stage;
-use super::wire::{ack, error, frame, message, open_order};
+use super::wire::{ack, error, frame, message, open_order, request_id, tick_string};
 
 pub(super) struct Conversation<'a> {
     pub(super) stream: Arc<TcpStream>,
@@ -132,7 +132,7 @@ impl Conversation<'_> {
     fn session(&self) -> io::Result<End> {
         let mut complaints = 0;
         loop {
-            let Ok((request, _)) = self.read_frame() else {
+            let Ok((request, body)) = self.read_frame() else {
                 return Ok(if self.behaviour == NeverCloses { End::Keep } else { End::Close });
             };
             match (request, self.behaviour) {
@@ -145,9 +145,18 @@ impl Conversation<'_> {
                     self.write(&frame(49, &message().number(1, 1_787_000_000)))?;
                 }
                 (_, ClosesAtAQuestion) => return Ok(End::Close),
+                (1, FloodsWithTicks(count)) => self.flood(&body, count)?,
                 _ => {}
             }
         }
+    }
+
+    fn flood(&self, request: &[u8], count: u64) -> io::Result<()> {
+        let mut ticks = BufWriter::with_capacity(64 * 1024, &*self.stream);
+        for number in 1..=count {
+            ticks.write_all(&tick_string(request_id(request), 45, &number.to_string()))?;
+        }
+        ticks.flush()
     }
 
     fn read_frame(&self) -> io::Result<(u32, Vec<u8>)> {

@@ -29,6 +29,26 @@ pub(super) fn open_order(order_id: i64) -> Vec<u8> {
     [frame(5, &open), frame(3, &status)].concat()
 }
 
+/// A market data tick that is a text.
+pub(super) fn tick_string(request_id: i64, tick_type: i64, value: &str) -> Vec<u8> {
+    frame(46, &message().number(1, request_id).number(2, tick_type).text(3, value))
+}
+
+/// The first field of a request's body, a number.
+pub(super) fn request_id(body: &[u8]) -> i64 {
+    assert_eq!(body[0], 1 << 3, "the first field is the request id: {body:?}");
+    let mut bytes = body[1..].iter();
+    let mut id = 0;
+    for shift in (0..).step_by(7) {
+        let byte = *bytes.next().unwrap();
+        id |= i64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            break;
+        }
+    }
+    id
+}
+
 /// An empty protobuf message, to be filled field by field.
 pub(super) fn message() -> Message {
     Message(Vec::new())
