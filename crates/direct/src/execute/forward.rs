@@ -1,12 +1,28 @@
 //! From ibapi's streams to ours.
 
 use futures_core::Stream;
+use ibapi::SUBSCRIPTION_LAG_CODE;
 use ibapi::prelude::StreamExt;
 use ibapi::subscriptions::SubscriptionItem;
-use ibkr_connect_core::{Event, EventSender, Result};
+use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Result};
 
 use super::cut_short;
 use crate::error::request_error;
+
+/// The next item; `None` at the end. A stream of which ibapi has dropped items fails here: what follows would have a gap that
+/// nobody sees.
+pub(super) async fn next<T>(
+    command: &str,
+    items: &mut (impl Stream<Item = std::result::Result<SubscriptionItem<T>, ibapi::Error>> + Unpin),
+) -> Result<Option<SubscriptionItem<T>>> {
+    match items.next().await.transpose().map_err(|error| request_error(command, error))? {
+        Some(SubscriptionItem::Notice(notice)) if notice.code == SUBSCRIPTION_LAG_CODE => {
+            Err(Error::new(ErrorKind::SlowConsumer, format!("{command}: {}", notice.message))
+                .with_advice("ask again: more came at once than the connection's thread could take"))
+        }
+        item => Ok(item),
+    }
+}
 
 /// Passes a stream on until it fails; one that just ends was cut short.
 pub(super) async fn forward<T>(
@@ -15,8 +31,8 @@ pub(super) async fn forward<T>(
     events: &EventSender,
     event: impl Fn(SubscriptionItem<T>) -> Result<Event>,
 ) -> Result<()> {
-    while let Some(item) = items.next().await {
-        events.send(event(item.map_err(|error| request_error(command, error))?)?);
+    while let Some(item) = next(command, &mut items).await? {
+        events.send(event(item)?);
     }
     Err(cut_short(command))
 }
@@ -28,11 +44,63 @@ pub(super) async fn collect<T, U>(
     convert: impl Fn(T) -> Result<U>,
 ) -> Result<Vec<U>> {
     let mut collected = Vec::new();
-    while let Some(item) = items.next().await {
-        match item.map_err(|error| request_error(command, error))? {
+    while let Some(item) = next(command, &mut items).await? {
+        match item {
             SubscriptionItem::Data(data) => collected.push(convert(data)?),
             SubscriptionItem::Notice(notice) => tracing::info!(%notice, command),
         }
     }
     Ok(collected)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use ibkr_connect_core::block_on;
+
+    use super::*;
+
+    type Item = std::result::Result<SubscriptionItem<i32>, ibapi::Error>;
+
+    /// A subscription that has these items at once.
+    struct Items(std::vec::IntoIter<Item>);
+
+    impl Stream for Items {
+        type Item = Item;
+
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Item>> {
+            Poll::Ready(self.0.next())
+        }
+    }
+
+    fn notice(code: i32) -> Item {
+        let text = "the Gateway's or ibapi's words";
+        Ok(SubscriptionItem::Notice(ibapi::Notice {
+            request_id: Some(7),
+            code,
+            message: text.to_owned(),
+            error_time: None,
+            advanced_order_reject_json: String::new(),
+        }))
+    }
+
+    fn collected(items: impl Into<Vec<Item>>) -> Result<Vec<i32>> {
+        block_on(collect("positions", Items(items.into().into_iter()), Ok))
+    }
+
+    #[test]
+    fn a_warning_is_no_end() {
+        let data = |number| Ok(SubscriptionItem::Data(number));
+        assert_eq!(collected([data(1), notice(2104), data(2)]).unwrap(), [1, 2]);
+    }
+
+    #[test]
+    fn what_ibapi_has_dropped_is_an_error() {
+        let data = |number| Ok(SubscriptionItem::Data(number));
+        let error = collected([data(1), notice(SUBSCRIPTION_LAG_CODE), data(3)]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SlowConsumer);
+        assert!(error.message().starts_with("positions: "), "{error}");
+    }
 }

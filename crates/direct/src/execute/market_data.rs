@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use ibapi::Client;
 use ibapi::market_data::realtime::TickTypes;
-use ibapi::prelude::StreamExt;
 use ibapi::subscriptions::{Subscription, SubscriptionItem};
 use ibkr_connect_core::types::{
     MarketDataEvent, MarketDataParams, MarketDataType, Quote, QuoteSnapshotParams, SmartComponent,
@@ -14,6 +13,7 @@ use ibkr_connect_core::{Event, EventSender, Result};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::cut_short;
+use super::forward::next;
 use crate::convert;
 use crate::error::request_error;
 
@@ -132,8 +132,8 @@ struct Ticks<'a> {
 
 impl Ticks<'_> {
     async fn next(&mut self) -> Result<Option<MarketDataEvent>> {
-        while let Some(item) = self.ticks.next().await {
-            match item.map_err(|error| request_error(self.command, error))? {
+        while let Some(item) = next(self.command, &mut self.ticks).await? {
+            match item {
                 SubscriptionItem::Data(tick) => {
                     if let Some(event) = convert::tick(tick) {
                         return Ok(Some(event));
