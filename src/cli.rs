@@ -99,7 +99,7 @@ pub(crate) enum Command {
     Ticks(Ticks),
     /// Run any operation of the worker protocol and print its answer as JSON
     Call(Call),
-    /// List the operations that `call` knows
+    /// List the operations that `call` knows, or describe one
     Commands(Commands),
     /// Find and remove zombie connections on the port, without touching the Gateway
     #[command(subcommand)]
@@ -162,7 +162,7 @@ pub(crate) struct Ticks {
 #[derive(Debug, Args)]
 pub(crate) struct Call {
     /// The operation, e.g. positions; `ibkr-connect commands` lists them
-    #[arg(value_parser = PossibleValuesParser::new(OPERATIONS.iter().map(|operation| operation.command)), hide_possible_values = true)]
+    #[arg(value_parser = operation_names(), hide_possible_values = true)]
     pub(crate) command: String,
     /// Its parameters, a JSON object
     #[arg(long, value_name = "JSON", default_value = "{}")]
@@ -177,6 +177,9 @@ pub(crate) struct Call {
 
 #[derive(Debug, Args)]
 pub(crate) struct Commands {
+    /// Describe this one: its parameters with types and defaults
+    #[arg(value_parser = operation_names(), hide_possible_values = true)]
+    pub(crate) command: Option<String>,
     /// Print the JSON Schemas of all parameters and answers instead
     #[arg(long)]
     pub(crate) schema: bool,
@@ -223,6 +226,10 @@ pub(crate) struct Probe {
     /// How often to connect, one after the other
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least_one)]
     pub(crate) attempts: usize,
+}
+
+fn operation_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(OPERATIONS.iter().map(|operation| operation.command))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

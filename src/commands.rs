@@ -5,6 +5,7 @@ mod call;
 mod check;
 mod data;
 mod demo;
+mod operations;
 mod probe;
 mod sim;
 mod soak;
@@ -42,7 +43,7 @@ pub(crate) fn run(cli: Cli, sessions: &Sessions) -> anyhow::Result<()> {
         Command::Quote(symbol) => data::quote(&global.load()?, format, &symbol.symbol),
         Command::Ticks(arguments) => data::ticks(&global.load()?, format, &arguments),
         Command::Call(arguments) => call::call(&global.load()?, format, &arguments),
-        Command::Commands(arguments) => call::list(format, &arguments),
+        Command::Commands(arguments) => operations::run(format, &arguments),
         Command::Zombies(Zombies::List(arguments)) => zombies::list(&global.load()?, format, &arguments),
         Command::Zombies(Zombies::Clean(arguments)) => zombies::clean(&global.load()?, format, &arguments),
         Command::Probe(arguments) => probe::run(&global.load()?, format, &arguments),

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use ibkr_connect::{OPERATIONS, OperationInfo, operations_schema};
+use ibkr_connect::{
+    OPERATIONS, OperationGuide, OperationInfo, Parameter, operation_guides, operations_schema,
+};
 use serde_json::{Value, json};
 
 const BEGIN: &str = "<!-- generated from the table of operations: begin -->\n";
@@ -87,26 +89,16 @@ fn collect_references(value: &Value, found: &mut Vec<String>) {
 
 /// The tables of requests and streams.
 fn operations() -> String {
-    let schema = operations_schema();
+    let guides = operation_guides();
     let mut text = String::new();
     for (stream, answer) in [(false, "reply"), (true, "event")] {
-        writeln!(
-            text,
-            "\n| {} | params | {answer} | |\n|---|---|---|---|",
-            if stream { "stream" } else { "request" }
-        )
-        .unwrap();
-        for operation in OPERATIONS.iter().filter(|operation| operation.stream == stream) {
-            let described = &schema["operations"][operation.command];
-            let params = params(&schema, &described["params"]);
-            writeln!(
-                text,
-                "| `{}` | {params} | `{}` | {} |",
-                operation.command,
-                shape(&described[answer]),
-                summary(operation)
-            )
-            .unwrap();
+        let kind = if stream { "stream" } else { "request" };
+        writeln!(text, "\n| {kind} | params | {answer} | |\n|---|---|---|---|").unwrap();
+        for OperationGuide { info, parameters, answer, .. } in
+            guides.iter().filter(|guide| guide.info.stream == stream)
+        {
+            let (command, params) = (info.command, params(parameters));
+            writeln!(text, "| `{command}` | {params} | `{answer}` | {} |", summary(info)).unwrap();
         }
     }
     text + "\n"
@@ -120,32 +112,16 @@ fn summary(operation: &OperationInfo) -> String {
 }
 
 /// The parameters by name, with the defaults that are worth a word.
-fn params(schema: &Value, params: &Value) -> String {
-    let Some(fields) = resolve(schema, params)["properties"].as_object() else { return "none".to_owned() };
-    let described = fields.iter().map(|(name, field)| match &field["default"] {
-        Value::Null | Value::Object(_) => format!("`{name}`"),
-        Value::String(text) if text.is_empty() => format!("`{name}`"),
-        default => format!("`{name}` (`{default}`)"),
+fn params(parameters: &[Parameter]) -> String {
+    let described = parameters.iter().map(|Parameter { name, default, .. }| match default {
+        None | Some(Value::Null | Value::Object(_)) => format!("`{name}`"),
+        Some(Value::String(text)) if text.is_empty() => format!("`{name}`"),
+        Some(default) => format!("`{name}` (`{default}`)"),
     });
     let described: Vec<_> = described.collect();
-    if described.len() > 8 { format!("{}, …", described[..8].join(", ")) } else { described.join(", ") }
-}
-
-/// What a value is, in a word: a type's name, `[Name]` for a list.
-fn shape(schema: &Value) -> String {
-    if let Some(reference) = schema["$ref"].as_str() {
-        return reference.trim_start_matches("#/$defs/").to_owned();
-    }
-    match schema["type"].as_str() {
-        Some("array") => format!("[{}]", shape(&schema["items"])),
-        Some(name) => name.to_owned(),
-        None => "any".to_owned(),
-    }
-}
-
-fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
-    match schema["$ref"].as_str() {
-        Some(reference) => &document["$defs"][reference.trim_start_matches("#/$defs/")],
-        None => schema,
+    match described.len() {
+        0 => "none".to_owned(),
+        9.. => format!("{}, …", described[..8].join(", ")),
+        _ => described.join(", "),
     }
 }

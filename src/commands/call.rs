@@ -1,38 +1,16 @@
-//! `call` and `commands`: every operation of the table, by its name in the worker protocol.
+//! `call`: every operation of the table, by its name in the worker protocol.
 
-use ibkr_connect::{
-    Config, Error, ErrorKind, EventStream, OPERATIONS, OperationInfo, Request, Session, StreamRequest,
-    operations_schema,
-};
+use ibkr_connect::{Config, Error, ErrorKind, EventStream, Request, Session, StreamRequest};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout_at};
 
 use super::with_session;
-use crate::cli::{Call, Commands};
-use crate::output::{Format, print_json, print_line, print_rows};
+use crate::cli::Call;
+use crate::output::{Format, print_json, print_line};
 
 /// How long a stream runs that nobody has limited: as good as for ever, and no overflow in sight.
 const FOR_EVER: std::time::Duration = std::time::Duration::from_secs(10 * 365 * 86_400);
-
-/// `commands`
-pub(crate) fn list(format: Format, arguments: &Commands) -> anyhow::Result<()> {
-    if arguments.schema {
-        return Ok(print_line(&serde_json::to_string_pretty(&operations_schema())?)?);
-    }
-    let header = ["command", "kind", "access", "params", "answer"];
-    Ok(print_rows(format, OPERATIONS, &header, |operation: &OperationInfo| {
-        let kind = if operation.stream { "stream" } else { "request" };
-        let access = format!("{:?}", operation.access).to_lowercase();
-        vec![
-            operation.command.to_owned(),
-            kind.to_owned(),
-            access,
-            if operation.params.is_empty() { "-".to_owned() } else { operation.params.to_owned() },
-            operation.reply.to_owned(),
-        ]
-    })?)
-}
 
 /// `call COMMAND`
 pub(crate) fn call(config: &Config, format: Format, arguments: &Call) -> anyhow::Result<()> {
@@ -76,7 +54,7 @@ async fn show_events(mut events: EventStream, arguments: &Call) -> anyhow::Resul
 
 fn unusable(error: Error) -> Error {
     Error::new(ErrorKind::Config, format!("--params: {}", error.message()))
-        .with_advice("`ibkr-connect commands` lists every command with its parameters")
+        .with_advice("`ibkr-connect commands COMMAND` says what it takes")
         .with_source(error)
 }
 

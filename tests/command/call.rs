@@ -69,3 +69,17 @@ fn every_operation_is_listed() {
     let table = Finished::of(user.command(["commands"])).stdout;
     assert!(OPERATIONS.iter().all(|operation| table.contains(operation.command)), "{table}");
 }
+
+#[test]
+fn an_operation_is_described_with_all_that_it_takes() {
+    let user = User::new();
+    let described = Finished::of(user.command(["commands", "historical_ticks"]));
+    for said in ["number_of_ticks", "1000", "one of TRADES, BID_ASK, MIDPOINT", "Contract", "con_id"] {
+        assert!(described.stdout.contains(said), "{said}: {}", described.stdout);
+    }
+    let described = Finished::of(user.command(["--json", "commands", "historical_ticks"])).json();
+    assert_eq!(described["command"], "historical_ticks");
+    let kind = described["parameters"].as_array().unwrap().iter().find(|one| one["name"] == "what_to_show");
+    assert_eq!(kind.unwrap()["default"], "TRADES", "{described}");
+    assert_eq!(Finished::of(user.command(["commands", "historical_tick"])).code, 2);
+}

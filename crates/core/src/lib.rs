@@ -12,6 +12,8 @@ mod conflation;
 mod connector;
 mod error;
 mod flow;
+#[cfg(feature = "schema")]
+mod guide;
 #[cfg(feature = "mock")]
 mod mock;
 mod mode;
@@ -32,6 +34,8 @@ pub use connector::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use flow::{FlowControl, STREAM_CAPACITY};
+#[cfg(feature = "schema")]
+pub use guide::{ObjectGuide, OperationGuide, Parameter, operation_guides};
 #[cfg(feature = "mock")]
 pub use mock::{MockConnection, MockConnector};
 pub use mode::ConnectionMode;

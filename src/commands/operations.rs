@@ -1,0 +1,62 @@
+//! `commands`: the operations of the table, and what each takes.
+
+use ibkr_connect::{OperationGuide, Parameter, operation_guides, operations_schema};
+use serde_json::Value;
+
+use crate::cli::Commands;
+use crate::output::{Format, print_json, print_line, print_rows, table};
+
+/// Lists all of them, or describes one.
+pub(crate) fn run(format: Format, arguments: &Commands) -> anyhow::Result<()> {
+    if arguments.schema {
+        return Ok(print_line(&serde_json::to_string_pretty(&operations_schema())?)?);
+    }
+    let mut guides = operation_guides();
+    if let Some(command) = &arguments.command {
+        guides.retain(|guide| guide.info.command == command);
+        for guide in &guides {
+            match format {
+                Format::Json => print_json(guide)?,
+                Format::Table => describe(guide)?,
+            }
+        }
+        return Ok(());
+    }
+    let header = ["command", "kind", "parameters", "what it is"];
+    Ok(print_rows(format, &guides, &header, |guide: &OperationGuide| {
+        let names: Vec<_> = guide.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+        let names = if names.is_empty() { "-".to_owned() } else { names.join(", ") };
+        vec![guide.info.command.to_owned(), kind(guide).to_owned(), names, guide.info.doc.trim().to_owned()]
+    })?)
+}
+
+fn describe(guide: &OperationGuide) -> std::io::Result<()> {
+    let OperationGuide { info, parameters, objects, answer, .. } = guide;
+    print_line(&format!("{}: {}", info.command, info.doc.trim()))?;
+    let answered = if info.stream { "each event is" } else { "answered with" };
+    print_line(&format!("a {}, {answered} {answer}; `--schema` has all types", kind(guide)))?;
+    if parameters.is_empty() {
+        return print_line("no parameters");
+    }
+    print_parameters("parameter", parameters)?;
+    objects.iter().try_for_each(|object| print_parameters(&object.name, &object.fields))
+}
+
+fn print_parameters(title: &str, parameters: &[Parameter]) -> std::io::Result<()> {
+    let cells = parameters.iter().map(|Parameter { name, type_name, default, doc, .. }| {
+        vec![name.clone(), type_name.clone(), default_in_words(default.as_ref()), doc.clone()]
+    });
+    print_line(&table(&[title, "type", "default", "what it is"], cells).to_string())
+}
+
+fn kind(guide: &OperationGuide) -> &'static str {
+    if guide.info.stream { "stream" } else { "request" }
+}
+
+fn default_in_words(default: Option<&Value>) -> String {
+    match default {
+        None => "must be given".to_owned(),
+        Some(Value::Object(_)) => "see below".to_owned(),
+        Some(default) => default.to_string(),
+    }
+}
