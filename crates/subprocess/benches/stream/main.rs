@@ -38,21 +38,26 @@ fn main() {
     }
 }
 
-/// One request at a time.
+/// One request at a time, from a thread and from a task.
 fn round_trip() {
     const COUNT: usize = 50_000;
     let mut bare = floor::PingPong::start();
     let session = connect();
-    let mut floor = Vec::new();
-    let mut ours = Vec::new();
-    // In turns, so that both meet the same machine.
+    let runtime = runtime();
+    let (mut floor, mut thread, mut task) = (Vec::new(), Vec::new(), Vec::new());
+    // In turns, so that all meet the same machine.
     for _ in 0..10 {
         floor.extend(timed(COUNT / 10, || bare.round_trip()));
-        ours.extend(timed(COUNT / 10, || {
+        thread.extend(timed(COUNT / 10, || {
             session.blocking().server_time().expect("answers");
         }));
+        task.extend(timed(COUNT / 10, || {
+            runtime.block_on(session.server_time()).expect("answers");
+        }));
     }
-    report("a request, one at a time", &us(median(&mut ours)), &us(median(&mut floor)));
+    let floor = us(median(&mut floor));
+    report("a request, one at a time, of a thread", &us(median(&mut thread)), &floor);
+    report("a request, one at a time, of a task", &us(median(&mut task)), &floor);
 }
 
 /// Many requests at the same time, from one thread.
