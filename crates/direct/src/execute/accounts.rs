@@ -3,12 +3,12 @@
 use ibapi::Client;
 use ibapi::accounts::types::AccountGroup;
 use ibapi::accounts::{AccountSummaryResult, PositionUpdate};
-use ibapi::prelude::StreamExt;
 use ibapi::subscriptions::SubscriptionItem;
 use ibkr_connect_core::Result;
 use ibkr_connect_core::types::{AccountSummaryParams, AccountSummaryValue, Position};
 
 use super::cut_short;
+use super::forward::next;
 use crate::convert;
 use crate::error::request_error;
 
@@ -21,8 +21,8 @@ pub(super) async fn account_summary(
     let group = AccountGroup(params.group.clone());
     let mut rows = client.account_summary(&group, &tags).await.map_err(failed)?;
     let mut values = Vec::new();
-    while let Some(item) = rows.next().await {
-        match item.map_err(failed)? {
+    while let Some(item) = next("account_summary", &mut rows).await? {
+        match item {
             SubscriptionItem::Data(AccountSummaryResult::Summary(row)) => {
                 values.push(convert::account_summary_value(row));
             }
@@ -37,8 +37,8 @@ pub(super) async fn positions(client: &Client) -> Result<Vec<Position>> {
     let failed = |error| request_error("positions", error);
     let mut rows = client.positions().await.map_err(failed)?;
     let mut positions = Vec::new();
-    while let Some(item) = rows.next().await {
-        match item.map_err(failed)? {
+    while let Some(item) = next("positions", &mut rows).await? {
+        match item {
             SubscriptionItem::Data(PositionUpdate::Position(row)) => positions.push(convert::position(row)),
             SubscriptionItem::Data(PositionUpdate::PositionEnd) => return Ok(positions),
             SubscriptionItem::Notice(notice) => tracing::info!(%notice, "positions"),
