@@ -12,7 +12,7 @@ use ibkr_connect::{ConnectionMode, block_on};
 
 use crate::support::backend::{Backend, target};
 use crate::support::fake_gateway::{Behaviour, FakeGateway};
-use crate::support::setting;
+use crate::support::{PATIENCE, setting};
 
 #[test]
 fn direct() {
@@ -29,18 +29,17 @@ fn every_tick_once_and_in_order(mode: ConnectionMode) {
     let count = setting("IBKR_FLOOD_TICKS").unwrap_or(100_000);
     let gateway = FakeGateway::start(Behaviour::FloodsWithTicks(count));
     let backend = Backend::new(mode);
-    block_on(async {
-        let session = ibkr_connect::session_over(&*backend, &target(gateway.port())).await.unwrap();
-        let params = MarketDataParams::streaming(Contract::stock("AAPL"));
-        let mut ticks = session.market_data(params).await.unwrap();
-        let begun = Instant::now();
-        for number in 1..=count {
-            match ticks.next().await {
-                Some(Ok(MarketDataEvent::Text { value, .. })) if value == number.to_string() => {}
-                other => panic!("{mode}: instead of tick {number}: {other:?}"),
-            }
+    let target = target(gateway.port());
+    let session = block_on(ibkr_connect::session_over(&*backend, &target)).unwrap();
+    let params = MarketDataParams::streaming(Contract::stock("AAPL"));
+    let mut ticks = session.blocking().market_data(params).unwrap();
+    let begun = Instant::now();
+    for number in 1..=count {
+        match ticks.next_timeout(PATIENCE) {
+            Ok(Some(Ok(MarketDataEvent::Text { value, .. }))) if value == number.to_string() => {}
+            other => panic!("{mode}: instead of tick {number}: {other:?}"),
         }
-        println!("{mode}: {count} ticks, {:.0} ticks/s", count as f64 / begun.elapsed().as_secs_f64());
-        session.close().await.unwrap();
-    });
+    }
+    println!("{mode}: {count} ticks, {:.0} ticks/s", count as f64 / begun.elapsed().as_secs_f64());
+    block_on(session.close()).unwrap();
 }
