@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use ibkr_connect::types::{
-    BarTime, Contract, HistoricalBarsParams, MarketDataEvent, MarketDataParams, TickType,
+    BarTime, Contract, HistoricalBarsParams, MarketDataEvent, MarketDataParams, Position, TickType,
 };
 use ibkr_connect::{Connector, ErrorKind, Session, Target};
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::support::backend::{Backend, target};
+use crate::support::fake_gateway::{Behaviour, FakeGateway};
 
 /// Each is listed once at every Gateway here.
 const SYMBOLS: [&str; 4] = ["AAPL", "MSFT", "IBM", "SPY"];
@@ -52,6 +56,41 @@ pub(crate) async fn positions(connector: &dyn Connector, target: &Target) {
         assert!(held.position != 0.0 && held.average_cost.is_some_and(|cost| cost > 0.0), "{held:?}");
     }
     session.close().await.unwrap();
+}
+
+/// How far apart the positions of one answer come, which names no request.
+const APART: Duration = Duration::from_millis(30);
+
+pub(crate) async fn positions_asked_for_during_an_answer_are_whole(backend: &Backend) {
+    let gateway = FakeGateway::start(Behaviour::SpreadsItsPositions(APART));
+    let session = session(&**backend, &target(gateway.port())).await;
+    let mut questions = JoinSet::new();
+    for number in 0..8 {
+        let session = session.clone();
+        questions.spawn(async move {
+            // Some fall into the answers of others.
+            sleep(APART * number / 2).await;
+            con_ids(&session.positions().await.unwrap())
+        });
+    }
+    assert_eq!(questions.join_all().await, vec![[1, 2, 3]; 8]);
+    session.close().await.unwrap();
+}
+
+pub(crate) async fn the_rest_of_an_abandoned_answer_is_nobody_elses(backend: &Backend) {
+    let gateway = FakeGateway::start(Behaviour::SpreadsItsPositions(APART));
+    let session = session(&**backend, &target(gateway.port())).await;
+    for halves in [1, 3, 5] {
+        // In the middle of the answer.
+        assert!(timeout(APART * halves / 2, session.positions()).await.is_err());
+        let next = session.positions().await.unwrap();
+        assert_eq!(con_ids(&next), [1, 2, 3], "abandoned after {halves} halves");
+    }
+    session.close().await.unwrap();
+}
+
+fn con_ids(positions: &[Position]) -> Vec<i32> {
+    positions.iter().map(|held| held.contract.con_id).collect()
 }
 
 pub(crate) async fn contract_details(connector: &dyn Connector, target: &Target) {

@@ -54,6 +54,10 @@ macro_rules! any_backend {
 macro_rules! real_backends {
     ($run:path) => {
         tests! { $run;
+            data {
+                positions_asked_for_during_an_answer_are_whole
+                the_rest_of_an_abandoned_answer_is_nobody_elses
+            }
             sessions {
                 a_host_can_have_a_name
                 a_client_id_has_one_user

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::attempt::{Established, attempt};
 use crate::connection::DirectConnection;
 use crate::error::gateway_gone;
-use crate::execute::{ChosenDataType, execute, stream};
+use crate::execute::{ChosenDataType, PositionsTurn, execute, stream};
 use crate::notices::Notices;
 
 /// How long ibapi may take to close its own end.
@@ -78,6 +78,7 @@ async fn live(target: &Target, mut ready: oneshot::Sender<Result<DirectConnectio
     let session = Session {
         client,
         data_type: ChosenDataType::default(),
+        positions: PositionsTurn::default(),
         notices,
         inbox,
         closed,
@@ -93,6 +94,7 @@ async fn live(target: &Target, mut ready: oneshot::Sender<Result<DirectConnectio
 struct Session {
     client: Arc<Client>,
     data_type: ChosenDataType,
+    positions: PositionsTurn,
     notices: Notices,
     inbox: mpsc::UnboundedReceiver<Command>,
     closed: watch::Sender<Option<CloseReason>>,
@@ -135,12 +137,13 @@ impl Session {
         match command {
             Command::Request { request, timeout: limit, mut reply } => {
                 let limit = limit.unwrap_or(self.request_timeout);
+                let positions = self.positions.clone();
                 tasks.spawn(async move {
                     let outcome = tokio::select! {
                         biased;
                         () = reply.closed() => return,
                         reason = gone(closed) => Err(gateway_gone(&reason)),
-                        outcome = timeout(limit, execute(&client, &data_type, &request)) => {
+                        outcome = timeout(limit, execute(&client, &data_type, &positions, &request)) => {
                             outcome.unwrap_or_else(|_| Err(overdue(request.command(), limit)))
                         }
                     };

@@ -8,6 +8,8 @@ mod history;
 mod market_data;
 mod ticks;
 
+use std::sync::Arc;
+
 use ibapi::Client;
 use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Reply, Request, Result, StreamRequest};
 
@@ -15,10 +17,16 @@ use crate::convert;
 use crate::error::request_error;
 use crate::notices::Notices;
 
+pub(crate) use accounts::PositionsTurn;
 pub(crate) use market_data::ChosenDataType;
 
 /// Runs a one-shot. The caller keeps the deadline; dropping the future cancels the request at the Gateway.
-pub(crate) async fn execute(client: &Client, data_type: &ChosenDataType, request: &Request) -> Result<Reply> {
+pub(crate) async fn execute(
+    client: &Arc<Client>,
+    data_type: &ChosenDataType,
+    positions: &PositionsTurn,
+    request: &Request,
+) -> Result<Reply> {
     let failed = |error| request_error(request.command(), error);
     Ok(match request {
         Request::ServerTime => {
@@ -30,7 +38,7 @@ pub(crate) async fn execute(client: &Client, data_type: &ChosenDataType, request
         Request::AccountSummary(params) => {
             Reply::AccountSummary(accounts::account_summary(client, params).await?)
         }
-        Request::Positions => Reply::Positions(accounts::positions(client).await?),
+        Request::Positions => Reply::Positions(accounts::positions(client, positions).await?),
         Request::ContractDetails(contract) => {
             Reply::ContractDetails(contracts::contract_details(client, contract).await?)
         }

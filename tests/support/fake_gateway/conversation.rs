@@ -9,7 +9,7 @@ use socket2::SockRef;
 
 use super::Behaviour::{self, *};
 use super::Stage;
-use super::wire::{ack, error, frame, message, open_order, request_id, tick_string};
+use super::wire::{ack, error, frame, message, open_order, position, request_id, tick_string};
 
 pub(super) struct Conversation<'a> {
     pub(super) stream: Arc<TcpStream>,
@@ -146,6 +146,13 @@ impl Conversation<'_> {
                 }
                 (_, ClosesAtAQuestion) => return Ok(End::Close),
                 (1, FloodsWithTicks(count)) => self.flood(&body, count)?,
+                (61, SpreadsItsPositions(interval)) => {
+                    for con_id in 1..=3 {
+                        self.stage.pause(interval);
+                        self.write(&position(con_id))?;
+                    }
+                    self.write(&frame(62, b""))?;
+                }
                 _ => {}
             }
         }

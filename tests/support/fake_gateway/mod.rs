@@ -58,6 +58,8 @@ pub(crate) enum Behaviour {
     KnowsOnlyTheTime,
     /// Closes at the first question that is not about the time.
     ClosesAtAQuestion,
+    /// Answers a question for positions with three, one per interval.
+    SpreadsItsPositions(Duration),
     /// Answers a request for market data with so many ticks, as fast as they are taken; each says its number.
     FloodsWithTicks(u64),
 }

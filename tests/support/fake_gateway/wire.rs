@@ -29,6 +29,12 @@ pub(super) fn open_order(order_id: i64) -> Vec<u8> {
     [frame(5, &open), frame(3, &status)].concat()
 }
 
+/// A position of a hundred.
+pub(super) fn position(con_id: i64) -> Vec<u8> {
+    let contract = message().number(1, con_id).text(2, "AAPL").text(3, "STK");
+    frame(61, &message().text(1, "DU7654321").text(2, &contract).text(3, "100"))
+}
+
 /// A market data tick that is a text.
 pub(super) fn tick_string(request_id: i64, tick_type: i64, value: &str) -> Vec<u8> {
     frame(46, &message().number(1, request_id).number(2, tick_type).text(3, value))
