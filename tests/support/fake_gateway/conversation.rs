@@ -9,7 +9,8 @@ use socket2::SockRef;
 
 use super::Behaviour::{self, *};
 use super::Stage;
-use super::wire::{ack, error, frame, message, open_order, position, request_id, tick_string};
+use super::message::{ID, message};
+use super::wire::{Frame, ack, error, frame, open_order, position, raw_frame};
 
 pub(super) struct Conversation<'a> {
     pub(super) stream: Arc<TcpStream>,
@@ -18,7 +19,7 @@ pub(super) struct Conversation<'a> {
 }
 
 /// How a conversation ends.
-enum End {
+pub(super) enum End {
     Close,
     Reset,
     /// Keeps the socket, whatever the client does.
@@ -26,7 +27,7 @@ enum End {
 }
 
 /// A step of the conversation: an end, or the next step. An error is a client that left.
-type Step = io::Result<Option<End>>;
+pub(super) type Step = io::Result<Option<End>>;
 
 impl Conversation<'_> {
     /// Holds it to its end.
@@ -39,13 +40,20 @@ impl Conversation<'_> {
     }
 
     fn talk(&self) -> io::Result<End> {
+        match self.shake_hands()? {
+            Some(end) => Ok(end),
+            None => self.session(),
+        }
+    }
+
+    pub(super) fn shake_hands(&self) -> Step {
         self.stream.set_nodelay(true)?;
         for step in [Self::accepted, Self::greeted, Self::started] {
             if let Some(end) = step(self)? {
-                return Ok(end);
+                return Ok(Some(end));
             }
         }
-        self.session()
+        Ok(None)
     }
 
     fn accepted(&self) -> Step {
@@ -83,39 +91,35 @@ impl Conversation<'_> {
     fn started(&self) -> Step {
         let (start_api, _) = self.read_frame()?;
         assert_eq!(start_api, 71);
-        let accounts = frame(15, &message().text(1, "DU7654321,DU7654322,"));
-        let next_valid_id = frame(9, &message().number(1, 41));
-        let farm = error(-1, 2104, "Market data farm connection is OK:usfarm");
+        let accounts = frame!(15 { 1: "DU7654321,DU7654322," });
+        let next_valid_id = frame!(9 { 1: 41 });
+        let farm = error(2104, "Market data farm connection is OK:usfarm");
         match self.behaviour {
             ClosesAfterStartApi => return Ok(Some(End::Close)),
             ResetsAfterStartApi => return Ok(Some(End::Reset)),
             SendsFrameLength(length) => self.write(&length.to_be_bytes())?,
-            SendsUndecodableAccounts => self.write(&frame(15, b"\x0a\x7fDU"))?,
+            SendsUndecodableAccounts => self.write(&raw_frame(15, b"\x0a\x7fDU"))?,
             RefusesTheClientId => {
-                self.write(&error(-1, 326, "Unable to connect as the client id is already in use."))?;
+                self.send([&error(326, "Unable to connect as the client id is already in use.")])?;
             }
-            Refuses(code) => self.write(&error(-1, code, "Bad message"))?,
+            Refuses(code) => self.send([&error(code, "Bad message")])?,
             OnlyChatters => loop {
-                self.write(&farm)?;
+                self.send([&farm])?;
                 self.stage.pause(Duration::from_millis(20));
             },
-            SendsOnlyAccounts => self.write(&accounts)?,
-            SendsOnlyNextValidId => self.write(&next_valid_id)?,
-            SendsNobodysAccounts => {
-                self.write(&[frame(15, &message().text(1, "")), next_valid_id].concat())?;
-            }
+            SendsOnlyAccounts => self.send([&accounts])?,
+            SendsOnlyNextValidId => self.send([&next_valid_id])?,
+            SendsNobodysAccounts => self.send([&frame!(15 { 1: "" }), &next_valid_id])?,
             FloodsWithOrders => {
-                for order_id in 1..=200 {
-                    self.write(&open_order(order_id))?;
-                }
-                self.write(&[frame(53, b""), farm, accounts, next_valid_id].concat())?;
+                self.send((1..=200).flat_map(open_order))?;
+                self.send([&frame!(53 {}), &farm, &accounts, &next_valid_id])?;
             }
             SendsNextValidIdFirst => {
                 for piece in [&farm, &next_valid_id, &farm, &farm, &accounts, &farm] {
-                    self.write(piece)?;
+                    self.send([piece])?;
                 }
             }
-            _ => self.write(&[farm.clone(), accounts, next_valid_id, farm].concat())?,
+            _ => self.send([&farm, &accounts, &next_valid_id, &farm])?,
         }
         Ok(match self.behaviour {
             RefusesTheClientId | Refuses(_) => Some(End::Close),
@@ -140,18 +144,18 @@ impl Conversation<'_> {
                 (49, behaviour) => {
                     if behaviour == ComplainsDuringVerify && complaints == 0 {
                         complaints += 1;
-                        self.write(&error(-1, 321, "Error validating request: it was another client's"))?;
+                        self.send([&error(321, "Error validating request: it was another client's")])?;
                     }
-                    self.write(&frame(49, &message().number(1, 1_787_000_000)))?;
+                    self.send([&frame!(49 { 1: 1_787_000_000 })])?;
                 }
                 (_, ClosesAtAQuestion) => return Ok(End::Close),
                 (1, FloodsWithTicks(count)) => self.flood(&body, count)?,
                 (61, SpreadsItsPositions(interval)) => {
                     for con_id in 1..=3 {
                         self.stage.pause(interval);
-                        self.write(&position(con_id))?;
+                        self.send([position(con_id)])?;
                     }
-                    self.write(&frame(62, b""))?;
+                    self.send([frame!(62 {})])?;
                 }
                 _ => {}
             }
@@ -159,14 +163,17 @@ impl Conversation<'_> {
     }
 
     fn flood(&self, request: &[u8], count: u64) -> io::Result<()> {
+        let id = message! { 1: ID }.id_in(request).expect("a request has an id");
         let mut ticks = BufWriter::with_capacity(64 * 1024, &*self.stream);
         for number in 1..=count {
-            ticks.write_all(&tick_string(request_id(request), 45, &number.to_string()))?;
+            let tick = frame!(46 { 1: ID, 2: 45, 3: &*number.to_string() });
+            ticks.write_all(&tick.bytes(id))?;
         }
         ticks.flush()
     }
 
-    fn read_frame(&self) -> io::Result<(u32, Vec<u8>)> {
+    /// The next frame of the client: its message's number, and the message.
+    pub(super) fn read_frame(&self) -> io::Result<(u32, Vec<u8>)> {
         let payload = self.read_prefixed()?;
         let (id, body) = payload.split_at(4);
         Ok((u32::from_be_bytes(id.try_into().unwrap()) - 200, body.to_vec()))
@@ -182,6 +189,12 @@ impl Conversation<'_> {
         let mut bytes = vec![0; count];
         (&*self.stream).read_exact(&mut bytes)?;
         Ok(bytes)
+    }
+
+    /// Sends frames in one piece.
+    fn send<F: std::borrow::Borrow<Frame>>(&self, frames: impl IntoIterator<Item = F>) -> io::Result<()> {
+        let bytes: Vec<u8> = frames.into_iter().flat_map(|frame| frame.borrow().bytes(-1)).collect();
+        self.write(&bytes)
     }
 
     fn write(&self, bytes: &[u8]) -> io::Result<()> {

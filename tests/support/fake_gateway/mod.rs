@@ -5,7 +5,9 @@
 //! FIN instead of RST is convicted by a CLOSE_WAIT.
 
 mod conversation;
-mod wire;
+pub(crate) mod message;
+pub(crate) mod played;
+pub(crate) mod wire;
 
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};

@@ -1,104 +1,78 @@
-//! The bytes of the fake Gateway: just enough protobuf, by hand.
+//! The bytes of the fake Gateway, by hand.
+
+use super::message::Message;
+use super::played::Received;
+
+/// A frame of the protobuf dialect: TWS's number of the message, and its fields.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Frame {
+    pub(crate) message: u32,
+    pub(crate) body: Message,
+}
+
+/// The frame `frame!(88 { 1: ID, 2: "1787000000" })`.
+macro_rules! frame {
+    ($message:literal { $($fields:tt)* }) => {
+        $crate::support::fake_gateway::wire::Frame {
+            message: $message,
+            body: $crate::support::fake_gateway::message::message! { $($fields)* },
+        }
+    };
+}
+
+pub(crate) use frame;
+
+impl Frame {
+    /// Its bytes, with `id` where the id of a request stands.
+    pub(crate) fn bytes(&self, id: i64) -> Vec<u8> {
+        raw_frame(self.message, &self.body.bytes(id))
+    }
+
+    /// Itself as a text, with `id` where the id of a request stands.
+    pub(crate) fn describe(&self, id: i64) -> String {
+        format!("{} {}", self.message, self.body.describe(id))
+    }
+
+    /// What a client sent as a text, read as this frame.
+    pub(crate) fn describe_like(&self, received: &Received) -> Result<String, String> {
+        let like = if received.message == self.message { &self.body } else { &Message::default() };
+        Ok(format!("{} {}", received.message, like.describe_like(&received.body)?))
+    }
+}
+
+/// A frame with any body: length, id with the protobuf mark, body.
+pub(super) fn raw_frame(id: u32, body: &[u8]) -> Vec<u8> {
+    let mut payload = (id + 200).to_be_bytes().to_vec();
+    payload.extend(body);
+    prefixed(payload)
+}
 
 /// The acknowledgement, framed text as at every server version.
 pub(super) fn ack(version: &str) -> Vec<u8> {
     prefixed(format!("{version}\020260713 17:53:51 Central European Standard Time\0").into_bytes())
 }
 
-/// A frame: length, id with the protobuf mark, body.
-pub(super) fn frame(id: u32, body: &[u8]) -> Vec<u8> {
-    let mut payload = (id + 200).to_be_bytes().to_vec();
-    payload.extend(body);
-    prefixed(payload)
-}
-
-/// An error frame; the id -1 is nobody's.
-pub(super) fn error(id: i64, code: i32, text: &str) -> Vec<u8> {
-    let time = 1_787_000_000_123;
-    frame(4, &message().number(1, id).number(2, time).number(3, code.into()).text(4, text))
+/// An error of nobody's request: a notice, or the end of a handshake.
+pub(super) fn error(code: i32, text: &str) -> Frame {
+    frame!(4 { 1: -1, 2: 1_787_000_000_123_i64, 3: code, 4: text })
 }
 
 /// An open order and its status.
-pub(super) fn open_order(order_id: i64) -> Vec<u8> {
-    let contract =
-        message().number(1, 265_598).text(2, "AAPL").text(3, "STK").text(8, "SMART").text(10, "USD");
-    let order = message().number(2, order_id).text(5, "BUY").text(6, "100").text(8, "LMT");
-    let state = message().text(1, "Submitted");
-    let open = message().number(1, order_id).text(2, &contract).text(3, &order).text(4, &state);
-    let status = message().number(1, order_id).text(2, "Submitted").text(3, "0").text(4, "100");
-    [frame(5, &open), frame(3, &status)].concat()
+pub(super) fn open_order(order_id: i64) -> [Frame; 2] {
+    [
+        frame!(5 {
+            1: order_id,
+            2: { 1: 265_598, 2: "AAPL", 3: "STK", 8: "SMART", 10: "USD" },
+            3: { 2: order_id, 5: "BUY", 6: "100", 8: "LMT" },
+            4: { 1: "Submitted" },
+        }),
+        frame!(3 { 1: order_id, 2: "Submitted", 3: "0", 4: "100" }),
+    ]
 }
 
 /// A position of a hundred.
-pub(super) fn position(con_id: i64) -> Vec<u8> {
-    let contract = message().number(1, con_id).text(2, "AAPL").text(3, "STK");
-    frame(61, &message().text(1, "DU7654321").text(2, &contract).text(3, "100"))
-}
-
-/// A market data tick that is a text.
-pub(super) fn tick_string(request_id: i64, tick_type: i64, value: &str) -> Vec<u8> {
-    frame(46, &message().number(1, request_id).number(2, tick_type).text(3, value))
-}
-
-/// The first field of a request's body, a number.
-pub(super) fn request_id(body: &[u8]) -> i64 {
-    assert_eq!(body[0], 1 << 3, "the first field is the request id: {body:?}");
-    let mut bytes = body[1..].iter();
-    let mut id = 0;
-    for shift in (0..).step_by(7) {
-        let byte = *bytes.next().unwrap();
-        id |= i64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            break;
-        }
-    }
-    id
-}
-
-/// An empty protobuf message, to be filled field by field.
-pub(super) fn message() -> Message {
-    Message(Vec::new())
-}
-
-pub(super) struct Message(Vec<u8>);
-
-impl Message {
-    pub(super) fn number(mut self, field: u8, value: i64) -> Self {
-        self.0.push(field << 3);
-        self.varint(value as u64);
-        self
-    }
-
-    /// A string, or the bytes of another message: the same on the wire.
-    pub(super) fn text(mut self, field: u8, value: impl AsRef<[u8]>) -> Self {
-        let value = value.as_ref();
-        self.0.push(field << 3 | 2);
-        self.varint(value.len() as u64);
-        self.0.extend(value);
-        self
-    }
-
-    fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-    }
-}
-
-impl std::ops::Deref for Message {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl AsRef<[u8]> for Message {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
+pub(super) fn position(con_id: i64) -> Frame {
+    frame!(61 { 1: "DU7654321", 2: { 1: con_id, 2: "AAPL", 3: "STK" }, 3: "100" })
 }
 
 fn prefixed(payload: Vec<u8>) -> Vec<u8> {
