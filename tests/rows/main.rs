@@ -1,0 +1,64 @@
+//! Every row of the table of operations, in both modes: against a Gateway that is played by hand, with bytes that neither
+//! the backends nor the simulator have written, and against the simulator, also as a user calls it.
+//!
+//! The entries are in `table`. A row of [`OPERATIONS`] that has none fails the test; some have several.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod by_hand;
+mod difference;
+mod play;
+mod row;
+mod schema;
+mod simulated;
+mod table;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use ibkr_connect::{ConnectionMode, OPERATIONS};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::row::Row;
+
+fn main() -> ExitCode {
+    let rows: Vec<_> = table::rows().into_iter().map(Arc::new).collect();
+    let mut trials = vec![table_is_complete(&rows)];
+    for row in &rows {
+        trials.extend([ConnectionMode::Direct, ConnectionMode::Subprocess].map(|mode| by_hand(row, mode)));
+        trials.push(simulated(row));
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn table_is_complete(rows: &[Arc<Row>]) -> Trial {
+    let is_missing = |command: &&str| !rows.iter().any(|row| row.command() == *command);
+    let missing: Vec<_> = OPERATIONS.iter().map(|row| row.command).filter(is_missing).collect();
+    Trial::test("every_row_has_an_entry", move || {
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(format!("no entry in tests/rows/table has the commands {missing:?}").into())
+    })
+}
+
+fn by_hand(row: &Arc<Row>, mode: ConnectionMode) -> Trial {
+    trial(mode.as_str(), row, move |row| by_hand::check(row, mode))
+}
+
+fn simulated(row: &Arc<Row>) -> Trial {
+    trial("simulated", row, simulated::check)
+}
+
+fn trial(
+    group: &str,
+    row: &Arc<Row>,
+    check: impl FnOnce(&Row) -> Result<(), String> + Send + 'static,
+) -> Trial {
+    let name = format!("{group}::{}", row.name());
+    let row = Arc::clone(row);
+    Trial::test(name.clone(), move || {
+        check(&row).map_err(|problem| Failed::from(format!("{name}: {problem}")))
+    })
+}

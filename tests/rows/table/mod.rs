@@ -1,0 +1,57 @@
+//! The entries, area by area, and the contract that most of them are about.
+//!
+//! The bytes are written from TWS's message tables, not from what the backends or the simulator do.
+
+mod accounts;
+mod contracts;
+mod depth;
+mod history;
+mod market_data;
+mod service;
+mod ticks;
+
+use serde_json::{Value, json};
+
+use crate::row::Row;
+use crate::support::fake_gateway::message::{Message, message};
+
+pub(crate) fn rows() -> Vec<Row> {
+    [
+        service::rows(),
+        accounts::rows(),
+        contracts::rows(),
+        history::rows(),
+        ticks::rows(),
+        market_data::rows(),
+        depth::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The contract as a parameter.
+fn aapl() -> Value {
+    json!({
+        "con_id": 265_598, "symbol": "AAPL", "sec_type": "STK", "exchange": "SMART", "primary_exchange": "NASDAQ", "currency": "USD",
+    })
+}
+
+/// The same on the wire.
+fn aapl_message() -> Message {
+    message! { 1: 265_598, 2: "AAPL", 3: "STK", 8: "SMART", 9: "NASDAQ", 10: "USD" }
+}
+
+/// A contract in an answer, of which `known` is known.
+fn contract(known: Value) -> Value {
+    let mut contract = json!({
+        "con_id": 0, "symbol": "", "sec_type": "", "last_trade_date_or_contract_month": "", "strike": null, "right": "",
+        "multiplier": "", "exchange": "", "primary_exchange": "", "currency": "", "local_symbol": "", "trading_class": "",
+        "sec_id_type": "", "sec_id": "", "include_expired": false,
+    });
+    let (Value::Object(fields), Value::Object(known)) = (&mut contract, known) else {
+        unreachable!("both are objects")
+    };
+    fields.extend(known);
+    contract
+}
