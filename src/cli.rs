@@ -335,6 +335,9 @@ pub(crate) struct Sim {
     /// A symbol without live data; may be given several times
     #[arg(long, value_name = "SYMBOL")]
     pub(crate) unentitled: Vec<String>,
+    /// Refuse questions about orders with 321, as TWS does when its API is read-only
+    #[arg(long)]
+    pub(crate) read_only_api: bool,
     /// Throw a book away after so many changes, and send it anew
     #[arg(long, value_name = "N")]
     pub(crate) depth_reset_after: Option<u32>,

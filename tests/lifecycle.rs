@@ -1,14 +1,11 @@
-//! Processes that die at a bad moment, and what may not survive them: workers, half-closed connections, orders.
+//! Processes that die at a bad moment, and what may not survive them: workers and half-closed connections.
 
 mod support;
 
 use std::time::{Duration, Instant};
 
 use ibkr_connect::types::{Contract, MarketDataParams};
-use ibkr_connect::{
-    Access, CloseReason, ConnectionMode, ErrorKind, OPERATIONS, OperationInfo, Request, Session,
-    StreamRequest,
-};
+use ibkr_connect::{CloseReason, ConnectionMode, ErrorKind, Session};
 use ibkr_connect_sim::{Fault, SimOptions, Simulator};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -130,68 +127,6 @@ fn a_host_killed_in_mid_handshake_leaves_no_zombie() {
             traces::assert_no_half_closed(gateway.port());
             user.worker().assert_none_runs();
         }
-    }
-}
-
-mod direct {
-    use super::*;
-
-    #[test]
-    fn a_readonly_session_sends_no_order() {
-        run(uses_every_operation(ConnectionMode::Direct));
-    }
-}
-
-mod subprocess {
-    use super::*;
-
-    #[test]
-    fn a_readonly_session_sends_no_order() {
-        run(uses_every_operation(ConnectionMode::Subprocess));
-    }
-}
-
-/// Runs the whole table of operations; the Gateway's count is the proof.
-async fn uses_every_operation(mode: ConnectionMode) {
-    let options = SimOptions {
-        faults: vec![Fault::Reorder],
-        replay: Some("2024-07-12T15:00:00Z".parse().unwrap()),
-        ..SimOptions::default()
-    };
-    let gateway = Simulator::start(options).unwrap();
-    let backend = Backend::new(mode);
-    let session = Session::new(backend.connect(&target(gateway.port())).await.unwrap());
-    assert!(session.info().readonly, "it is the default");
-    for operation in OPERATIONS {
-        match (use_operation(&session, operation).await, operation.access) {
-            (outcome, Access::Read) => outcome.unwrap(),
-            (outcome, Access::Trade) => assert_eq!(outcome.unwrap_err().kind(), ErrorKind::ReadOnly),
-        }
-    }
-    session.close().await.unwrap();
-    let stats = gateway.stats();
-    assert_eq!((stats.orders, stats.unknown_requests), (0, 0), "{stats:?}");
-    assert!(stats.requests.values().sum::<usize>() >= OPERATIONS.len(), "{stats:?}");
-}
-
-async fn use_operation(session: &Session, operation: &OperationInfo) -> ibkr_connect::Result<()> {
-    let stock = r#"{"symbol": "AAPL", "sec_type": "STK", "exchange": "SMART", "currency": "USD"}"#;
-    let with_stock = format!(r#"{{"contract": {stock}}}"#);
-    let smart_depth = format!(r#"{{"contract": {stock}, "is_smart_depth": true}}"#);
-    let params = match operation.params {
-        "" | "AccountSummaryParams" => "{}",
-        "Contract" => stock,
-        "MarketDepthParams" => &smart_depth,
-        "SmartComponentsParams" => r#"{"bbo_exchange": "9c0001"}"#,
-        _ => &with_stock,
-    };
-    if operation.stream {
-        let request = StreamRequest::from_json(operation.command, params)?.unwrap();
-        let mut stream = session.subscribe(request).await?;
-        stream.next().await.unwrap().map(|_| ())
-    } else {
-        let request = Request::from_json(operation.command, params)?.unwrap();
-        session.request(request).await.map(|_| ())
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) fn run(global: &Global, arguments: &Sim) -> anyhow::Result<()> {
         over_limit: arguments.over_limit,
         replay: arguments.replay,
         unentitled: arguments.unentitled.clone(),
+        read_only_api: arguments.read_only_api,
         depth_reset_after: arguments.depth_reset_after,
         message_rate: arguments.message_rate,
         historical_pacing: arguments.historical_pacing,

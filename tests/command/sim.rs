@@ -35,6 +35,17 @@ fn misbehaves_as_told() {
 }
 
 #[test]
+fn refuses_questions_about_orders_if_its_api_is_read_only() {
+    let user = User::new();
+    for (arguments, code) in [(&["sim"][..], 0), (&["sim", "--read-only-api"], 1)] {
+        let (_sim, line) = Running::until_first_line(user.command(arguments.iter().copied()));
+        let asked = Finished::of(user.command(["call", "all_open_orders", "--port", &port(&line)]));
+        assert_eq!(asked.code, code, "{asked:?}");
+        assert_eq!(asked.stderr.contains("TWS code 321"), code == 1, "{asked:?}");
+    }
+}
+
+#[test]
 fn turns_away_one_client_too_many() {
     let user = User::new();
     let limits = ["--serial-handshakes", "--client-id-linger", "1h", "--max-clients", "0"];

@@ -8,8 +8,10 @@ mod support;
 
 mod agreement;
 mod data;
+mod gateway;
 mod loss;
 mod market;
+mod orders;
 mod sessions;
 
 use ibkr_connect::{ConnectionMode, Connector, Target};
@@ -88,6 +90,20 @@ macro_rules! real_backends {
                 a_book_begins_with_the_quote
                 a_book_of_prices_names_nobody
                 a_reset_book_is_sent_anew
+            }
+            gateway {
+                connectivity_begins_with_the_farms_of_the_handshake
+            }
+            orders {
+                executions_add_up_to_the_positions
+                executions_are_those_that_were_asked_for
+                completed_orders_are_those_that_were_executed
+                open_orders_are_ones_own_and_all_are_everybodys
+                orders_asked_for_at_once_are_whole
+                order_updates_follow_the_market
+                a_read_only_api_refuses_questions_about_orders
+                the_gateways_settings_are_its_own
+                a_display_group_shows_a_contract_until_it_is_dropped
             }
             loss {
                 an_abandoned_connect_leaves_nothing

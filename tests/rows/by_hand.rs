@@ -71,6 +71,9 @@ async fn stream(row: &Row, mut play: Play<'_>) -> Outcome {
 
     let answered = async {
         let mut events = open().await?;
+        if row.asks_nothing() {
+            play.round_trip(None).await?;
+        }
         play.exchange(Take::Answers).await?;
         let mut given = Vec::new();
         for _ in &row.gives {

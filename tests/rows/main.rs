@@ -3,6 +3,9 @@
 //!
 //! The entries are in `table`. A row of [`OPERATIONS`] that has none fails the test; some have several.
 
+// `json!` of an order, which has many fields.
+#![recursion_limit = "256"]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use ibkr_connect::types::Notice;
-use ibkr_connect::{Session, Subscription};
+use ibkr_connect::{Session, Subscription, Target};
 use tokio::time::timeout;
 
 use crate::row::{Exchange, Row};
@@ -19,6 +19,9 @@ pub(crate) type Outcome<T = ()> = Result<T, String>;
 
 /// How long anything may take that is due.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The client's id, which is in its orders.
+pub(crate) const CLIENT: i32 = 7;
 
 /// What the Gateway refuses with.
 pub(crate) const REFUSAL: (i32, &str) = (321, "Error validating request: não há – 拒否");
@@ -46,7 +49,7 @@ pub(crate) struct Play<'a> {
 impl<'a> Play<'a> {
     pub(crate) async fn begin(row: &'a Row, backend: &Backend) -> Outcome<Self> {
         let mut gateway = PlayedGateway::start();
-        let target = target(gateway.port());
+        let target = Target { client_id: Some(CLIENT), ..target(gateway.port()) };
         let connected = meanwhile(backend.connect(&target), answer_the_time(&mut gateway, None)).await?;
         let session = Session::new(connected.map_err(|error| format!("no connection: {error}"))?);
         let notices = session.notices().await.map_err(|error| format!("no notices: {error}"))?;
@@ -97,6 +100,11 @@ impl<'a> Play<'a> {
             }
         };
         soon("the fence", fence).await??;
+        self.round_trip(tolerated).await
+    }
+
+    /// The client has done what it was told before, and sent nothing, or `tolerated`.
+    pub(crate) async fn round_trip(&mut self, tolerated: Option<&Frame>) -> Outcome {
         let tolerated = tolerated.map(|frame| (frame, self.id));
         let time =
             meanwhile(self.session.server_time(), answer_the_time(&mut self.gateway, tolerated)).await?;

@@ -33,7 +33,17 @@ pub(crate) struct Exchange {
 pub(crate) struct Simulated {
     pub(crate) params: Option<Value>,
     pub(crate) events: usize,
-    pub(crate) tells_the_time: bool,
+    pub(crate) sameness: Sameness,
+}
+
+/// What is the same about the answers to the same question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sameness {
+    Everything,
+    /// Everything but when it was answered.
+    ButTimes,
+    /// It is about the present, which nothing replays: only that it is what the schema says.
+    Form,
 }
 
 impl Row {
@@ -51,7 +61,7 @@ impl Row {
             cancel: None,
             read_to_its_end: false,
             refusable: true,
-            simulated: Simulated { params: None, events: 5, tells_the_time: false },
+            simulated: Simulated { params: None, events: 5, sameness: Sameness::Everything },
         }
     }
 
@@ -127,8 +137,19 @@ impl Row {
 
     /// The simulator's answer depends on when it is asked.
     pub(crate) fn tells_the_time(mut self) -> Self {
-        self.simulated.tells_the_time = true;
+        self.simulated.sameness = Sameness::ButTimes;
         self
+    }
+
+    /// The simulator's answer is about the present.
+    pub(crate) fn tells_the_present(mut self) -> Self {
+        self.simulated.sameness = Sameness::Form;
+        self
+    }
+
+    /// The Gateway sends it unasked.
+    pub(crate) fn asks_nothing(&self) -> bool {
+        self.exchanges.iter().all(|exchange| exchange.asks.is_none())
     }
 
     pub(crate) fn command(&self) -> &'static str {

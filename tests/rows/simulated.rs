@@ -1,14 +1,14 @@
-//! A row at the simulator: both modes and the command give the same, and what the schema says.
+//! A row at the simulator: both modes and the command give the same, and what the schema says. No order is sent.
 
 use std::time::Duration;
 
-use ibkr_connect::{ConnectionMode, Request, Session, StreamRequest};
-use ibkr_connect_sim::{SimOptions, Simulator};
+use ibkr_connect::{ConnectionMode, Request, Session, StreamRequest, Target};
+use ibkr_connect_sim::{CLIENT_WITH_ORDERS, SimOptions, Simulator};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::difference::difference;
-use crate::row::Row;
+use crate::row::{Row, Sameness};
 use crate::schema;
 use crate::support::backend::{Backend, target};
 use crate::support::host::{Finished, User};
@@ -20,7 +20,7 @@ pub(crate) fn check(row: &Row) -> Result<(), String> {
         accounts: vec!["DU1".to_owned(), "DU2".to_owned()],
         seed: 42,
         tick_interval: Duration::from_millis(2),
-        replay: Some("2026-07-10T15:00:00Z".parse().unwrap()),
+        replay: (row.simulated.sameness != Sameness::Form).then(|| "2026-07-10T15:00:00Z".parse().unwrap()),
         ..SimOptions::default()
     })
     .unwrap();
@@ -28,8 +28,8 @@ pub(crate) fn check(row: &Row) -> Result<(), String> {
     let ask = |mode| {
         let backend = Backend::new(mode);
         run(async {
-            let connection =
-                backend.connect(&target(gateway.port())).await.map_err(|error| error.to_string())?;
+            let target = Target { client_id: Some(CLIENT_WITH_ORDERS), ..target(gateway.port()) };
+            let connection = backend.connect(&target).await.map_err(|error| error.to_string())?;
             let session = Session::new(connection);
             let answers = ask(row, &params, &session).await.map_err(|error| format!("{mode}: {error}"))?;
             session.close().await.map_err(|error| error.to_string())?;
@@ -37,11 +37,18 @@ pub(crate) fn check(row: &Row) -> Result<(), String> {
         })
     };
     let direct = ask(ConnectionMode::Direct)?;
-    for answer in &direct {
-        schema::check(row.operation, schema::answer_of(row.operation), answer)?;
+    let subprocess = ask(ConnectionMode::Subprocess)?;
+    let command = call(row, &params, gateway.port())?;
+    for answers in [&direct, &subprocess, &command] {
+        says_something(row, answers)?;
     }
-    same(row, "direct and subprocess", &direct, &ask(ConnectionMode::Subprocess)?)?;
-    same(row, "direct and the command", &direct, &call(row, &params, gateway.port())?)
+    same(row, "direct and subprocess", &direct, &subprocess)?;
+    same(row, "direct and the command", &direct, &command)?;
+    let stats = gateway.stats();
+    match (stats.orders, stats.unknown_requests) {
+        (0, 0) => Ok(()),
+        _ => Err(format!("it sent an order, or what the simulator does not serve: {stats:?}")),
+    }
 }
 
 async fn ask(row: &Row, params: &str, session: &Session) -> ibkr_connect::Result<Vec<Value>> {
@@ -62,7 +69,9 @@ async fn ask(row: &Row, params: &str, session: &Session) -> ibkr_connect::Result
 /// `ibkr-connect call`, as a user types it.
 fn call(row: &Row, params: &str, port: u16) -> Result<Vec<Value>, String> {
     let (port, count) = (port.to_string(), row.simulated.events.to_string());
-    let mut arguments = vec!["--port", &port, "--json", "call", row.command(), "--params", params];
+    let client = CLIENT_WITH_ORDERS.to_string();
+    let mut arguments =
+        vec!["--port", &port, "--client-id", &client, "--json", "call", row.command(), "--params", params];
     if row.operation.stream {
         arguments.extend(["--count", &count]);
     }
@@ -75,14 +84,24 @@ fn call(row: &Row, params: &str, port: u16) -> Result<Vec<Value>, String> {
 fn same(row: &Row, who: &str, one: &[Value], other: &[Value]) -> Result<(), String> {
     let comparable = |answers: &[Value]| {
         let answers = Value::Array(answers.to_vec());
-        if row.simulated.tells_the_time { without_times(answers) } else { answers }
+        if row.simulated.sameness == Sameness::ButTimes { without_times(answers) } else { answers }
     };
-    let difference = difference(&comparable(one), &comparable(other));
-    match difference.as_str() {
-        "" if one.iter().all(|answer| answer.to_string().len() > 2) && !one.is_empty() => Ok(()),
-        "" => Err(format!("it says nothing: {one:?}")),
-        difference => Err(format!("{who} differ:\n{difference}")),
+    let difference = match row.simulated.sameness {
+        Sameness::Form => String::new(),
+        _ => difference(&comparable(one), &comparable(other)),
+    };
+    if difference.is_empty() { Ok(()) } else { Err(format!("{who} differ:\n{difference}")) }
+}
+
+/// There are answers, they are not empty, and what the schema says.
+fn says_something(row: &Row, answers: &[Value]) -> Result<(), String> {
+    let is_empty = |answer: &Value| matches!(answer.to_string().as_str(), "null" | "\"\"" | "[]" | "{}");
+    if answers.is_empty() || answers.iter().any(is_empty) {
+        return Err(format!("it says nothing: {answers:?}"));
     }
+    answers
+        .iter()
+        .try_for_each(|answer| schema::check(row.operation, schema::answer_of(row.operation), answer))
 }
 
 /// The same with every time replaced by a word.

@@ -6,12 +6,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::types::{
-    AccountSummaryParams, AccountSummaryValue, Contract, ContractDetails, DepthExchange, HeadTimestampParams,
-    HistogramEntry, HistogramParams, HistoricalBarUpdatesEvent, HistoricalBarUpdatesParams, HistoricalBars,
-    HistoricalBarsParams, HistoricalSchedule, HistoricalScheduleParams, HistoricalTicks,
-    HistoricalTicksParams, MarketDataEvent, MarketDataParams, MarketDepthEvent, MarketDepthParams, Notice,
-    Position, Quote, QuoteSnapshotParams, RealTimeBarsEvent, RealTimeBarsParams, SmartComponent,
-    SmartComponentsParams, TickByTickEvent, TickByTickParams,
+    AccountSummaryParams, AccountSummaryValue, AdvisorConfigParams, CompletedOrder, CompletedOrdersParams,
+    ConnectivityEvent, Contract, ContractDetails, DepthExchange, DisplayGroupEvent, DisplayGroupEventsParams,
+    ExecutionDetails, ExecutionsParams, GatewayConfig, HeadTimestampParams, HistogramEntry, HistogramParams,
+    HistoricalBarUpdatesEvent, HistoricalBarUpdatesParams, HistoricalBars, HistoricalBarsParams,
+    HistoricalSchedule, HistoricalScheduleParams, HistoricalTicks, HistoricalTicksParams, MarketDataEvent,
+    MarketDataParams, MarketDepthEvent, MarketDepthParams, Notice, OpenOrder, OrderUpdatesEvent, Position,
+    Quote, QuoteSnapshotParams, RealTimeBarsEvent, RealTimeBarsParams, SmartComponent, SmartComponentsParams,
+    SoftDollarTier, TickByTickEvent, TickByTickParams,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -308,6 +310,25 @@ operations! {
         read DepthExchanges depth_exchanges() -> Vec<DepthExchange>;
         /// The exchanges behind smart-routed quotes, by the key that market data name.
         read SmartComponents smart_components(params: SmartComponentsParams) -> Vec<SmartComponent>;
+        /// The open orders that this client has placed. Client 0 has those made in TWS too, which are bound to it by asking.
+        read OpenOrders open_orders() -> Vec<OpenOrder>;
+        /// The open orders of all clients, and those made in TWS.
+        read AllOpenOrders all_open_orders() -> Vec<OpenOrder>;
+        /// The orders that were filled or cancelled today.
+        read CompletedOrders completed_orders(params: CompletedOrdersParams) -> Vec<CompletedOrder>;
+        /// Executions of all clients, oldest first as TWS has them, each with its commission. Where a commission is missing when
+        /// TWS has sent the last execution, waits for it for half a second.
+        read Executions executions(params: ExecutionsParams) -> Vec<ExecutionDetails>;
+        /// The lowest id that this client's next order may have. Asking takes none.
+        read NextOrderId next_order_id() -> i32;
+        /// The soft dollar tiers of this login; empty for most.
+        read SoftDollarTiers soft_dollar_tiers() -> Vec<SoftDollarTier>;
+        /// An advisor's account groups or aliases, as the XML that TWS keeps them in. Error 321 for other logins.
+        read AdvisorConfig advisor_config(params: AdvisorConfigParams) -> String;
+        /// The display groups of TWS, most used first. The Gateway has no windows, and so none.
+        read DisplayGroups display_groups() -> Vec<i32>;
+        /// How TWS or the Gateway is set up. Server version 219 or newer.
+        read GatewayConfig gateway_config() -> GatewayConfig;
     }
     // Each says whether it is market data: `market`, or `other`.
     streams {
@@ -325,6 +346,14 @@ operations! {
         /// What the Gateway says about itself and its servers: connectivity, data farms, warnings. Begins with what it
         /// has said since the connect, the newest 256 of it.
         read other Notices notices() -> Notice;
+        /// What becomes of the orders that this client has placed, from now on. What becomes of other clients' is not told, to a
+        /// master client neither; `all_open_orders` and `executions` have them.
+        read other OrderUpdates order_updates() -> OrderUpdatesEvent;
+        /// What a display group of TWS shows: at once, and after each change.
+        read other DisplayGroupEvents display_group_events(params: DisplayGroupEventsParams) -> DisplayGroupEvent;
+        /// How the Gateway stands with IBKR's servers and data farms: each change. Begins with those that the kept notices
+        /// tell, as `notices` does.
+        read other Connectivity connectivity() -> ConnectivityEvent;
     }
 }
 

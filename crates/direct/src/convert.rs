@@ -3,9 +3,12 @@
 mod accounts;
 mod contracts;
 mod depth;
+mod gateway;
 mod history;
 mod market_data;
+mod orders;
 mod ticks;
+mod tws_time;
 
 use ibkr_connect_core::types::Notice;
 use ibkr_connect_core::{Error, ErrorKind, Result};
@@ -15,9 +18,12 @@ use time::OffsetDateTime;
 pub(crate) use accounts::*;
 pub(crate) use contracts::*;
 pub(crate) use depth::*;
+pub(crate) use gateway::*;
 pub(crate) use history::*;
 pub(crate) use market_data::*;
+pub(crate) use orders::*;
 pub(crate) use ticks::*;
+pub(crate) use tws_time::*;
 
 pub(crate) fn timestamp(time: OffsetDateTime) -> Result<Timestamp> {
     Timestamp::from_nanosecond(time.unix_timestamp_nanos()).map_err(|error| {

@@ -16,8 +16,7 @@ use tokio::time::timeout;
 use crate::attempt::{Established, attempt};
 use crate::connection::DirectConnection;
 use crate::error::gateway_gone;
-use crate::execute::{ChosenDataType, PositionsTurn, execute, stream};
-use crate::notices::Notices;
+use crate::execute::{Shared, execute, stream};
 
 /// How long ibapi may take to close its own end.
 const DISCONNECT_GRACE: Duration = Duration::from_secs(1);
@@ -71,19 +70,11 @@ async fn live(target: &Target, mut ready: oneshot::Sender<Result<DirectConnectio
     let (commands, inbox) = mpsc::unbounded_channel();
     let (closed, watcher) = watch::channel(None);
     let (ended, end) = std_mpsc::channel::<()>();
-    let notices = Notices::default();
-    // Ends with ibapi's client.
-    tokio::spawn(notices.clone().collect(source));
-    let client = Arc::new(client);
-    let session = Session {
-        client,
-        data_type: ChosenDataType::default(),
-        positions: PositionsTurn::default(),
-        notices,
-        inbox,
-        closed,
-        request_timeout: target.request_timeout,
-    };
+    let (client, shared) = (Arc::new(client), Shared::default());
+    // Both end with ibapi's client.
+    tokio::spawn(shared.notices.clone().collect(source));
+    tokio::spawn(shared.orders.clone().collect(Arc::clone(&client)));
+    let session = Session { client, shared, inbox, closed, request_timeout: target.request_timeout };
     let relay = tokio::spawn(relay);
     // An abandoned connection comes back and is dropped, which closes it like any other.
     drop(ready.send(Ok(DirectConnection::new(info, commands, watcher, end))));
@@ -93,9 +84,7 @@ async fn live(target: &Target, mut ready: oneshot::Sender<Result<DirectConnectio
 
 struct Session {
     client: Arc<Client>,
-    data_type: ChosenDataType,
-    positions: PositionsTurn,
-    notices: Notices,
+    shared: Shared,
     inbox: mpsc::UnboundedReceiver<Command>,
     closed: watch::Sender<Option<CloseReason>>,
     request_timeout: Duration,
@@ -132,36 +121,32 @@ impl Session {
 
     fn spawn(&self, command: Command, tasks: &mut JoinSet<()>) {
         let client = Arc::clone(&self.client);
-        let data_type = self.data_type.clone();
+        let shared = self.shared.clone();
         let closed = self.closed.subscribe();
         match command {
             Command::Request { request, timeout: limit, mut reply } => {
                 let limit = limit.unwrap_or(self.request_timeout);
-                let positions = self.positions.clone();
                 tasks.spawn(async move {
                     let outcome = tokio::select! {
                         biased;
                         () = reply.closed() => return,
                         reason = gone(closed) => Err(gateway_gone(&reason)),
-                        outcome = timeout(limit, execute(&client, &data_type, &positions, &request)) => {
+                        outcome = timeout(limit, execute(&client, &shared, &request)) => {
                             outcome.unwrap_or_else(|_| Err(overdue(request.command(), limit)))
                         }
                     };
                     let _ = reply.send(outcome);
                 })
             }
-            Command::Subscribe { request, events, cancelled } => {
-                let notices = self.notices.clone();
-                tasks.spawn(async move {
-                    let outcome = tokio::select! {
-                        biased;
-                        _ = cancelled => return,
-                        reason = gone(closed) => Err(gateway_gone(&reason)),
-                        outcome = stream(&client, &data_type, &notices, &request, &events) => outcome,
-                    };
-                    events.finish(outcome);
-                })
-            }
+            Command::Subscribe { request, events, cancelled } => tasks.spawn(async move {
+                let outcome = tokio::select! {
+                    biased;
+                    _ = cancelled => return,
+                    reason = gone(closed) => Err(gateway_gone(&reason)),
+                    outcome = stream(&client, &shared, &request, &events) => outcome,
+                };
+                events.finish(outcome);
+            }),
         };
     }
 }

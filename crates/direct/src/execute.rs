@@ -4,8 +4,10 @@ mod accounts;
 mod contracts;
 mod depth;
 mod forward;
+mod gateway;
 mod history;
 mod market_data;
+mod orders;
 mod ticks;
 
 use std::sync::Arc;
@@ -16,17 +18,24 @@ use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Reply, Request, Re
 use crate::convert;
 use crate::error::request_error;
 use crate::notices::Notices;
+use crate::orders::Orders;
+use crate::turns::Turns;
 
-pub(crate) use accounts::PositionsTurn;
-pub(crate) use market_data::ChosenDataType;
+pub(crate) use forward::next;
+use market_data::ChosenDataType;
+
+/// What the requests of a connection share. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shared {
+    pub(crate) data_type: ChosenDataType,
+    pub(crate) notices: Notices,
+    pub(crate) orders: Orders,
+    /// Whose turn it is to ask for positions.
+    pub(crate) positions: Turns,
+}
 
 /// Runs a one-shot. The caller keeps the deadline; dropping the future cancels the request at the Gateway.
-pub(crate) async fn execute(
-    client: &Arc<Client>,
-    data_type: &ChosenDataType,
-    positions: &PositionsTurn,
-    request: &Request,
-) -> Result<Reply> {
+pub(crate) async fn execute(client: &Arc<Client>, shared: &Shared, request: &Request) -> Result<Reply> {
     let failed = |error| request_error(request.command(), error);
     Ok(match request {
         Request::ServerTime => {
@@ -38,7 +47,7 @@ pub(crate) async fn execute(
         Request::AccountSummary(params) => {
             Reply::AccountSummary(accounts::account_summary(client, params).await?)
         }
-        Request::Positions => Reply::Positions(accounts::positions(client, positions).await?),
+        Request::Positions => Reply::Positions(accounts::positions(client, shared).await?),
         Request::ContractDetails(contract) => {
             Reply::ContractDetails(contracts::contract_details(client, contract).await?)
         }
@@ -56,12 +65,25 @@ pub(crate) async fn execute(
         }
         Request::Histogram(params) => Reply::Histogram(history::histogram(client, params).await?),
         Request::QuoteSnapshot(params) => {
-            Reply::QuoteSnapshot(market_data::quote_snapshot(client, data_type, params).await?)
+            Reply::QuoteSnapshot(market_data::quote_snapshot(client, &shared.data_type, params).await?)
         }
         Request::DepthExchanges => Reply::DepthExchanges(depth::depth_exchanges(client).await?),
         Request::SmartComponents(params) => {
             Reply::SmartComponents(market_data::smart_components(client, params).await?)
         }
+        Request::OpenOrders => Reply::OpenOrders(orders::open_orders(client, shared).await?),
+        Request::AllOpenOrders => Reply::AllOpenOrders(orders::all_open_orders(client, shared).await?),
+        Request::CompletedOrders(params) => {
+            Reply::CompletedOrders(orders::completed_orders(client, shared, params).await?)
+        }
+        Request::Executions(params) => Reply::Executions(orders::executions(client, shared, params).await?),
+        Request::NextOrderId => Reply::NextOrderId(gateway::next_order_id(client).await?),
+        Request::SoftDollarTiers => Reply::SoftDollarTiers(gateway::soft_dollar_tiers(client).await?),
+        Request::AdvisorConfig(params) => {
+            Reply::AdvisorConfig(gateway::advisor_config(client, params).await?)
+        }
+        Request::DisplayGroups => Reply::DisplayGroups(gateway::display_groups(client).await?),
+        Request::GatewayConfig => Reply::GatewayConfig(gateway::gateway_config(client).await?),
         other => return Err(unsupported(other.command())),
     })
 }
@@ -69,14 +91,13 @@ pub(crate) async fn execute(
 /// Runs a stream until it ends. Dropping the future cancels it at the Gateway.
 pub(crate) async fn stream(
     client: &Client,
-    data_type: &ChosenDataType,
-    notices: &Notices,
+    shared: &Shared,
     request: &StreamRequest,
     events: &EventSender,
 ) -> Result<()> {
     match request {
         StreamRequest::MarketData(params) => {
-            market_data::market_data(client, data_type, params, events).await
+            market_data::market_data(client, &shared.data_type, params, events).await
         }
         StreamRequest::TickByTick(params) => ticks::tick_by_tick(client, params, events).await,
         StreamRequest::RealTimeBars(params) => history::real_time_bars(client, params, events).await,
@@ -85,12 +106,17 @@ pub(crate) async fn stream(
         }
         StreamRequest::MarketDepth(params) => depth::market_depth(client, params, events).await,
         StreamRequest::Notices => {
-            let mut notices = notices.follow();
+            let mut notices = shared.notices.follow();
             while let Some(notice) = notices.recv().await {
                 events.send(Event::Notices(notice));
             }
             Err(cut_short("notices"))
         }
+        StreamRequest::OrderUpdates => orders::order_updates(shared, events).await,
+        StreamRequest::DisplayGroupEvents(params) => {
+            gateway::display_group_events(client, params, events).await
+        }
+        StreamRequest::Connectivity => gateway::connectivity(&shared.notices, events).await,
         other => Err(unsupported(other.command())),
     }
 }

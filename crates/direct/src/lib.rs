@@ -18,8 +18,10 @@ mod error;
 mod execute;
 mod handshake;
 mod notices;
+mod orders;
 mod progress;
 mod relay;
+mod turns;
 mod wire;
 
 use async_trait::async_trait;

@@ -32,6 +32,13 @@ impl Notices {
         }
     }
 
+    /// Those that come.
+    pub(crate) fn follow_from_now(&self) -> mpsc::UnboundedReceiver<Notice> {
+        let (follower, notices) = mpsc::unbounded_channel();
+        self.board().followers.push(follower);
+        notices
+    }
+
     /// Those that are kept, then those that come.
     pub(crate) fn follow(&self) -> mpsc::UnboundedReceiver<Notice> {
         let (follower, notices) = mpsc::unbounded_channel();

@@ -11,7 +11,7 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::Hold;
-use crate::answers::{FARM_NOTICES, accounts, error_frame, notice};
+use crate::answers::{FARM_NOTICES, accounts, error_frame, flood, notice, orders};
 use crate::clock::Clock;
 use crate::limits::Verdict;
 use crate::messages::{self, Response, StartApi, request};
@@ -164,7 +164,7 @@ impl Conversation<'_> {
     async fn introduce(&mut self) -> Result<(), End> {
         let world = &self.gateway.world;
         let accounts = self.managed_accounts().map(|frame| frame.encode());
-        let next_valid_id = Some(accounts::next_valid_id(world).encode());
+        let next_valid_id = Some(orders::next_valid_id(world, self.client_number()).encode());
         let [first, second, third] = match self.plan.next_valid_id {
             NextValidId::AfterAccounts => [None, accounts, next_valid_id],
             NextValidId::BeforeAccounts => [next_valid_id, None, accounts],
@@ -178,7 +178,7 @@ impl Conversation<'_> {
                 self.peer.send(&notice(code, message, Timestamp::now()).encode(), Role::Handshake).await?;
             }
         }
-        self.peer.send_all(&accounts::working_orders(world, self.plan.flood)).await?;
+        self.peer.send_all(&flood::working_orders(world, self.plan.flood)).await?;
         if let Some(bytes) = second {
             self.peer.send(&bytes, Role::Handshake).await?;
         }
@@ -190,6 +190,11 @@ impl Conversation<'_> {
             self.progress = Progress::Complete;
         }
         Ok(())
+    }
+
+    /// The client's id; 0 before it has one.
+    fn client_number(&self) -> i32 {
+        self.client_id.as_ref().map_or(0, ClientId::number)
     }
 
     fn managed_accounts(&self) -> Option<Frame> {
@@ -205,8 +210,8 @@ impl Conversation<'_> {
 
     /// Answers requests, streams ticks and passes notices on, until an end.
     async fn requests(&mut self) -> End {
-        let mut session = Session::new(self.gateway.world.clone());
         let mut clock = Clock::new(self.gateway.replay);
+        let mut session = Session::new(self.gateway.world.clone(), self.client_number(), clock.now());
         let mut ticks = tokio::time::interval(self.gateway.tick_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -226,7 +231,9 @@ impl Conversation<'_> {
                     Err(end) => return end,
                 },
                 () = next_tick(&mut ticks, &session) => {
-                    clock.tick();
+                    if session.has_subscriptions() {
+                        clock.tick();
+                    }
                     session.tick(clock.now())
                 }
                 frame = next_notice(&mut self.notices) => vec![frame],

@@ -25,7 +25,7 @@
 #![forbid(unsafe_code)]
 
 pub use fault::{Fault, ParseFaultError};
-pub use options::{Handshakes, Hold, OverLimit, SERVER_VERSIONS, SimOptions};
+pub use options::{CLIENT_WITH_ORDERS, Handshakes, Hold, OverLimit, SERVER_VERSIONS, SimOptions};
 pub use server::Simulator;
 pub use stats::Stats;
 

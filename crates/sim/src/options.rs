@@ -11,6 +11,10 @@ use crate::Fault;
 /// The server versions of the protobuf dialect that the simulator speaks.
 pub const SERVER_VERSIONS: RangeInclusive<i32> = 213..=226;
 
+/// The client id that has orders: they work when it connects, and one of them follows the market. Other clients have none,
+/// but see them.
+pub const CLIENT_WITH_ORDERS: i32 = 100;
+
 /// The setup of a [`Simulator`](crate::Simulator). The default is a healthy Gateway on a free port
 /// that, like a real one, keeps its end open when a client leaves in mid-handshake.
 #[derive(Clone, Debug)]
@@ -57,6 +61,8 @@ pub struct SimOptions {
     pub message_rate: Option<usize>,
     /// Whether requests for history have to keep IBKR's pacing; those that don't are refused with 162.
     pub historical_pacing: bool,
+    /// Whether the API is read-only: questions about orders are refused with 321, as orders always are.
+    pub read_only_api: bool,
     /// Whether the notices 2104, 2106 and 2158 come with the handshake.
     pub notices: bool,
 }
@@ -83,6 +89,7 @@ impl Default for SimOptions {
             depth_reset_after: None,
             message_rate: None,
             historical_pacing: false,
+            read_only_api: false,
             notices: true,
         }
     }

@@ -44,7 +44,7 @@ impl Simulator {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let listener = listen(&options, &runtime)?;
         let addr = listener.local_addr()?;
-        let gateway = Arc::new(Gateway::new(&options));
+        let gateway = Arc::new(Gateway::new(&options, addr.port()));
         let (stop, stopped) = oneshot::channel::<()>();
         let acceptor = Acceptor { listener, gateway: gateway.clone(), options };
         let thread = std::thread::Builder::new().name("ibkr-sim".into()).spawn(move || {
@@ -153,9 +153,13 @@ pub(crate) struct Notice {
 }
 
 impl Gateway {
-    fn new(options: &SimOptions) -> Self {
-        let settings =
-            Settings { unentitled: options.unentitled.clone(), depth_reset_after: options.depth_reset_after };
+    fn new(options: &SimOptions, port: u16) -> Self {
+        let settings = Settings {
+            unentitled: options.unentitled.clone(),
+            depth_reset_after: options.depth_reset_after,
+            read_only_api: options.read_only_api,
+            port,
+        };
         Self {
             world: Arc::new(World { settings, ..World::new(options.seed, &options.accounts) }),
             ledger: Ledger::default(),

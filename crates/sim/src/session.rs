@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use prost::Message;
 
-use crate::answers::{accounts, depth, error_frame, history, live_bars, past, quotes, ticks};
+use crate::answers::{
+    accounts, depth, error_frame, gateway, history, live_bars, orders, past, quotes, ticks,
+};
 use crate::market::World;
 use crate::messages::{self as message, Response, end, end_frame, request};
 use crate::wire::Frame;
@@ -20,6 +22,7 @@ const READ_ONLY: &str =
 #[derive(Debug)]
 pub(crate) struct Session {
     world: Arc<World>,
+    client_id: i32,
     market_data_type: i32,
     feeds: BTreeMap<FeedId, Box<dyn Feed>>,
 }
@@ -44,6 +47,9 @@ const MOST_BOOKS: usize = 3;
 /// request has none.
 pub(crate) type FeedId = (i32, i32);
 
+/// The feed that begins with the session.
+const UNASKED: FeedId = (request::OPEN_ORDERS, -1);
+
 /// An error for the client: which request, which code, which words.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -59,8 +65,11 @@ impl Refusal {
 }
 
 impl Session {
-    pub(crate) fn new(world: Arc<World>) -> Self {
-        Self { world, market_data_type: 1, feeds: BTreeMap::new() }
+    /// A client's session begins with a feed that nobody asks for: what becomes of its orders.
+    pub(crate) fn new(world: Arc<World>, client_id: i32, now: Timestamp) -> Self {
+        let updates = orders::updates(&world, client_id, now);
+        let feeds = updates.map(|feed| (UNASKED, feed)).into_iter().collect();
+        Self { world, client_id, market_data_type: 1, feeds }
     }
 
     /// The answer to one request: nothing for a cancel, several frames for a list.
@@ -81,6 +90,11 @@ impl Session {
         !self.feeds.is_empty()
     }
 
+    /// Whether the client has asked for any of that.
+    pub(crate) fn has_subscriptions(&self) -> bool {
+        self.feeds.keys().any(|id| *id != UNASKED)
+    }
+
     fn answer(&mut self, frame: &Frame, now: Timestamp) -> Result<Vec<Frame>, Refusal> {
         match frame.id {
             request::CURRENT_TIME => {
@@ -91,7 +105,7 @@ impl Session {
                 Ok(vec![message::CurrentTimeInMillis { current_time_in_millis: millis }.frame()])
             }
             request::MANAGED_ACCOUNTS => Ok(vec![accounts::managed_accounts(&self.world)]),
-            request::IDS => Ok(vec![accounts::next_valid_id(&self.world)]),
+            request::IDS => Ok(vec![orders::next_valid_id(&self.world, self.client_id)]),
             request::POSITIONS => Ok(accounts::positions(&self.world)),
             request::ACCOUNT_SUMMARY => accounts::summary(&self.world, &decode(frame)?),
             request::CONTRACT_DATA => self.contract_data(&decode(frame)?, now),
@@ -100,6 +114,18 @@ impl Session {
             request::HISTORICAL_TICKS => ticks::historical(&self.world, &decode(frame)?, now),
             request::MARKET_DEPTH_EXCHANGES => Ok(vec![depth::exchanges(&self.world)]),
             request::SMART_COMPONENTS => one(depth::smart_components(&decode(frame)?)),
+            id if self.refuses(id) => Err(read_only(frame)),
+            request::OPEN_ORDERS => Ok(orders::open(&self.world, Some(self.client_id), now)),
+            request::ALL_OPEN_ORDERS => Ok(orders::open(&self.world, None, now)),
+            request::COMPLETED_ORDERS => Ok(orders::completed(&self.world, &decode(frame)?, now)),
+            request::EXECUTIONS => orders::executions(&self.world, &decode(frame)?, now),
+            request::SOFT_DOLLAR_TIERS => Ok(vec![gateway::soft_dollar_tiers(&decode(frame)?)]),
+            request::FA => one(gateway::advisor_data(&self.world, &decode(frame)?)),
+            request::CONFIG => Ok(vec![gateway::config(&self.world, &decode(frame)?)]),
+            request::DISPLAY_GROUPS => Ok(vec![gateway::display_groups(&decode(frame)?)]),
+            request::DISPLAY_GROUP_EVENTS => {
+                self.open(frame, |session, wanted| gateway::display_group(&session.world, wanted))
+            }
             request::HISTORICAL_DATA => {
                 self.open(frame, |session, wanted| history::bars(&session.world, wanted, now))
             }
@@ -125,11 +151,16 @@ impl Session {
                 self.market_data_type = wanted.market_data_type.unwrap_or(1);
                 Ok(Vec::new())
             }
-            request::START_API => Ok(Vec::new()),
-            id if message::is_order(id) || is_order_query(id) => Err(read_only(frame)),
+            request::CANCEL_DISPLAY_GROUP_EVENTS => self.cancel(request::DISPLAY_GROUP_EVENTS, frame),
+            request::START_API | request::AUTO_OPEN_ORDERS => Ok(Vec::new()),
             id if message::is_cancel(id) => Ok(Vec::new()),
             id => unknown(id, frame),
         }
+    }
+
+    /// Orders are refused in any case: the simulator has no exchange.
+    fn refuses(&self, id: i32) -> bool {
+        message::is_order(id) || self.world.settings.read_only_api && is_order_query(id)
     }
 
     fn contract_data(
@@ -248,7 +279,7 @@ mod tests {
     use crate::messages::{Contract, ErrorMessage, MarketDataRequest, MarketDataTypeRequest, TickPrice};
 
     fn session() -> Session {
-        Session::new(Arc::new(World::new(1, &["DU1".into()])))
+        Session::new(Arc::new(World::new(1, &["DU1".into()])), 7, Timestamp::UNIX_EPOCH)
     }
 
     fn handle(session: &mut Session, id: i32, body: &impl Message) -> Vec<Frame> {

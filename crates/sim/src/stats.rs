@@ -176,6 +176,12 @@ pub(crate) struct ClientId<'a> {
     client_id: i32,
 }
 
+impl ClientId<'_> {
+    pub(crate) fn number(&self) -> i32 {
+        self.client_id
+    }
+}
+
 impl Drop for ClientId<'_> {
     fn drop(&mut self) {
         self.ledger.update(|stats| stats.client_ids.retain(|client_id| *client_id != self.client_id));

@@ -5,8 +5,10 @@
 mod accounts;
 mod contracts;
 mod depth;
+mod gateway;
 mod history;
 mod market_data;
+mod orders;
 mod service;
 mod ticks;
 
@@ -24,6 +26,8 @@ pub(crate) fn rows() -> Vec<Row> {
         ticks::rows(),
         market_data::rows(),
         depth::rows(),
+        orders::rows(),
+        gateway::rows(),
     ]
     .into_iter()
     .flatten()
@@ -44,14 +48,23 @@ fn aapl_message() -> Message {
 
 /// A contract in an answer, of which `known` is known.
 fn contract(known: Value) -> Value {
-    let mut contract = json!({
-        "con_id": 0, "symbol": "", "sec_type": "", "last_trade_date_or_contract_month": "", "strike": null, "right": "",
-        "multiplier": "", "exchange": "", "primary_exchange": "", "currency": "", "local_symbol": "", "trading_class": "",
-        "sec_id_type": "", "sec_id": "", "include_expired": false,
-    });
-    let (Value::Object(fields), Value::Object(known)) = (&mut contract, known) else {
+    with(
+        json!({
+            "con_id": 0, "symbol": "", "sec_type": "", "last_trade_date_or_contract_month": "", "strike": null, "right": "",
+            "multiplier": "", "exchange": "", "primary_exchange": "", "currency": "", "local_symbol": "", "trading_class": "",
+            "sec_id_type": "", "sec_id": "", "include_expired": false,
+        }),
+        known,
+    )
+}
+
+/// `object` with the fields of `known`, which it has all.
+fn with(mut object: Value, known: Value) -> Value {
+    let (Value::Object(fields), Value::Object(known)) = (&mut object, known) else {
         unreachable!("both are objects")
     };
-    fields.extend(known);
-    contract
+    for (name, value) in known {
+        assert!(fields.insert(name.clone(), value).is_some(), "there is no {name}");
+    }
+    object
 }

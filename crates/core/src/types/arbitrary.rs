@@ -52,3 +52,8 @@ pub(crate) fn date() -> impl Strategy<Value = Date> {
             .prop_map(|(year, month, day)| jiff::civil::date(year, month, day)),
     ]
 }
+
+/// A few days.
+pub(crate) fn dates() -> impl Strategy<Value = Vec<Date>> {
+    prop::collection::vec(date(), 0..4)
+}

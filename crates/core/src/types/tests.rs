@@ -43,10 +43,20 @@ macro_rules! type_tests {
 type_tests! {
     AccountSummaryParams
     AccountSummaryValue
+    AdvisorConfigParams
     Bar
+    CommissionReport
+    CompletedOrder
+    CompletedOrdersParams
+    ConnectivityEvent
     Contract
     ContractDetails
     DepthExchange
+    DisplayGroupEvent
+    DisplayGroupEventsParams
+    ExecutionDetails
+    ExecutionsParams
+    GatewayConfig
     HeadTimestampParams
     HistogramEntry
     HistogramParams
@@ -63,6 +73,10 @@ type_tests! {
     MarketDepthEvent
     MarketDepthParams
     Notice
+    OpenOrder
+    OrderCondition
+    OrderStatus
+    OrderUpdatesEvent
     Position
     Quote
     QuoteSnapshotParams
@@ -70,8 +84,10 @@ type_tests! {
     RealTimeBarsParams
     SmartComponent
     SmartComponentsParams
+    SoftDollarTier
     TickByTickEvent
     TickByTickParams
+    TwsTime
 }
 
 fn assert_golden<T: Serialize + DeserializeOwned>(golden: &str) {

@@ -1,7 +1,6 @@
 //! Accounts and what they hold.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ibapi::Client;
 use ibapi::accounts::types::AccountGroup;
@@ -9,11 +8,9 @@ use ibapi::accounts::{AccountSummaryResult, PositionUpdate};
 use ibapi::subscriptions::SubscriptionItem;
 use ibkr_connect_core::Result;
 use ibkr_connect_core::types::{AccountSummaryParams, AccountSummaryValue, Position};
-use tokio::sync::{Mutex, oneshot};
-use tokio::time::sleep;
 
-use super::cut_short;
 use super::forward::next;
+use super::{Shared, cut_short};
 use crate::convert;
 use crate::error::request_error;
 
@@ -38,28 +35,9 @@ pub(super) async fn account_summary(
     Err(cut_short("account_summary"))
 }
 
-/// Questions for positions take turns: TWS's answer names no request, so of two at once each would take the other's rows for
-/// its own.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct PositionsTurn(Arc<Mutex<()>>);
-
-/// How long the answer to an abandoned question may still be on its way before the next one is asked.
-const ABANDONED: Duration = Duration::from_secs(30);
-
-pub(super) async fn positions(client: &Arc<Client>, turn: &PositionsTurn) -> Result<Vec<Position>> {
-    let turn = Arc::clone(&turn.0).lock_owned().await;
+pub(super) async fn positions(client: &Arc<Client>, shared: &Shared) -> Result<Vec<Position>> {
     let client = Arc::clone(client);
-    let (mut reply, answer) = oneshot::channel();
-    // Whoever asked may go away; the answer is read to its end all the same, or the next one would begin with its rest.
-    tokio::spawn(async move {
-        let _turn = turn;
-        let outcome = tokio::select! {
-            outcome = all_positions(&client) => outcome,
-            () = async { reply.closed().await; sleep(ABANDONED).await } => return,
-        };
-        let _ = reply.send(outcome);
-    });
-    answer.await.unwrap_or_else(|_| Err(cut_short("positions")))
+    shared.positions.ask(async move { all_positions(&client).await }).await
 }
 
 async fn all_positions(client: &Client) -> Result<Vec<Position>> {

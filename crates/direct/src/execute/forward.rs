@@ -11,7 +11,7 @@ use crate::error::request_error;
 
 /// The next item; `None` at the end. A stream of which ibapi has dropped items fails here: what follows would have a gap that
 /// nobody sees.
-pub(super) async fn next<T>(
+pub(crate) async fn next<T>(
     command: &str,
     items: &mut (impl Stream<Item = std::result::Result<SubscriptionItem<T>, ibapi::Error>> + Unpin),
 ) -> Result<Option<SubscriptionItem<T>>> {

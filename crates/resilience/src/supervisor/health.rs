@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ibkr_connect_core::types::Notice;
+use ibkr_connect_core::types::{Connectivity, FarmStatus, Notice};
 
 use super::options::SupervisorOptions;
 use super::state::{Damage, Farm, FarmKind, SupervisorState};
@@ -39,7 +39,8 @@ struct Rules {
 #[derive(Debug)]
 struct Outage {
     since: Moment,
-    code: i32,
+    /// No notice says that a 2110 is over; a farm that is back does. A 1100 ends with 1101 or 1102.
+    is_over_with_a_farm: bool,
 }
 
 /// What is to be done about it.
@@ -117,19 +118,22 @@ impl Health {
     /// Takes a notice; `Some` when every market data subscription is void since then.
     pub(crate) fn notice(&mut self, now: Moment, notice: &Notice) -> Option<Moment> {
         self.sign = now;
-        match notice.code {
-            1100 | 2110 => {
-                self.outage.get_or_insert(Outage { since: now, code: notice.code });
+        match notice.connectivity()? {
+            Connectivity::Lost {} => self.servers_lost(Outage { since: now, is_over_with_a_farm: false }),
+            Connectivity::Broken {} => self.servers_lost(Outage { since: now, is_over_with_a_farm: true }),
+            Connectivity::Restored { data_kept } => {
+                let since = self.outage_over(now).unwrap_or(self.proof);
+                return (!data_kept).then_some(since);
             }
-            1101 => return Some(self.outage_over(now).unwrap_or(self.proof)),
-            1102 => drop(self.outage_over(now)),
-            2103 => self.farm_lost(FarmKind::MarketData, notice),
-            2104 => self.farm_back(now, FarmKind::MarketData, notice),
-            2105 => self.farm_lost(FarmKind::Historical, notice),
-            2106 => self.farm_back(now, FarmKind::Historical, notice),
-            2157 => self.farm_lost(FarmKind::SecurityDefinitions, notice),
-            2158 => self.farm_back(now, FarmKind::SecurityDefinitions, notice),
-            // Inactive farms (2107, 2108) wake up when asked; the rest is about other things.
+            Connectivity::DataFarm { kind, name, status } => match status {
+                FarmStatus::Disconnected => {
+                    self.farms.insert(Farm { kind, name });
+                }
+                FarmStatus::Connected => self.farm_back(now, kind, &name),
+                // An inactive farm wakes up when asked.
+                FarmStatus::Connecting | FarmStatus::Inactive => {}
+            },
+            // The loss of the socket is told elsewhere.
             _ => {}
         }
         None
@@ -150,15 +154,14 @@ impl Health {
         self.outage.is_some() && now.since(self.sign) < self.rules.patience
     }
 
-    fn farm_lost(&mut self, kind: FarmKind, notice: &Notice) {
-        self.farms.insert(Farm { kind, name: farm_name(&notice.message).to_owned() });
+    /// TWS may say so again and again.
+    fn servers_lost(&mut self, outage: Outage) {
+        self.outage.get_or_insert(outage);
     }
 
-    fn farm_back(&mut self, now: Moment, kind: FarmKind, notice: &Notice) {
-        let name = farm_name(&notice.message);
+    fn farm_back(&mut self, now: Moment, kind: FarmKind, name: &str) {
         self.farms.retain(|farm| farm.kind != kind || !(name.is_empty() || farm.name == name));
-        // No notice says that a 2110 is over; a farm that is back does. A 1100 ends with 1101 or 1102.
-        if self.outage.as_ref().is_some_and(|outage| outage.code == 2110) {
+        if self.outage.as_ref().is_some_and(|outage| outage.is_over_with_a_farm) {
             self.outage_over(now);
         }
     }
@@ -174,11 +177,6 @@ impl Health {
         }
         Some(outage.since)
     }
-}
-
-/// "Market data farm connection is broken:usfarm" names it after the colon.
-fn farm_name(message: &str) -> &str {
-    message.rsplit_once(':').map_or("", |(_, name)| name.trim())
 }
 
 #[cfg(test)]

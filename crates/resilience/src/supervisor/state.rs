@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+pub use ibkr_connect_core::types::FarmKind;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -67,18 +68,6 @@ pub struct Farm {
     pub kind: FarmKind,
     /// Its name, e.g. `usfarm`; empty where the notice names none.
     pub name: String,
-}
-
-/// What a data farm serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FarmKind {
-    /// Quotes.
-    MarketData,
-    /// Bars.
-    Historical,
-    /// Contract details.
-    SecurityDefinitions,
 }
 
 impl<At> SupervisorState<At> {

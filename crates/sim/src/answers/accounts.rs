@@ -1,19 +1,14 @@
-//! Accounts, their values and positions, and the orders a master client is flooded with.
+//! Accounts, their values and positions.
 
 use crate::market::{Account, World};
 use crate::messages::{
-    AccountSummary, AccountSummaryRequest, ManagedAccounts, NextValidId, OpenOrder, Order, OrderState,
-    OrderStatus, Position, Response, end, end_frame,
+    AccountSummary, AccountSummaryRequest, ManagedAccounts, Position, Response, end, end_frame,
 };
 use crate::session::Refusal;
 use crate::wire::Frame;
 
 pub(crate) fn managed_accounts(world: &World) -> Frame {
     ManagedAccounts { accounts_list: Some(world.account_list()) }.frame()
-}
-
-pub(crate) fn next_valid_id(world: &World) -> Frame {
-    NextValidId { order_id: Some(world.next_order_id) }.frame()
 }
 
 pub(crate) fn positions(world: &World) -> Vec<Frame> {
@@ -59,55 +54,4 @@ fn row(req_id: i32, account: &Account, tag: &str) -> Option<Frame> {
         currency: Some(currency.to_owned()),
     };
     Some(row.frame())
-}
-
-/// `count` frames of other clients' working orders, as open order and order status in turn.
-pub(crate) fn working_orders(world: &World, count: usize) -> Vec<Frame> {
-    let pairs = (1..).flat_map(|number| [open_order(world, number), order_status(number)]);
-    pairs.take(count).chain((count > 0).then(|| end_frame(end::OPEN_ORDERS, None))).collect()
-}
-
-const OTHER_CLIENT: i32 = 99;
-
-fn open_order(world: &World, number: i32) -> Frame {
-    let index = number.unsigned_abs() as usize % world.instruments.len();
-    let instrument = &world.instruments[index];
-    let order = Order {
-        client_id: Some(OTHER_CLIENT),
-        order_id: Some(number),
-        perm_id: Some(perm_id(number)),
-        parent_id: Some(0),
-        action: Some("BUY".into()),
-        total_quantity: Some("100".into()),
-        order_type: Some("LMT".into()),
-        lmt_price: Some(instrument.path.reference()),
-        tif: Some("GTC".into()),
-        account: world.accounts.first().map(|account| account.name.clone()),
-    };
-    let open_order = OpenOrder {
-        order_id: Some(number),
-        contract: Some(instrument.listing.contract()),
-        order: Some(order),
-        order_state: Some(OrderState { status: Some("Submitted".into()) }),
-    };
-    open_order.frame()
-}
-
-fn order_status(number: i32) -> Frame {
-    let status = OrderStatus {
-        order_id: Some(number),
-        status: Some("Submitted".into()),
-        filled: Some("0".into()),
-        remaining: Some("100".into()),
-        avg_fill_price: Some(0.0),
-        perm_id: Some(perm_id(number)),
-        parent_id: Some(0),
-        last_fill_price: Some(0.0),
-        client_id: Some(OTHER_CLIENT),
-    };
-    status.frame()
-}
-
-fn perm_id(number: i32) -> i64 {
-    1_800_000_000 + i64::from(number)
 }

@@ -8,8 +8,11 @@ use crate::wire::Frame;
 
 pub(crate) mod accounts;
 pub(crate) mod depth;
+pub(crate) mod flood;
+pub(crate) mod gateway;
 pub(crate) mod history;
 pub(crate) mod live_bars;
+pub(crate) mod orders;
 pub(crate) mod past;
 pub(crate) mod quotes;
 pub(crate) mod ticks;

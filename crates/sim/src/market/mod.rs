@@ -9,6 +9,7 @@ pub(crate) use catalogue::{Hours, Kind, Listing};
 pub(crate) use depth::{Book, Row, RowChange, Side};
 pub(crate) use histogram::histogram;
 pub(crate) use history::{Bar, BarQuery, HistoryError};
+pub(crate) use orders::{Fill, Filled, Working, WorkingKind};
 pub(crate) use portfolio::Account;
 pub(crate) use prices::PricePath;
 pub(crate) use quotes::{Quotes, Tick};
@@ -26,6 +27,7 @@ mod catalogue;
 mod depth;
 mod histogram;
 mod history;
+mod orders;
 mod portfolio;
 mod prices;
 mod quotes;
@@ -40,7 +42,6 @@ pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) instruments: Vec<Instrument>,
     pub(crate) accounts: Vec<Account>,
-    pub(crate) next_order_id: i32,
     pub(crate) settings: Settings,
 }
 
@@ -51,6 +52,10 @@ pub(crate) struct Settings {
     pub(crate) unentitled: Vec<String>,
     /// After how many changes a book is thrown away.
     pub(crate) depth_reset_after: Option<u32>,
+    /// Whether orders, and questions about them, are refused.
+    pub(crate) read_only_api: bool,
+    /// Where the Gateway listens.
+    pub(crate) port: u16,
 }
 
 /// A listing and its price through time.
@@ -70,7 +75,7 @@ impl World {
                 Account::generate(name, &instruments, &mut random(seed, Topic::Account(index)))
             })
             .collect();
-        Self { seed, instruments, accounts, next_order_id: 1, settings: Settings::default() }
+        Self { seed, instruments, accounts, settings: Settings::default() }
     }
 
     /// The instruments that fit a possibly partial contract description.

@@ -6,16 +6,20 @@
 use prost::Message;
 
 pub(crate) use contract::{Contract, ContractDetails};
+pub(crate) use gateway::*;
 pub(crate) use history::*;
 pub(crate) use market_data::*;
+pub(crate) use orders::*;
 pub(crate) use requests::*;
 pub(crate) use responses::*;
 
 use crate::wire::Frame;
 
 mod contract;
+mod gateway;
 mod history;
 mod market_data;
+mod orders;
 mod requests;
 mod responses;
 
@@ -26,6 +30,7 @@ pub(crate) mod request {
     pub(crate) const PLACE_ORDER: i32 = 3;
     pub(crate) const CANCEL_ORDER: i32 = 4;
     pub(crate) const OPEN_ORDERS: i32 = 5;
+    pub(crate) const EXECUTIONS: i32 = 7;
     pub(crate) const IDS: i32 = 8;
     pub(crate) const CONTRACT_DATA: i32 = 9;
     pub(crate) const MARKET_DEPTH: i32 = 10;
@@ -33,6 +38,7 @@ pub(crate) mod request {
     pub(crate) const AUTO_OPEN_ORDERS: i32 = 15;
     pub(crate) const ALL_OPEN_ORDERS: i32 = 16;
     pub(crate) const MANAGED_ACCOUNTS: i32 = 17;
+    pub(crate) const FA: i32 = 18;
     pub(crate) const REPLACE_FA: i32 = 19;
     pub(crate) const HISTORICAL_DATA: i32 = 20;
     pub(crate) const EXERCISE_OPTIONS: i32 = 21;
@@ -46,7 +52,11 @@ pub(crate) mod request {
     pub(crate) const ACCOUNT_SUMMARY: i32 = 62;
     pub(crate) const CANCEL_ACCOUNT_SUMMARY: i32 = 63;
     pub(crate) const CANCEL_POSITIONS: i32 = 64;
+    pub(crate) const DISPLAY_GROUPS: i32 = 67;
+    pub(crate) const DISPLAY_GROUP_EVENTS: i32 = 68;
+    pub(crate) const CANCEL_DISPLAY_GROUP_EVENTS: i32 = 70;
     pub(crate) const START_API: i32 = 71;
+    pub(crate) const SOFT_DOLLAR_TIERS: i32 = 79;
     pub(crate) const MARKET_DEPTH_EXCHANGES: i32 = 82;
     pub(crate) const SMART_COMPONENTS: i32 = 83;
     pub(crate) const HEAD_TIMESTAMP: i32 = 87;
@@ -60,6 +70,7 @@ pub(crate) mod request {
     pub(crate) const CURRENT_TIME_IN_MILLIS: i32 = 105;
     pub(crate) const CANCEL_CONTRACT_DATA: i32 = 106;
     pub(crate) const CANCEL_HISTORICAL_TICKS: i32 = 107;
+    pub(crate) const CONFIG: i32 = 108;
 }
 
 /// The name of a request in IBKR's API; `None` for those the simulator doesn't serve.
@@ -70,6 +81,7 @@ pub(crate) fn request_name(id: i32) -> Option<&'static str> {
         request::PLACE_ORDER => "placeOrder",
         request::CANCEL_ORDER => "cancelOrder",
         request::OPEN_ORDERS => "reqOpenOrders",
+        request::EXECUTIONS => "reqExecutions",
         request::IDS => "reqIds",
         request::CONTRACT_DATA => "reqContractDetails",
         request::MARKET_DEPTH => "reqMktDepth",
@@ -77,6 +89,7 @@ pub(crate) fn request_name(id: i32) -> Option<&'static str> {
         request::AUTO_OPEN_ORDERS => "reqAutoOpenOrders",
         request::ALL_OPEN_ORDERS => "reqAllOpenOrders",
         request::MANAGED_ACCOUNTS => "reqManagedAccts",
+        request::FA => "requestFA",
         request::REPLACE_FA => "replaceFA",
         request::HISTORICAL_DATA => "reqHistoricalData",
         request::EXERCISE_OPTIONS => "exerciseOptions",
@@ -90,7 +103,11 @@ pub(crate) fn request_name(id: i32) -> Option<&'static str> {
         request::ACCOUNT_SUMMARY => "reqAccountSummary",
         request::CANCEL_ACCOUNT_SUMMARY => "cancelAccountSummary",
         request::CANCEL_POSITIONS => "cancelPositions",
+        request::DISPLAY_GROUPS => "queryDisplayGroups",
+        request::DISPLAY_GROUP_EVENTS => "subscribeToGroupEvents",
+        request::CANCEL_DISPLAY_GROUP_EVENTS => "unsubscribeFromGroupEvents",
         request::START_API => "startApi",
+        request::SOFT_DOLLAR_TIERS => "reqSoftDollarTiers",
         request::MARKET_DEPTH_EXCHANGES => "reqMktDepthExchanges",
         request::SMART_COMPONENTS => "reqSmartComponents",
         request::HEAD_TIMESTAMP => "reqHeadTimestamp",
@@ -104,6 +121,7 @@ pub(crate) fn request_name(id: i32) -> Option<&'static str> {
         request::CURRENT_TIME_IN_MILLIS => "reqCurrentTimeInMillis",
         request::CANCEL_CONTRACT_DATA => "cancelContractData",
         request::CANCEL_HISTORICAL_TICKS => "cancelHistoricalTicks",
+        request::CONFIG => "reqConfig",
         _ => return None,
     })
 }
@@ -135,8 +153,7 @@ pub(crate) fn is_cancel(id: i32) -> bool {
 
 /// Whether the first field of a request the simulator doesn't serve is its request id.
 pub(crate) fn carries_request_id(id: i32) -> bool {
-    matches!(id, 7 | 22 | 52 | 54 | 55 | 67 | 68 | 74 | 76 | 78 | 79 | 81 | 84)
-        || matches!(id, 86 | 92 | 94 | 100 | 102 | 104 | 108 | 109)
+    matches!(id, 22 | 52 | 54 | 55 | 74 | 76 | 78 | 81 | 84 | 86 | 92 | 94 | 100 | 102 | 104 | 109)
 }
 
 /// A message the simulator sends, with its base id.
@@ -160,17 +177,23 @@ responses! {
     5 => OpenOrder
     9 => NextValidId
     10 => ContractData
+    11 => ExecutionDetails
     12 => MarketDepth
     13 => MarketDepthL2
     15 => ManagedAccounts
+    16 => ReceiveFa
     17 => HistoricalData
     45 => TickGeneric
     46 => TickString
     49 => CurrentTime
     50 => RealTimeBarTick
     58 => MarketDataType
+    59 => CommissionAndFeesReport
     61 => Position
     63 => AccountSummary
+    67 => DisplayGroupList
+    68 => DisplayGroupUpdated
+    77 => SoftDollarTiers
     80 => MarketDepthExchanges
     81 => TickReqParams
     82 => SmartComponents
@@ -181,18 +204,22 @@ responses! {
     97 => HistoricalTicksBidAsk
     98 => HistoricalTicksLast
     99 => TickByTickData
+    101 => CompletedOrder
     106 => HistoricalSchedule
     108 => HistoricalDataEnd
     109 => CurrentTimeInMillis
+    110 => ConfigResponse
 }
 
 /// Base ids of the ends that carry nothing but a request id, or nothing at all.
 pub(crate) mod end {
     pub(crate) const CONTRACT_DATA: i32 = 52;
     pub(crate) const OPEN_ORDERS: i32 = 53;
+    pub(crate) const EXECUTIONS: i32 = 55;
     pub(crate) const TICK_SNAPSHOT: i32 = 57;
     pub(crate) const POSITIONS: i32 = 62;
     pub(crate) const ACCOUNT_SUMMARY: i32 = 64;
+    pub(crate) const COMPLETED_ORDERS: i32 = 102;
 }
 
 /// The end of an answer, with the id of the request if it has one.

@@ -1,0 +1,135 @@
+//! Executions: fills of orders, and what they cost.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::names::tws_names;
+use super::{Contract, TwsTime};
+
+/// Which executions [`executions`](crate::Session::executions) asks for: those that fit every field that is given. Without
+/// `last_n_days` and `specific_dates`, TWS has those of today, since midnight in its time zone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(default, deny_unknown_fields)]
+pub struct ExecutionsParams {
+    /// Of orders that this client placed; `None` for any.
+    pub client_id: Option<i32>,
+    /// Of this account; empty for any.
+    pub account: String,
+    /// At or after this time, asked for to the second.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
+    pub time: Option<Timestamp>,
+    /// In contracts of this symbol; empty for any.
+    pub symbol: String,
+    /// In contracts of this security type, e.g. `STK`; empty for any.
+    pub sec_type: String,
+    /// On this exchange; empty for any.
+    pub exchange: String,
+    /// Only buys or only sells; `None` for both.
+    pub side: Option<ExecutionsSide>,
+    /// Of today and the days before it, so many in all. TWS has at most 7.
+    pub last_n_days: Option<u32>,
+    /// Of these days. TWS has the last 7.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::dates()"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::schema::Day>"))]
+    pub specific_dates: Vec<Date>,
+}
+
+tws_names! {
+    /// Which side of the market to ask for.
+    ExecutionsSide, "side to ask for" { #[default] Buy = "BUY", Sell = "SELL", }
+}
+
+tws_names! {
+    /// Bought or sold.
+    ExecutionSide, "execution side" { #[default] Bought = "BOT", Sold = "SLD", }
+}
+
+/// An execution with what it cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct ExecutionDetails {
+    /// Of which contract.
+    pub contract: Contract,
+    /// The fill.
+    pub execution: Execution,
+    /// What it cost; `None` if TWS has not said so within half a second after the last execution. TWS sends it a moment
+    /// after the fill, and never for a combination as a whole, only for its legs.
+    pub commission_report: Option<CommissionReport>,
+}
+
+/// A fill of an order, in part or whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct Execution {
+    /// Its id. A correction has the id of what it corrects, but for the digits after the last dot.
+    pub exec_id: String,
+    /// When.
+    pub time: TwsTime,
+    /// The account.
+    pub account: String,
+    /// Where.
+    pub exchange: String,
+    /// Bought or sold.
+    pub side: ExecutionSide,
+    /// How many.
+    pub shares: f64,
+    /// The price of one, without commission.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub price: Option<f64>,
+    /// How many of the order are filled by now.
+    pub cum_qty: f64,
+    /// The average price of those.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub avg_price: Option<f64>,
+    /// The id that the client gave the order; 0 for an order made in TWS.
+    pub order_id: i32,
+    /// The client that placed the order; 0 for TWS itself.
+    pub client_id: i32,
+    /// TWS's own id of the order; 0 for a trade from outside of IBKR.
+    pub perm_id: i64,
+    /// The client's own remark on the order.
+    pub order_ref: String,
+    /// The portfolio model.
+    pub model_code: String,
+    /// Whether IBKR has liquidated.
+    pub is_liquidation: bool,
+    /// What it did to the market's liquidity: 1 added, 2 removed, 3 routed out; 0 where TWS says nothing.
+    pub last_liquidity: i32,
+    /// The economic value rule, and its argument after a colon.
+    pub ev_rule: String,
+    /// About how much the market value changes with the price by 1.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub ev_multiplier: Option<f64>,
+    /// Whether its price is still to be revised.
+    pub is_price_revision_pending: bool,
+    /// Who submitted the order, where TWS says.
+    pub submitter: String,
+}
+
+/// What an execution cost, and what it earned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct CommissionReport {
+    /// Of which execution.
+    pub exec_id: String,
+    /// Commission and fees.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub commission: Option<f64>,
+    /// Their currency.
+    pub currency: String,
+    /// The profit or loss that it realized, commission included; `None` where it opened a position.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub realized_pnl: Option<f64>,
+    /// A bond's yield.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub bond_yield: Option<f64>,
+    /// To which date that yield is, `yyyymmdd`; empty for none.
+    pub yield_redemption_date: String,
+}

@@ -1,0 +1,208 @@
+//! Orders: what has become of them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CommissionReport, Contract, Execution, Order, TwsTime};
+
+/// An order that is open, or was a moment ago.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct OpenOrder {
+    /// Of which contract.
+    pub contract: Contract,
+    /// What was asked for.
+    pub order: Order,
+    /// What TWS makes of it.
+    pub order_state: OrderState,
+    /// How far it is; `None` where TWS sent none with it.
+    pub order_status: Option<OrderStatus>,
+}
+
+/// Which orders [`completed_orders`](crate::Session::completed_orders) asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(default, deny_unknown_fields)]
+pub struct CompletedOrdersParams {
+    /// Only those that were placed through the API, not in TWS.
+    pub api_only: bool,
+}
+
+/// An order that was filled or cancelled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct CompletedOrder {
+    /// Of which contract.
+    pub contract: Contract,
+    /// What was asked for; mind what its quantities mean.
+    pub order: Order,
+    /// How it ended, and when.
+    pub order_state: OrderState,
+}
+
+/// What TWS makes of an order: its status, what it does to the account's margin, and what it costs. TWS computes the money
+/// for orders that ask what-if, and sends little of it for others.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(default)]
+pub struct OrderState {
+    /// TWS's word: see [`OrderStatus::status`].
+    pub status: String,
+    /// The account's initial margin without the order.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub init_margin_before: Option<f64>,
+    /// The account's maintenance margin without the order.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub maint_margin_before: Option<f64>,
+    /// The account's equity with loan without the order.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub equity_with_loan_before: Option<f64>,
+    /// By how much the order changes the initial margin.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub init_margin_change: Option<f64>,
+    /// By how much the order changes the maintenance margin.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub maint_margin_change: Option<f64>,
+    /// By how much the order changes the equity with loan.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub equity_with_loan_change: Option<f64>,
+    /// The account's initial margin with the order.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub init_margin_after: Option<f64>,
+    /// The account's maintenance margin with the order.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub maint_margin_after: Option<f64>,
+    /// The account's equity with loan with the order.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub equity_with_loan_after: Option<f64>,
+    /// The currency of the margins.
+    pub margin_currency: String,
+    /// Commission and fees.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub commission: Option<f64>,
+    /// The least that commission and fees can be.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub min_commission: Option<f64>,
+    /// The most that commission and fees can be.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub max_commission: Option<f64>,
+    /// The currency of the commission.
+    pub commission_currency: String,
+    /// A size that TWS thinks better.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub suggested_size: Option<f64>,
+    /// TWS's warning.
+    pub warning_text: String,
+    /// Why it was rejected.
+    pub reject_reason: String,
+    /// When it ended; `None` while it is open.
+    pub completed_time: Option<TwsTime>,
+    /// How it ended, in TWS's words, e.g. `Filled Size: 100` or `Cancelled by Trader`.
+    pub completed_status: String,
+}
+
+/// How far an order is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(default)]
+pub struct OrderStatus {
+    /// The id that the client gave it; 0 for an order made in TWS.
+    pub order_id: i32,
+    /// The client that placed it; 0 for TWS itself.
+    pub client_id: i32,
+    /// TWS's own id.
+    pub perm_id: i64,
+    /// The order id of its parent; 0 for none.
+    pub parent_id: i32,
+    /// TWS's word: `ApiPending`, `PendingSubmit`, `PreSubmitted`, `Submitted`, `PendingCancel`, `ApiCancelled`, `Cancelled`,
+    /// `Filled`, `Inactive`.
+    pub status: String,
+    /// How many are filled.
+    pub filled: f64,
+    /// How many are not.
+    pub remaining: f64,
+    /// The average price of what is filled.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub avg_fill_price: Option<f64>,
+    /// The price of the last fill.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub last_fill_price: Option<f64>,
+    /// Why it waits, e.g. `locate` while TWS looks for shares to sell short.
+    pub why_held: String,
+    /// The price to which TWS has capped it.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub mkt_cap_price: Option<f64>,
+}
+
+impl OrderStatus {
+    /// Whether nothing more comes of it: it is filled, cancelled, or rejected.
+    pub fn is_over(&self) -> bool {
+        matches!(self.status.as_str(), "Filled" | "Cancelled" | "ApiCancelled" | "Inactive")
+    }
+}
+
+/// One event of the orders of this client.
+///
+/// TWS repeats `open_order` and `order_status`: the newest counts. An execution and its commission report come once each, the
+/// report after the execution; they belong together by `exec_id`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum OrderUpdatesEvent {
+    /// An order as it is now. Its status comes by itself, so it has no `order_status`.
+    OpenOrder(Box<OpenOrder>),
+    /// How far an order is now.
+    OrderStatus(Box<OrderStatus>),
+    /// An order made in TWS was bound to this client, and got an order id.
+    OrderBound {
+        /// TWS's own id.
+        perm_id: i64,
+        /// The client it is bound to.
+        client_id: i32,
+        /// Its new id.
+        order_id: i32,
+    },
+    /// An order was filled, in part or whole.
+    Execution {
+        /// Of which contract.
+        contract: Box<Contract>,
+        /// The fill.
+        execution: Box<Execution>,
+    },
+    /// What a fill cost.
+    CommissionReport(Box<CommissionReport>),
+    /// What TWS says about an order, such as why it was rejected (201) or that it was cancelled (202).
+    Notice {
+        /// The order; `None` where it is about none.
+        order_id: Option<i32>,
+        /// TWS's code.
+        code: i32,
+        /// TWS's text.
+        message: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_over_when_twss_word_is_a_last_one() {
+        let is_over =
+            |status: &str| OrderStatus { status: status.to_owned(), ..OrderStatus::default() }.is_over();
+        for last in ["Filled", "Cancelled", "ApiCancelled", "Inactive"] {
+            assert!(is_over(last), "{last}");
+        }
+        for other in
+            ["ApiPending", "PendingSubmit", "PreSubmitted", "Submitted", "PendingCancel", "", "filled"]
+        {
+            assert!(!is_over(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! A time that TWS writes as a text.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A time of an order or execution. TWS writes it with a time zone, in UTC, or in its own zone without naming it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(untagged)]
+pub enum TwsTime {
+    /// The time, RFC 3339 in UTC.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
+    Time(#[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))] Timestamp),
+    /// TWS's text, where it can't be told which time it means: a zone that is missing or unknown, or an hour that the clock
+    /// passes twice.
+    Text(String),
+}
+
+impl TwsTime {
+    /// The time; `None` where only TWS's text is known.
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        match self {
+            Self::Time(time) => Some(*time),
+            Self::Text(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for TwsTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time(time) => f.pad(&time.to_string()),
+            Self::Text(text) => f.pad(text),
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Orders and executions, read only.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_core::Stream;
+use ibapi::Client;
+use ibapi::orders::{Executions, Orders as Item};
+use ibapi::subscriptions::SubscriptionItem;
+use ibkr_connect_core::types::{
+    CommissionReport, CompletedOrder, CompletedOrdersParams, ExecutionDetails, ExecutionsParams, Notice,
+    OpenOrder, OrderUpdatesEvent,
+};
+use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Result};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::forward::next;
+use super::{Shared, cut_short};
+use crate::convert;
+use crate::error::request_error;
+
+/// How long a commission report may come after the last execution.
+const COMMISSIONS: Duration = Duration::from_millis(500);
+
+/// "The API interface is currently in Read-Only mode", which names no request.
+const REFUSED: i32 = 321;
+
+pub(super) async fn open_orders(client: &Arc<Client>, shared: &Shared) -> Result<Vec<OpenOrder>> {
+    let (ibapi, notices) = (Arc::clone(client), shared.notices.clone());
+    let question = async move {
+        let notices = notices.follow_from_now();
+        let items = ibapi.open_orders().await.map_err(|error| request_error("open_orders", error))?;
+        collect("open_orders", items, notices).await
+    };
+    let mut orders = joined(shared.orders.open.ask(question).await?);
+    // A master client is sent other clients' orders at any time.
+    orders.retain(|order| order.order.client_id == client.client_id());
+    Ok(orders)
+}
+
+pub(super) async fn all_open_orders(client: &Arc<Client>, shared: &Shared) -> Result<Vec<OpenOrder>> {
+    let (ibapi, notices) = (Arc::clone(client), shared.notices.clone());
+    let question = async move {
+        let notices = notices.follow_from_now();
+        let items = ibapi.all_open_orders().await.map_err(|error| request_error("all_open_orders", error))?;
+        collect("all_open_orders", items, notices).await
+    };
+    Ok(joined(shared.orders.open.ask(question).await?))
+}
+
+pub(super) async fn completed_orders(
+    client: &Arc<Client>,
+    shared: &Shared,
+    params: &CompletedOrdersParams,
+) -> Result<Vec<CompletedOrder>> {
+    let (ibapi, notices, api_only) = (Arc::clone(client), shared.notices.clone(), params.api_only);
+    let question = async move {
+        let notices = notices.follow_from_now();
+        let failed = |error| request_error("completed_orders", error);
+        let items = ibapi.completed_orders(api_only).await.map_err(failed)?;
+        collect("completed_orders", items, notices).await
+    };
+    let items = shared.orders.completed.ask(question).await?;
+    let completed = items.into_iter().filter_map(|item| match item {
+        Item::OrderData(data) => Some(convert::completed_order(data)),
+        Item::OrderStatus(_) => None,
+    });
+    Ok(completed.collect())
+}
+
+/// An answer up to its end mark. Where the API refuses, it says so to nobody in particular.
+async fn collect(
+    command: &str,
+    mut items: impl Stream<Item = std::result::Result<SubscriptionItem<Item>, ibapi::Error>> + Unpin,
+    mut notices: mpsc::UnboundedReceiver<Notice>,
+) -> Result<Vec<Item>> {
+    let mut collected = Vec::new();
+    loop {
+        tokio::select! {
+            biased;
+            item = next(command, &mut items) => match item? {
+                Some(SubscriptionItem::Data(item)) => collected.push(item),
+                Some(SubscriptionItem::Notice(notice)) => tracing::info!(%notice, command),
+                None => return Ok(collected),
+            },
+            Some(notice) = notices.recv() => {
+                if notice.code == REFUSED {
+                    let message = format!("{command}: {}", notice.message);
+                    return Err(Error::new(ErrorKind::GatewayError, message).with_code(notice.code).with_advice(
+                        "questions about orders need an API that is not read-only; that is a setting of the Gateway's",
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// Orders with their statuses, each once: TWS repeats itself when something changes meanwhile.
+fn joined(items: Vec<Item>) -> Vec<OpenOrder> {
+    let mut orders = Newest::default();
+    let mut statuses = HashMap::new();
+    for item in items {
+        match item {
+            Item::OrderData(data) => {
+                let order = convert::open_order(data);
+                orders.put((order.order.perm_id, order.order.client_id, order.order.order_id), order);
+            }
+            Item::OrderStatus(status) => {
+                let status = convert::order_status(status);
+                statuses.insert((status.perm_id, status.client_id, status.order_id), status);
+            }
+        }
+    }
+    orders.into_values(|key, order| order.order_status = statuses.remove(key))
+}
+
+pub(super) async fn executions(
+    client: &Client,
+    shared: &Shared,
+    params: &ExecutionsParams,
+) -> Result<Vec<ExecutionDetails>> {
+    let filter = convert::execution_filter(params)?;
+    // ibapi passes a report on to the request only until its end mark, but to this in any case.
+    let mut updates = shared.orders.follow();
+    let mut items = client.executions(filter).await.map_err(|error| request_error("executions", error))?;
+    let mut fills = Fills::default();
+    while let Some(item) = next("executions", &mut items).await? {
+        match item {
+            SubscriptionItem::Data(Executions::ExecutionData(data)) => fills.execution(ExecutionDetails {
+                contract: convert::contract(data.contract),
+                execution: convert::execution(data.execution),
+                commission_report: None,
+            }),
+            SubscriptionItem::Data(Executions::CommissionReport(report)) => {
+                fills.report(convert::commission_report(report));
+            }
+            SubscriptionItem::Notice(notice) => tracing::info!(%notice, "executions"),
+        }
+    }
+    // Whoever is missing after that is `None`.
+    let _ = timeout(COMMISSIONS, fills.complete(&mut updates)).await;
+    Ok(fills.into_details())
+}
+
+/// Executions, each with its report where it has come.
+#[derive(Default)]
+struct Fills {
+    executions: Newest<String, ExecutionDetails>,
+    reports: HashMap<String, CommissionReport>,
+}
+
+impl Fills {
+    fn execution(&mut self, details: ExecutionDetails) {
+        self.executions.put(details.execution.exec_id.clone(), details);
+    }
+
+    fn report(&mut self, report: CommissionReport) {
+        self.reports.insert(report.exec_id.clone(), report);
+    }
+
+    fn is_complete(&self) -> bool {
+        self.executions.keys().all(|exec_id| self.reports.contains_key(exec_id))
+    }
+
+    async fn complete(&mut self, updates: &mut mpsc::UnboundedReceiver<Result<OrderUpdatesEvent>>) {
+        while !self.is_complete() {
+            match updates.recv().await {
+                Some(Ok(OrderUpdatesEvent::CommissionReport(report))) => self.report(*report),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return,
+            }
+        }
+    }
+
+    fn into_details(mut self) -> Vec<ExecutionDetails> {
+        self.executions
+            .into_values(|exec_id, details| details.commission_report = self.reports.remove(exec_id))
+    }
+}
+
+/// Values by a key: a newer one takes the place of the older.
+struct Newest<K, V> {
+    places: HashMap<K, usize>,
+    values: Vec<(K, V)>,
+}
+
+impl<K, V> Default for Newest<K, V> {
+    fn default() -> Self {
+        Self { places: HashMap::new(), values: Vec::new() }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V> Newest<K, V> {
+    fn put(&mut self, key: K, value: V) {
+        match self.places.get(&key) {
+            Some(place) => self.values[*place].1 = value,
+            None => {
+                self.places.insert(key.clone(), self.values.len());
+                self.values.push((key, value));
+            }
+        }
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &K> {
+        self.values.iter().map(|(key, _)| key)
+    }
+
+    fn into_values(self, mut finish: impl FnMut(&K, &mut V)) -> Vec<V> {
+        let finished = self.values.into_iter().map(|(key, mut value)| {
+            finish(&key, &mut value);
+            value
+        });
+        finished.collect()
+    }
+}
+
+pub(super) async fn order_updates(shared: &Shared, events: &EventSender) -> Result<()> {
+    let mut updates = shared.orders.follow();
+    let mut fresh = Fresh::default();
+    while let Some(update) = updates.recv().await {
+        let update = update?;
+        if fresh.is_news(&update) {
+            events.send(Event::OrderUpdates(update));
+        }
+    }
+    Err(cut_short("order_updates"))
+}
+
+/// Tells news from answers to requests, which ibapi mixes in: a commission report is news once, after its execution.
+#[derive(Default)]
+struct Fresh {
+    /// Executions whose report has not come.
+    unpaid: HashSet<String>,
+}
+
+impl Fresh {
+    fn is_news(&mut self, update: &OrderUpdatesEvent) -> bool {
+        match update {
+            OrderUpdatesEvent::Execution { execution, .. } => {
+                self.unpaid.insert(execution.exec_id.clone());
+                true
+            }
+            OrderUpdatesEvent::CommissionReport(report) => self.unpaid.remove(&report.exec_id),
+            _ => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ibapi::orders::{ExecutionData, OrderData, OrderStatus, OrderStatusKind};
+    use ibkr_connect_core::types::{Contract, Execution};
+
+    use super::*;
+
+    fn details(exec_id: &str) -> ExecutionDetails {
+        let execution = ibapi::orders::Execution { execution_id: exec_id.to_owned(), ..Default::default() };
+        let data = ExecutionData { execution, ..Default::default() };
+        ExecutionDetails {
+            contract: Contract::default(),
+            execution: convert::execution(data.execution),
+            commission_report: None,
+        }
+    }
+
+    fn report(exec_id: &str) -> CommissionReport {
+        let report =
+            ibapi::orders::CommissionReport { execution_id: exec_id.to_owned(), ..Default::default() };
+        convert::commission_report(report)
+    }
+
+    fn filled(exec_id: &str) -> OrderUpdatesEvent {
+        let execution: Execution = details(exec_id).execution;
+        OrderUpdatesEvent::Execution { contract: Box::default(), execution: Box::new(execution) }
+    }
+
+    #[test]
+    fn an_order_that_is_told_twice_is_there_once_as_it_is_last() {
+        let order = |order_id, status| {
+            let order = ibapi::orders::Order { order_id, ..Default::default() };
+            let order_state = ibapi::orders::OrderState { status, ..Default::default() };
+            Item::OrderData(OrderData { order_id, order, order_state, ..Default::default() })
+        };
+        let status =
+            |order_id, filled| Item::OrderStatus(OrderStatus { order_id, filled, ..Default::default() });
+        let orders = joined(vec![
+            order(1, OrderStatusKind::PreSubmitted),
+            status(1, 0.0),
+            order(2, OrderStatusKind::Submitted),
+            order(1, OrderStatusKind::Submitted),
+            status(1, 5.0),
+            status(3, 7.0),
+        ]);
+        let told: Vec<_> = orders
+            .iter()
+            .map(|of| {
+                (
+                    of.order.order_id,
+                    of.order_state.status.as_str(),
+                    of.order_status.as_ref().map(|s| s.filled),
+                )
+            })
+            .collect();
+        assert_eq!(told, [(1, "Submitted", Some(5.0)), (2, "Submitted", None)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_commission_may_come_after_the_last_execution() {
+        let (sender, mut updates) = mpsc::unbounded_channel();
+        let mut fills = Fills::default();
+        ["a", "b"].into_iter().for_each(|exec_id| fills.execution(details(exec_id)));
+        fills.report(report("a"));
+        for other in ["c", "b"] {
+            sender.send(Ok(OrderUpdatesEvent::CommissionReport(Box::new(report(other))))).unwrap();
+        }
+        timeout(COMMISSIONS, fills.complete(&mut updates)).await.expect("both are there");
+        let joined = fills.into_details();
+        assert!(
+            joined.iter().all(|of| of.commission_report.as_ref() == Some(&report(&of.execution.exec_id)))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_commission_that_does_not_come_is_none() {
+        let (_sender, mut updates) = mpsc::unbounded_channel();
+        let mut fills = Fills::default();
+        fills.execution(details("a"));
+        timeout(COMMISSIONS, fills.complete(&mut updates)).await.unwrap_err();
+        assert_eq!(fills.into_details()[0].commission_report, None);
+    }
+
+    #[test]
+    fn a_commission_is_news_once_and_after_its_execution() {
+        let paid = |exec_id| OrderUpdatesEvent::CommissionReport(Box::new(report(exec_id)));
+        let mut fresh = Fresh::default();
+        assert!(!fresh.is_news(&paid("a")), "it answers a request");
+        assert!(fresh.is_news(&filled("a")) && fresh.is_news(&paid("a")));
+        assert!(!fresh.is_news(&paid("a")), "it is told again");
+    }
+}

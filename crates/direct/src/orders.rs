@@ -1,0 +1,137 @@
+//! What a connection shares about orders: the one stream of them that ibapi has, and whose turn it is to ask.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ibapi::Client;
+use ibapi::orders::OrderUpdate;
+use ibapi::subscriptions::SubscriptionItem;
+use ibkr_connect_core::Result;
+use ibkr_connect_core::types::OrderUpdatesEvent;
+use tokio::sync::mpsc;
+
+use crate::convert;
+use crate::execute::next;
+use crate::turns::Turns;
+
+/// ibapi numbers its requests from here on; orders are below.
+const FIRST_REQUEST_ID: i32 = 1_500_000_000;
+
+/// The orders of a connection. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Orders {
+    /// Whose turn it is to ask for open orders, and for completed ones.
+    pub(crate) open: Turns,
+    pub(crate) completed: Turns,
+    followers: Arc<Mutex<Vec<Follower>>>,
+}
+
+type Follower = mpsc::UnboundedSender<Result<OrderUpdatesEvent>>;
+
+impl Orders {
+    /// Passes ibapi's stream on until its client ends. After an error the stream begins anew, for whoever follows then.
+    pub(crate) async fn collect(self, client: Arc<Client>) {
+        while let Ok(mut updates) = client.order_update_stream().await {
+            let outcome = loop {
+                match next("order_updates", &mut updates).await {
+                    Ok(Some(item)) => {
+                        if let Some(update) = event(item) {
+                            self.publish(&Ok(update));
+                        }
+                    }
+                    Ok(None) => break None,
+                    Err(error) => break Some(error),
+                }
+            };
+            if let Some(error) = outcome {
+                self.publish(&Err(error));
+            }
+            self.followers().clear();
+        }
+    }
+
+    /// What comes from now on; ends after an error.
+    pub(crate) fn follow(&self) -> mpsc::UnboundedReceiver<Result<OrderUpdatesEvent>> {
+        let (follower, updates) = mpsc::unbounded_channel();
+        self.followers().push(follower);
+        updates
+    }
+
+    fn publish(&self, update: &Result<OrderUpdatesEvent>) {
+        self.followers().retain(|follower| follower.send(update.clone()).is_ok());
+    }
+
+    fn followers(&self) -> MutexGuard<'_, Vec<Follower>> {
+        self.followers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// ibapi's update as ours; `None` for an execution that answers a request: it is no news.
+fn event(item: SubscriptionItem<OrderUpdate>) -> Option<OrderUpdatesEvent> {
+    use OrderUpdatesEvent as Ours;
+    Some(match item {
+        SubscriptionItem::Data(OrderUpdate::OpenOrder(data)) => {
+            Ours::OpenOrder(Box::new(convert::open_order(data)))
+        }
+        SubscriptionItem::Data(OrderUpdate::OrderStatus(status)) => {
+            Ours::OrderStatus(Box::new(convert::order_status(status)))
+        }
+        SubscriptionItem::Data(OrderUpdate::OrderBound(bound)) => {
+            Ours::OrderBound { perm_id: bound.perm_id, client_id: bound.client_id, order_id: bound.order_id }
+        }
+        SubscriptionItem::Data(OrderUpdate::ExecutionData(data)) => {
+            if data.request_id >= FIRST_REQUEST_ID {
+                return None;
+            }
+            Ours::Execution {
+                contract: Box::new(convert::contract(data.contract)),
+                execution: Box::new(convert::execution(data.execution)),
+            }
+        }
+        SubscriptionItem::Data(OrderUpdate::CommissionReport(report)) => {
+            Ours::CommissionReport(Box::new(convert::commission_report(report)))
+        }
+        SubscriptionItem::Notice(notice) => {
+            Ours::Notice { order_id: notice.request_id, code: notice.code, message: notice.message }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ibapi::orders::{CommissionReport, ExecutionData, OrderStatus};
+    use ibkr_connect_core::types;
+
+    use super::*;
+
+    fn execution(request_id: i32) -> SubscriptionItem<OrderUpdate> {
+        SubscriptionItem::Data(OrderUpdate::ExecutionData(ExecutionData { request_id, ..Default::default() }))
+    }
+
+    #[test]
+    fn an_execution_that_answers_a_request_is_no_news() {
+        assert!(event(execution(FIRST_REQUEST_ID)).is_none());
+        for news in [-1, 0] {
+            assert!(matches!(event(execution(news)), Some(OrderUpdatesEvent::Execution { .. })), "{news}");
+        }
+    }
+
+    #[test]
+    fn everybody_who_follows_hears_everything() {
+        let orders = Orders::default();
+        let mut followers = [orders.follow(), orders.follow()];
+        drop(orders.follow());
+        let status = SubscriptionItem::Data(OrderUpdate::OrderStatus(OrderStatus::default()));
+        let report = SubscriptionItem::Data(OrderUpdate::CommissionReport(CommissionReport::default()));
+        for item in [status, report] {
+            orders.publish(&Ok(event(item).unwrap()));
+        }
+        for follower in &mut followers {
+            let heard =
+                std::iter::from_fn(|| follower.try_recv().ok()).map(Result::unwrap).collect::<Vec<_>>();
+            let status = types::OrderStatus { status: "Submitted".to_owned(), ..Default::default() };
+            assert_eq!(heard[0], OrderUpdatesEvent::OrderStatus(Box::new(status)));
+            assert!(matches!(heard[1], OrderUpdatesEvent::CommissionReport(_)), "{heard:?}");
+        }
+        assert_eq!(orders.followers().len(), 2);
+    }
+}
