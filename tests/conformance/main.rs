@@ -6,7 +6,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accounts;
 mod agreement;
+mod contracts;
 mod data;
 mod gateway;
 mod loss;
@@ -71,6 +73,21 @@ macro_rules! real_backends {
                 blocking_calls_need_no_runtime
                 blocking_calls_are_answered_while_the_runtime_is_blocked
             }
+            accounts {
+                the_clock_has_milliseconds
+                accounts_of_one_login_are_a_family
+                profits_of_positions_add_up
+                what_is_not_held_has_no_profit
+                a_summary_adds_up_while_prices_move
+                two_summaries_at_a_time
+                the_money_of_several_accounts_adds_up
+                positions_of_one_account_are_those_of_all
+                a_portfolio_adds_up_while_prices_move
+                many_ask_for_positions_at_once
+                streams_and_requests_share_the_positions
+                an_account_at_a_time_has_updates
+                account_updates_name_an_account_of_the_login
+            }
             market {
                 a_quote_is_whole
                 each_quote_has_the_type_it_asked_for
@@ -93,6 +110,16 @@ macro_rules! real_backends {
             }
             gateway {
                 connectivity_begins_with_the_farms_of_the_handshake
+            }
+            contracts {
+                every_kind_of_contract_is_found_and_quoted
+                symbols_match_by_their_beginning
+                prices_move_in_the_steps_of_their_rule
+                an_option_chain_is_what_the_details_list
+                an_options_price_and_volatility_are_each_others
+                the_model_in_market_data_is_the_one_that_answers
+                a_combination_is_quoted_as_the_sum_of_its_legs
+                an_index_and_its_futures_move_together
             }
             orders {
                 executions_add_up_to_the_positions

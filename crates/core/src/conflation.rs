@@ -1,7 +1,7 @@
 //! Which events are newer values of the same field: the one place that decides what may be merged.
 
 use crate::Event;
-use crate::types::{MarketDataEvent, TickType};
+use crate::types::{MarketDataEvent, PnlEvent, PnlSingleEvent, TickType};
 
 /// Texts that report a trade or a headline each, and no state: RT volume, RT trade volume, news.
 const EACH_IS_NEWS: [TickType; 3] = [TickType(48), TickType(77), TickType(62)];
@@ -26,6 +26,8 @@ impl Event {
     pub fn conflation_key(&self) -> Option<ConflationKey> {
         match self {
             Self::MarketData(event) => market_data(event),
+            Self::Pnl(PnlEvent::Pnl(_)) => Some(ConflationKey::new("pnl", 0)),
+            Self::PnlSingle(PnlSingleEvent::Pnl(_)) => Some(ConflationKey::new("pnl", 0)),
             _ => None,
         }
     }

@@ -6,14 +6,21 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::types::{
-    AccountSummaryParams, AccountSummaryValue, AdvisorConfigParams, CompletedOrder, CompletedOrdersParams,
-    ConnectivityEvent, Contract, ContractDetails, DepthExchange, DisplayGroupEvent, DisplayGroupEventsParams,
-    ExecutionDetails, ExecutionsParams, GatewayConfig, HeadTimestampParams, HistogramEntry, HistogramParams,
+    AccountSummaryParams, AccountSummaryUpdatesEvent, AccountSummaryValue, AccountUpdatesEvent,
+    AccountUpdatesMultiEvent, AccountUpdatesMultiParams, AccountUpdatesParams, AccountUpdatesSnapshot,
+    AdvisorConfigParams, CompletedOrder, CompletedOrdersParams, ConnectivityEvent, Contract, ContractDetails,
+    DepthExchange, DisplayGroupEvent, DisplayGroupEventsParams, ExecutionDetails, ExecutionsParams,
+    FamilyCode, GatewayConfig, HeadTimestampParams, HistogramEntry, HistogramParams,
     HistoricalBarUpdatesEvent, HistoricalBarUpdatesParams, HistoricalBars, HistoricalBarsParams,
     HistoricalSchedule, HistoricalScheduleParams, HistoricalTicks, HistoricalTicksParams, MarketDataEvent,
-    MarketDataParams, MarketDepthEvent, MarketDepthParams, Notice, OpenOrder, OrderUpdatesEvent, Position,
-    Quote, QuoteSnapshotParams, RealTimeBarsEvent, RealTimeBarsParams, SmartComponent, SmartComponentsParams,
-    SoftDollarTier, TickByTickEvent, TickByTickParams,
+    MarketDataParams, MarketDepthEvent, MarketDepthParams, Notice, OpenOrder, OrderUpdatesEvent, PnlEvent,
+    PnlParams, PnlSingleEvent, PnlSingleParams, Position, PositionUpdatesEvent, PositionsMultiEvent,
+    PositionsMultiParams, Quote, QuoteSnapshotParams, RealTimeBarsEvent, RealTimeBarsParams, SmartComponent,
+    SmartComponentsParams, SoftDollarTier, TickByTickEvent, TickByTickParams, UserInfo,
+};
+use crate::types::{
+    CalculateImpliedVolatilityParams, CalculateOptionPriceParams, MarketRule, MarketRuleParams,
+    MatchingSymbolsParams, OptionChain, OptionChainParams, OptionComputation, SymbolMatch,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -286,14 +293,34 @@ operations! {
     requests {
         /// The Gateway's clock, to the second: the cheapest proof that it answers.
         read ServerTime server_time() -> jiff::Timestamp as crate::schema::Time;
+        /// The Gateway's clock, to the millisecond.
+        read ServerTimeMillis server_time_millis() -> jiff::Timestamp as crate::schema::Time;
         /// The accounts this login manages.
         read ManagedAccounts managed_accounts() -> Vec<String>;
+        /// The family that each account belongs to.
+        read FamilyCodes family_codes() -> Vec<FamilyCode>;
+        /// Under which broker's name the user has IBKR's services.
+        read UserInfo user_info() -> UserInfo;
         /// Values such as net liquidation and buying power, one per account and tag.
         read AccountSummary account_summary(params: AccountSummaryParams) -> Vec<AccountSummaryValue>;
         /// Every position of every account.
         read Positions positions() -> Vec<Position>;
+        /// The values of one account and its portfolio. TWS has the updates of one account at a time: one of another account
+        /// waits for this, and is refused with `unsupported` while a stream of `account_updates` is open.
+        read AccountUpdatesSnapshot account_updates_snapshot(params: AccountUpdatesParams) -> AccountUpdatesSnapshot;
         /// All contracts that match a description.
         read ContractDetails contract_details(contract: Contract) -> Vec<ContractDetails>;
+        /// Contracts whose symbol or name begins with a pattern, at most 16.
+        read MatchingSymbols matching_symbols(params: MatchingSymbolsParams) -> Vec<SymbolMatch>;
+        /// The steps in which prices move, by the number of a rule.
+        read MarketRule market_rule(params: MarketRuleParams) -> MarketRule;
+        /// Expirations and strikes of all options on one underlying, by exchange and trading class.
+        read OptionChain option_chain(params: OptionChainParams) -> Vec<OptionChain>;
+        /// What an option costs at a volatility and a price of the underlying.
+        read CalculateOptionPrice calculate_option_price(params: CalculateOptionPriceParams) -> OptionComputation;
+        /// The volatility that is in a price of an option and one of the underlying.
+        read CalculateImpliedVolatility calculate_implied_volatility(params: CalculateImpliedVolatilityParams)
+            -> OptionComputation;
         /// Historical bars of one contract.
         read HistoricalBars historical_bars(params: HistoricalBarsParams) -> HistoricalBars;
         /// Historical ticks of one contract, at most 1000 and the rest of their last second.
@@ -343,6 +370,26 @@ operations! {
             -> HistoricalBarUpdatesEvent;
         /// The order book of one contract.
         read market MarketDepth market_depth(params: MarketDepthParams) -> MarketDepthEvent;
+        /// Values such as net liquidation and buying power, one per account and tag, and those that change. TWS has two
+        /// summaries at a time for a connection: a third stream is refused with `unsupported`, and so is `account_summary`
+        /// while two streams are open.
+        read other AccountSummaryUpdates account_summary_updates(params: AccountSummaryParams)
+            -> AccountSummaryUpdatesEvent;
+        /// The values of one account and its portfolio, and what changes of them. TWS has the updates of one account at a time:
+        /// while this is open, those of another account are refused with `unsupported`; `account_updates_multi` has several.
+        read other AccountUpdates account_updates(params: AccountUpdatesParams) -> AccountUpdatesEvent;
+        /// The cash of one account or of all of them by currency, with net liquidation, and what changes of it. Several may
+        /// be open at once.
+        read other AccountUpdatesMulti account_updates_multi(params: AccountUpdatesMultiParams)
+            -> AccountUpdatesMultiEvent;
+        /// Every position of every account, and those that change.
+        read other PositionUpdates position_updates() -> PositionUpdatesEvent;
+        /// The positions of one account or of a model, and those that change. Several may be open at once.
+        read other PositionsMulti positions_multi(params: PositionsMultiParams) -> PositionsMultiEvent;
+        /// The daily, unrealized and realized profit and loss of one account.
+        read other Pnl pnl(params: PnlParams) -> PnlEvent;
+        /// The daily, unrealized and realized profit and loss of one position, with its value.
+        read other PnlSingle pnl_single(params: PnlSingleParams) -> PnlSingleEvent;
         /// What the Gateway says about itself and its servers: connectivity, data farms, warnings. Begins with what it
         /// has said since the connect, the newest 256 of it.
         read other Notices notices() -> Notice;

@@ -1,21 +1,31 @@
 //! The domain in TWS terms: stable JSON, `Option` where TWS says "unset", never NaN, times in UTC (RFC 3339).
 
 mod account;
+mod account_updates;
 mod advisor;
 mod bar_streams;
 mod bars;
+mod bond;
+mod combo;
 mod connectivity;
 mod contract;
+mod contract_builders;
 mod depth;
 mod execution;
+mod expiry;
 mod gateway_config;
 mod history;
 mod market_data;
 mod names;
 mod notice;
+mod option_model;
 mod order;
 mod order_state;
+mod pnl;
+mod portfolio;
 mod quote;
+mod reference;
+mod security_id;
 mod tick_type;
 mod ticks;
 mod tws_time;
@@ -25,15 +35,22 @@ mod arbitrary;
 #[cfg(test)]
 mod tests;
 
-pub use account::{AccountSummaryParams, AccountSummaryValue, Position};
+pub use account::{AccountSummaryParams, AccountSummaryValue, FamilyCode, Position, UserInfo};
+pub use account_updates::{
+    AccountMultiValue, AccountSummaryUpdatesEvent, AccountUpdatesMultiEvent, AccountUpdatesMultiParams,
+    PositionMulti, PositionsMultiEvent, PositionsMultiParams,
+};
 pub use advisor::{AdvisorConfigParams, AdvisorDataType, DisplayGroupEvent, DisplayGroupEventsParams};
 pub use bar_streams::{
     HistoricalBarUpdatesEvent, HistoricalBarUpdatesParams, RealTimeBarKind, RealTimeBarsEvent,
     RealTimeBarsParams,
 };
 pub use bars::{Bar, BarSize, BarTime, HistoricalBars, HistoricalBarsParams, HistoricalDuration, WhatToShow};
+pub use bond::BondDetails;
+pub use combo::{ComboLeg, DeltaNeutralContract, LegAction, LegOpenClose};
 pub use connectivity::{Connectivity, ConnectivityEvent, FarmKind, FarmStatus};
 pub use contract::{Contract, ContractDetails};
+pub use contract_builders::OptionRight;
 pub use depth::{
     DepthExchange, DepthOperation, DepthRow, DepthSide, MarketDepthEvent, MarketDepthParams, SmartComponent,
     SmartComponentsParams,
@@ -41,6 +58,7 @@ pub use depth::{
 pub use execution::{
     CommissionReport, Execution, ExecutionDetails, ExecutionSide, ExecutionsParams, ExecutionsSide,
 };
+pub use expiry::{Expiry, InvalidExpiry};
 pub use gateway_config::{
     ApiSettings, GatewayConfig, LockAndExitConfig, MessageConfig, PrecautionsConfig, SmartRoutingConfig,
 };
@@ -51,11 +69,22 @@ pub use history::{
 pub use market_data::{MarketDataEvent, MarketDataParams};
 pub use names::UnknownName;
 pub use notice::Notice;
+pub use option_model::{CalculateImpliedVolatilityParams, CalculateOptionPriceParams, OptionComputation};
 pub use order::{Condition, Order, OrderAction, OrderCondition, SoftDollarTier};
 pub use order_state::{
     CompletedOrder, CompletedOrdersParams, OpenOrder, OrderState, OrderStatus, OrderUpdatesEvent,
 };
+pub use pnl::{Pnl, PnlEvent, PnlParams, PnlSingle, PnlSingleEvent, PnlSingleParams};
+pub use portfolio::{
+    AccountUpdatesEvent, AccountUpdatesParams, AccountUpdatesSnapshot, AccountValue, PortfolioValue,
+    PositionUpdatesEvent,
+};
 pub use quote::{MarketDataType, Quote, QuoteSnapshotParams};
+pub use reference::{
+    MarketRule, MarketRuleParams, MatchingSymbolsParams, OptionChain, OptionChainParams, PriceIncrement,
+    SymbolMatch,
+};
+pub use security_id::{InvalidSecurityId, SecurityId};
 pub use tick_type::TickType;
 pub use ticks::{
     BidAskTick, HistoricalTickKind, HistoricalTicks, HistoricalTicksParams, MidpointTick, TickByTickEvent,

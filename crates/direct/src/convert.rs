@@ -1,5 +1,6 @@
 //! ibapi's types and ours. What TWS leaves unset becomes `None` here, and NaN ends here.
 
+mod account_updates;
 mod accounts;
 mod contracts;
 mod depth;
@@ -7,6 +8,7 @@ mod gateway;
 mod history;
 mod market_data;
 mod orders;
+mod reference;
 mod ticks;
 mod tws_time;
 
@@ -15,6 +17,7 @@ use ibkr_connect_core::{Error, ErrorKind, Result};
 use jiff::Timestamp;
 use time::OffsetDateTime;
 
+pub(crate) use account_updates::*;
 pub(crate) use accounts::*;
 pub(crate) use contracts::*;
 pub(crate) use depth::*;
@@ -22,6 +25,7 @@ pub(crate) use gateway::*;
 pub(crate) use history::*;
 pub(crate) use market_data::*;
 pub(crate) use orders::*;
+pub(crate) use reference::*;
 pub(crate) use ticks::*;
 pub(crate) use tws_time::*;
 

@@ -1,5 +1,7 @@
 //! The table of operations, executed with ibapi. A new row gets its arm here, its conversion in `convert`.
 
+mod account_feeds;
+mod account_updates;
 mod accounts;
 mod contracts;
 mod depth;
@@ -8,6 +10,9 @@ mod gateway;
 mod history;
 mod market_data;
 mod orders;
+mod reference;
+mod shared_feed;
+mod summaries;
 mod ticks;
 
 use std::sync::Arc;
@@ -19,10 +24,12 @@ use crate::convert;
 use crate::error::request_error;
 use crate::notices::Notices;
 use crate::orders::Orders;
-use crate::turns::Turns;
 
 pub(crate) use forward::next;
+
+use account_feeds::{AccountUpdates, Positions};
 use market_data::ChosenDataType;
+use summaries::Summaries;
 
 /// What the requests of a connection share. Clones are the same.
 #[derive(Debug, Clone, Default)]
@@ -30,8 +37,12 @@ pub(crate) struct Shared {
     pub(crate) data_type: ChosenDataType,
     pub(crate) notices: Notices,
     pub(crate) orders: Orders,
-    /// Whose turn it is to ask for positions.
-    pub(crate) positions: Turns,
+    /// The one subscription to positions.
+    pub(crate) positions: Positions,
+    /// The one subscription to account updates.
+    pub(crate) account_updates: AccountUpdates,
+    /// The two places for account summaries.
+    pub(crate) summaries: Summaries,
 }
 
 /// Runs a one-shot. The caller keeps the deadline; dropping the future cancels the request at the Gateway.
@@ -44,12 +55,33 @@ pub(crate) async fn execute(client: &Arc<Client>, shared: &Shared, request: &Req
         Request::ManagedAccounts => {
             Reply::ManagedAccounts(convert::accounts(client.managed_accounts().await.map_err(failed)?))
         }
-        Request::AccountSummary(params) => {
-            Reply::AccountSummary(accounts::account_summary(client, params).await?)
+        Request::ServerTimeMillis => {
+            Reply::ServerTimeMillis(convert::timestamp(client.server_time_millis().await.map_err(failed)?)?)
         }
-        Request::Positions => Reply::Positions(accounts::positions(client, shared).await?),
+        Request::FamilyCodes => {
+            Reply::FamilyCodes(convert::family_codes(client.family_codes().await.map_err(failed)?))
+        }
+        Request::UserInfo => Reply::UserInfo(convert::user_info(client.user_info().await.map_err(failed)?)),
+        Request::AccountSummary(params) => {
+            Reply::AccountSummary(accounts::account_summary(client, &shared.summaries, params).await?)
+        }
+        Request::Positions => Reply::Positions(account_feeds::positions(client, &shared.positions).await?),
+        Request::AccountUpdatesSnapshot(params) => Reply::AccountUpdatesSnapshot(
+            account_feeds::account_updates_snapshot(client, &shared.account_updates, params).await?,
+        ),
         Request::ContractDetails(contract) => {
             Reply::ContractDetails(contracts::contract_details(client, contract).await?)
+        }
+        Request::MatchingSymbols(params) => {
+            Reply::MatchingSymbols(reference::matching_symbols(client, params).await?)
+        }
+        Request::MarketRule(params) => Reply::MarketRule(reference::market_rule(client, params).await?),
+        Request::OptionChain(params) => Reply::OptionChain(reference::option_chain(client, params).await?),
+        Request::CalculateOptionPrice(params) => {
+            Reply::CalculateOptionPrice(reference::calculate_option_price(client, params).await?)
+        }
+        Request::CalculateImpliedVolatility(params) => {
+            Reply::CalculateImpliedVolatility(reference::calculate_implied_volatility(client, params).await?)
         }
         Request::HistoricalBars(params) => {
             Reply::HistoricalBars(history::historical_bars(client, params).await?)
@@ -90,7 +122,7 @@ pub(crate) async fn execute(client: &Arc<Client>, shared: &Shared, request: &Req
 
 /// Runs a stream until it ends. Dropping the future cancels it at the Gateway.
 pub(crate) async fn stream(
-    client: &Client,
+    client: &Arc<Client>,
     shared: &Shared,
     request: &StreamRequest,
     events: &EventSender,
@@ -105,6 +137,23 @@ pub(crate) async fn stream(
             history::historical_bar_updates(client, params, events).await
         }
         StreamRequest::MarketDepth(params) => depth::market_depth(client, params, events).await,
+        StreamRequest::AccountSummaryUpdates(params) => {
+            account_updates::account_summary_updates(client, &shared.summaries, params, events).await
+        }
+        StreamRequest::AccountUpdatesMulti(params) => {
+            account_updates::account_updates_multi(client, params, events).await
+        }
+        StreamRequest::AccountUpdates(params) => {
+            account_feeds::account_updates(client, &shared.account_updates, params, events).await
+        }
+        StreamRequest::PositionUpdates => {
+            account_feeds::position_updates(client, &shared.positions, events).await
+        }
+        StreamRequest::PositionsMulti(params) => {
+            account_updates::positions_multi(client, params, events).await
+        }
+        StreamRequest::Pnl(params) => account_updates::pnl(client, params, events).await,
+        StreamRequest::PnlSingle(params) => account_updates::pnl_single(client, params, events).await,
         StreamRequest::Notices => {
             let mut notices = shared.notices.follow();
             while let Some(notice) = notices.recv().await {

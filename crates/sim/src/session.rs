@@ -5,14 +5,14 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use prost::Message;
 
 use crate::answers::{
-    accounts, depth, error_frame, gateway, history, live_bars, orders, past, quotes, ticks,
+    account_values, accounts, contracts, depth, error_frame, gateway, history, live_bars, options, orders,
+    past, pnl, positions, quotes, ticks,
 };
 use crate::market::World;
-use crate::messages::{self as message, Response, end, end_frame, request};
+use crate::messages::{self as message, Response, request};
 use crate::wire::Frame;
 
 const READ_ONLY: &str =
@@ -42,6 +42,9 @@ pub(crate) struct Opening {
 
 /// IBKR's limit for the books of one client.
 const MOST_BOOKS: usize = 3;
+
+/// IBKR's limit for the account summaries of one client.
+const MOST_SUMMARIES: usize = 2;
 
 /// What a subscription is cancelled by: its kind, as the id of the request that opens it, and its request id; -1 where the
 /// request has none.
@@ -105,10 +108,32 @@ impl Session {
                 Ok(vec![message::CurrentTimeInMillis { current_time_in_millis: millis }.frame()])
             }
             request::MANAGED_ACCOUNTS => Ok(vec![accounts::managed_accounts(&self.world)]),
+            request::FAMILY_CODES => Ok(vec![accounts::family_codes(&self.world)]),
+            request::USER_INFO => Ok(vec![accounts::user_info(&decode(frame)?)]),
             request::IDS => Ok(vec![orders::next_valid_id(&self.world, self.client_id)]),
-            request::POSITIONS => Ok(accounts::positions(&self.world)),
-            request::ACCOUNT_SUMMARY => accounts::summary(&self.world, &decode(frame)?),
-            request::CONTRACT_DATA => self.contract_data(&decode(frame)?, now),
+            request::CONTRACT_DATA => contracts::details(&self.world, &decode(frame)?, now),
+            request::MATCHING_SYMBOLS => Ok(vec![contracts::matching_symbols(&self.world, &decode(frame)?)]),
+            request::MARKET_RULE => one(contracts::market_rule(&decode(frame)?)),
+            request::SEC_DEF_OPT_PARAMS => Ok(options::chain(&self.world, &decode(frame)?)),
+            request::CALC_OPTION_PRICE => one(options::price(&self.world, &decode(frame)?, now)),
+            request::CALC_IMPLIED_VOLATILITY => {
+                one(options::implied_volatility(&self.world, &decode(frame)?, now))
+            }
+            request::POSITIONS => Ok(self.open_only(request::POSITIONS, positions::of_all(&self.world))),
+            request::ACCOUNT_DATA => self.account_data(frame, now),
+            request::ACCOUNT_SUMMARY => {
+                self.open(frame, |session, wanted| account_values::summary(&session.world, wanted, now))
+            }
+            request::ACCOUNT_UPDATES_MULTI => {
+                self.open(frame, |session, wanted| account_values::updates_multi(&session.world, wanted, now))
+            }
+            request::POSITIONS_MULTI => {
+                self.open(frame, |session, wanted| positions::of_account(&session.world, wanted))
+            }
+            request::PNL => self.open(frame, |session, wanted| pnl::of_account(&session.world, wanted, now)),
+            request::PNL_SINGLE => {
+                self.open(frame, |session, wanted| pnl::of_position(&session.world, wanted, now))
+            }
             request::HEAD_TIMESTAMP => one(past::head_timestamp(&self.world, &decode(frame)?)),
             request::HISTOGRAM_DATA => one(past::histogram_data(&self.world, &decode(frame)?, now)),
             request::HISTORICAL_TICKS => ticks::historical(&self.world, &decode(frame)?, now),
@@ -146,6 +171,15 @@ impl Session {
             request::CANCEL_REAL_TIME_BARS => self.cancel(request::REAL_TIME_BARS, frame),
             request::CANCEL_MARKET_DEPTH => self.cancel(request::MARKET_DEPTH, frame),
             request::CANCEL_HISTORICAL_DATA => self.cancel(request::HISTORICAL_DATA, frame),
+            request::CANCEL_POSITIONS => {
+                self.feeds.remove(&(request::POSITIONS, -1));
+                Ok(Vec::new())
+            }
+            request::CANCEL_ACCOUNT_SUMMARY => self.cancel(request::ACCOUNT_SUMMARY, frame),
+            request::CANCEL_ACCOUNT_UPDATES_MULTI => self.cancel(request::ACCOUNT_UPDATES_MULTI, frame),
+            request::CANCEL_POSITIONS_MULTI => self.cancel(request::POSITIONS_MULTI, frame),
+            request::CANCEL_PNL => self.cancel(request::PNL, frame),
+            request::CANCEL_PNL_SINGLE => self.cancel(request::PNL_SINGLE, frame),
             request::MARKET_DATA_TYPE => {
                 let wanted: message::MarketDataTypeRequest = decode(frame)?;
                 self.market_data_type = wanted.market_data_type.unwrap_or(1);
@@ -163,30 +197,6 @@ impl Session {
         message::is_order(id) || self.world.settings.read_only_api && is_order_query(id)
     }
 
-    fn contract_data(
-        &self,
-        wanted: &message::ContractDataRequest,
-        now: Timestamp,
-    ) -> Result<Vec<Frame>, Refusal> {
-        let req_id = wanted.req_id.unwrap_or(-1);
-        let today = TimeZone::UTC.to_datetime(now).date();
-        let contract = wanted.contract.clone().unwrap_or_default();
-        let mut frames: Vec<_> = self
-            .world
-            .find(&contract)
-            .map(|instrument| {
-                let contract_details = Some(instrument.listing.details(today));
-                let contract = Some(instrument.listing.contract());
-                message::ContractData { req_id: Some(req_id), contract, contract_details }.frame()
-            })
-            .collect();
-        if frames.is_empty() {
-            return Err(no_definition(req_id));
-        }
-        frames.push(end_frame(end::CONTRACT_DATA, Some(req_id)));
-        Ok(frames)
-    }
-
     /// Begins what may go on: a request id has one subscription of a kind.
     fn open<M: Message + Default>(
         &mut self,
@@ -199,8 +209,13 @@ impl Session {
             let message = "Error processing request.-'b' : cause - Duplicate ticker id";
             return Err(Refusal::new(id.1, 322, message));
         }
-        let books = self.feeds.keys().filter(|(kind, _)| *kind == request::MARKET_DEPTH).count();
-        if frame.id == request::MARKET_DEPTH && books >= MOST_BOOKS {
+        let others = self.feeds.keys().filter(|(kind, _)| *kind == frame.id).count();
+        if frame.id == request::ACCOUNT_SUMMARY && others >= MOST_SUMMARIES {
+            let message =
+                "Error processing request.-'b' : cause - Maximum number of account summary requests exceeded";
+            return Err(Refusal::new(id.1, 322, message));
+        }
+        if frame.id == request::MARKET_DEPTH && others >= MOST_BOOKS {
             let message = format!("Max number ({MOST_BOOKS}) of market depth requests has been reached");
             return Err(Refusal::new(id.1, 309, message));
         }
@@ -209,6 +224,23 @@ impl Session {
             self.feeds.insert(id, feed);
         }
         Ok(frames)
+    }
+
+    /// Begins what a client has but one of: a new one takes the place of the old one.
+    fn open_only(&mut self, kind: i32, opening: Opening) -> Vec<Frame> {
+        self.feeds.extend(opening.feed.map(|feed| ((kind, -1), feed)));
+        opening.frames
+    }
+
+    /// Begins or ends the account updates, as the request says.
+    fn account_data(&mut self, frame: &Frame, now: Timestamp) -> Result<Vec<Frame>, Refusal> {
+        let wanted: message::AccountDataRequest = decode(frame)?;
+        if wanted.subscribe != Some(true) {
+            self.feeds.remove(&(request::ACCOUNT_DATA, -1));
+            return Ok(Vec::new());
+        }
+        let opening = account_values::updates(&self.world, &wanted, now)?;
+        Ok(self.open_only(request::ACCOUNT_DATA, opening))
     }
 
     /// Ends the subscription that `opened_by` began.
@@ -224,6 +256,10 @@ impl Session {
             }
             request::HISTORICAL_DATA => {
                 Refusal::new(req_id, 366, format!("No historical data query found for ticker id:{req_id}"))
+            }
+            request::PNL => Refusal::new(req_id, 10185, "Failed to cancel PNL (not subscribed)"),
+            request::PNL_SINGLE => {
+                Refusal::new(req_id, 10186, "Failed to cancel PNL single (not subscribed)")
             }
             _ => Refusal::new(req_id, 300, format!("Can't find EId with tickerId:{req_id}")),
         })
@@ -274,86 +310,5 @@ fn first_field(frame: &Frame) -> Option<i32> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::messages::{Contract, ErrorMessage, MarketDataRequest, MarketDataTypeRequest, TickPrice};
-
-    fn session() -> Session {
-        Session::new(Arc::new(World::new(1, &["DU1".into()])), 7, Timestamp::UNIX_EPOCH)
-    }
-
-    fn handle(session: &mut Session, id: i32, body: &impl Message) -> Vec<Frame> {
-        session.handle(&Frame { id, body: body.encode_to_vec() }, Timestamp::UNIX_EPOCH)
-    }
-
-    fn quote(req_id: i32, symbol: &str) -> MarketDataRequest {
-        let contract = Contract { symbol: Some(symbol.into()), ..Default::default() };
-        MarketDataRequest { req_id: Some(req_id), contract: Some(contract), ..Default::default() }
-    }
-
-    fn error_code(frames: &[Frame]) -> Option<i32> {
-        let [Frame { id: 4, body }] = frames else { return None };
-        ErrorMessage::decode(body.as_slice()).unwrap().error_code
-    }
-
-    #[test]
-    fn a_subscription_ticks_until_it_is_cancelled() {
-        let mut session = session();
-        let opening = handle(&mut session, request::MARKET_DATA, &quote(5, "AAPL"));
-        assert_eq!((opening[0].id, opening[1].id), (81, 1));
-        assert!(session.is_streaming() && !session.tick(Timestamp::UNIX_EPOCH).is_empty());
-        assert_eq!(error_code(&handle(&mut session, request::MARKET_DATA, &quote(5, "MSFT"))), Some(322));
-
-        let cancel = message::RequestId { req_id: Some(5) };
-        assert_eq!(handle(&mut session, request::CANCEL_MARKET_DATA, &cancel), []);
-        assert!(!session.is_streaming() && session.tick(Timestamp::UNIX_EPOCH).is_empty());
-        assert_eq!(error_code(&handle(&mut session, request::CANCEL_MARKET_DATA, &cancel)), Some(300));
-    }
-
-    #[test]
-    fn a_snapshot_ends_at_once_and_does_not_stream() {
-        let mut session = session();
-        let wanted = MarketDataRequest { snapshot: Some(true), ..quote(5, "ES") };
-        let frames = handle(&mut session, request::MARKET_DATA, &wanted);
-        assert_eq!(frames.last(), Some(&Frame { id: 57, body: vec![8, 5] }));
-        assert!(!session.is_streaming());
-        assert_eq!(error_code(&handle(&mut session, request::MARKET_DATA, &quote(6, "NOSUCH"))), Some(200));
-    }
-
-    #[test]
-    fn delayed_data_have_tick_types_of_their_own() {
-        let mut session = session();
-        handle(&mut session, request::MARKET_DATA_TYPE, &MarketDataTypeRequest { market_data_type: Some(3) });
-        let frames = handle(&mut session, request::MARKET_DATA, &quote(5, "IBM"));
-        assert_eq!(frames[1], Frame { id: 58, body: vec![8, 5, 16, 3] });
-        for frame in frames.iter().chain(&session.tick(Timestamp::UNIX_EPOCH)).filter(|frame| frame.id == 1) {
-            let tick_type = TickPrice::decode(frame.body.as_slice()).unwrap().tick_type;
-            assert!((66..=76).contains(&tick_type.unwrap()), "{tick_type:?}");
-        }
-    }
-
-    #[test]
-    fn the_clocks_tell_the_time_given() {
-        let now = Timestamp::from_millisecond(1_787_000_000_123).unwrap();
-        let time = |id| session().handle(&Frame { id, body: vec![] }, now)[0].body.clone();
-        let second = message::CurrentTime { current_time: Some(1_787_000_000) };
-        let milli = message::CurrentTimeInMillis { current_time_in_millis: Some(1_787_000_000_123) };
-        assert_eq!(time(request::CURRENT_TIME), second.encode_to_vec());
-        assert_eq!(time(request::CURRENT_TIME_IN_MILLIS), milli.encode_to_vec());
-    }
-
-    #[test]
-    fn a_group_is_everybody_or_one_account() {
-        let summary = |group: &str| {
-            let wanted = message::AccountSummaryRequest {
-                req_id: Some(1),
-                group: Some(group.into()),
-                tags: Some("Cushion,Leverage".into()),
-            };
-            handle(&mut session(), request::ACCOUNT_SUMMARY, &wanted)
-        };
-        assert_eq!(summary("All").len(), 3);
-        assert_eq!(summary("All"), summary("DU1"));
-        assert_eq!(error_code(&summary("DU2")), Some(321));
-    }
-}
+#[path = "session_tests.rs"]
+mod tests;

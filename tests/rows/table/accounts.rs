@@ -14,6 +14,14 @@ pub(super) fn rows() -> Vec<Row> {
             .answered([frame!(15 { 1: "DU7654321,DU7654322," })])
             .gives(json!(["DU7654321", "DU7654322"]))
             .never_refused(),
+        Row::new("family_codes", json!({}))
+            .asks(frame!(80 {}))
+            .answered([frame!(78 { 1: { 1: "DU7654321", 2: "F7654" }, 1: { 1: "*" } })])
+            .gives(json!([
+                { "account": "DU7654321", "family_code": "F7654" },
+                { "account": "*", "family_code": null },
+            ]))
+            .never_refused(),
         Row::new("account_summary", json!({ "group": "All", "tags": ["NetLiquidation", "AccountType"] }))
             .asks(frame!(62 { 1: ID, 2: "All", 3: "NetLiquidation,AccountType" }))
             .answered([

@@ -2,13 +2,17 @@
 //!
 //! The bytes are written from TWS's message tables, not from what the backends or the simulator do.
 
+mod account_feeds;
+mod account_updates;
 mod accounts;
 mod contracts;
 mod depth;
 mod gateway;
 mod history;
 mod market_data;
+mod options;
 mod orders;
+mod reference;
 mod service;
 mod ticks;
 
@@ -21,7 +25,11 @@ pub(crate) fn rows() -> Vec<Row> {
     [
         service::rows(),
         accounts::rows(),
+        account_updates::rows(),
+        account_feeds::rows(),
         contracts::rows(),
+        reference::rows(),
+        options::rows(),
         history::rows(),
         ticks::rows(),
         market_data::rows(),

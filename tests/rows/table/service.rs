@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::row::Row;
+use crate::support::fake_gateway::message::ID;
 use crate::support::fake_gateway::wire::frame;
 
 pub(super) fn rows() -> Vec<Row> {
@@ -13,6 +14,16 @@ pub(super) fn rows() -> Vec<Row> {
             .gives(json!("2026-08-17T20:53:20Z"))
             .never_refused()
             .tells_the_time(),
+        Row::new("server_time_millis", json!({}))
+            .asks(frame!(105 {}))
+            .answered([frame!(109 { 1: 1_787_000_000_123_i64 })])
+            .gives(json!("2026-08-17T20:53:20.123Z"))
+            .never_refused()
+            .tells_the_time(),
+        Row::new("user_info", json!({}))
+            .asks(frame!(104 { 1: ID }))
+            .answered([frame!(107 { 1: ID, 2: "BROKER" })])
+            .gives(json!({ "white_branding_id": "BROKER" })),
         Row::new("notices", json!({}))
             .answered([frame!(4 { 1: -1, 2: 1_787_000_000_250_i64, 3: 1102, 4: "Connectivity has been restored" })])
             .gives_events([

@@ -63,3 +63,23 @@ pub struct Position {
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub average_cost: Option<f64>,
 }
+
+/// Which family an account belongs to: accounts that count together, e.g. for the limits on day trades.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct FamilyCode {
+    /// The account, e.g. `DU1234567`; TWS says `*` for all of a login.
+    pub account: String,
+    /// The family's code; `None` where there is no family.
+    pub family_code: Option<String>,
+}
+
+/// What TWS says about the user of a login.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct UserInfo {
+    /// The id of the broker under whose name the user has IBKR's services; `None` for a user of IBKR itself.
+    pub white_branding_id: Option<String>,
+}

@@ -53,6 +53,16 @@ pub(crate) fn date() -> impl Strategy<Value = Date> {
     ]
 }
 
+/// Any day, or none.
+pub(crate) fn maybe_date() -> impl Strategy<Value = Option<Date>> {
+    prop::option::of(date())
+}
+
+/// A short list.
+pub(crate) fn few<T: Arbitrary>() -> impl Strategy<Value = Vec<T>> {
+    prop::collection::vec(any::<T>(), 0..4)
+}
+
 /// A few days.
 pub(crate) fn dates() -> impl Strategy<Value = Vec<Date>> {
     prop::collection::vec(date(), 0..4)

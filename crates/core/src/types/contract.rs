@@ -1,6 +1,11 @@
 //! Contracts: what can be traded or quoted.
 
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+
+use super::{BondDetails, ComboLeg, DeltaNeutralContract};
 
 /// A contract, or the description of one: empty fields match anything.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -39,35 +44,28 @@ pub struct Contract {
     pub sec_id: String,
     /// Whether expired futures match too.
     pub include_expired: bool,
-}
-
-impl Contract {
-    /// A US stock or ETF, smart-routed, in USD.
-    pub fn stock(symbol: impl Into<String>) -> Self {
-        Self {
-            symbol: symbol.into(),
-            sec_type: "STK".to_owned(),
-            exchange: "SMART".to_owned(),
-            currency: "USD".to_owned(),
-            ..Self::default()
-        }
-    }
-
-    /// A currency pair on IDEALPRO, e.g. `forex("EUR", "USD")`.
-    pub fn forex(base: impl Into<String>, quote: impl Into<String>) -> Self {
-        Self {
-            symbol: base.into(),
-            sec_type: "CASH".to_owned(),
-            exchange: "IDEALPRO".to_owned(),
-            currency: quote.into(),
-            ..Self::default()
-        }
-    }
-
-    /// The contract with this id, smart-routed.
-    pub fn with_con_id(con_id: i32) -> Self {
-        Self { con_id, exchange: "SMART".to_owned(), ..Self::default() }
-    }
+    /// What TWS calls it, e.g. `APPLE INC`; it is in answers to `matching_symbols` and not in JSON when empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// The issuer of a bond or structured product, e.g. `e1453318`; not in JSON when empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub issuer_id: String,
+    /// The last day it trades, as TWS says; TWS takes the day from `last_trade_date_or_contract_month` and not from
+    /// here. Not in JSON when unset.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_date()"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Day>"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_trade_date: Option<Date>,
+    /// The legs as TWS describes them; not in JSON when empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub combo_legs_description: String,
+    /// The legs of a `BAG`; not in JSON when there are none.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::few()"))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub combo_legs: Vec<ComboLeg>,
+    /// The underlying of a delta-neutral combination; not in JSON when unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delta_neutral_contract: Option<DeltaNeutralContract>,
 }
 
 /// What TWS knows about a contract.
@@ -124,4 +122,13 @@ pub struct ContractDetails {
     /// The step that TWS suggests.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub suggested_size_increment: Option<f64>,
+    /// The day it really expires, `yyyymmdd`; not in JSON when empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub real_expiration_date: String,
+    /// Its ids elsewhere by their kind, e.g. `ISIN`; not in JSON when there are none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sec_id_list: BTreeMap<String, String>,
+    /// What only a bond has; not in JSON for the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bond: Option<BondDetails>,
 }

@@ -41,8 +41,16 @@ macro_rules! type_tests {
 }
 
 type_tests! {
+    AccountMultiValue
     AccountSummaryParams
+    AccountSummaryUpdatesEvent
     AccountSummaryValue
+    AccountUpdatesEvent
+    AccountUpdatesMultiEvent
+    AccountUpdatesMultiParams
+    AccountUpdatesParams
+    AccountUpdatesSnapshot
+    AccountValue
     AdvisorConfigParams
     Bar
     CommissionReport
@@ -56,6 +64,7 @@ type_tests! {
     DisplayGroupEventsParams
     ExecutionDetails
     ExecutionsParams
+    FamilyCode
     GatewayConfig
     HeadTimestampParams
     HistogramEntry
@@ -77,7 +86,18 @@ type_tests! {
     OrderCondition
     OrderStatus
     OrderUpdatesEvent
+    Pnl
+    PnlEvent
+    PnlParams
+    PnlSingle
+    PnlSingleEvent
+    PnlSingleParams
+    PortfolioValue
     Position
+    PositionMulti
+    PositionUpdatesEvent
+    PositionsMultiEvent
+    PositionsMultiParams
     Quote
     QuoteSnapshotParams
     RealTimeBarsEvent
@@ -88,6 +108,17 @@ type_tests! {
     TickByTickEvent
     TickByTickParams
     TwsTime
+
+    CalculateImpliedVolatilityParams
+    CalculateOptionPriceParams
+    MarketRule
+    MarketRuleParams
+    MatchingSymbolsParams
+    OptionChain
+    OptionChainParams
+    OptionComputation
+    SymbolMatch
+    UserInfo
 }
 
 fn assert_golden<T: Serialize + DeserializeOwned>(golden: &str) {

@@ -37,6 +37,14 @@ impl TickType {
     pub const VOLUME: Self = Self(8);
     /// The previous day's close.
     pub const CLOSE: Self = Self(9);
+    /// What an option's bid says, by the option model.
+    pub const BID_OPTION: Self = Self(10);
+    /// What an option's ask says.
+    pub const ASK_OPTION: Self = Self(11);
+    /// What an option's last trade says.
+    pub const LAST_OPTION: Self = Self(12);
+    /// What the option model says itself.
+    pub const MODEL_OPTION: Self = Self(13);
     /// The day's open.
     pub const OPEN: Self = Self(14);
 

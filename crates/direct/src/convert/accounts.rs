@@ -1,7 +1,7 @@
 //! Accounts and what they hold.
 
 use ibapi::accounts as ib;
-use ibkr_connect_core::types::{AccountSummaryValue, Position, set};
+use ibkr_connect_core::types::{AccountSummaryValue, FamilyCode, Position, UserInfo, set};
 
 use super::contract;
 
@@ -11,12 +11,7 @@ pub(crate) fn accounts(accounts: Vec<String>) -> Vec<String> {
 }
 
 pub(crate) fn account_summary_value(row: ib::AccountSummary) -> AccountSummaryValue {
-    AccountSummaryValue {
-        account: row.account,
-        tag: row.tag,
-        value: row.value,
-        currency: Some(row.currency).filter(|currency| !currency.is_empty()),
-    }
+    AccountSummaryValue { account: row.account, tag: row.tag, value: row.value, currency: said(row.currency) }
 }
 
 pub(crate) fn position(row: ib::Position) -> Position {
@@ -26,4 +21,19 @@ pub(crate) fn position(row: ib::Position) -> Position {
         position: set(row.position).unwrap_or_default(),
         average_cost: set(row.average_cost),
     }
+}
+
+pub(crate) fn family_codes(codes: Vec<ib::FamilyCode>) -> Vec<FamilyCode> {
+    let code =
+        |code: ib::FamilyCode| FamilyCode { account: code.account_id, family_code: said(code.family_code) };
+    codes.into_iter().map(code).collect()
+}
+
+pub(crate) fn user_info(info: ib::UserInfo) -> UserInfo {
+    UserInfo { white_branding_id: said(info.white_branding_id) }
+}
+
+/// A text, unless TWS leaves it empty.
+pub(super) fn said(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }

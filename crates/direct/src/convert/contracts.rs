@@ -1,8 +1,12 @@
 //! Contracts and their details.
 
 use ibapi::contracts as ib;
-use ibkr_connect_core::types::{Contract, ContractDetails, set};
+use ibkr_connect_core::types::{
+    BondDetails, ComboLeg, Contract, ContractDetails, DeltaNeutralContract, LegAction, LegOpenClose, set,
+};
 use ibkr_connect_core::{Error, ErrorKind, Result};
+
+use super::date;
 
 pub(crate) fn contract(contract: ib::Contract) -> Contract {
     Contract {
@@ -21,30 +25,61 @@ pub(crate) fn contract(contract: ib::Contract) -> Contract {
         sec_id_type: contract.security_id_type.map(|kind| kind.to_string()).unwrap_or_default(),
         sec_id: contract.security_id,
         include_expired: contract.include_expired,
+        description: contract.description,
+        issuer_id: contract.issuer_id,
+        last_trade_date: contract.last_trade_date.and_then(|day| date(day).ok()),
+        combo_legs_description: contract.combo_legs_description,
+        combo_legs: contract.combo_legs.into_iter().map(combo_leg).collect(),
+        delta_neutral_contract: contract.delta_neutral_contract.map(|underlying| DeltaNeutralContract {
+            con_id: underlying.contract_id,
+            delta: set(underlying.delta),
+            price: set(underlying.price),
+        }),
     }
 }
 
+fn combo_leg(leg: ib::ComboLeg) -> ComboLeg {
+    ComboLeg {
+        con_id: leg.contract_id,
+        ratio: leg.ratio,
+        action: match leg.action {
+            ib::LegAction::Buy => LegAction::Buy,
+            ib::LegAction::Sell => LegAction::Sell,
+            ib::LegAction::SellShort => LegAction::SellShort,
+        },
+        exchange: leg.exchange,
+        open_close: match leg.open_close {
+            ib::ComboLegOpenClose::Same => LegOpenClose::Same,
+            ib::ComboLegOpenClose::Open => LegOpenClose::Open,
+            ib::ComboLegOpenClose::Close => LegOpenClose::Close,
+            ib::ComboLegOpenClose::Unknown => LegOpenClose::Unknown,
+        },
+        short_sale_slot: leg.short_sale_slot,
+        designated_location: leg.designated_location,
+        exempt_code: leg.exempt_code,
+    }
+}
+
+/// What ibapi would leave out without a word, and what no contract can be, it refuses.
 pub(crate) fn contract_to_ibapi(contract: &Contract) -> Result<ib::Contract> {
-    use ib::SecurityType;
-    let unknown = |what: &str, value: &str| {
-        Error::new(ErrorKind::Unsupported, format!("the contract's {what} {value:?} is none that TWS knows"))
-    };
+    check_legs(contract)?;
     Ok(ib::Contract {
         contract_id: contract.con_id,
         symbol: contract.symbol.as_str().into(),
-        security_type: match contract.sec_type.as_str() {
-            "" => SecurityType::Other(String::new()),
-            name => name.parse().map_err(|_| unknown("sec_type", name))?,
-        },
+        security_type: security_type(&contract.sec_type)?,
         last_trade_date_or_contract_month: contract.last_trade_date_or_contract_month.clone(),
-        strike: contract.strike.unwrap_or_default(),
+        strike: strike(contract)?,
         right: match contract.right.as_str() {
             "" | "0" | "?" => None,
             "CALL" => Some(ib::OptionRight::Call),
             "PUT" => Some(ib::OptionRight::Put),
             right => Some(right.parse().map_err(|_| unknown("right", right))?),
         },
-        multiplier: contract.multiplier.clone(),
+        multiplier: match contract.multiplier.parse::<f64>() {
+            _ if contract.multiplier.is_empty() => String::new(),
+            Ok(multiplier) if multiplier.is_finite() => contract.multiplier.clone(),
+            _ => return Err(unknown("multiplier", &contract.multiplier)),
+        },
         exchange: contract.exchange.as_str().into(),
         primary_exchange: contract.primary_exchange.as_str().into(),
         currency: contract.currency.as_str().into(),
@@ -56,12 +91,94 @@ pub(crate) fn contract_to_ibapi(contract: &Contract) -> Result<ib::Contract> {
             name => Some(name.parse().map_err(|_| unknown("sec_id_type", name))?),
         },
         security_id: contract.sec_id.clone(),
-        ..ib::Contract::default()
+        description: contract.description.clone(),
+        issuer_id: contract.issuer_id.clone(),
+        combo_legs_description: contract.combo_legs_description.clone(),
+        combo_legs: (1..)
+            .zip(&contract.combo_legs)
+            .map(|(place, leg)| leg_to_ibapi(place, leg))
+            .collect::<Result<_>>()?,
+        delta_neutral_contract: contract.delta_neutral_contract.as_ref().map(|underlying| {
+            ib::DeltaNeutralContract {
+                contract_id: underlying.con_id,
+                delta: underlying.delta.and_then(set).unwrap_or_default(),
+                price: underlying.price.and_then(set).unwrap_or_default(),
+            }
+        }),
+        // TWS reads the day from `last_trade_date_or_contract_month`, and ibapi sends no other.
+        last_trade_date: None,
+    })
+}
+
+/// TWS's security type; an empty one is any.
+pub(crate) fn security_type(name: &str) -> Result<ib::SecurityType> {
+    match name {
+        "" => Ok(ib::SecurityType::Other(String::new())),
+        name => name.parse().map_err(|_| unknown("sec_type", name)),
+    }
+}
+
+fn unknown(what: &str, value: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("the contract's {what} {value:?} is none that TWS knows"))
+}
+
+/// The strike, 0 for none. Options on futures' spreads have strikes below zero, those on anything else have none.
+fn strike(contract: &Contract) -> Result<f64> {
+    let Some(strike) = contract.strike else { return Ok(0.0) };
+    let is_one = |strike: &f64| *strike > 0.0 || *strike < 0.0 && contract.sec_type == "FOP";
+    set(strike).filter(is_one).ok_or_else(|| {
+        let message =
+            format!("the contract's strike {strike} is no price; expected a number above 0, e.g. 250");
+        Error::new(ErrorKind::Unsupported, message)
+    })
+}
+
+/// A combination has legs, or an id that stands for them; nothing else has legs.
+fn check_legs(contract: &Contract) -> Result<()> {
+    let (is_combo, has_legs) = (contract.sec_type == "BAG", !contract.combo_legs.is_empty());
+    let message = match (is_combo, has_legs) {
+        (true, false) if contract.con_id == 0 => {
+            "the combination (BAG) has no legs; expected at least one in combo_legs".to_owned()
+        }
+        (false, true) => {
+            let sec_type = &contract.sec_type;
+            format!("a contract of sec_type {sec_type:?} has no legs; expected \"BAG\", or empty combo_legs")
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::Unsupported, message))
+}
+
+fn leg_to_ibapi(place: usize, leg: &ComboLeg) -> Result<ib::ComboLeg> {
+    if leg.con_id == 0 || leg.ratio < 1 {
+        let message = format!(
+            "leg {place} of the combination has the contract id {} and the ratio {}; expected a contract id as \
+             contract_details gives it, and a ratio of at least 1",
+            leg.con_id, leg.ratio
+        );
+        return Err(Error::new(ErrorKind::Unsupported, message));
+    }
+    Ok(ib::ComboLeg {
+        contract_id: leg.con_id,
+        ratio: leg.ratio,
+        action: match leg.action {
+            LegAction::Buy => ib::LegAction::Buy,
+            LegAction::Sell => ib::LegAction::Sell,
+            LegAction::SellShort => ib::LegAction::SellShort,
+        },
+        exchange: leg.exchange.clone(),
+        open_close: i32::from(leg.open_close).into(),
+        short_sale_slot: leg.short_sale_slot,
+        designated_location: leg.designated_location.clone(),
+        exempt_code: leg.exempt_code,
     })
 }
 
 pub(crate) fn contract_details(details: ib::ContractDetails) -> ContractDetails {
+    let is_bond = matches!(details.contract.security_type, ib::SecurityType::Bond);
+    let bond = is_bond.then(|| bond_details(&details));
     ContractDetails {
+        bond,
         contract: contract(details.contract),
         market_name: details.market_name,
         min_tick: set(details.min_tick).filter(|tick| *tick > 0.0),
@@ -84,5 +201,155 @@ pub(crate) fn contract_details(details: ib::ContractDetails) -> ContractDetails 
         min_size: details.min_size.and_then(set),
         size_increment: details.size_increment.and_then(set),
         suggested_size_increment: details.suggested_size_increment.and_then(set),
+        real_expiration_date: details.real_expiration_date,
+        sec_id_list: details.sec_id_list.into_iter().map(|id| (id.tag, id.value)).collect(),
+    }
+}
+
+fn bond_details(details: &ib::ContractDetails) -> BondDetails {
+    BondDetails {
+        cusip: details.cusip.clone(),
+        bond_type: details.bond_type.clone(),
+        coupon: set(details.coupon),
+        coupon_type: details.coupon_type.clone(),
+        maturity: details.maturity.clone(),
+        issue_date: details.issue_date.clone(),
+        ratings: details.ratings.clone(),
+        desc_append: details.desc_append.clone(),
+        callable: details.callable,
+        putable: details.putable,
+        convertible: details.convertible,
+        next_option_date: details.next_option_date.clone(),
+        next_option_type: details.next_option_type.clone(),
+        next_option_partial: details.next_option_partial,
+        notes: details.notes.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ibkr_connect_core::types::{Expiry, OptionRight, SecurityId};
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn there_and_back(built: &Contract) -> Contract {
+        contract(contract_to_ibapi(built).unwrap())
+    }
+
+    #[test]
+    fn what_the_builders_build_survives_the_way_through_ibapi() {
+        let leg = ComboLeg {
+            open_close: LegOpenClose::Open,
+            short_sale_slot: 2,
+            designated_location: "DTC 0123".to_owned(),
+            exempt_code: 1,
+            ..ComboLeg::sell(8_314, 2)
+        };
+        let short = ComboLeg { action: LegAction::SellShort, ..leg.clone() };
+        let underlying = DeltaNeutralContract { con_id: 8_314, delta: Some(0.5), price: Some(215.25) };
+        for built in [
+            Contract::stock("SAP").on("IBIS").in_currency("EUR"),
+            Contract::option("AAPL", date(2026, 12, 18), OptionRight::Put, 250.0),
+            Contract::future("ES", Expiry::month(2027, 12).unwrap(), "CME"),
+            Contract::futures("ES", "CME"),
+            Contract::forex("EUR", "USD"),
+            Contract::index("SPX", "CBOE"),
+            Contract::crypto("BTC", "PAXOS"),
+            Contract::bond(&SecurityId::cusip("912810RN0").unwrap()),
+            Contract::combo("IBM", [ComboLeg::buy(265_598, 1), leg, short]),
+            Contract {
+                delta_neutral_contract: Some(underlying),
+                ..Contract::combo("IBM", [ComboLeg::buy(1, 1)])
+            },
+            Contract::with_con_id(265_598),
+        ] {
+            assert_eq!(there_and_back(&built), built);
+        }
+    }
+
+    #[test]
+    fn every_field_survives_but_the_day_that_tws_does_not_take() {
+        let text = |text: &str| text.to_owned();
+        let whole = Contract {
+            con_id: -7,
+            symbol: text("Ä B"),
+            sec_type: text("BAG"),
+            last_trade_date_or_contract_month: text("20261218 16:00:00 US/Central"),
+            strike: Some(0.5),
+            right: text("P"),
+            multiplier: text("0.1"),
+            exchange: text("SMART"),
+            primary_exchange: text("ARCA"),
+            currency: text("CNH"),
+            local_symbol: text("X  261218P00000500"),
+            trading_class: text("XW"),
+            sec_id_type: text("FIGI"),
+            sec_id: text("BBG000B9XRY4"),
+            include_expired: true,
+            description: text("WHOLE"),
+            issuer_id: text("e1453318"),
+            last_trade_date: Some(date(2026, 12, 18)),
+            combo_legs_description: text("1|1"),
+            combo_legs: vec![ComboLeg { open_close: LegOpenClose::Unknown, ..ComboLeg::sell(-3, 1) }],
+            delta_neutral_contract: Some(DeltaNeutralContract {
+                con_id: 9,
+                delta: Some(-0.5),
+                price: Some(1.0),
+            }),
+        };
+        assert_eq!(there_and_back(&whole), Contract { last_trade_date: None, ..whole.clone() });
+        let sent = contract_to_ibapi(&Contract::default()).unwrap();
+        assert_eq!(contract(sent), Contract::default());
+        let known = ib::Contract {
+            last_trade_date: time::Date::from_ordinal_date(2026, 352).ok(),
+            ..ib::Contract::default()
+        };
+        assert_eq!(contract(known).last_trade_date, Some(date(2026, 12, 18)));
+    }
+
+    #[test]
+    fn only_options_on_futures_have_strikes_below_zero() {
+        let spread = Contract { sec_type: "FOP".to_owned(), strike: Some(-0.25), ..Contract::default() };
+        assert_eq!(there_and_back(&spread).strike, Some(-0.25));
+    }
+
+    #[test]
+    fn what_ibapi_would_leave_out_is_refused() {
+        let option = |strike| Contract::option("AAPL", date(2026, 12, 18), OptionRight::Call, strike);
+        let combo =
+            |con_id, ratio| Contract::combo("IBM", [ComboLeg::buy(1, 1), ComboLeg::sell(con_id, ratio)]);
+        for (wrong, named) in [
+            (option(f64::NAN), "strike NaN"),
+            (option(f64::INFINITY), "strike inf"),
+            (Contract { multiplier: "a lot".to_owned(), ..option(1.0) }, "multiplier \"a lot\""),
+            (combo(0, 1), "leg 2 of the combination has the contract id 0"),
+            (combo(7, 0), "the ratio 0"),
+            (option(0.0), "strike 0"),
+            (option(-5.0), "strike -5"),
+            (Contract { right: "X".to_owned(), ..option(1.0) }, "right \"X\""),
+            (Contract::combo("IBM", []), "has no legs"),
+            (Contract { sec_type: "STK".to_owned(), ..combo(7, 1) }, "sec_type \"STK\" has no legs"),
+        ] {
+            let error = contract_to_ibapi(&wrong).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(error.message().contains(named), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_bond_has_what_only_bonds_have() {
+        let details = |security_type| ib::ContractDetails {
+            contract: ib::Contract { security_type, ..ib::Contract::default() },
+            coupon: 2.875,
+            maturity: "20450815".to_owned(),
+            sec_id_list: vec![ib::TagValue { tag: "ISIN".to_owned(), value: "US912810RN00".to_owned() }],
+            ..ib::ContractDetails::default()
+        };
+        let bond = contract_details(details(ib::SecurityType::Bond));
+        assert_eq!(bond.sec_id_list["ISIN"], "US912810RN00");
+        let bond = bond.bond.unwrap();
+        assert_eq!((bond.coupon, bond.maturity.as_str()), (Some(2.875), "20450815"));
+        assert_eq!(contract_details(details(ib::SecurityType::Stock)).bond, None);
     }
 }

@@ -158,7 +158,7 @@ fn bar_time(time: ib::BarTimestamp) -> Result<BarTime> {
     }
 }
 
-fn date(day: time::Date) -> Result<Date> {
+pub(crate) fn date(day: time::Date) -> Result<Date> {
     let wrong = |error: &dyn std::fmt::Display| {
         Error::new(ErrorKind::Protocol, format!("the Gateway sent the day {day}: {error}"))
     };

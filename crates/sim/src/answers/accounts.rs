@@ -1,8 +1,8 @@
-//! Accounts, their values and positions.
+//! Accounts and whose they are.
 
 use crate::market::{Account, World};
 use crate::messages::{
-    AccountSummary, AccountSummaryRequest, ManagedAccounts, Position, Response, end, end_frame,
+    AccountModelRequest, FamilyCode, FamilyCodes, ManagedAccounts, RequestId, Response, UserInfo,
 };
 use crate::session::Refusal;
 use crate::wire::Frame;
@@ -11,47 +11,44 @@ pub(crate) fn managed_accounts(world: &World) -> Frame {
     ManagedAccounts { accounts_list: Some(world.account_list()) }.frame()
 }
 
-pub(crate) fn positions(world: &World) -> Vec<Frame> {
-    let held =
-        world.accounts.iter().flat_map(|account| account.holdings.iter().map(move |held| (account, held)));
-    let mut frames: Vec<_> = held
-        .map(|(account, held)| {
-            let position = Position {
-                account: Some(account.name.clone()),
-                contract: Some(held.listing.contract()),
-                position: Some(held.quantity.to_string()),
-                avg_cost: Some(held.average_cost as f64 / 100.0),
-            };
-            position.frame()
-        })
-        .collect();
-    frames.push(end_frame(end::POSITIONS, None));
-    frames
-}
-
-/// The tags asked for, of the accounts in the group: `All`, or one account by name.
-pub(crate) fn summary(world: &World, wanted: &AccountSummaryRequest) -> Result<Vec<Frame>, Refusal> {
-    let req_id = wanted.req_id.unwrap_or(-1);
-    let group = wanted.group.as_deref().unwrap_or_default();
-    let in_group = |account: &&Account| group == "All" || group == account.name;
-    let accounts: Vec<_> = world.accounts.iter().filter(in_group).collect();
-    if accounts.is_empty() && group != "All" {
-        let message = format!("Error validating request.-'b' : cause - The group {group:?} is not known");
-        return Err(Refusal::new(req_id, 321, message));
-    }
-    let tags: Vec<_> = wanted.tags.as_deref().unwrap_or_default().split(',').map(str::trim).collect();
-    let rows = accounts.iter().flat_map(|account| tags.iter().filter_map(|tag| row(req_id, account, tag)));
-    Ok(rows.chain([end_frame(end::ACCOUNT_SUMMARY, Some(req_id))]).collect())
-}
-
-fn row(req_id: i32, account: &Account, tag: &str) -> Option<Frame> {
-    let (value, currency) = account.summary(tag)?;
-    let row = AccountSummary {
-        req_id: Some(req_id),
-        account: Some(account.name.clone()),
-        tag: Some(tag.to_owned()),
-        value: Some(value),
-        currency: Some(currency.to_owned()),
+/// Several accounts are one family, named after the first of them; one alone has none.
+pub(crate) fn family_codes(world: &World) -> Frame {
+    let family = match world.accounts.as_slice() {
+        [first, _, ..] => {
+            format!("F{}", first.name.trim_start_matches(|letter: char| !letter.is_ascii_digit()))
+        }
+        _ => String::new(),
     };
-    Some(row.frame())
+    let code = |account: &Account| FamilyCode {
+        account_id: Some(account.name.clone()),
+        family_code: Some(family.clone()),
+    };
+    FamilyCodes { family_codes: world.accounts.iter().map(code).collect() }.frame()
+}
+
+/// A user of IBKR itself.
+pub(crate) fn user_info(wanted: &RequestId) -> Frame {
+    UserInfo { req_id: wanted.req_id, white_branding_id: Some(String::new()) }.frame()
+}
+
+/// The account of this name; error 321 if there is none.
+pub(super) fn account<'a>(world: &'a World, req_id: i32, name: Option<&str>) -> Result<&'a Account, Refusal> {
+    let name = name.unwrap_or_default();
+    world.accounts.iter().find(|account| account.name == name).ok_or_else(|| {
+        let message = format!("Error validating request.-'b' : cause - Invalid account code '{name}'.");
+        Refusal::new(req_id, 321, message)
+    })
+}
+
+/// The account asked for, or all of them; none for a model, as there is none.
+pub(super) fn in_scope<'a>(
+    world: &'a World,
+    wanted: &AccountModelRequest,
+) -> Result<impl Iterator<Item = &'a Account> + use<'a>, Refusal> {
+    let accounts = match wanted.account.as_deref().unwrap_or_default() {
+        "" => world.accounts.as_slice(),
+        name => std::slice::from_ref(account(world, wanted.req_id.unwrap_or(-1), Some(name))?),
+    };
+    let models = wanted.model_code.as_deref().is_some_and(|model| !model.is_empty());
+    Ok(accounts.iter().filter(move |_| !models))
 }

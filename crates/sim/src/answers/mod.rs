@@ -6,14 +6,19 @@ use crate::messages::{ErrorMessage, Response};
 use crate::session::Refusal;
 use crate::wire::Frame;
 
+pub(crate) mod account_values;
 pub(crate) mod accounts;
+pub(crate) mod contracts;
 pub(crate) mod depth;
 pub(crate) mod flood;
 pub(crate) mod gateway;
 pub(crate) mod history;
 pub(crate) mod live_bars;
+pub(crate) mod options;
 pub(crate) mod orders;
 pub(crate) mod past;
+pub(crate) mod pnl;
+pub(crate) mod positions;
 pub(crate) mod quotes;
 pub(crate) mod ticks;
 

@@ -105,7 +105,7 @@ pub(crate) fn completed(world: &World, wanted: &CompletedOrdersRequest, now: Tim
     let frames = orders.map(|order| {
         let (held, time) = (order.holding, bought_at(order, now));
         let message = CompletedOrder {
-            contract: Some(held.listing.contract()),
+            contract: Some(held.instrument.listing.contract()),
             order: Some(Order {
                 client_id: Some(order.client_id()),
                 order_id: Some(order.order_id()),
@@ -172,7 +172,7 @@ fn fits(order: Filled<'_>, time: Timestamp, filter: &ExecutionFilter, now: Times
         None | Some("") => true,
         Some(text) => ours.iter().any(|our| our.eq_ignore_ascii_case(text)),
     };
-    let listing = order.holding.listing;
+    let listing = order.holding.instrument.listing;
     let (bought, today) = (utc_date(time), utc_date(now));
     let days_ago = bought.until(today).map_or(i32::MAX, |span| span.get_days());
     is(&filter.acct_code, &[&order.account.name])
@@ -191,13 +191,13 @@ fn execution(req_id: i32, order: Filled<'_>, number: i32, fill: Fill, time: Time
     let cents = |cents: i64| cents as f64 / 100.0;
     let details = ExecutionDetails {
         req_id: Some(req_id),
-        contract: Some(order.holding.listing.contract()),
+        contract: Some(order.holding.instrument.listing.contract()),
         execution: Some(Execution {
             order_id: Some(order.order_id()),
             exec_id: Some(exec_id.clone()),
             time: Some(time.strftime("%Y%m%d %H:%M:%S UTC").to_string()),
             acct_number: Some(order.account.name.clone()),
-            exchange: Some(order.holding.listing.exchange.into()),
+            exchange: Some(order.holding.instrument.listing.exchange.into()),
             side: Some("BOT".into()),
             shares: Some(fill.shares.to_string()),
             price: Some(cents(fill.price)),

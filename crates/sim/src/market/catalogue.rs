@@ -1,10 +1,12 @@
-//! The instruments that exist: public facts such as contract ids, with typical prices to start from.
+//! What an instrument is: how it is described, what it is worth knowing about, and when and where it trades.
 
 use std::ops::Range;
 
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 
+use super::listings::{ES, SPX};
+use super::rules::rule_of;
 use crate::messages::{Contract, ContractDetails};
 
 /// An instrument as IBKR lists it.
@@ -30,58 +32,10 @@ pub(crate) enum Kind {
     Stock,
     Cash,
     Future { last_trade_date: &'static str, multiplier: f64 },
+    Index,
+    Crypto,
+    Bond { cusip: &'static str, coupon: f64, maturity: &'static str },
 }
-
-const fn stock(con_id: i32, symbol: &'static str, names: [&'static str; 3], typical_price: f64) -> Listing {
-    let [long_name, industry, exchange] = names;
-    let (kind, local_symbol, ticks_per_unit) = (Kind::Stock, symbol, 100.0);
-    Listing {
-        con_id,
-        symbol,
-        kind,
-        long_name,
-        industry,
-        exchange,
-        local_symbol,
-        typical_price,
-        ticks_per_unit,
-    }
-}
-
-pub(crate) const LISTINGS: &[Listing] = &[
-    stock(265_598, "AAPL", ["APPLE INC", "Technology", "NASDAQ"], 230.0),
-    stock(272_093, "MSFT", ["MICROSOFT CORP", "Technology", "NASDAQ"], 430.0),
-    stock(208_813_719, "GOOGL", ["ALPHABET INC-CL A", "Communications", "NASDAQ"], 175.0),
-    stock(3_691_937, "AMZN", ["AMAZON.COM INC", "Communications", "NASDAQ"], 195.0),
-    stock(4_815_747, "NVDA", ["NVIDIA CORP", "Technology", "NASDAQ"], 135.0),
-    stock(107_113_386, "META", ["META PLATFORMS INC", "Communications", "NASDAQ"], 560.0),
-    stock(76_792_991, "TSLA", ["TESLA INC", "Consumer, Cyclical", "NASDAQ"], 260.0),
-    stock(8_314, "IBM", ["INTL BUSINESS MACHINES CORP", "Technology", "NYSE"], 215.0),
-    stock(1_520_593, "JPM", ["JPMORGAN CHASE & CO", "Financial", "NYSE"], 240.0),
-    stock(756_733, "SPY", ["SPDR S&P 500 ETF TRUST", "Funds", "ARCA"], 600.0),
-    Listing {
-        con_id: 12_087_792,
-        symbol: "EUR",
-        kind: Kind::Cash,
-        long_name: "European Monetary Union Euro",
-        industry: "",
-        exchange: "IDEALPRO",
-        local_symbol: "EUR.USD",
-        typical_price: 1.1,
-        ticks_per_unit: 20_000.0,
-    },
-    Listing {
-        con_id: 649_180_671,
-        symbol: "ES",
-        kind: Kind::Future { last_trade_date: "20271217", multiplier: 50.0 },
-        long_name: "E-mini S&P 500",
-        industry: "Indices",
-        exchange: "CME",
-        local_symbol: "ESZ7",
-        typical_price: 6_000.0,
-        ticks_per_unit: 4.0,
-    },
-];
 
 impl Listing {
     /// Whether every field given fits this listing; a description without id, symbol and kind fits none.
@@ -96,7 +50,8 @@ impl Listing {
         let date = wanted.last_trade_date_or_contract_month.as_deref().unwrap_or_default();
         let named = [&wanted.symbol, &wanted.local_symbol, &wanted.sec_type];
         named.iter().any(|field| field.as_deref().is_some_and(|text| !text.is_empty()))
-            && fits(&wanted.symbol, &[self.symbol])
+            && fits(&wanted.symbol, &[self.symbol, self.cusip()])
+            && fits(&wanted.sec_id, &[self.cusip(), &self.isin()])
             && fits(&wanted.local_symbol, &[self.local_symbol])
             && fits(&wanted.sec_type, &[self.sec_type()])
             && fits(&wanted.currency, &["USD"])
@@ -111,7 +66,15 @@ impl Listing {
             Kind::Stock => "STK",
             Kind::Cash => "CASH",
             Kind::Future { .. } => "FUT",
+            Kind::Index => "IND",
+            Kind::Crypto => "CRYPTO",
+            Kind::Bond { .. } => "BOND",
         }
+    }
+
+    /// The contract id of the instrument whose ups and downs it shares: an index and its futures have the same.
+    pub(crate) fn follows(&self) -> i32 {
+        if matches!(self.symbol, "ES" | "SPX") { ES } else { self.con_id }
     }
 
     /// The place of a price after the decimal point that one tick needs.
@@ -121,7 +84,7 @@ impl Listing {
 
     /// The exchange a request usually names.
     pub(crate) fn route(&self) -> &'static str {
-        if self.kind == Kind::Stock { "SMART" } else { self.exchange }
+        if matches!(self.kind, Kind::Stock | Kind::Bond { .. }) { "SMART" } else { self.exchange }
     }
 
     /// The contract as the Gateway spells it out.
@@ -140,13 +103,19 @@ impl Listing {
             local_symbol: text(self.local_symbol),
             trading_class: text(self.trading_class()),
             last_trade_date: self.last_trade_date().map(str::to_owned),
+            ..Default::default()
         }
     }
 
     /// The details, with trading hours for `today` and the two days after it.
     pub(crate) fn details(&self, today: Date) -> ContractDetails {
         let text = |text: &str| Some(text.to_owned());
-        let size = if self.kind == Kind::Stock { "0.0001" } else { "1" };
+        let size = match self.kind {
+            Kind::Stock => "0.0001",
+            Kind::Crypto => "0.00000001",
+            _ => "1",
+        };
+        let underlying = matches!(self.kind, Kind::Future { .. }).then_some(SPX);
         ContractDetails {
             market_name: text(self.trading_class()),
             min_tick: Some(self.min_tick()),
@@ -161,7 +130,9 @@ impl Listing {
             time_zone_id: text("UTC"),
             trading_hours: Some(self.hours(today, Hours::All)),
             liquid_hours: Some(self.hours(today, Hours::Regular)),
-            market_rule_ids: text("26"),
+            market_rule_ids: Some(
+                vec![rule_of(self.ticks_per_unit).to_string(); self.exchanges().len()].join(","),
+            ),
             real_expiration_date: self.last_trade_date().map(str::to_owned),
             stock_type: match self.symbol {
                 "SPY" => text("ETF"),
@@ -171,6 +142,23 @@ impl Listing {
             min_size: text(size),
             size_increment: text(size),
             suggested_size_increment: text(if self.kind == Kind::Stock { "100" } else { "1" }),
+            under_con_id: underlying,
+            under_symbol: underlying.and_then(|_| text(self.symbol)),
+            under_sec_type: underlying.and_then(|_| text("IND")),
+            ..self.bond_details()
+        }
+    }
+
+    /// What only a bond has.
+    fn bond_details(&self) -> ContractDetails {
+        let Kind::Bond { cusip, coupon, .. } = self.kind else { return ContractDetails::default() };
+        ContractDetails {
+            cusip: Some(cusip.to_owned()),
+            bond_type: Some("GOVT".to_owned()),
+            coupon: Some(coupon),
+            coupon_type: Some("FIXED".to_owned()),
+            desc_append: Some(self.local_symbol.to_owned()),
+            ..Default::default()
         }
     }
 
@@ -178,9 +166,11 @@ impl Listing {
     pub(crate) fn session(&self, day: Date, hours: Hours) -> Range<i64> {
         let hour = 3600;
         match (day.weekday(), self.kind, hours) {
+            (_, Kind::Crypto, _) => 0..24 * hour,
             (Weekday::Saturday | Weekday::Sunday, ..) => 0..0,
             (_, Kind::Stock, Hours::Regular) => 13 * hour + hour / 2..20 * hour,
             (_, Kind::Stock, Hours::All) => 8 * hour..24 * hour,
+            (_, Kind::Index, _) => 13 * hour + hour / 2..20 * hour,
             _ => 0..24 * hour,
         }
     }
@@ -195,6 +185,8 @@ impl Listing {
         match self.kind {
             Kind::Stock => 100,
             Kind::Cash => 1_000_000,
+            // Nobody trades an index itself.
+            Kind::Index => 0,
             _ => 1,
         }
     }
@@ -211,10 +203,10 @@ impl Listing {
     }
 
     fn exchanges(&self) -> Vec<&'static str> {
-        if self.kind == Kind::Stock {
-            vec!["SMART", self.exchange, "ISLAND", "IEX"]
-        } else {
-            vec![self.exchange]
+        match self.kind {
+            Kind::Stock => vec!["SMART", self.exchange, "ISLAND", "IEX"],
+            Kind::Bond { .. } => vec!["SMART", self.exchange],
+            _ => vec![self.exchange],
         }
     }
 
@@ -222,26 +214,37 @@ impl Listing {
         match self.kind {
             Kind::Stock if self.exchange == "NASDAQ" => "NMS",
             Kind::Cash => self.local_symbol,
-            Kind::Stock | Kind::Future { .. } => self.symbol,
+            Kind::Stock | Kind::Future { .. } | Kind::Index | Kind::Crypto => self.symbol,
+            Kind::Bond { .. } => self.local_symbol,
         }
     }
 
     fn last_trade_date(&self) -> Option<&'static str> {
         match self.kind {
             Kind::Future { last_trade_date, .. } => Some(last_trade_date),
-            Kind::Stock | Kind::Cash => None,
+            Kind::Bond { maturity, .. } => Some(maturity),
+            Kind::Stock | Kind::Cash | Kind::Index | Kind::Crypto => None,
         }
     }
 
     fn multiplier(&self) -> Option<f64> {
         match self.kind {
             Kind::Future { multiplier, .. } => Some(multiplier),
-            Kind::Stock | Kind::Cash => None,
+            _ => None,
         }
     }
 
+    fn cusip(&self) -> &'static str {
+        if let Kind::Bond { cusip, .. } = self.kind { cusip } else { self.symbol }
+    }
+
+    /// The American form, without its check digit's rules: the simulator's own.
+    fn isin(&self) -> String {
+        if let Kind::Bond { cusip, .. } = self.kind { format!("US{cusip}0") } else { String::new() }
+    }
+
     /// `20260824:1330-20260824:2000;20260822:CLOSED;…`
-    fn hours(&self, today: Date, hours: Hours) -> String {
+    pub(crate) fn hours(&self, today: Date, hours: Hours) -> String {
         let days = std::iter::successors(Some(today), |day| day.tomorrow().ok()).take(3);
         let spelled = days.map(|day| {
             let date = day.strftime("%Y%m%d");

@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+pub(crate) use black_scholes::Value;
 pub(crate) use catalogue::{Hours, Kind, Listing};
+pub(crate) use combos::Combo;
 pub(crate) use depth::{Book, Row, RowChange, Side};
 pub(crate) use histogram::histogram;
 pub(crate) use history::{Bar, BarQuery, HistoryError};
+pub(crate) use options::{Computation, EXCHANGES, MULTIPLIER, OptionListing};
 pub(crate) use orders::{Fill, Filled, Working, WorkingKind};
-pub(crate) use portfolio::Account;
+pub(crate) use portfolio::{Account, Holding, Line, Statement, format_cents};
 pub(crate) use prices::PricePath;
 pub(crate) use quotes::{Quotes, Tick};
 pub(crate) use tape::Tape;
@@ -23,14 +26,20 @@ use tape::{Prices, Second, Summary};
 use crate::messages::Contract;
 use crate::session::{Refusal, no_definition};
 
+mod black_scholes;
 mod catalogue;
+mod combos;
+mod days;
 mod depth;
 mod histogram;
 mod history;
+mod listings;
+mod options;
 mod orders;
 mod portfolio;
 mod prices;
 mod quotes;
+pub(crate) mod rules;
 mod shapes;
 mod tape;
 mod terms;
@@ -41,6 +50,7 @@ mod ticks;
 pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) instruments: Vec<Instrument>,
+    pub(crate) options: Vec<OptionListing>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) settings: Settings,
 }
@@ -75,7 +85,8 @@ impl World {
                 Account::generate(name, &instruments, &mut random(seed, Topic::Account(index)))
             })
             .collect();
-        Self { seed, instruments, accounts, settings: Settings::default() }
+        let options = options::chains(&instruments);
+        Self { seed, instruments, options, accounts, settings: Settings::default() }
     }
 
     /// The instruments that fit a possibly partial contract description.
@@ -93,7 +104,12 @@ impl World {
 
     /// Whether its live data are subscribed.
     pub(crate) fn is_entitled(&self, instrument: &Instrument) -> bool {
-        !self.settings.unentitled.iter().any(|symbol| symbol == instrument.listing.symbol)
+        self.has_live_data(instrument.listing.symbol)
+    }
+
+    /// Whether the live data of a symbol are subscribed.
+    pub(crate) fn has_live_data(&self, symbol: &str) -> bool {
+        !self.settings.unentitled.iter().any(|unentitled| unentitled == symbol)
     }
 
     /// Ids and names of the accounts, as the wire has them.
@@ -126,10 +142,10 @@ pub(crate) fn random(seed: u64, topic: Topic) -> ChaCha8Rng {
 /// All listings, each with a reference price of its own.
 fn instruments(seed: u64) -> Vec<Instrument> {
     let (mut taken, shapes) = (BTreeSet::new(), Shapes::new(seed));
-    catalogue::LISTINGS
+    listings::LISTINGS
         .iter()
         .map(|listing| {
-            let mut rng = random(seed, Topic::Price(listing.con_id));
+            let mut rng = random(seed, Topic::Price(listing.follows()));
             let typical = listing.typical_price * listing.ticks_per_unit;
             let mut ticks = (typical * rng.random_range(0.9..1.1)).round();
             while !taken.insert((ticks / listing.ticks_per_unit * 1e6).round() as i64) {
@@ -180,7 +196,7 @@ mod tests {
             symbols(Contract { symbol: text("EUR"), sec_type: text("CASH"), ..Default::default() }),
             ["EUR"]
         );
-        assert_eq!(symbols(Contract { sec_type: text("FUT"), ..Default::default() }), ["ES"]);
+        assert_eq!(symbols(Contract { sec_type: text("FUT"), ..Default::default() }), ["ES", "ES", "ES"]);
         assert!(
             symbols(Contract { symbol: text("AAPL"), currency: text("EUR"), ..Default::default() })
                 .is_empty()

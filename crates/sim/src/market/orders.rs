@@ -111,24 +111,20 @@ impl World {
         let filled = self.accounts.iter().map(|account| account.holdings.len() as i32).sum::<i32>();
         let held = self.accounts.iter().find_map(|account| Some((account, account.holdings.first()?)));
         held.into_iter().flat_map(move |(account, held)| {
-            let instrument = self.instruments.iter().find(|one| one.listing.con_id == held.listing.con_id);
-            let order = move |kind, client_id, order_id, quantity| {
-                instrument.map(|instrument| Working {
-                    account,
-                    instrument,
-                    kind,
-                    client_id,
-                    order_id,
-                    quantity,
-                })
+            let instrument = &held.instrument;
+            let order = move |kind, client_id, order_id, quantity| Working {
+                account,
+                instrument,
+                kind,
+                client_id,
+                order_id,
+                quantity,
             };
             [
                 order(WorkingKind::TakeProfit, 0, 0, REST),
                 order(WorkingKind::TakeProfit, API_CLIENT, filled + 1, held.quantity),
                 order(WorkingKind::Relative, API_CLIENT, filled + 2, 100),
             ]
-            .into_iter()
-            .flatten()
         })
     }
 

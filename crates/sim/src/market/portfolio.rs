@@ -3,7 +3,7 @@
 use rand::seq::IteratorRandom;
 use rand::{Rng, RngExt};
 
-use super::{Instrument, Kind, Listing};
+use super::{Instrument, Kind};
 
 /// One account, with US dollars and a few stocks.
 #[derive(Clone, Debug)]
@@ -13,13 +13,28 @@ pub(crate) struct Account {
     pub(crate) holdings: Vec<Holding>,
 }
 
-/// A position, valued at the instrument's reference price.
+/// A position. Nobody trades in it, so that its size and cost stay as they are.
 #[derive(Clone, Debug)]
 pub(crate) struct Holding {
-    pub(crate) listing: &'static Listing,
+    pub(crate) instrument: Instrument,
     pub(crate) quantity: i64,
-    pub(crate) price: i64,
     pub(crate) average_cost: i64,
+}
+
+/// An account as it is worth at one moment: each position at the price of the last trade.
+#[derive(Clone, Debug)]
+pub(crate) struct Statement<'a> {
+    pub(crate) account: &'a Account,
+    pub(crate) lines: Vec<Line<'a>>,
+}
+
+/// A position at its price.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line<'a> {
+    pub(crate) holding: &'a Holding,
+    pub(crate) price: i64,
+    /// At which the day before ended.
+    pub(crate) prior_close: i64,
 }
 
 impl Account {
@@ -31,30 +46,73 @@ impl Account {
             .into_iter()
             .map(|instrument| Holding::generate(instrument, rng))
             .collect();
-        holdings.sort_by_key(|holding| holding.listing.symbol);
+        holdings.sort_by_key(|holding| holding.instrument.listing.symbol);
         Self { name: name.to_owned(), cash: rng.random_range(1_000_000..25_000_000), holdings }
     }
 
+    /// What it is worth at a unix time.
+    pub(crate) fn at(&self, second: i64) -> Statement<'_> {
+        let lines = self.holdings.iter().map(|holding| Line {
+            holding,
+            price: holding.instrument.last_price(second),
+            prior_close: holding.instrument.prior_close(second),
+        });
+        Statement { account: self, lines: lines.collect() }
+    }
+}
+
+impl Holding {
+    fn generate(instrument: &Instrument, rng: &mut impl Rng) -> Self {
+        let price = instrument.path.reference_ticks();
+        let average_cost = (price as f64 * rng.random_range(0.7..1.2)) as i64;
+        Self { instrument: instrument.clone(), quantity: rng.random_range(1..=40) * 5, average_cost }
+    }
+}
+
+impl Line<'_> {
+    pub(crate) fn market_value(&self) -> i64 {
+        self.holding.quantity * self.price
+    }
+
+    pub(crate) fn unrealized(&self) -> i64 {
+        self.holding.quantity * (self.price - self.holding.average_cost)
+    }
+
+    /// Its profit since the day before ended.
+    pub(crate) fn daily(&self) -> i64 {
+        self.holding.quantity * (self.price - self.prior_close)
+    }
+}
+
+impl Statement<'_> {
     pub(crate) fn positions_value(&self) -> i64 {
-        self.holdings.iter().map(|holding| holding.quantity * holding.price).sum()
+        self.lines.iter().map(Line::market_value).sum()
     }
 
     pub(crate) fn net_liquidation(&self) -> i64 {
-        self.cash + self.positions_value()
+        self.account.cash + self.positions_value()
+    }
+
+    pub(crate) fn unrealized(&self) -> i64 {
+        self.lines.iter().map(Line::unrealized).sum()
+    }
+
+    pub(crate) fn daily(&self) -> i64 {
+        self.lines.iter().map(Line::daily).sum()
     }
 
     /// The value and currency behind an account summary tag; `None` if there is no such tag.
     pub(crate) fn summary(&self, tag: &str) -> Option<(String, &'static str)> {
-        let (gross, net) = (self.positions_value(), self.net_liquidation());
+        let (gross, net, cash) = (self.positions_value(), self.net_liquidation(), self.account.cash);
         let (initial, maintenance) = (gross / 2, gross / 4);
+        let yesterday = net - self.daily();
         let money = |cents: i64| Some((format_cents(cents), "USD"));
         let plain = |text: String| Some((text, ""));
         match tag {
             "AccountType" => plain("INDIVIDUAL".into()),
-            "NetLiquidation" | "EquityWithLoanValue" | "PreviousDayEquityWithLoanValue" | "RegTEquity" => {
-                money(net)
-            }
-            "TotalCashValue" | "SettledCash" => money(self.cash),
+            "NetLiquidation" | "EquityWithLoanValue" | "RegTEquity" => money(net),
+            "PreviousDayEquityWithLoanValue" => money(yesterday),
+            "TotalCashValue" | "SettledCash" => money(cash),
             "AccruedCash" => money(0),
             "GrossPositionValue" | "SecuritiesGPValue" => money(gross),
             "InitMarginReq" | "FullInitMarginReq" | "LookAheadInitMarginReq" | "RegTMargin" => money(initial),
@@ -75,15 +133,7 @@ impl Account {
     }
 }
 
-impl Holding {
-    fn generate(instrument: &Instrument, rng: &mut impl Rng) -> Self {
-        let price = instrument.path.reference_ticks();
-        let average_cost = (price as f64 * rng.random_range(0.7..1.2)) as i64;
-        Self { listing: instrument.listing, quantity: rng.random_range(1..=40) * 5, price, average_cost }
-    }
-}
-
-fn format_cents(cents: i64) -> String {
+pub(crate) fn format_cents(cents: i64) -> String {
     format!("{}{}.{:02}", if cents < 0 { "-" } else { "" }, cents.abs() / 100, cents.abs() % 100)
 }
 
@@ -97,13 +147,25 @@ mod tests {
         for seed in 0..20 {
             let world = World::new(seed, &["DU1".into(), "DU2".into(), "DU3".into()]);
             for account in &world.accounts {
-                let cents = |tag| account.summary(tag).unwrap().0.replace('.', "").parse::<i64>().unwrap();
-                let held: f64 = account.holdings.iter().map(|h| h.quantity as f64 * h.price as f64).sum();
+                let statement = account.at(1_720_796_402 + 3600 * seed.cast_signed());
+                let cents = |tag| statement.summary(tag).unwrap().0.replace('.', "").parse::<i64>().unwrap();
+                let held: i64 = statement.lines.iter().map(|line| line.holding.quantity * line.price).sum();
                 assert_eq!(cents("NetLiquidation"), cents("TotalCashValue") + cents("GrossPositionValue"));
-                assert_eq!(cents("GrossPositionValue") as f64, held);
+                assert_eq!(cents("GrossPositionValue"), held);
                 assert!((3..=5).contains(&account.holdings.len()));
             }
         }
+    }
+
+    #[test]
+    fn profit_is_the_difference_in_value() {
+        let world = World::new(5, &["DU1".into()]);
+        let now = 1_720_796_402;
+        let (today, later) = (world.accounts[0].at(now), world.accounts[0].at(now + 600));
+        let gained = later.net_liquidation() - today.net_liquidation();
+        assert_ne!(gained, 0, "prices move");
+        assert_eq!(later.daily() - today.daily(), gained);
+        assert_eq!(later.unrealized() - today.unrealized(), gained);
     }
 
     #[test]

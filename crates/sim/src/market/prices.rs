@@ -30,7 +30,7 @@ impl PricePath {
         Self { reference_ticks, ticks_per_unit, waves }
     }
 
-    /// The price that positions are valued at.
+    /// The price around which it moves.
     pub(crate) fn reference(&self) -> f64 {
         self.price(self.reference_ticks)
     }

@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
-use super::{Hours, Instrument, Kind, Second, Summary};
+use super::{Computation, Instrument, Kind, Second, Summary};
 
 /// A quote that moves with the tape.
 #[derive(Clone, Debug)]
@@ -23,6 +22,7 @@ pub(crate) enum Tick {
     Size { tick_type: i32, size: i64 },
     Text { tick_type: i32, value: String },
     Generic { tick_type: i32, value: f64 },
+    Computation { tick_type: i32, computation: Computation },
 }
 
 /// The day so far.
@@ -128,7 +128,7 @@ impl Quotes {
 
     /// Takes the seconds up to `second` into the day.
     fn advance(&mut self, second: i64) {
-        let start = self.day_start(second);
+        let start = self.instrument.day_start(second);
         match &mut self.day {
             Some(day) if day.range.start == start => {
                 if let Some(later) = self.instrument.tape.summary(day.range.end..second + 1) {
@@ -141,31 +141,9 @@ impl Quotes {
     }
 
     fn day_at(&self, second: i64) -> Option<Day> {
-        let range = self.day_start(second)..second + 1;
+        let range = self.instrument.day_start(second)..second + 1;
         let summary = self.instrument.tape.summary(range.clone())?;
-        Some(Day { summary, close: self.close_before(range.start), range })
-    }
-
-    /// Where the session that runs began; outside of all sessions, midnight.
-    fn day_start(&self, second: i64) -> i64 {
-        let (midnight, session) = self.session_of(second);
-        if session.contains(&second) { session.start } else { midnight }
-    }
-
-    /// The last trade of the last session before.
-    fn close_before(&self, second: i64) -> i64 {
-        let sessions = (0..7).map(|days| self.session_of(second - days * 86_400).1);
-        let ended = sessions.map(|session| session.end).find(|end| *end <= second).unwrap_or(second);
-        let trades = self.instrument.tape.second(ended - 1).trades;
-        trades.last().map_or(0, |trade| trade.price)
-    }
-
-    /// The midnight that begins a day, and the day's session.
-    fn session_of(&self, second: i64) -> (i64, Range<i64>) {
-        let midnight = second - second.rem_euclid(86_400);
-        let time = Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH);
-        let session = self.instrument.listing.session(TimeZone::UTC.to_datetime(time).date(), Hours::All);
-        (midnight, midnight + session.start..midnight + session.end)
+        Some(Day { summary, close: self.instrument.close_before(range.start), range })
     }
 
     fn book(&self, newest: &Second) -> Vec<Tick> {
@@ -201,7 +179,7 @@ impl Quotes {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{BarQuery, BarSize, Show, Span, World};
+    use super::super::{BarQuery, BarSize, Hours, Show, Span, World};
     use super::*;
 
     fn price(ticks: &[Tick], wanted: i32) -> Option<f64> {

@@ -14,6 +14,8 @@ pub(crate) struct Contract {
     pub(crate) last_trade_date_or_contract_month: Option<String>,
     #[prost(double, optional, tag = "5")]
     pub(crate) strike: Option<f64>,
+    #[prost(string, optional, tag = "6")]
+    pub(crate) right: Option<String>,
     #[prost(double, optional, tag = "7")]
     pub(crate) multiplier: Option<f64>,
     #[prost(string, optional, tag = "8")]
@@ -26,8 +28,26 @@ pub(crate) struct Contract {
     pub(crate) local_symbol: Option<String>,
     #[prost(string, optional, tag = "12")]
     pub(crate) trading_class: Option<String>,
+    #[prost(string, optional, tag = "13")]
+    pub(crate) sec_id_type: Option<String>,
+    #[prost(string, optional, tag = "14")]
+    pub(crate) sec_id: Option<String>,
+    #[prost(string, optional, tag = "15")]
+    pub(crate) description: Option<String>,
+    #[prost(message, repeated, tag = "20")]
+    pub(crate) combo_legs: Vec<ComboLeg>,
     #[prost(string, optional, tag = "21")]
     pub(crate) last_trade_date: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ComboLeg {
+    #[prost(int32, optional, tag = "1")]
+    pub(crate) con_id: Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub(crate) ratio: Option<i32>,
+    #[prost(string, optional, tag = "3")]
+    pub(crate) action: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -42,6 +62,8 @@ pub(crate) struct ContractDetails {
     pub(crate) valid_exchanges: Option<String>,
     #[prost(int32, optional, tag = "5")]
     pub(crate) price_magnifier: Option<i32>,
+    #[prost(int32, optional, tag = "6")]
+    pub(crate) under_con_id: Option<i32>,
     #[prost(string, optional, tag = "7")]
     pub(crate) long_name: Option<String>,
     #[prost(string, optional, tag = "8")]
@@ -54,6 +76,10 @@ pub(crate) struct ContractDetails {
     pub(crate) trading_hours: Option<String>,
     #[prost(string, optional, tag = "14")]
     pub(crate) liquid_hours: Option<String>,
+    #[prost(string, optional, tag = "19")]
+    pub(crate) under_symbol: Option<String>,
+    #[prost(string, optional, tag = "20")]
+    pub(crate) under_sec_type: Option<String>,
     #[prost(string, optional, tag = "21")]
     pub(crate) market_rule_ids: Option<String>,
     #[prost(string, optional, tag = "22")]
@@ -66,4 +92,14 @@ pub(crate) struct ContractDetails {
     pub(crate) size_increment: Option<String>,
     #[prost(string, optional, tag = "26")]
     pub(crate) suggested_size_increment: Option<String>,
+    #[prost(string, optional, tag = "44")]
+    pub(crate) cusip: Option<String>,
+    #[prost(string, optional, tag = "47")]
+    pub(crate) bond_type: Option<String>,
+    #[prost(double, optional, tag = "48")]
+    pub(crate) coupon: Option<f64>,
+    #[prost(string, optional, tag = "49")]
+    pub(crate) coupon_type: Option<String>,
+    #[prost(string, optional, tag = "53")]
+    pub(crate) desc_append: Option<String>,
 }

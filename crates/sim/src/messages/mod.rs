@@ -5,21 +5,25 @@
 
 use prost::Message;
 
+pub(crate) use accounts::*;
 pub(crate) use contract::{Contract, ContractDetails};
 pub(crate) use gateway::*;
 pub(crate) use history::*;
 pub(crate) use market_data::*;
 pub(crate) use orders::*;
+pub(crate) use reference::*;
 pub(crate) use requests::*;
 pub(crate) use responses::*;
 
 use crate::wire::Frame;
 
+mod accounts;
 mod contract;
 mod gateway;
 mod history;
 mod market_data;
 mod orders;
+mod reference;
 mod requests;
 mod responses;
 
@@ -30,6 +34,7 @@ pub(crate) mod request {
     pub(crate) const PLACE_ORDER: i32 = 3;
     pub(crate) const CANCEL_ORDER: i32 = 4;
     pub(crate) const OPEN_ORDERS: i32 = 5;
+    pub(crate) const ACCOUNT_DATA: i32 = 6;
     pub(crate) const EXECUTIONS: i32 = 7;
     pub(crate) const IDS: i32 = 8;
     pub(crate) const CONTRACT_DATA: i32 = 9;
@@ -46,6 +51,10 @@ pub(crate) mod request {
     pub(crate) const CURRENT_TIME: i32 = 49;
     pub(crate) const REAL_TIME_BARS: i32 = 50;
     pub(crate) const CANCEL_REAL_TIME_BARS: i32 = 51;
+    pub(crate) const CALC_IMPLIED_VOLATILITY: i32 = 54;
+    pub(crate) const CALC_OPTION_PRICE: i32 = 55;
+    pub(crate) const CANCEL_CALC_IMPLIED_VOLATILITY: i32 = 56;
+    pub(crate) const CANCEL_CALC_OPTION_PRICE: i32 = 57;
     pub(crate) const GLOBAL_CANCEL: i32 = 58;
     pub(crate) const MARKET_DATA_TYPE: i32 = 59;
     pub(crate) const POSITIONS: i32 = 61;
@@ -56,17 +65,30 @@ pub(crate) mod request {
     pub(crate) const DISPLAY_GROUP_EVENTS: i32 = 68;
     pub(crate) const CANCEL_DISPLAY_GROUP_EVENTS: i32 = 70;
     pub(crate) const START_API: i32 = 71;
+    pub(crate) const SEC_DEF_OPT_PARAMS: i32 = 78;
     pub(crate) const SOFT_DOLLAR_TIERS: i32 = 79;
+    pub(crate) const MATCHING_SYMBOLS: i32 = 81;
+    pub(crate) const POSITIONS_MULTI: i32 = 74;
+    pub(crate) const CANCEL_POSITIONS_MULTI: i32 = 75;
+    pub(crate) const ACCOUNT_UPDATES_MULTI: i32 = 76;
+    pub(crate) const CANCEL_ACCOUNT_UPDATES_MULTI: i32 = 77;
+    pub(crate) const FAMILY_CODES: i32 = 80;
     pub(crate) const MARKET_DEPTH_EXCHANGES: i32 = 82;
     pub(crate) const SMART_COMPONENTS: i32 = 83;
     pub(crate) const HEAD_TIMESTAMP: i32 = 87;
     pub(crate) const HISTOGRAM_DATA: i32 = 88;
     pub(crate) const CANCEL_HISTOGRAM_DATA: i32 = 89;
     pub(crate) const CANCEL_HEAD_TIMESTAMP: i32 = 90;
+    pub(crate) const MARKET_RULE: i32 = 91;
+    pub(crate) const PNL: i32 = 92;
+    pub(crate) const CANCEL_PNL: i32 = 93;
+    pub(crate) const PNL_SINGLE: i32 = 94;
+    pub(crate) const CANCEL_PNL_SINGLE: i32 = 95;
     pub(crate) const HISTORICAL_TICKS: i32 = 96;
     pub(crate) const TICK_BY_TICK: i32 = 97;
     pub(crate) const CANCEL_TICK_BY_TICK: i32 = 98;
     pub(crate) const COMPLETED_ORDERS: i32 = 99;
+    pub(crate) const USER_INFO: i32 = 104;
     pub(crate) const CURRENT_TIME_IN_MILLIS: i32 = 105;
     pub(crate) const CANCEL_CONTRACT_DATA: i32 = 106;
     pub(crate) const CANCEL_HISTORICAL_TICKS: i32 = 107;
@@ -81,6 +103,7 @@ pub(crate) fn request_name(id: i32) -> Option<&'static str> {
         request::PLACE_ORDER => "placeOrder",
         request::CANCEL_ORDER => "cancelOrder",
         request::OPEN_ORDERS => "reqOpenOrders",
+        request::ACCOUNT_DATA => "reqAccountUpdates",
         request::EXECUTIONS => "reqExecutions",
         request::IDS => "reqIds",
         request::CONTRACT_DATA => "reqContractDetails",
@@ -97,6 +120,10 @@ pub(crate) fn request_name(id: i32) -> Option<&'static str> {
         request::CURRENT_TIME => "reqCurrentTime",
         request::REAL_TIME_BARS => "reqRealTimeBars",
         request::CANCEL_REAL_TIME_BARS => "cancelRealTimeBars",
+        request::CALC_IMPLIED_VOLATILITY => "calculateImpliedVolatility",
+        request::CALC_OPTION_PRICE => "calculateOptionPrice",
+        request::CANCEL_CALC_IMPLIED_VOLATILITY => "cancelCalculateImpliedVolatility",
+        request::CANCEL_CALC_OPTION_PRICE => "cancelCalculateOptionPrice",
         request::GLOBAL_CANCEL => "reqGlobalCancel",
         request::MARKET_DATA_TYPE => "reqMarketDataType",
         request::POSITIONS => "reqPositions",
@@ -107,17 +134,30 @@ pub(crate) fn request_name(id: i32) -> Option<&'static str> {
         request::DISPLAY_GROUP_EVENTS => "subscribeToGroupEvents",
         request::CANCEL_DISPLAY_GROUP_EVENTS => "unsubscribeFromGroupEvents",
         request::START_API => "startApi",
+        request::SEC_DEF_OPT_PARAMS => "reqSecDefOptParams",
         request::SOFT_DOLLAR_TIERS => "reqSoftDollarTiers",
+        request::MATCHING_SYMBOLS => "reqMatchingSymbols",
+        request::POSITIONS_MULTI => "reqPositionsMulti",
+        request::CANCEL_POSITIONS_MULTI => "cancelPositionsMulti",
+        request::ACCOUNT_UPDATES_MULTI => "reqAccountUpdatesMulti",
+        request::CANCEL_ACCOUNT_UPDATES_MULTI => "cancelAccountUpdatesMulti",
+        request::FAMILY_CODES => "reqFamilyCodes",
         request::MARKET_DEPTH_EXCHANGES => "reqMktDepthExchanges",
         request::SMART_COMPONENTS => "reqSmartComponents",
         request::HEAD_TIMESTAMP => "reqHeadTimestamp",
         request::HISTOGRAM_DATA => "reqHistogramData",
         request::CANCEL_HISTOGRAM_DATA => "cancelHistogramData",
         request::CANCEL_HEAD_TIMESTAMP => "cancelHeadTimestamp",
+        request::MARKET_RULE => "reqMarketRule",
+        request::PNL => "reqPnL",
+        request::CANCEL_PNL => "cancelPnL",
+        request::PNL_SINGLE => "reqPnLSingle",
+        request::CANCEL_PNL_SINGLE => "cancelPnLSingle",
         request::HISTORICAL_TICKS => "reqHistoricalTicks",
         request::TICK_BY_TICK => "reqTickByTickData",
         request::CANCEL_TICK_BY_TICK => "cancelTickByTickData",
         request::COMPLETED_ORDERS => "reqCompletedOrders",
+        request::USER_INFO => "reqUserInfo",
         request::CURRENT_TIME_IN_MILLIS => "reqCurrentTimeInMillis",
         request::CANCEL_CONTRACT_DATA => "cancelContractData",
         request::CANCEL_HISTORICAL_TICKS => "cancelHistoricalTicks",
@@ -143,17 +183,23 @@ pub(crate) fn is_cancel(id: i32) -> bool {
             | CANCEL_REAL_TIME_BARS
             | CANCEL_ACCOUNT_SUMMARY
             | CANCEL_POSITIONS
+            | CANCEL_POSITIONS_MULTI
+            | CANCEL_ACCOUNT_UPDATES_MULTI
+            | CANCEL_PNL
+            | CANCEL_PNL_SINGLE
             | CANCEL_HISTOGRAM_DATA
             | CANCEL_HEAD_TIMESTAMP
             | CANCEL_TICK_BY_TICK
             | CANCEL_CONTRACT_DATA
             | CANCEL_HISTORICAL_TICKS
+            | CANCEL_CALC_IMPLIED_VOLATILITY
+            | CANCEL_CALC_OPTION_PRICE
     )
 }
 
 /// Whether the first field of a request the simulator doesn't serve is its request id.
 pub(crate) fn carries_request_id(id: i32) -> bool {
-    matches!(id, 22 | 52 | 54 | 55 | 74 | 76 | 78 | 81 | 84 | 86 | 92 | 94 | 100 | 102 | 104 | 109)
+    matches!(id, 22 | 52 | 84 | 86 | 100 | 102 | 109)
 }
 
 /// A message the simulator sends, with its base id.
@@ -175,6 +221,9 @@ responses! {
     3 => OrderStatus
     4 => ErrorMessage
     5 => OpenOrder
+    6 => AccountValue
+    7 => PortfolioValue
+    8 => AccountUpdateTime
     9 => NextValidId
     10 => ContractData
     11 => ExecutionDetails
@@ -183,29 +232,40 @@ responses! {
     15 => ManagedAccounts
     16 => ReceiveFa
     17 => HistoricalData
+    21 => TickOptionComputation
     45 => TickGeneric
     46 => TickString
     49 => CurrentTime
     50 => RealTimeBarTick
+    54 => AccountDataEnd
     58 => MarketDataType
     59 => CommissionAndFeesReport
     61 => Position
     63 => AccountSummary
     67 => DisplayGroupList
     68 => DisplayGroupUpdated
+    75 => SecDefOptParameter
     77 => SoftDollarTiers
+    79 => SymbolSamples
+    71 => PositionMulti
+    73 => AccountUpdateMulti
+    78 => FamilyCodes
     80 => MarketDepthExchanges
     81 => TickReqParams
     82 => SmartComponents
     88 => HeadTimestamp
     89 => HistogramData
     90 => HistoricalDataUpdate
+    93 => MarketRule
+    94 => Pnl
+    95 => PnlSingle
     96 => HistoricalTicks
     97 => HistoricalTicksBidAsk
     98 => HistoricalTicksLast
     99 => TickByTickData
     101 => CompletedOrder
     106 => HistoricalSchedule
+    107 => UserInfo
     108 => HistoricalDataEnd
     109 => CurrentTimeInMillis
     110 => ConfigResponse
@@ -219,6 +279,9 @@ pub(crate) mod end {
     pub(crate) const TICK_SNAPSHOT: i32 = 57;
     pub(crate) const POSITIONS: i32 = 62;
     pub(crate) const ACCOUNT_SUMMARY: i32 = 64;
+    pub(crate) const OPTION_CHAIN: i32 = 76;
+    pub(crate) const POSITIONS_MULTI: i32 = 72;
+    pub(crate) const ACCOUNT_UPDATES_MULTI: i32 = 74;
     pub(crate) const COMPLETED_ORDERS: i32 = 102;
 }
 

@@ -1,0 +1,125 @@
+//! What combinations are made of.
+
+use serde::{Deserialize, Serialize};
+
+use super::names::tws_names;
+
+/// One leg of a combination (`BAG`).
+///
+/// ```
+/// use ibkr_connect_core::types::{ComboLeg, LegAction};
+///
+/// let leg = ComboLeg { exchange: "CBOE".to_owned(), ..ComboLeg::sell(495_512_572, 2) };
+/// assert_eq!((leg.action, leg.ratio), (LegAction::Sell, 2));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(deny_unknown_fields)]
+pub struct ComboLeg {
+    /// The contract id of what is bought or sold.
+    pub con_id: i32,
+    /// How many of it for one of the combination, at least 1.
+    pub ratio: i32,
+    /// Whether it is bought or sold when the combination is bought.
+    pub action: LegAction,
+    /// Where the leg is routed, e.g. `SMART`.
+    pub exchange: String,
+    /// Whether it opens or closes a position.
+    #[serde(default)]
+    pub open_close: LegOpenClose,
+    /// Where the stock of a short leg comes from: 0 for no short leg, 1 the clearing broker, 2 a third party.
+    #[serde(default)]
+    pub short_sale_slot: i32,
+    /// The third party of slot 2; empty for the rest.
+    #[serde(default)]
+    pub designated_location: String,
+    /// The exemption from the short-sale rule, as TWS numbers them; 0 for none.
+    #[serde(default)]
+    pub exempt_code: i32,
+}
+
+impl ComboLeg {
+    /// A leg that is bought, smart-routed.
+    pub fn buy(con_id: i32, ratio: i32) -> Self {
+        Self::new(LegAction::Buy, con_id, ratio)
+    }
+
+    /// A leg that is sold, smart-routed.
+    pub fn sell(con_id: i32, ratio: i32) -> Self {
+        Self::new(LegAction::Sell, con_id, ratio)
+    }
+
+    fn new(action: LegAction, con_id: i32, ratio: i32) -> Self {
+        Self {
+            con_id,
+            ratio,
+            action,
+            exchange: "SMART".to_owned(),
+            open_close: LegOpenClose::Same,
+            short_sale_slot: 0,
+            designated_location: String::new(),
+            exempt_code: 0,
+        }
+    }
+}
+
+tws_names! {
+    /// What is done with a leg when the combination is bought; the opposite when it is sold.
+    LegAction, "leg action" {
+        #[default] Buy = "BUY", Sell = "SELL", SellShort = "SSHORT",
+    }
+}
+
+/// Whether a leg opens or closes a position; TWS's number in JSON.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "i32"))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(try_from = "i32", into = "i32")]
+pub enum LegOpenClose {
+    /// 0: as the combination, all that retail accounts can have.
+    #[default]
+    Same = 0,
+    /// 1: it opens a position.
+    Open = 1,
+    /// 2: it closes a position.
+    Close = 2,
+    /// 3: unknown.
+    Unknown = 3,
+}
+
+impl From<LegOpenClose> for i32 {
+    fn from(open_close: LegOpenClose) -> Self {
+        open_close as Self
+    }
+}
+
+impl TryFrom<i32> for LegOpenClose {
+    type Error = String;
+
+    fn try_from(number: i32) -> Result<Self, String> {
+        match number {
+            0 => Ok(Self::Same),
+            1 => Ok(Self::Open),
+            2 => Ok(Self::Close),
+            3 => Ok(Self::Unknown),
+            _ => Err(format!("{number} is no open or close of a leg; expected 0 to 3")),
+        }
+    }
+}
+
+/// The underlying that makes a combination delta-neutral.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(default, deny_unknown_fields)]
+pub struct DeltaNeutralContract {
+    /// The contract id of the stock or future.
+    pub con_id: i32,
+    /// Its delta.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub delta: Option<f64>,
+    /// Its price.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub price: Option<f64>,
+}

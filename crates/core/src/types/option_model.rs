@@ -1,0 +1,70 @@
+//! What TWS's option model computes.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Contract, TickType};
+
+/// What [`calculate_option_price`](crate::Session::calculate_option_price) asks for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(default, deny_unknown_fields)]
+pub struct CalculateOptionPriceParams {
+    /// Of which option.
+    pub contract: Contract,
+    /// The volatility to assume, per year: 0.25 is 25 %.
+    #[cfg_attr(test, proptest(strategy = "-1.0e6..1.0e6"))]
+    pub volatility: f64,
+    /// The underlying's price to assume.
+    #[cfg_attr(test, proptest(strategy = "-1.0e6..1.0e6"))]
+    pub under_price: f64,
+}
+
+/// What [`calculate_implied_volatility`](crate::Session::calculate_implied_volatility) asks for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(default, deny_unknown_fields)]
+pub struct CalculateImpliedVolatilityParams {
+    /// Of which option.
+    pub contract: Contract,
+    /// The option's price to assume.
+    #[cfg_attr(test, proptest(strategy = "-1.0e6..1.0e6"))]
+    pub option_price: f64,
+    /// The underlying's price to assume.
+    #[cfg_attr(test, proptest(strategy = "-1.0e6..1.0e6"))]
+    pub under_price: f64,
+}
+
+/// Prices, volatility and Greeks of an option that fit together; `None` is what TWS could not compute.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct OptionComputation {
+    /// Which computation: `cust_option_computation` for one that was asked for.
+    pub tick_type: TickType,
+    /// The implied volatility per year: 0.25 is 25 %.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub implied_volatility: Option<f64>,
+    /// Delta.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub delta: Option<f64>,
+    /// The option's price.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub option_price: Option<f64>,
+    /// The present value of expected dividends.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub present_value_dividend: Option<f64>,
+    /// Gamma.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub gamma: Option<f64>,
+    /// Vega, per percentage point.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub vega: Option<f64>,
+    /// Theta, per day.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub theta: Option<f64>,
+    /// The underlying's price.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub underlying_price: Option<f64>,
+}

@@ -1,0 +1,102 @@
+//! Profit and loss as it changes.
+
+use serde::{Deserialize, Serialize};
+
+/// Whose profit [`pnl`](crate::Session::pnl) subscribes to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(default, deny_unknown_fields)]
+pub struct PnlParams {
+    /// The account, e.g. `DU1234567`. TWS wants one.
+    pub account: String,
+    /// The code of a model in it; empty for the whole account.
+    pub model_code: String,
+}
+
+/// One event of a stream of an account's profit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PnlEvent {
+    /// The profit now, about once a second.
+    Pnl(Pnl),
+    /// A warning about this subscription that does not end it.
+    Notice {
+        /// TWS's code.
+        code: i32,
+        /// TWS's text.
+        message: String,
+    },
+}
+
+/// The profit of an account, in its base currency. Losses are negative.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct Pnl {
+    /// Since the close of the day before.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub daily_pnl: Option<f64>,
+    /// Of what is held, against what it cost.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub unrealized_pnl: Option<f64>,
+    /// Of what was sold.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub realized_pnl: Option<f64>,
+}
+
+/// The profit of which position [`pnl_single`](crate::Session::pnl_single) subscribes to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(default, deny_unknown_fields)]
+pub struct PnlSingleParams {
+    /// The account, e.g. `DU1234567`. TWS wants one.
+    pub account: String,
+    /// The code of a model in it; empty for the whole account.
+    pub model_code: String,
+    /// The id of the contract that is held.
+    pub con_id: i32,
+}
+
+/// One event of a stream of a position's profit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PnlSingleEvent {
+    /// The profit now, about once a second.
+    Pnl(PnlSingle),
+    /// A warning about this subscription that does not end it.
+    Notice {
+        /// TWS's code.
+        code: i32,
+        /// TWS's text.
+        message: String,
+    },
+}
+
+/// The profit of a position, in the contract's currency. Losses are negative.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct PnlSingle {
+    /// How many are held, negative when short; 0 for none.
+    pub position: f64,
+    /// Since the close of the day before.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub daily_pnl: Option<f64>,
+    /// Of what is held, against what it cost.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub unrealized_pnl: Option<f64>,
+    /// Of what was sold.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub realized_pnl: Option<f64>,
+    /// What the position is worth.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub value: Option<f64>,
+}

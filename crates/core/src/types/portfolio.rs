@@ -1,0 +1,120 @@
+//! An account with its portfolio, and all positions, as they change.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Contract, Position};
+
+/// One event of a stream of positions: the positions, then `end`, then each position that changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PositionUpdatesEvent {
+    /// A position; one that was closed has a size of 0. Boxed: it is many times the size of a tick.
+    Position(Box<Position>),
+    /// All positions have been sent once.
+    End {},
+    /// A warning about this subscription that does not end it.
+    Notice {
+        /// TWS's code.
+        code: i32,
+        /// TWS's text.
+        message: String,
+    },
+}
+
+/// Whose updates [`account_updates`](crate::Session::account_updates) and
+/// [`account_updates_snapshot`](crate::Session::account_updates_snapshot) ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(default, deny_unknown_fields)]
+pub struct AccountUpdatesParams {
+    /// The account, e.g. `DU1234567`; empty for that of a login which has but one. The master account of an advisor with an
+    /// `A` behind it stands for all of the advisor's accounts.
+    pub account: String,
+}
+
+/// An account with its portfolio at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct AccountUpdatesSnapshot {
+    /// Its values.
+    pub values: Vec<AccountValue>,
+    /// Its positions, with what they are worth.
+    pub portfolio: Vec<PortfolioValue>,
+    /// When TWS last changed something in it, as TWS writes it: `hh:mm` in the Gateway's time zone.
+    pub time: Option<String>,
+}
+
+/// One event of a stream of account updates: values, portfolio and time, then `end`, then each of them that changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AccountUpdatesEvent {
+    /// A value of the account. TWS sends changed ones at most every three minutes, unless a position changes.
+    Value(AccountValue),
+    /// A position with what it is worth; one that was closed has a size of 0. Boxed: it is many times the size of a tick.
+    Portfolio(Box<PortfolioValue>),
+    /// When TWS last changed something in it.
+    Time {
+        /// As TWS writes it: `hh:mm` in the Gateway's time zone.
+        time: String,
+    },
+    /// All of it has been sent once.
+    End {},
+    /// A warning about this subscription that does not end it.
+    Notice {
+        /// TWS's code.
+        code: i32,
+        /// TWS's text.
+        message: String,
+    },
+}
+
+/// One value of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct AccountValue {
+    /// The account, e.g. `DU1234567`.
+    pub account: String,
+    /// TWS's key, e.g. `NetLiquidation`.
+    pub key: String,
+    /// The value as TWS writes it; most are decimal numbers, some are words.
+    pub value: String,
+    /// Its currency, or `BASE`; `None` where it has none.
+    pub currency: Option<String>,
+}
+
+/// A position of an account with what it is worth. Money is in the contract's currency.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct PortfolioValue {
+    /// The account, e.g. `DU1234567`.
+    pub account: String,
+    /// What is held.
+    pub contract: Contract,
+    /// How many, negative when short.
+    pub position: f64,
+    /// The price of one.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub market_price: Option<f64>,
+    /// What all of them are worth, multiplier included; negative when short.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub market_value: Option<f64>,
+    /// The average cost of one, multiplier included.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub average_cost: Option<f64>,
+    /// The profit on what is held, against what it cost.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub unrealized_pnl: Option<f64>,
+    /// The profit on what was sold.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub realized_pnl: Option<f64>,
+}

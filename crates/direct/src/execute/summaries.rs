@@ -1,0 +1,127 @@
+//! Account summaries, of which TWS has two at a time for a connection; it refuses the third with 322.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ibkr_connect_core::{Error, ErrorKind, Result};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::cut_short;
+
+/// TWS's limit.
+const AT_A_TIME: usize = 2;
+
+/// The summaries of a connection. Clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Summaries {
+    places: Arc<Semaphore>,
+    /// How many streams have a place or wait for one.
+    streams: Arc<AtomicUsize>,
+}
+
+impl Default for Summaries {
+    fn default() -> Self {
+        Self { places: Arc::new(Semaphore::new(AT_A_TIME)), streams: Arc::default() }
+    }
+}
+
+/// A place for one of them. Dropping it makes room.
+#[derive(Debug)]
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _stream: Option<CountedStream>,
+}
+
+impl Summaries {
+    /// A place for a request, when it is its turn.
+    ///
+    /// # Errors
+    /// `unsupported` when streams have all places: they don't leave by themselves.
+    pub(super) async fn place_for_request(&self) -> Result<Place> {
+        const COMMAND: &str = "account_summary";
+        if self.streams.load(Ordering::Relaxed) >= AT_A_TIME {
+            return Err(all_taken(COMMAND));
+        }
+        Ok(Place { _permit: self.permit(COMMAND).await?, _stream: None })
+    }
+
+    /// A place for a stream, when the requests before it are answered.
+    ///
+    /// # Errors
+    /// `unsupported` when other streams have all places.
+    pub(super) async fn place_for_stream(&self) -> Result<Place> {
+        const COMMAND: &str = "account_summary_updates";
+        let stream = CountedStream::new(&self.streams).ok_or_else(|| all_taken(COMMAND))?;
+        Ok(Place { _permit: self.permit(COMMAND).await?, _stream: Some(stream) })
+    }
+
+    async fn permit(&self, command: &str) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).acquire_owned().await.map_err(|_| cut_short(command))
+    }
+}
+
+#[derive(Debug)]
+struct CountedStream(Arc<AtomicUsize>);
+
+impl CountedStream {
+    /// Counts one more, unless that is too many.
+    fn new(streams: &Arc<AtomicUsize>) -> Option<Self> {
+        let more = |count: usize| (count < AT_A_TIME).then_some(count + 1);
+        streams.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Self(Arc::clone(streams)))
+    }
+}
+
+impl Drop for CountedStream {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn all_taken(command: &str) -> Error {
+    let message =
+        format!("{command}: TWS has {AT_A_TIME} account summaries at a time, and as many streams are open");
+    Error::new(ErrorKind::Unsupported, message).with_advice(
+        "drop one of the streams of account_summary_updates, or ask for the tags of several with one",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use ibkr_connect_core::block_on;
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    fn now<T>(future: impl Future<Output = T>) -> Poll<T> {
+        pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn requests_wait_for_each_other() {
+        let summaries = Summaries::default();
+        let first = block_on(summaries.place_for_request()).unwrap();
+        let _second = block_on(summaries.place_for_request()).unwrap();
+        assert!(now(summaries.place_for_request()).is_pending());
+        assert!(now(summaries.place_for_stream()).is_pending());
+        drop(first);
+        block_on(summaries.place_for_stream()).expect("a stream that gave up waiting is not counted");
+    }
+
+    #[test]
+    fn nobody_waits_for_streams() {
+        let summaries = Summaries::default();
+        let first = block_on(summaries.place_for_stream()).unwrap();
+        let _second = block_on(summaries.place_for_stream()).unwrap();
+        for error in [
+            block_on(summaries.place_for_request()).unwrap_err(),
+            block_on(summaries.place_for_stream()).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        }
+        drop(first);
+        block_on(summaries.place_for_request()).unwrap();
+    }
+}
