@@ -1,9 +1,11 @@
 //! Where `tracing` events go: to stderr as lines, and the changes of a supervised session to whoever follows them.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ibkr_connect::SupervisorState;
+use ibkr_connect::config::LogAccounts;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tracing::field::{Field, Visit};
@@ -17,14 +19,29 @@ use tracing_subscriber::{EnvFilter, fmt as lines};
 const SUPERVISOR: &str = "ibkr_connect_resilience";
 
 /// Sends events where they go, from now on.
-pub(crate) fn init() -> Sessions {
+pub(crate) fn init(log_accounts: LogAccounts) -> Sessions {
     let sessions = Sessions::default();
     let filter = EnvFilter::builder().with_default_directive(Level::ERROR.into()).from_env_lossy();
-    let lines = lines::layer().with_writer(std::io::stderr).with_filter(filter);
+    let lines = lines::layer().with_writer(move || Stderr(log_accounts)).with_filter(filter);
     let changes = Changes { sessions: sessions.clone(), cause: Mutex::default() };
     let changes = changes.with_filter(Targets::new().with_target(SUPERVISOR, Level::INFO));
     tracing_subscriber::registry().with(lines).with(changes).init();
     sessions
+}
+
+/// Where lines go. Our own events have masked account ids already; ibapi's have not.
+struct Stderr(LogAccounts);
+
+impl Write for Stderr {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        write!(io::stderr(), "{}", self.0.text(text))?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// A change of a supervised session's state.

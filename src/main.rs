@@ -17,7 +17,9 @@ use crate::cli::Cli;
 fn main() -> ExitCode {
     ibkr_connect::worker::run_if_worker();
     let cli = Cli::parse();
-    let sessions = log::init();
+    // A configuration that can't be loaded is the command's error to report.
+    let log_accounts = cli.global.load().map(|config| config.log_accounts).unwrap_or_default();
+    let sessions = log::init(log_accounts);
     let format = cli.global.format();
     match commands::run(cli, &sessions) {
         Ok(()) => ExitCode::SUCCESS,

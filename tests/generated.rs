@@ -1,17 +1,15 @@
-//! What is generated from the table of operations is current: docs/operations.schema.json, and the operations in
-//! docs/protocol.md. A test that finds an old one writes the new one, and fails: look at the difference and commit it.
+//! What is generated from tables is current: docs/operations.schema.json and the operations in docs/protocol.md, metrics, spans
+//! and events in docs/observability.md. A test that finds an old one writes the new one, and fails: look at the difference and commit it.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use ibkr_connect::telemetry::{EVENTS, EventInfo, METRICS, MetricInfo, SPANS, SpanInfo, WORKER_LINES};
 use ibkr_connect::{
     OPERATIONS, OperationGuide, OperationInfo, Parameter, operation_guides, operations_schema,
 };
 use serde_json::{Value, json};
-
-const BEGIN: &str = "<!-- generated from the table of operations: begin -->\n";
-const END: &str = "<!-- generated from the table of operations: end -->";
 
 #[test]
 fn the_schema_file_is_current() {
@@ -21,10 +19,13 @@ fn the_schema_file_is_current() {
 
 #[test]
 fn the_operations_in_the_protocol_page_are_current() {
-    let page = fs::read_to_string(path("docs/protocol.md")).unwrap();
-    let (before, rest) = page.split_once(BEGIN).expect("the begin mark");
-    let (_, after) = rest.split_once(END).expect("the end mark");
-    assert_current("docs/protocol.md", &format!("{before}{BEGIN}{}{END}{after}", operations()));
+    assert_part_current("docs/protocol.md", "the table of operations", &operations());
+}
+
+#[test]
+fn the_tables_in_the_observability_page_are_current() {
+    let tables = format!("\n{}\n## Spans\n\n{}\n## Events\n{}\n", metrics(), spans(), events());
+    assert_part_current("docs/observability.md", "the tables of telemetry", &tables);
 }
 
 #[test]
@@ -58,6 +59,16 @@ fn golden_files_fit_the_schema() {
         }
     }
     assert!(checked >= OPERATIONS.len(), "{checked} values");
+}
+
+/// The part of `file` between the marks that name `table`.
+fn assert_part_current(file: &str, table: &str, wanted: &str) {
+    let mark = |which: &str| format!("<!-- generated from {table}: {which} -->");
+    let (begin, end) = (mark("begin") + "\n", mark("end"));
+    let page = fs::read_to_string(path(file)).unwrap();
+    let (before, rest) = page.split_once(&begin).expect("the begin mark");
+    let (_, after) = rest.split_once(&end).expect("the end mark");
+    assert_current(file, &format!("{before}{begin}{wanted}{end}{after}"));
 }
 
 fn assert_current(file: &str, wanted: &str) {
@@ -124,4 +135,46 @@ fn params(parameters: &[Parameter]) -> String {
         9.. => format!("{}, …", described[..8].join(", ")),
         _ => described.join(", "),
     }
+}
+
+fn metrics() -> String {
+    let rows = METRICS.iter().map(|MetricInfo { name, kind, labels, doc }| {
+        format!("| `{name}` | {} | {} | {} |\n", kind.as_str(), names(labels), doc)
+    });
+    table("metric | kind | labels |", rows)
+}
+
+fn spans() -> String {
+    let rows = SPANS.iter().map(|SpanInfo { name, level, target, fields, doc }| {
+        format!("| `{name}` | {level} | `{target}` | {} | {doc} |\n", names(fields))
+    });
+    table("span | level | target | fields |", rows)
+}
+
+/// A table per target.
+fn events() -> String {
+    let mut text = String::new();
+    for target in EVENTS.chunk_by(|one, next| one.target == next.target) {
+        let rows = target.iter().map(|EventInfo { name, levels, fields, doc, .. }| {
+            format!("| `{name}` | {} | {} | {doc} |\n", levels.join(", "), names(fields))
+        });
+        let rows = table("event | level | fields |", rows);
+        write!(text, "\n### `{}`\n\n{rows}", target[0].target).unwrap();
+    }
+    write!(
+        text,
+        "\n### `{WORKER_LINES}`\n\nThe lines on a worker's stderr, at the level that each begins with: events whose message is the \
+         line, with the field `worker_pid`. The worker's own events are among them, as text.\n"
+    )
+    .unwrap();
+    text
+}
+
+fn table(columns: &str, rows: impl Iterator<Item = String>) -> String {
+    let rule = "|---".repeat(columns.matches('|').count() + 1);
+    format!("| {columns} |\n{rule}|\n{}", rows.collect::<String>())
+}
+
+fn names(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

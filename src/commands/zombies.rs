@@ -120,7 +120,7 @@ fn advise(scan: &Scan) -> std::io::Result<()> {
 pub(crate) fn clean(config: &Config, format: Format, arguments: &ZombiesClean) -> anyhow::Result<()> {
     let workers =
         Register::open(&config.state_dir).and_then(|register| register.live()).unwrap_or_else(|error| {
-            tracing::warn!(%error, "the register of workers can't be read: none is known");
+            tracing::warn!(%error, "register_unreadable");
             Vec::new()
         });
     let policy = Policy {

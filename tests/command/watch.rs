@@ -1,5 +1,6 @@
 //! `watch`: every change of a supervised session's state, and an orderly end.
 
+use std::thread;
 use std::time::Duration;
 
 use ibkr_connect_sim::{Fault, SimOptions, Simulator};
@@ -9,7 +10,7 @@ use serde_json::Value;
 use crate::ongoing::Ongoing;
 use crate::support::backend::NobodyListens;
 use crate::support::host::{Finished, User};
-use crate::support::traces;
+use crate::support::{PATIENCE, traces};
 
 #[test]
 fn every_change_is_a_line_and_the_end_is_in_order() {
@@ -51,6 +52,31 @@ fn it_waits_for_a_gateway_and_ends_when_its_time_is_over() {
             "session 0    closed",
         ]
     );
+}
+
+/// What the Gateway says is in the log in ibapi's words too.
+#[test]
+fn the_log_masks_account_ids_unless_told_otherwise() {
+    thread::scope(|scope| {
+        for mode in ["direct", "subprocess"] {
+            scope.spawn(move || assert_log_shows(mode, "masked", "DU***67"));
+            scope.spawn(move || assert_log_shows(mode, "full", "DU1234567"));
+        }
+    });
+}
+
+fn assert_log_shows(mode: &str, setting: &str, account: &str) {
+    let gateway = Simulator::start(SimOptions::default()).unwrap();
+    let port = gateway.port().to_string();
+    let user = User::new();
+    let mut watch = user.command(["watch", "--for", "3s", "--mode", mode, "--port", &port]);
+    watch.envs([("RUST_LOG", "debug"), ("IBKR_LOG_ACCOUNTS", setting)]);
+    let watch = thread::spawn(|| Finished::of(watch));
+    assert!(gateway.wait_until(PATIENCE, |stats| stats.handshakes == 1));
+    gateway.broadcast_notice(2100, "API client has been unsubscribed from account DU1234567.");
+    let log = watch.join().unwrap().stderr;
+    assert!(log.contains(&format!("from account {account}.")), "{mode}, {setting}: {log}");
+    assert_eq!(log.contains("DU1234567"), setting == "full", "{mode}, {setting}: {log}");
 }
 
 fn said(change: &Value) -> (&str, u64) {

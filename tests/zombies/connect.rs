@@ -86,7 +86,7 @@ pub(crate) fn a_clean_is_in_the_log() {
     for mode in MODES {
         assert_eq!(check("off", mode), "", "{mode}");
         let log = check("report", mode);
-        for text in ["WARN", "half-closed connections", &format!("port={port}"), "found=1", "removed=0"] {
+        for text in ["WARN", "zombies_found", &format!("gateway=localhost:{port}"), "found=1", "removed=0"] {
             assert!(log.contains(text), "{mode}: {text:?} is missing: {log}");
         }
     }

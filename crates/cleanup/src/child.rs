@@ -156,8 +156,8 @@ impl Drop for Child {
             tracing::error!(
                 pid = self.pid(),
                 label = self.label,
-                "still there {} s after SIGKILL (uninterruptible sleep?): its supervisor thread goes on waiting",
-                DROP_PATIENCE.as_secs()
+                waited_ms = DROP_PATIENCE.as_millis(),
+                "child_unkillable"
             );
         }
     }
@@ -208,7 +208,7 @@ impl Shared {
         }
         state.sent.push(signal);
         if let Err(error) = kill_process_group(self.pid, signal) {
-            tracing::warn!(pid = ?self.pid, ?signal, %error, "the child's group can't be signalled");
+            tracing::warn!(pid = self.pid.as_raw_nonzero(), ?signal, %error, "child_not_signalled");
         }
         true
     }

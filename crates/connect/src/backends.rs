@@ -50,7 +50,7 @@ fn with_fallback(config: &Config) -> Result<Box<dyn Connector>> {
             match primary {
                 Ok(primary) => Ok(Box::new(FallbackConnector::new(primary, direct))),
                 Err(error) if error.kind() == ErrorKind::WorkerSpawn => {
-                    tracing::warn!(%error, "no worker; connecting in this process instead");
+                    tracing::warn!(%error, "worker_fallback");
                     Ok(direct)
                 }
                 Err(error) => Err(error),

@@ -26,7 +26,7 @@ impl Connector for FallbackConnector {
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
         match self.primary.connect(target).await {
             Err(error) if error.kind() == ErrorKind::WorkerSpawn => {
-                tracing::warn!(%error, "the worker can't start; connecting in this process instead");
+                tracing::warn!(error = %target.log_accounts.text(error), "worker_fallback");
                 self.fallback.connect(target).await
             }
             outcome => outcome,

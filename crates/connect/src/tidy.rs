@@ -10,10 +10,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ibkr_connect_cleanup::{self as cleanup, Policy, Register, Registration, Run};
 use ibkr_connect_core::config::ZombieCleanup;
+use ibkr_connect_core::telemetry::{ZOMBIES_CLEANED, ZOMBIES_FOUND};
 use ibkr_connect_core::{
     CloseReason, Config, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind,
     EventStream, FlowControl, Reply, Request, Result, StreamRequest, Target, ZombieReport, block_on,
 };
+use ibkr_connect_resilience::Gateway;
 use tokio::sync::oneshot;
 
 /// A connector that keeps the port tidy, as `IBKR_ZOMBIE_CLEANUP` says.
@@ -50,7 +52,7 @@ impl TidyConnector {
     /// Looks at the port, if it is on this machine and looking is wanted. Half a millisecond where nothing is half closed;
     /// a second to tell a zombie from a connection that is just closing.
     fn look(&self, target: &Target) -> Option<ZombieReport> {
-        let port = target.port;
+        let (port, gateway) = (target.port, Gateway::from(target));
         let found = match self.cleanup {
             ZombieCleanup::Off => return None,
             _ if !is_local(&target.host) => return None,
@@ -58,16 +60,20 @@ impl TidyConnector {
             ZombieCleanup::Clean => clean(port, &self.state_dir),
         };
         let report = found.unwrap_or_else(|error| {
-            tracing::warn!(%error, port, "the look for zombies failed");
+            tracing::warn!(%gateway, %error, "zombies_not_looked_for");
             ZombieReport { problem: Some(error.to_string()), ..ZombieReport::default() }
         });
         if report.found > 0 {
             tracing::warn!(
-                port,
+                %gateway,
                 found = report.found,
                 removed = report.removed,
-                "half-closed connections on the port"
+                "zombies_found"
             );
+        }
+        if report.problem.is_none() {
+            ZOMBIES_FOUND.set([&gateway], report.found as f64);
+            ZOMBIES_CLEANED.add([&gateway], report.removed as u64);
         }
         Some(report)
     }
@@ -76,7 +82,7 @@ impl TidyConnector {
         let pid = info.worker_pid?;
         Register::open(&self.state_dir)
             .and_then(|register| register.add(pid, target.port))
-            .inspect_err(|error| tracing::warn!(%error, pid, "the worker could not be registered"))
+            .inspect_err(|error| tracing::warn!(worker_pid = pid, %error, "worker_not_registered"))
             .ok()
     }
 }

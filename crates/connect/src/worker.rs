@@ -38,7 +38,8 @@ mod serve {
     use std::process;
     use std::thread;
 
-    use ibkr_connect_core::config;
+    use async_trait::async_trait;
+    use ibkr_connect_core::{Connection, ConnectionMode, Connector, Result, Target, config};
     use ibkr_connect_direct::DirectConnector;
     use ibkr_connect_subprocess::worker::serve_stdio;
     use tracing::Level;
@@ -53,14 +54,30 @@ mod serve {
             .init();
         // On a thread of its own, so that it works inside #[tokio::main] too.
         let served =
-            thread::scope(|scope| scope.spawn(|| serve_stdio(&DirectConnector, Some(cookie))).join());
+            thread::scope(|scope| scope.spawn(|| serve_stdio(&Told(DirectConnector), Some(cookie))).join());
         match served {
             Ok(Ok(())) => process::exit(0),
             Ok(Err(error)) => {
-                tracing::error!(%error, "the worker can't serve");
+                tracing::error!(%error, "worker_not_serving");
                 process::exit(1);
             }
             Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+
+    /// Shows account ids in the log as the parent has told this worker in its environment.
+    #[derive(Debug)]
+    struct Told(DirectConnector);
+
+    #[async_trait]
+    #[deny(clippy::missing_trait_methods)]
+    impl Connector for Told {
+        fn mode(&self) -> ConnectionMode {
+            self.0.mode()
+        }
+
+        async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
+            self.0.connect(&Target { log_accounts: config::worker_log_accounts(), ..target.clone() }).await
         }
     }
 }

@@ -19,7 +19,8 @@ pub use keys::{KEYS, Key};
 pub use load::Loader;
 pub use parse::parse_duration;
 pub use process::{
-    WORKER_COOKIE, WORKER_LOG, find_in_path, inherited_by_workers, worker_cookie, worker_log_level,
+    WORKER_COOKIE, WORKER_LOG, WORKER_LOG_ACCOUNTS, find_in_path, inherited_by_workers, worker_cookie,
+    worker_log_accounts, worker_log_level,
 };
 
 pub use restart::GatewayRestart;
@@ -63,6 +64,8 @@ pub struct Config {
     pub pacing: Pacing,
     /// `IBKR_GATEWAY_RESTART`
     pub gateway_restart: Option<GatewayRestart>,
+    /// `IBKR_LOG_ACCOUNTS`
+    pub log_accounts: LogAccounts,
     /// `IBKR_WORKER_PATH`
     pub worker_path: Option<PathBuf>,
     /// `IBKR_STATE_DIR`
@@ -99,6 +102,7 @@ impl Config {
             readonly: self.readonly,
             timeout: self.timeout,
             request_timeout: self.request_timeout,
+            log_accounts: self.log_accounts,
         }
     }
 }
@@ -125,6 +129,7 @@ impl Default for Config {
             ping_interval: Duration::from_secs(30),
             pacing: Pacing::default(),
             gateway_restart: None,
+            log_accounts: target.log_accounts,
             worker_path: None,
             state_dir: std::env::temp_dir().join("ibkr-connect"),
         }
@@ -137,6 +142,13 @@ macro_rules! choices {
         $(#[doc = $doc])+
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         pub enum $Type { $( $(#[doc = $vdoc])+ $(#[$attribute])* $Variant, )+ }
+
+        impl $Type {
+            /// The word in configuration.
+            pub fn as_str(self) -> &'static str {
+                match self { $( Self::$Variant => $name, )+ }
+            }
+        }
 
         impl FromStr for $Type {
             type Err = String;
@@ -183,5 +195,16 @@ choices! {
         Queue = "queue",
         /// They go out as they come.
         Off = "off",
+    }
+}
+
+choices! {
+    /// How account ids appear in the log.
+    LogAccounts {
+        /// With their first and last two characters: `DU***67`.
+        #[default]
+        Masked = "masked",
+        /// Whole.
+        Full = "full",
     }
 }

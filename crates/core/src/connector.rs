@@ -6,8 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::config::LogAccounts;
 use crate::{
     Attempt, ConnectionMode, EventStream, FlowControl, PhaseTiming, Reply, Request, Result, StreamRequest,
+    mask_account,
 };
 
 /// A way to reach a Gateway.
@@ -76,6 +78,10 @@ pub struct Target {
     /// The deadline of each request.
     #[serde(rename = "request_timeout_ms", with = "duration_ms")]
     pub request_timeout: Duration,
+    /// How account ids appear in this process's log. It is no part of the worker protocol: a worker is told by
+    /// `IBKR_LOG_ACCOUNTS` in its environment.
+    #[serde(skip)]
+    pub log_accounts: LogAccounts,
 }
 
 impl Target {
@@ -99,6 +105,7 @@ impl Default for Target {
             readonly: true,
             timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
+            log_accounts: LogAccounts::default(),
         }
     }
 }
@@ -108,8 +115,9 @@ pub fn random_client_id() -> i32 {
     rand::random_range(10_000..1_000_000)
 }
 
-/// What connecting found out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What connecting found out. Its `Debug` masks the account ids, so that a careless log line does not show them; whoever
+/// wants them whole prints `accounts`.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConnectionInfo {
     /// The backend that made the connection.
     pub mode: ConnectionMode,
@@ -133,6 +141,23 @@ pub struct ConnectionInfo {
     /// The attempts that the connect took, the last of them this one's; empty where a single one was all that was asked for.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
+}
+
+impl Debug for ConnectionInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionInfo")
+            .field("mode", &self.mode)
+            .field("client_id", &self.client_id)
+            .field("server_version", &self.server_version)
+            .field("accounts", &self.accounts.iter().map(|id| mask_account(id)).collect::<Vec<_>>())
+            .field("readonly", &self.readonly)
+            .field("phases", &self.phases)
+            .field("connect_ms", &self.connect_ms)
+            .field("worker_pid", &self.worker_pid)
+            .field("zombies", &self.zombies)
+            .field("attempts", &self.attempts)
+            .finish()
+    }
 }
 
 /// Half-closed connections on the API port, as seen before a connect.
@@ -186,6 +211,23 @@ mod duration_ms {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn accounts_are_masked_where_nobody_asked_for_them() {
+        let info = ConnectionInfo {
+            mode: ConnectionMode::Mock,
+            client_id: 1,
+            server_version: 226,
+            accounts: vec!["DU1234567".to_owned()],
+            readonly: true,
+            phases: Vec::new(),
+            connect_ms: 0.0,
+            worker_pid: None,
+            zombies: None,
+            attempts: Vec::new(),
+        };
+        assert!(format!("{info:?}").contains(r#"accounts: ["DU***67"]"#), "{info:?}");
+    }
 
     #[test]
     fn an_ipv6_host_is_bracketed() {

@@ -76,7 +76,7 @@ impl Unread {
             self.lost += 1;
             return;
         }
-        let number = self.first + self.events.len() as u64;
+        let number = self.next();
         let replaced = self.newest.as_mut().and_then(|newest| newest.enter(&event, number, self.first));
         if let Some(replaced) =
             replaced.and_then(|number| self.events.get_mut((number - self.first) as usize))
@@ -110,6 +110,16 @@ impl Unread {
 
     pub(crate) fn clear(&mut self) {
         self.events = VecDeque::new();
+    }
+
+    /// The number of the first unread event.
+    pub(crate) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The number that the next event will have, unless it is merged.
+    pub(crate) fn next(&self) -> u64 {
+        self.first + self.events.len() as u64
     }
 
     /// How many more events fit.

@@ -14,6 +14,8 @@ mod error;
 mod flow;
 #[cfg(feature = "schema")]
 mod guide;
+mod lag;
+mod log_accounts;
 #[cfg(feature = "mock")]
 mod mock;
 mod mode;
@@ -23,6 +25,7 @@ mod phase;
 mod schema;
 mod session;
 mod stream;
+pub mod telemetry;
 pub mod types;
 
 pub use attempt::Attempt;
@@ -36,6 +39,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use flow::{FlowControl, STREAM_CAPACITY};
 #[cfg(feature = "schema")]
 pub use guide::{ObjectGuide, OperationGuide, Parameter, operation_guides};
+pub use log_accounts::{mask_account, mask_accounts};
 #[cfg(feature = "mock")]
 pub use mock::{MockConnection, MockConnector};
 pub use mode::ConnectionMode;

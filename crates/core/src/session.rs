@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::telemetry::REQUEST_SECONDS;
 use crate::{
     Access, BlockingSession, CloseReason, Connection, ConnectionInfo, Error, ErrorKind, EventStream,
-    FlowControl, Reply, Request, Result, StreamRequest,
+    FlowControl, Reply, Request, Result, StreamRequest, telemetry,
 };
 
 /// A session with a Gateway, whichever backend made it. Clones share the connection; the last one dropped closes
@@ -62,8 +63,14 @@ impl Session {
     /// # Errors
     /// `read_only`, or those of the operation.
     pub async fn request(&self, request: Request) -> Result<Reply> {
-        check_access(self.info(), request.command(), request.access())?;
-        self.connection.request(request, self.timeout).await
+        let (mode, command) = (self.info().mode, request.command());
+        check_access(self.info(), command, request.access())?;
+        let asked = telemetry::ON.then(Instant::now);
+        let answer = self.connection.request(request, self.timeout).await;
+        if let Some(asked) = asked {
+            REQUEST_SECONDS.record([&mode, &command, &telemetry::outcome(&answer)], asked.elapsed());
+        }
+        answer
     }
 
     /// Opens any stream of the table.
@@ -71,8 +78,9 @@ impl Session {
     /// # Errors
     /// `read_only`, or those of the operation.
     pub async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
-        check_access(self.info(), request.command(), request.access())?;
-        self.connection.subscribe(request, self.flow).await
+        let (mode, command) = (self.info().mode, request.command());
+        check_access(self.info(), command, request.access())?;
+        Ok(self.connection.subscribe(request, self.flow).await?.timed(mode, command))
     }
 
     /// Resolves when the connection is gone, at once if it already is.

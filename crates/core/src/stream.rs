@@ -9,7 +9,8 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 
 use crate::flow::Unread;
-use crate::{Error, ErrorKind, Event, FlowControl, Result};
+use crate::lag::Lag;
+use crate::{ConnectionMode, Error, ErrorKind, Event, FlowControl, Result, telemetry};
 
 /// A connected sender and stream. `cancel` ends the stream at its source: it runs once, when the consumer drops the
 /// stream or has fallen too far behind.
@@ -29,6 +30,7 @@ pub fn event_channel(
         cancel: Some(Box::new(cancel)),
         consumer: None,
         source: None,
+        lag: None,
     };
     let shared = Arc::new(Shared(Mutex::new(state)));
     (EventSender { shared: Arc::clone(&shared) }, EventStream { shared, report: None })
@@ -46,6 +48,8 @@ struct State {
     consumer: Option<Waker>,
     /// A source that waits for room.
     source: Option<Waker>,
+    /// Times events, where metrics are recorded.
+    lag: Option<Lag>,
 }
 
 /// How a stream has ended.
@@ -85,7 +89,13 @@ impl State {
         if self.abandoned || !matches!(self.end, End::None | End::SlowConsumer) {
             return;
         }
+        let number = self.unread.next();
         self.unread.push(event);
+        if let Some(lag) = &mut self.lag
+            && self.unread.next() > number
+        {
+            lag.came(number);
+        }
         if self.unread.has_overflowed() {
             self.end = End::SlowConsumer;
         } else {
@@ -219,6 +229,14 @@ impl EventStream {
         Poll::Ready(Some(Ok(())))
     }
 
+    /// Has the time that events wait for the consumer recorded, if metrics are.
+    pub(crate) fn timed(self, mode: ConnectionMode, command: &'static str) -> Self {
+        if telemetry::ON {
+            self.shared.lock().lag = Some(Lag::new(mode, command));
+        }
+        self
+    }
+
     /// How many events gave way so far to newer values of the same field, see [`FlowControl::Conflate`].
     pub fn merged(&self) -> u64 {
         self.shared.lock().unread.merged()
@@ -253,7 +271,10 @@ impl Stream for EventStream {
 
 /// Wakes a source that has waited long enough, and reports.
 fn after_taking(mut state: MutexGuard<'_, State>, report: Option<&mut Report>) {
-    let taken = state.taken();
+    let (taken, unread) = (state.taken(), state.unread.first());
+    if let Some(lag) = &mut state.lag {
+        lag.read(unread);
+    }
     let source = if state.unread.is_half_read() { state.source.take() } else { None };
     drop(state);
     if let Some(source) = source {

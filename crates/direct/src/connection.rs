@@ -88,7 +88,7 @@ impl Drop for DirectConnection {
         self.hang_up();
         let end = self.end.get_mut().unwrap_or_else(PoisonError::into_inner);
         if end.recv_timeout(DROP_GRACE) == Err(std_mpsc::RecvTimeoutError::Timeout) {
-            tracing::warn!(client_id = self.info.client_id, "the connection's thread is still closing");
+            tracing::warn!(client_id = self.info.client_id, "connection_still_closing");
         }
     }
 }

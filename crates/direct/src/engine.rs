@@ -17,6 +17,7 @@ use crate::attempt::{Established, attempt};
 use crate::connection::DirectConnection;
 use crate::error::gateway_gone;
 use crate::execute::{Shared, execute, stream};
+use crate::log;
 
 /// How long ibapi may take to close its own end.
 const DISCONNECT_GRACE: Duration = Duration::from_secs(1);
@@ -40,6 +41,7 @@ pub(crate) async fn start(target: Target) -> Result<DirectConnection> {
 }
 
 fn run(target: &Target, ready: oneshot::Sender<Result<DirectConnection>>) {
+    log::show_accounts(target.log_accounts);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -108,7 +110,7 @@ impl Session {
         let reason = lost.map_or(CloseReason::Requested, |reason| {
             reason.unwrap_or_else(|panic| CloseReason::Disconnected(format!("the relay failed: {panic}")))
         });
-        tracing::debug!(%reason, "the direct connection ends");
+        log::connection_ended(&reason);
         // Every task waits for the reason too, and passes it on to whoever waits for the task.
         self.closed.send_replace(Some(reason.clone()));
         refuse(&mut self.inbox, &reason);

@@ -17,6 +17,7 @@ mod engine;
 mod error;
 mod execute;
 mod handshake;
+mod log;
 mod notices;
 mod orders;
 mod progress;

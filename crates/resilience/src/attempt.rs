@@ -4,7 +4,10 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use ibkr_connect_core::{Attempt, Error, Phase, PhaseTiming, millis};
+use ibkr_connect_core::config::LogAccounts;
+use ibkr_connect_core::{Attempt, ConnectionInfo, ConnectionMode, Error, Phase, PhaseTiming, millis};
+
+use crate::telemetry;
 
 /// The attempts of a connect that failed: the [`source`](StdError::source) of its error.
 ///
@@ -47,8 +50,10 @@ impl StdError for Attempts {
 }
 
 /// Collects attempts while they are made.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Log {
+    mode: ConnectionMode,
+    log_accounts: LogAccounts,
     attempts: Vec<Attempt>,
 }
 
@@ -74,6 +79,19 @@ impl Course {
 }
 
 impl Log {
+    pub(crate) fn new(mode: ConnectionMode, log_accounts: LogAccounts) -> Self {
+        Self { mode, log_accounts, attempts: Vec::new() }
+    }
+
+    pub(crate) fn begun(&self, course: &Course) {
+        tracing::debug!(
+            attempt = self.attempts.len() + 1,
+            client_id = course.client_id,
+            waited_ms = millis(course.waited),
+            "connect_attempt_begun"
+        );
+    }
+
     pub(crate) fn failed(&mut self, course: &Course, error: &Error) {
         let attempt = Attempt {
             kind: Some(error.kind()),
@@ -82,27 +100,30 @@ impl Log {
         };
         tracing::warn!(
             attempt = self.attempts.len() + 1,
-            kind = %error.kind(),
+            kind = error.kind().as_str(),
             phase = error.phase().map(Phase::as_str),
             client_id = attempt.client_id,
             ms = attempt.ms,
             waited_ms = attempt.waited_ms,
-            %error,
+            error = %self.log_accounts.text(error),
             "connect_attempt_failed"
         );
+        telemetry::phases(self.mode, &attempt.phases);
         self.attempts.push(attempt);
     }
 
     /// All attempts, the one that succeeded the last of them.
-    pub(crate) fn succeeded(&mut self, course: &Course, phases: &[PhaseTiming]) -> Vec<Attempt> {
-        let attempt = course.attempt(phases.to_vec());
+    pub(crate) fn succeeded(&mut self, course: &Course, info: &ConnectionInfo) -> Vec<Attempt> {
+        let attempt = course.attempt(info.phases.clone());
         tracing::info!(
             attempt = self.attempts.len() + 1,
             client_id = attempt.client_id,
             ms = attempt.ms,
             waited_ms = attempt.waited_ms,
+            accounts = self.log_accounts.ids(&info.accounts),
             "connect_attempt_succeeded"
         );
+        telemetry::phases(info.mode, &info.phases);
         self.attempts.push(attempt);
         std::mem::take(&mut self.attempts)
     }
@@ -139,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_error_tells_the_whole_story() {
-        let mut log = Log::default();
+        let mut log = Log::new(ConnectionMode::Mock, LogAccounts::Masked);
         let course = |millis| Course {
             client_id: Some(7),
             waited: Duration::from_millis(50),

@@ -119,9 +119,7 @@ impl Breaker {
     /// # Errors
     /// The refusal.
     pub fn admit(&mut self, now: Moment, next: TrialId) -> Result<Admission, Refusal> {
-        if self.is_force_over(now) {
-            self.reset();
-        }
+        self.end_force(now);
         if let State::Open { since } = self.memory.state {
             let retry_in = self.retry_in(since, now);
             if retry_in > Duration::ZERO {
@@ -168,6 +166,13 @@ impl Breaker {
     pub fn retain_trials(&mut self, is_alive: impl Fn(TrialId) -> bool) {
         if let State::HalfOpen { running, .. } = &mut self.memory.state {
             running.retain(|trial| is_alive(trial.id));
+        }
+    }
+
+    /// Closes it if it was forced open for a time that is over.
+    pub fn end_force(&mut self, now: Moment) {
+        if self.is_force_over(now) {
+            self.reset();
         }
     }
 

@@ -4,6 +4,7 @@
 //! One JSON file per Gateway, replaced as a whole under a lock. A file that makes no sense is a closed breaker and a warning.
 //! Each running trial holds a kernel lock of its own, so that a killed trial makes room at once.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::clock::{Clock, Moment, Stamp};
 use crate::file_lock::FileLock;
 use crate::files::Dir;
 use crate::gateway::Gateway;
+use crate::telemetry;
 
 /// What an update does takes milliseconds, or its process is stopped.
 const UPDATE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -135,13 +137,17 @@ impl BreakerStore {
         let on_disk = self.read(&dir);
         let mut breaker = Breaker::resume(self.settings.clone(), on_disk.memory_at(&now));
         breaker.retain_trials(|id| is_alive(&dir, &self.gateway, id));
-        let old = breaker.state(now.at);
+        // As it was written: the first who looks tells what has changed by time alone.
+        let old = breaker.state(now.translate(on_disk.written.at, &on_disk.written));
+        breaker.end_force(now.at);
         let result = change(&mut breaker, now.at, &dir);
+        let new = breaker.state(now.at);
         // Moments of an earlier boot are written once more on this boot's clock: from then on the wall clock can't matter.
         if *breaker.memory() != on_disk.memory || on_disk.written.boot != now.boot {
-            self.write(&dir, now.clone(), breaker.memory().clone());
+            self.write(&dir, now, breaker.memory().clone());
+            telemetry::breaker_changed(&self.gateway, &old, &new);
         }
-        self.announce(&old, &breaker.state(now.at));
+        telemetry::breaker_is(&self.gateway, &new);
         Ok(result)
     }
 
@@ -165,20 +171,13 @@ impl BreakerStore {
             .map_err(|error| error.to_string())
             .and_then(|json| dir.replace(&self.file("json"), &json).map_err(|error| error.to_string()));
         if let Err(error) = written {
-            tracing::warn!(gateway = %self.gateway, error, "breaker_file_unwritable");
+            self.unwritable(&error);
         }
     }
 
-    fn announce(&self, old: &BreakerState, new: &BreakerState) {
-        if old.as_str() != new.as_str() {
-            tracing::info!(
-                gateway = %self.gateway,
-                from = old.as_str(),
-                to = new.as_str(),
-                details = ?new,
-                "breaker_transition"
-            );
-        }
+    fn unwritable(&self, error: &dyn Display) {
+        let path = self.directory.join(self.file("json"));
+        tracing::warn!(gateway = %self.gateway, path = %path.display(), %error, "breaker_file_unwritable");
     }
 
     /// The error for a refusal.
@@ -224,7 +223,7 @@ impl Permit {
     pub fn settle(self, outcome: Outcome) {
         let settled = self.store.update(|breaker, now, _| breaker.settle(now, self.admission, outcome));
         if let Err(error) = settled {
-            tracing::warn!(gateway = %self.store.gateway, %error, "breaker_file_unwritable");
+            self.store.unwritable(&error);
         }
     }
 }

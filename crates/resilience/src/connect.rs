@@ -14,6 +14,7 @@ use crate::gateway::Gateway;
 use crate::policy::Policy;
 use crate::queue::{PacingStatus, Queue, Queues};
 use crate::run::Run;
+use crate::telemetry;
 
 /// A connector that connects through another one, under a [`Policy`].
 ///
@@ -86,14 +87,18 @@ impl Connector for RobustConnector {
     }
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
+        let connect = telemetry::Connect::begun(self.mode());
         let (ready, outcome) = oneshot::channel();
-        let (run, span) = (self.run(target), Span::current());
+        let run = self.run(target);
+        let span = tracing::info_span!("connect", gateway = %run.gateway, mode = self.mode().as_str());
         thread::Builder::new()
             .name("ibkr-policy".to_owned())
             .spawn(move || on_this_thread(run, ready, span))
             .map_err(|error| unstartable("thread", error))?;
         let panicked = || Err(Error::new(ErrorKind::Protocol, "the thread of the connect panicked"));
-        outcome.await.unwrap_or_else(|_| panicked())
+        let outcome = outcome.await.unwrap_or_else(|_| panicked());
+        connect.ended(&outcome);
+        outcome
     }
 }
 
@@ -112,9 +117,11 @@ fn on_this_thread(run: Run, mut ready: Ready, span: Span) {
             outcome = run.connect() => Some(outcome),
         }
     };
-    // An abandoned connection comes back and is dropped, which closes it like any other.
-    if let Some(outcome) = runtime.block_on(connect.instrument(span)) {
-        drop(ready.send(outcome));
+    let outcome = runtime.block_on(connect.instrument(span.clone()));
+    match outcome {
+        // An abandoned connection comes back and is dropped, which closes it like any other.
+        Some(outcome) => drop(ready.send(outcome)),
+        None => span.in_scope(|| tracing::debug!("connect_abandoned")),
     }
     // A look at the port may still sleep in a thread of the runtime; nobody waits for it.
     runtime.shutdown_background();

@@ -47,7 +47,7 @@ impl History {
     pub(crate) fn ask(&self, key: &HistoricalKey) -> Turn {
         let mut pacer = self.pacer();
         self.ask_all(&mut pacer, key).unwrap_or_else(|error| {
-            tracing::debug!(%error, command = "historical_bars", "request_not_paced");
+            tracing::debug!(command = "historical_bars", %error, "request_not_paced");
             pacer.ask(self.clock.now().at, key)
         })
     }

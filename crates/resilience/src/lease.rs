@@ -174,6 +174,7 @@ impl Leases {
         let note = IdNote { owner: Owner::this_process(&self.application, self.clock.now()), refused: None };
         let lease = Lease { id, note, lock, clock: Arc::clone(&self.clock) };
         lease.write();
+        tracing::debug!(gateway = %self.gateway, client_id = id, "client_id_leased");
         Ok(Some(lease))
     }
 
@@ -222,6 +223,7 @@ impl Lease {
     /// Gives the id back because the Gateway says that it is in use (326), and leaves it alone for `hold`.
     pub fn refuse(mut self, hold: Duration) {
         let hold_ms = u64::try_from(hold.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(client_id = self.id, hold_ms, "client_id_refused");
         self.note.refused = Some(Refused { at: self.clock.now(), hold_ms });
         self.write();
     }
@@ -229,8 +231,14 @@ impl Lease {
     fn write(&self) {
         if let Err(error) = self.lock.note(&self.note) {
             // The lock is what counts; the note is for people and for next time.
-            tracing::warn!(client_id = self.id, %error, "the note of a client id can't be written");
+            tracing::warn!(client_id = self.id, %error, "client_id_note_unwritable");
         }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        tracing::debug!(client_id = self.id, "client_id_released");
     }
 }
 

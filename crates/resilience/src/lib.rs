@@ -15,29 +15,8 @@
 //! - [`Clock`], [`Gateway`], `file_lock` and `files`: time, identity and safe files underneath.
 //!
 //! # Events
-//! `tracing` events with stable names as their messages, under the target `ibkr_connect_resilience`:
-//!
-//! | event | level | fields |
-//! |---|---|---|
-//! | `connect_attempt_failed` | warn | `attempt`, `kind`, `phase`, `client_id`, `ms`, `waited_ms`, `error` |
-//! | `connect_attempt_succeeded` | info | `attempt`, `client_id`, `ms`, `waited_ms` |
-//! | `breaker_transition` | info | `gateway`, `from`, `to`, `details` |
-//! | `breaker_forced_open`, `breaker_reset` | warn | `gateway`, `actor`, `reason` |
-//! | `breaker_file_corrupt`, `breaker_file_unwritable` | warn | `gateway`, `path`, `error` |
-//! | `maintenance_window` | debug | `window` |
-//! | `request_paced` | info | `command`, `wait_ms` |
-//! | `request_not_sent` | warn | `command`, `wait_ms`, `limit_ms` |
-//! | `request_not_paced` | debug | `command`, `error` |
-//! | `session_state` | info | `state`, `generation`, `detail` |
-//! | `session_lost` | warn | `reason`, `generation` |
-//! | `gateway_notice` | debug | `code`, `text` |
-//! | `gateway_not_heard` | debug, warn | `error` |
-//! | `attempt_failed`, `session_not_closed` | warn | `error` |
-//! | `ping_failed` | debug | `error` |
-//! | `ping_answered` | trace | `ms` |
-//! | `gateway_restart` | info, warn | `outcome` (`done`, `failed`, `too_soon`), `gateway`, `by`, `ms`, `detail` |
-//! | `gateway_restart_output` | info | `line` |
-//! | `port_not_checked` | debug | `port`, `error` |
+//! What happens here is told by events and spans of `tracing` under the target `ibkr_connect_resilience`, and by metrics:
+//! [`ibkr_connect_core::telemetry`] has the tables, docs/observability.md shows them.
 
 #![forbid(unsafe_code)]
 
@@ -65,6 +44,7 @@ mod queue;
 mod restart;
 mod run;
 mod supervisor;
+mod telemetry;
 mod timer;
 mod window;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ibkr_connect_core::{Error, ErrorKind, Phase, Result};
+use ibkr_connect_core::{Error, ErrorKind, Phase, Result, millis};
 use tokio::time::{Instant, sleep};
 
 use crate::clock::Clock;
@@ -63,7 +63,7 @@ impl HandshakeLock {
         let Some(lock) = FileLock::try_acquire(&self.open()?, &self.name)? else { return Ok(None) };
         if let Err(error) = lock.note(&Owner::this_process(&self.program, self.clock.now())) {
             // Only people miss the note, e.g. on a full disk.
-            tracing::warn!(%error, lock = %self.path().display(), "the lock file can't be written");
+            tracing::warn!(lock = %self.path().display(), %error, "handshake_lock_unwritable");
         }
         Ok(Some(HandshakeGuard { lock }))
     }
@@ -74,11 +74,18 @@ impl HandshakeLock {
     /// `lock_timeout`, naming the holder; `config`, when the file can't be used safely.
     pub async fn acquire(&self, timeout: Duration) -> Result<HandshakeGuard> {
         let start = Instant::now();
+        let mut is_first = true;
         loop {
-            if let Some(guard) = self.try_acquire()? {
+            let guard = self.try_acquire()?;
+            let waited = start.elapsed();
+            if let Some(guard) = guard {
+                let lock = self.path();
+                tracing::debug!(lock = %lock.display(), waited_ms = millis(waited), "handshake_lock_acquired");
                 return Ok(guard);
             }
-            let waited = start.elapsed();
+            if std::mem::take(&mut is_first) {
+                tracing::info!(lock = %self.path().display(), holder = self.name_of_holder(), "handshake_lock_busy");
+            }
             if waited >= timeout {
                 return Err(self.timed_out(timeout));
             }
@@ -113,11 +120,15 @@ impl HandshakeLock {
         path.join(&self.name)
     }
 
-    fn timed_out(&self, timeout: Duration) -> Error {
-        let holder = match self.holder() {
+    fn name_of_holder(&self) -> String {
+        match self.holder() {
             Ok(Some(owner)) => owner.describe(&self.clock.now()),
             _ => "another process".to_owned(),
-        };
+        }
+    }
+
+    fn timed_out(&self, timeout: Duration) -> Error {
+        let holder = self.name_of_holder();
         let path = self.path();
         let message =
             format!("no turn to shake hands within {timeout:?}: {} is held by {holder}", path.display());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ibkr_connect_core::config::GatewayRestart;
+use ibkr_connect_core::config::{GatewayRestart, LogAccounts};
 use ibkr_connect_core::{Result, millis};
 
 use crate::clock::{Clock, KernelClock, Stamp};
@@ -56,29 +56,26 @@ impl RestartHook {
     }
 
     /// Restarts the Gateway, on a thread of its own: nobody waits for it.
-    pub(crate) fn run(self, gateway: Gateway) {
-        let work = move || self.run_here(&gateway);
+    pub(crate) fn run(self, gateway: Gateway, log_accounts: LogAccounts) {
+        let (by, address) = (self.by(), gateway.clone());
+        let work = move || self.run_here(&gateway, log_accounts);
         if let Err(error) = thread::Builder::new().name("ibkr-restart".to_owned()).spawn(work) {
-            tracing::warn!(outcome = "failed", detail = %error, "gateway_restart");
+            say(&address, by, Duration::ZERO, "failed", &error.to_string());
         }
     }
 
-    fn run_here(&self, gateway: &Gateway) {
+    fn run_here(&self, gateway: &Gateway, log_accounts: LogAccounts) {
         let begun = Instant::now();
         let (outcome, detail) = match self.claim(gateway) {
-            Ok(None) => match self.restart(gateway) {
+            Ok(None) => match self.restart(gateway, log_accounts) {
                 Ok(detail) => ("done", detail),
                 Err(detail) => ("failed", detail),
             },
             Ok(Some(ago)) => ("too_soon", format!("it was restarted {} s ago", ago.as_secs())),
             Err(error) => ("failed", format!("the restart can't be noted: {error}")),
         };
-        let (by, ms) = (self.by(), millis(begun.elapsed()));
-        if outcome == "failed" {
-            tracing::warn!(outcome, %gateway, by, ms, detail, "gateway_restart");
-        } else {
-            tracing::info!(outcome, %gateway, by, ms, detail, "gateway_restart");
-        }
+        let detail = log_accounts.text(detail).to_string();
+        say(gateway, self.by(), begun.elapsed(), outcome, &detail);
     }
 
     /// Notes a restart now, unless the last one is too recent: then how long ago it was.
@@ -96,9 +93,9 @@ impl RestartHook {
         Ok(None)
     }
 
-    fn restart(&self, gateway: &Gateway) -> Outcome {
+    fn restart(&self, gateway: &Gateway, log_accounts: LogAccounts) -> Outcome {
         match &self.how {
-            GatewayRestart::Command(words) => command::run(words, DEADLINE),
+            GatewayRestart::Command(words) => command::run(words, DEADLINE, log_accounts),
             // A stranger's connection to the API port is what wedges Gateways.
             GatewayRestart::Ibc { host, port } if Gateway::new(host, *port) == *gateway => Err(format!(
                 "{gateway} is the API port; IBC's command server has one of its own, usually 7462"
@@ -112,6 +109,15 @@ impl RestartHook {
             GatewayRestart::Command(_) => "command",
             GatewayRestart::Ibc { .. } => "ibc",
         }
+    }
+}
+
+fn say(gateway: &Gateway, by: &str, took: Duration, outcome: &str, detail: &str) {
+    let ms = millis(took);
+    if outcome == "failed" {
+        tracing::warn!(outcome, %gateway, by, ms, detail, "gateway_restart");
+    } else {
+        tracing::info!(outcome, %gateway, by, ms, detail, "gateway_restart");
     }
 }
 
@@ -153,7 +159,9 @@ mod tests {
     fn the_api_port_is_never_taken_for_ibcs() {
         let temp = tempfile::tempdir().unwrap();
         let how = GatewayRestart::Ibc { host: "127.0.0.1".to_owned(), port: 4002 };
-        let error = RestartHook::new(how, temp.path()).restart(&Gateway::new("localhost", 4002)).unwrap_err();
+        let error = RestartHook::new(how, temp.path())
+            .restart(&Gateway::new("localhost", 4002), LogAccounts::Masked)
+            .unwrap_err();
         assert!(error.contains("is the API port"), "{error}");
     }
 }

@@ -19,6 +19,7 @@ use crate::lock::HandshakeLock;
 use crate::policy::{Policy, PortCheck};
 use crate::port::check_port;
 use crate::queue::{Entrance, Queue};
+use crate::telemetry;
 use crate::window::Windows;
 
 /// How many leased client ids may turn out to be in use.
@@ -54,7 +55,7 @@ impl Run {
     /// Connects, or says why not. Needs a tokio runtime with time. Dropping the future leaves nothing behind.
     pub(crate) async fn connect(&self) -> Result<Box<dyn Connection>> {
         let shared = self.shared()?;
-        let mut log = Log::default();
+        let mut log = Log::new(self.inner.mode(), self.target.log_accounts);
         let mut last: Option<Error> = None;
         let mut waited = Duration::ZERO;
         let mut retry = 0;
@@ -62,7 +63,7 @@ impl Run {
             let mut course = Course { waited, ..Course::default() };
             let error = match self.attempt(&shared, &mut course, &mut log).await {
                 Ok(connection) => return Ok(connection),
-                Err(Failure::Refused(refusal)) => return Err(refused(log, last, refusal)),
+                Err(Failure::Refused(refusal)) => return Err(self.refused(log, last, refusal)),
                 Err(Failure::Failed(error)) => error,
             };
             log.failed(&course, &error);
@@ -72,10 +73,11 @@ impl Run {
             let pause = match pause(&shared.breaker) {
                 Ok(pause) => pause,
                 // This attempt has opened it: there is nothing to wait for.
-                Err(refusal) => return Err(refused(log, Some(error), refusal)),
+                Err(refusal) => return Err(self.refused(log, Some(error), refusal)),
             };
             let delay = self.policy.backoff.delay(retry, self.pace(&shared), &mut rand::rng());
             waited = delay.max(pause);
+            telemetry::retries(self.inner.mode(), &error, waited);
             sleep(waited).await;
             last = Some(error);
             retry += 1;
@@ -137,11 +139,12 @@ impl Run {
             course.client_id = Some(lease.client_id());
             let started = Instant::now();
             let target = Target { client_id: course.client_id, ..self.target.clone() };
+            log.begun(course);
             let outcome = self.inner.connect(&target).await;
             course.took = started.elapsed();
             match outcome {
                 Ok(inner) => {
-                    let attempts = log.succeeded(course, &inner.info().phases);
+                    let attempts = log.succeeded(course, inner.info());
                     let info = ConnectionInfo { attempts, ..inner.info().clone() };
                     return Ok(Box::new(RobustConnection::new(info, inner, lease, self.entrance())));
                 }
@@ -156,6 +159,20 @@ impl Run {
                 }
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// A refusal after attempts is the end of them; their error says more.
+    fn refused(&self, log: Log, last: Option<Error>, refusal: Error) -> Error {
+        tracing::warn!(
+            gateway = %self.gateway,
+            kind = refusal.kind().as_str(),
+            error = %self.target.log_accounts.text(&refusal),
+            "connect_refused"
+        );
+        match last {
+            Some(last) => log.into_error(last, &format!("; {}", refusal.message())),
+            None => refusal,
         }
     }
 
@@ -199,14 +216,6 @@ fn pause(breaker: &BreakerStore) -> Result<Duration> {
         Some(Refusal::Maintenance { retry_in }) => Ok(retry_in),
         Some(refusal) => Err(breaker.refused(&refusal)),
         None => Ok(Duration::ZERO),
-    }
-}
-
-/// A refusal after attempts is the end of them; their error says more.
-fn refused(log: Log, last: Option<Error>, refusal: Error) -> Error {
-    match last {
-        Some(last) => log.into_error(last, &format!("; {}", refusal.message())),
-        None => refusal,
     }
 }
 

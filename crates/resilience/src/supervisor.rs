@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`Supervisor`], `options`, `state`; `machine` decides with the help of `health` (of a live session) and
 //! `retry` (when to try again), and knows only events and times; `shell` is the thread around it, `hearing` its ear for the
-//! Gateway; `stream` and `status` are what its users hold.
+//! Gateway, `tally` its words about itself; `stream` and `status` are what its users hold.
 
 mod health;
 mod hearing;
@@ -13,6 +13,7 @@ mod shell;
 mod state;
 mod status;
 mod stream;
+mod tally;
 mod uptime;
 
 #[cfg(test)]
@@ -33,7 +34,7 @@ use ibkr_connect_core::{
     Connector, Error, ErrorKind, FlowControl, Reply, Request, Result, StreamRequest, Target,
 };
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 pub use options::{GiveUp, RestartLimit, SupervisorOptions};
 pub use state::{Damage, Farm, FarmKind, NextAttempt, SupervisorState};
@@ -47,6 +48,7 @@ use machine::{Lookout, Machine};
 use shell::{Command, Jobs, Shell};
 use status::{Board, Status, usable};
 use stream::Registration;
+use tally::Tally;
 use uptime::Uptime;
 
 /// How long a dropped supervisor waits for its thread: an abandoned attempt, or a session that closes in order.
@@ -102,8 +104,9 @@ impl Supervisor {
         let restart = options.gateway_restart.clone();
         let machine = Machine::new(options, lookout, Moment::default());
         let connector = connector.into();
+        let tally = Tally::new(connector.mode(), &target);
         let shell =
-            Shell { connector, target, machine, restart, uptime, inbox, board, jobs: Jobs::default() };
+            Shell { connector, target, machine, restart, uptime, inbox, board, tally, jobs: Jobs::default() };
         on_a_thread(shell, ended)?;
         Ok(Self { commands: Mutex::new(Some(commands)), status, states, uptime, end: Mutex::new(end) })
     }
@@ -219,7 +222,7 @@ impl Drop for Supervisor {
         self.hang_up();
         let end = self.end.get_mut().unwrap_or_else(PoisonError::into_inner);
         if end.recv_timeout(DROP_GRACE) == Err(std_mpsc::RecvTimeoutError::Timeout) {
-            tracing::warn!("the supervisor's thread is still closing");
+            tracing::warn!("supervisor_still_closing");
         }
     }
 }
@@ -245,7 +248,8 @@ fn on_a_thread(shell: Shell, ended: std_mpsc::Sender<()>) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|error| unstartable("runtime", error))?;
-    let span = Span::current();
+    let gateway = Gateway::from(&shell.target);
+    let span = tracing::info_span!("supervisor", %gateway, mode = shell.connector.mode().as_str());
     let life = move || {
         runtime.block_on(shell.run().instrument(span));
         // A connector's look-up of a name may hang in a thread of the runtime; nobody waits for it.

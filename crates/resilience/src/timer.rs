@@ -29,7 +29,7 @@ impl Waker {
         let built =
             Builder::new_multi_thread().worker_threads(1).thread_name("ibkr-timer").enable_time().build();
         built
-            .inspect_err(|error| tracing::warn!(%error, "the timer thread can't be started"))
+            .inspect_err(|error| tracing::warn!(%error, "timer_not_started"))
             .ok()
             .map(|runtime| Self(Some(runtime)))
     }

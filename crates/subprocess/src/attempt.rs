@@ -30,7 +30,7 @@ pub(crate) struct Attempt {
 impl Attempt {
     /// Connects, and stays with the worker until it is gone. A failure is reported when nothing is left of it.
     pub(crate) fn run(self, outcome: oneshot::Sender<Result<ConnectionInfo>>) {
-        let (worker, cookie) = match start(&self.spec, &self.timing, &self.link) {
+        let (worker, cookie) = match start(&self.spec, &self.timing, self.target.log_accounts, &self.link) {
             Ok(started) => started,
             Err(error) => {
                 drop(outcome.send(Err(error.in_phase(Phase::Spawn))));

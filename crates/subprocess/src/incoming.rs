@@ -4,6 +4,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::{CloseReason, Error, ErrorKind, Event, Result};
 use serde_json::value::RawValue;
 
@@ -152,7 +153,7 @@ fn event(link: &Link, id: u64, data: &RawValue) {
 
 fn fail(link: &Link, id: u64, error: Error) {
     if id == NO_ID {
-        tracing::warn!(%error, "the worker did not understand a line");
+        tracing::warn!(error = %LogAccounts::Masked.text(error), "worker_line_refused");
         return;
     }
     let waiter = link.lock().take(id);

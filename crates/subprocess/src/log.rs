@@ -4,18 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ibkr_connect_cleanup::LineSink;
+use ibkr_connect_core::config::LogAccounts;
+use ibkr_connect_core::telemetry::WORKER_LINES;
 use tracing::Level;
 
-/// Passes each line to `tracing` with the level that it starts with, or as info.
-pub(crate) fn sink(pid: Arc<AtomicU32>) -> LineSink {
-    Box::new(move |line| emit(pid.load(Ordering::Relaxed), line))
+/// Passes each line to `tracing` with the level that it starts with, or as info. The worker has masked what it says itself;
+/// this is for the libraries in it, and for panics.
+pub(crate) fn sink(pid: Arc<AtomicU32>, log_accounts: LogAccounts) -> LineSink {
+    Box::new(move |line| emit(pid.load(Ordering::Relaxed), &log_accounts.text(line).to_string()))
 }
 
 fn emit(worker_pid: u32, line: &str) {
     let (level, message) = split(line);
     macro_rules! forward {
         ($level:expr) => {
-            tracing::event!(target: "ibkr_connect::worker", $level, worker_pid, "{message}")
+            tracing::event!(target: WORKER_LINES, $level, worker_pid, "{message}")
         };
     }
     match level {

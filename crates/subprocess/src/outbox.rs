@@ -100,7 +100,7 @@ impl Outbox {
         let thread = thread::Builder::new().name("ibkr-worker-stdin".to_owned());
         if let Err(error) = thread.spawn(move || outbox.drain(pipe)) {
             // The next send tries again.
-            tracing::warn!(%error, "no thread to write to the worker");
+            tracing::warn!(%error, "worker_writer_not_started");
             self.lock().draining = false;
         }
     }

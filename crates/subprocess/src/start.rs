@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use ibkr_connect_cleanup::{Child, ChildSpec};
+use ibkr_connect_core::config::{LogAccounts, WORKER_LOG_ACCOUNTS};
 use ibkr_connect_core::{Error, ErrorKind, Result};
 
 use crate::link::Link;
@@ -15,18 +16,24 @@ use crate::wire::COOKIE_VARIABLE;
 use crate::{Timing, WorkerSpec, incoming, log};
 
 /// Starts the worker; gives it and the cookie that its hello must show.
-pub(crate) fn start(spec: &WorkerSpec, timing: &Timing, link: &Arc<Link>) -> Result<(Worker, String)> {
+pub(crate) fn start(
+    spec: &WorkerSpec,
+    timing: &Timing,
+    log_accounts: LogAccounts,
+    link: &Arc<Link>,
+) -> Result<(Worker, String)> {
     let cookie = format!("{:032x}", rand::random::<u128>());
     let pid = Arc::new(AtomicU32::new(0));
     let mut env = spec.env.clone();
     env.push((COOKIE_VARIABLE.into(), cookie.clone().into()));
+    env.push((WORKER_LOG_ACCOUNTS.into(), log_accounts.as_str().into()));
     let (child, stdin, stdout) = Child::spawn(ChildSpec {
         program: spec.program.clone(),
         args: spec.args.clone(),
         env,
         grace: timing.terminate,
         label: "ibkr-worker".to_owned(),
-        on_stderr_line: log::sink(Arc::clone(&pid)),
+        on_stderr_line: log::sink(Arc::clone(&pid), log_accounts),
     })
     .map_err(|error| Error::new(ErrorKind::WorkerSpawn, error.to_string()).with_source(error))?;
     pid.store(child.pid(), Ordering::Relaxed);
@@ -36,7 +43,7 @@ pub(crate) fn start(spec: &WorkerSpec, timing: &Timing, link: &Arc<Link>) -> Res
         Error::new(ErrorKind::WorkerSpawn, format!("the worker's pipes can't be served: {error}"))
             .with_source(error)
     })?;
-    Ok((Worker { child, link: Arc::clone(link), settle: timing.settle }, cookie))
+    Ok((Worker { child, link: Arc::clone(link), settle: timing.settle, log_accounts }, cookie))
 }
 
 /// Connects the link with the pipes. On failure the caller drops the child, which ends it.

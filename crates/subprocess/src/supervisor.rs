@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ibkr_connect_cleanup::Child;
+use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::{CloseReason, Error, ErrorKind, Result};
 
 use crate::Timing;
@@ -26,6 +27,7 @@ pub(crate) struct Worker {
     pub(crate) link: Arc<Link>,
     /// How long its stdout may stay open after its end, in other hands.
     pub(crate) settle: Duration,
+    pub(crate) log_accounts: LogAccounts,
 }
 
 /// Why the supervisor stops watching.
@@ -92,7 +94,7 @@ impl Worker {
     fn lose(self, killed: Option<KillReason>) {
         let (reason, stderr) = self.end(killed);
         let error = reason.crashed(self.child.pid(), &stderr);
-        tracing::warn!(worker_pid = self.child.pid(), %reason, "lost the worker");
+        tracing::warn!(worker_pid = self.child.pid(), reason = %self.log_accounts.text(&reason), "worker_lost");
         self.finish(&error, CloseReason::WorkerExited(reason.to_string()), Ok(()));
     }
 

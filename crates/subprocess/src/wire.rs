@@ -147,6 +147,7 @@ impl From<ConnectParams> for Target {
             readonly: params.readonly.unwrap_or(default.readonly),
             timeout: params.timeout_ms.map_or(default.timeout, millis),
             request_timeout: params.request_timeout_ms.map_or(default.request_timeout, millis),
+            log_accounts: default.log_accounts,
         }
     }
 }

@@ -169,7 +169,7 @@ fn wait(pid: Pid, options: WaitIdOptions) -> Option<WaitIdStatus> {
             Err(Errno::INTR) => {}
             Ok(status) => return status,
             Err(error) => {
-                tracing::error!(?pid, %error, "the child can't be waited for");
+                tracing::error!(pid = pid.as_raw_nonzero(), %error, "child_not_waited_for");
                 return None;
             }
         }

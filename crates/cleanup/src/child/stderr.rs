@@ -47,7 +47,7 @@ impl Drain {
     /// Waits for the end of stderr, but not for a stranger that inherited it and lives on.
     pub(super) fn finish(self, patience: Duration) {
         if self.finished.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-            tracing::warn!("a process outside the child's group still holds its stderr: no longer read");
+            tracing::warn!("child_stderr_held");
         }
         drop(self.stop);
         let _ = self.thread.join();

@@ -101,6 +101,9 @@ keys! {
     "gateway_restart" "IBKR_GATEWAY_RESTART" "off" false
         "What a supervised session does about a wedged Gateway: `off`, a command line (run without a shell), or `ibc:HOST:PORT` (IBC's command server)."
         |config, text| config.gateway_restart = gateway_restart(text)?;
+    "log_accounts" "IBKR_LOG_ACCOUNTS" "masked" false
+        "Account ids in the log: `masked` (`DU***67`) or `full`."
+        |config, text| config.log_accounts = text.parse()?;
     "worker_path" "IBKR_WORKER_PATH" "this program, or ibkr-connect beside it or in PATH" true
         "The program to start as worker; it is run as `PROGRAM worker`."
         |config, text| config.worker_path = Some(PathBuf::from(text));

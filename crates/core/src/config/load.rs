@@ -9,7 +9,7 @@ use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::{Config, KEYS, Key};
+use super::{Config, KEYS, Key, LogAccounts};
 use crate::{Error, ErrorKind, Result};
 
 const FILE: &str = "ibkr.toml";
@@ -220,7 +220,10 @@ fn read_dotenv(path: &Path) -> Result<BTreeMap<String, String>> {
                 return Err(Error::new(ErrorKind::Config, message)
                     .with_advice("write it as NAME=value, in double quotes if it has spaces"));
             }
-            Err(error) => tracing::warn!(file = %path.display(), %error, "skipped a line of the .env file"),
+            Err(error) => {
+                let error = LogAccounts::Masked.text(error);
+                tracing::warn!(file = %path.display(), %error, "dotenv_line_skipped");
+            }
         }
     }
     Ok(variables)

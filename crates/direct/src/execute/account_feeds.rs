@@ -1,5 +1,6 @@
 //! Positions and account updates, of which a connection has one subscription each.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use ibapi::Client;
@@ -16,6 +17,7 @@ use super::forward::next;
 use super::shared_feed::{Change, Entry, Seat, SharedFeed, Source, Stay};
 use crate::convert;
 use crate::error::request_error;
+use crate::log;
 
 pub(crate) type Positions = SharedFeed<PositionUpdatesEvent>;
 pub(crate) type AccountUpdates = SharedFeed<AccountUpdatesEvent>;
@@ -28,9 +30,15 @@ pub(super) async fn positions(client: &Arc<Client>, feed: &Positions) -> Result<
         match told(COMMAND, &mut seat).await? {
             PositionUpdatesEvent::Position(position) => positions.push(*position),
             PositionUpdatesEvent::End {} => return Ok(positions),
-            notice => tracing::info!(?notice, COMMAND),
+            PositionUpdatesEvent::Notice { code, message } => log::request_notice(COMMAND, code, &message),
+            other => return Err(unexpected(COMMAND, &other)),
         }
     }
+}
+
+/// The table has got an event that this file does not know.
+fn unexpected(command: &str, event: &impl Debug) -> Error {
+    Error::new(ErrorKind::Protocol, format!("{command}: {event:?} belongs to no answer"))
 }
 
 pub(super) async fn position_updates(
@@ -58,7 +66,8 @@ pub(super) async fn account_updates_snapshot(
             AccountUpdatesEvent::Portfolio(held) => snapshot.portfolio.push(*held),
             AccountUpdatesEvent::Time { time } => snapshot.time = Some(time),
             AccountUpdatesEvent::End {} => return Ok(snapshot),
-            notice => tracing::info!(?notice, COMMAND),
+            AccountUpdatesEvent::Notice { code, message } => log::request_notice(COMMAND, code, &message),
+            other => return Err(unexpected(COMMAND, &other)),
         }
     }
 }

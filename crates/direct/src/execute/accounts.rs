@@ -12,6 +12,7 @@ use super::forward::next;
 use super::summaries::Summaries;
 use crate::convert;
 use crate::error::request_error;
+use crate::log;
 
 pub(super) async fn account_summary(
     client: &Client,
@@ -34,7 +35,9 @@ pub(super) async fn account_summary(
                 rows.cancel().await;
                 return Ok(values);
             }
-            SubscriptionItem::Notice(notice) => tracing::info!(%notice, "account_summary"),
+            SubscriptionItem::Notice(notice) => {
+                log::request_notice("account_summary", notice.code, &notice.message);
+            }
         }
     }
     Err(cut_short("account_summary"))

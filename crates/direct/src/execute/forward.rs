@@ -8,6 +8,7 @@ use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Result};
 
 use super::cut_short;
 use crate::error::request_error;
+use crate::log;
 
 /// The next item; `None` at the end. A stream of which ibapi has dropped items fails here: what follows would have a gap that
 /// nobody sees.
@@ -47,7 +48,7 @@ pub(super) async fn collect<T, U>(
     while let Some(item) = next(command, &mut items).await? {
         match item {
             SubscriptionItem::Data(data) => collected.push(convert(data)?),
-            SubscriptionItem::Notice(notice) => tracing::info!(%notice, command),
+            SubscriptionItem::Notice(notice) => log::request_notice(command, notice.code, &notice.message),
         }
     }
     Ok(collected)

@@ -21,6 +21,7 @@ use super::forward::next;
 use super::{Shared, cut_short};
 use crate::convert;
 use crate::error::request_error;
+use crate::log;
 
 /// How long a commission report may come after the last execution.
 const COMMISSIONS: Duration = Duration::from_millis(500);
@@ -83,7 +84,7 @@ async fn collect(
             biased;
             item = next(command, &mut items) => match item? {
                 Some(SubscriptionItem::Data(item)) => collected.push(item),
-                Some(SubscriptionItem::Notice(notice)) => tracing::info!(%notice, command),
+                Some(SubscriptionItem::Notice(notice)) => log::request_notice(command, notice.code, &notice.message),
                 None => return Ok(collected),
             },
             Some(notice) = notices.recv() => {
@@ -137,7 +138,9 @@ pub(super) async fn executions(
             SubscriptionItem::Data(Executions::CommissionReport(report)) => {
                 fills.report(convert::commission_report(report));
             }
-            SubscriptionItem::Notice(notice) => tracing::info!(%notice, "executions"),
+            SubscriptionItem::Notice(notice) => {
+                log::request_notice("executions", notice.code, &notice.message);
+            }
         }
     }
     // Whoever is missing after that is `None`.

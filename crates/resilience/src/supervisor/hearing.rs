@@ -4,6 +4,7 @@ use std::future::{Future, pending};
 use std::pin::pin;
 use std::time::Duration;
 
+use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::types::Notice;
 use ibkr_connect_core::{Error, ErrorKind, Event, EventStream, Session, StreamRequest};
 use tokio::time::timeout;
@@ -33,31 +34,33 @@ pub(crate) struct Heard {
 ///
 /// The answer to a question that is asked after the notices were subscribed to comes behind those that were kept for us. So
 /// whatever comes before it was said before the first stream, and voids none; one that is late all the same costs a gap.
-pub(crate) async fn listen(session: Session, uptime: Uptime) -> Heard {
+pub(crate) async fn listen(session: Session, uptime: Uptime, log_accounts: LogAccounts) -> Heard {
     let connected = uptime.now();
-    let mut notices = open(&session).await;
-    let (answer, said) = before(timeout(PATIENCE, session.ping()), &mut notices).await;
+    let mut notices = open(&session, log_accounts).await;
+    let answer = timeout(PATIENCE, session.ping());
+    let (answer, said) = before(answer, &mut notices, log_accounts).await;
     let is_answered = matches!(answer, Some(Ok(Ok(_))));
     let proof = if is_answered { uptime.now() } else { connected };
     Heard { session, proof, said, notices }
 }
 
-async fn open(session: &Session) -> Option<EventStream> {
+async fn open(session: &Session, log_accounts: LogAccounts) -> Option<EventStream> {
     let opened = timeout(PATIENCE, session.subscribe(StreamRequest::Notices)).await;
     let late = |_| Err(Error::new(ErrorKind::Timeout, format!("notices: not open within {PATIENCE:?}")));
-    opened.unwrap_or_else(late).inspect_err(deaf).ok()
+    opened.unwrap_or_else(late).inspect_err(|error| deaf(error, log_accounts)).ok()
 }
 
 /// The answer, and the notices that come before it; or as many of them as may have been kept.
 async fn before<T>(
     answer: impl Future<Output = T>,
     notices: &mut Option<EventStream>,
+    log_accounts: LogAccounts,
 ) -> (Option<T>, Vec<Notice>) {
     let (mut answer, mut said) = (pin!(answer), Vec::new());
     while said.len() < KEPT {
         tokio::select! {
             biased;
-            notice = next_notice(notices) => said.push(notice),
+            notice = next_notice(notices, log_accounts) => said.push(notice),
             answer = &mut answer => return (Some(answer), said),
         }
     }
@@ -65,17 +68,18 @@ async fn before<T>(
 }
 
 /// The next notice; for ever if there is nobody to be heard (any more).
-pub(crate) async fn next_notice(notices: &mut Option<EventStream>) -> Notice {
+pub(crate) async fn next_notice(notices: &mut Option<EventStream>, log_accounts: LogAccounts) -> Notice {
     while let Some(events) = notices {
         match events.next().await {
             Some(Ok(Event::Notices(notice))) => {
-                tracing::debug!(code = notice.code, text = notice.message, "gateway_notice");
+                let Notice { code, message, .. } = &notice;
+                tracing::debug!(code, text = %log_accounts.text(message), "gateway_notice");
                 return notice;
             }
             Some(Ok(_)) => {}
             Some(Err(error)) => {
                 *notices = None;
-                deaf(&error);
+                deaf(&error, log_accounts);
             }
             None => *notices = None,
         }
@@ -84,11 +88,12 @@ pub(crate) async fn next_notice(notices: &mut Option<EventStream>) -> Notice {
 }
 
 /// The session goes on without notices; its loss is told elsewhere.
-fn deaf(error: &Error) {
+fn deaf(error: &Error, log_accounts: LogAccounts) {
+    let text = log_accounts.text(error);
     if error.kind() == ErrorKind::Unsupported || is_loss(error) {
-        tracing::debug!(%error, "gateway_not_heard");
+        tracing::debug!(error = %text, "gateway_not_heard");
     } else {
-        tracing::warn!(%error, "gateway_not_heard");
+        tracing::warn!(error = %text, "gateway_not_heard");
     }
 }
 
@@ -144,27 +149,27 @@ mod tests {
         let uptime = Uptime::start();
         let (sender, events) = event_channel(FlowControl::default(), || {});
         [1101, 2104].into_iter().for_each(|code| sender.send(Event::Notices(notice(code))));
-        let mut heard = listen(session(|| Ok(events)), uptime).await;
+        let mut heard = listen(session(|| Ok(events)), uptime, LogAccounts::Masked).await;
         assert_eq!(codes(&heard.said), [1101, 2104]);
         sender.send(Event::Notices(notice(1100)));
-        assert_eq!(next_notice(&mut heard.notices).await, notice(1100));
+        assert_eq!(next_notice(&mut heard.notices, LogAccounts::Masked).await, notice(1100));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_gateway_that_never_stops_talking_does_not_hold_the_session_back() {
         let talk = (0..1_000).map(|code| Event::Notices(notice(code))).collect();
-        let mut heard = listen(session(|| Ok(talk)), Uptime::start()).await;
+        let mut heard = listen(session(|| Ok(talk)), Uptime::start(), LogAccounts::Masked).await;
         assert_eq!(codes(&heard.said), (0..256).collect::<Vec<_>>());
-        assert_eq!(next_notice(&mut heard.notices).await, notice(256));
+        assert_eq!(next_notice(&mut heard.notices, LogAccounts::Masked).await, notice(256));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_without_notices_is_a_session_all_the_same() {
         let unsupported = || Error::new(ErrorKind::Unsupported, "no notices");
-        let refused = listen(session(move || Err(unsupported())), Uptime::start()).await;
+        let refused = listen(session(move || Err(unsupported())), Uptime::start(), LogAccounts::Masked).await;
         let (sender, events) = event_channel(FlowControl::default(), || {});
         sender.finish(Err(unsupported()));
-        let ended = listen(session(|| Ok(events)), Uptime::start()).await;
+        let ended = listen(session(|| Ok(events)), Uptime::start(), LogAccounts::Masked).await;
         for heard in [refused, ended] {
             assert!(heard.notices.is_none() && heard.said.is_empty(), "{heard:?}");
         }

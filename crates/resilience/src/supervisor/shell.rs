@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibkr_connect_cleanup::{ListenState, listening};
-use ibkr_connect_core::{CloseReason, Connector, Error, ErrorKind, EventStream, Result, Session, Target};
+use ibkr_connect_core::config::LogAccounts;
+use ibkr_connect_core::{
+    CloseReason, Connector, Error, ErrorKind, EventStream, Result, Session, Target, millis,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
@@ -15,6 +18,7 @@ use super::hearing::{Heard, listen, next_notice};
 use super::machine::{Action, Event, Machine, Port};
 use super::status::{Board, Status, SupervisedSession, usable};
 use super::stream::{Registration, Switch, is_loss};
+use super::tally::Tally;
 use super::uptime::{Uptime, sleep_until};
 use crate::clock::Moment;
 use crate::gateway::Gateway;
@@ -43,6 +47,7 @@ pub(crate) struct Shell {
     pub(crate) uptime: Uptime,
     pub(crate) inbox: mpsc::UnboundedReceiver<Command>,
     pub(crate) board: Board,
+    pub(crate) tally: Tally,
     pub(crate) jobs: Jobs,
 }
 
@@ -76,7 +81,9 @@ impl Shell {
                 answer = join(&mut self.jobs.ping) => self.ping_ended(answer),
                 Some(opened) = self.jobs.openings.join_next() => self.stream_opened(opened.ok()),
                 Some(_) = self.jobs.waits.join_next() => {}
-                notice = next_notice(&mut self.jobs.notices) => self.tell(Event::Notice(notice)),
+                notice = next_notice(&mut self.jobs.notices, self.target.log_accounts) => {
+                    self.tell(Event::Notice(notice));
+                }
                 () = sleep_until(wake) => self.tell(Event::Tick),
             }
         }
@@ -107,8 +114,7 @@ impl Shell {
     }
 
     fn session_ended(&mut self, reason: Joined<CloseReason>) {
-        let reason = reason.unwrap_or_else(CloseReason::Disconnected);
-        tracing::warn!(%reason, generation = self.machine.generation(), "session_lost");
+        self.tally.ended(reason.unwrap_or_else(CloseReason::Disconnected));
         self.tell(Event::Lost);
     }
 
@@ -117,13 +123,14 @@ impl Shell {
         match outcome.unwrap_or_else(panicked) {
             Ok(Heard { session, proof, said, notices }) => {
                 self.jobs.failure = None;
+                self.tally.connected(self.uptime.now());
                 let generation = self.machine.generation() + 1;
                 self.jobs.session = Some(SupervisedSession { session, generation });
                 self.jobs.notices = notices;
                 self.tell(Event::Connected { proof, said });
             }
             Err(error) => {
-                tracing::warn!(%error, "attempt_failed");
+                tracing::warn!(error = %self.target.log_accounts.text(&error), "attempt_failed");
                 self.jobs.failure = Some(error.clone());
                 self.tell(Event::Failed(error));
             }
@@ -137,8 +144,8 @@ impl Shell {
                 self.tell(Event::Answered);
             }
             // No answer: the machine counts the interval when it is over.
-            Ok(Err(error)) => tracing::debug!(%error, "ping_failed"),
-            Err(panic) => tracing::error!(panic, "ping_failed"),
+            Ok(Err(error)) => tracing::debug!(error = %self.target.log_accounts.text(error), "ping_failed"),
+            Err(panic) => tracing::error!(error = %self.target.log_accounts.text(panic), "ping_failed"),
         }
     }
 
@@ -156,7 +163,11 @@ impl Shell {
                 Action::Resume { dark_since } => self.resume(dark_since),
                 Action::ResubscribeMarketData { dark_since } => self.resubscribe_market_data(dark_since),
                 Action::RestartGateway => self.restart_gateway(),
-                Action::Discard | Action::Stop => self.discard(),
+                Action::Discard => {
+                    self.tally.lost(self.uptime.now(), self.machine.generation());
+                    self.discard();
+                }
+                Action::Stop => self.discard(),
             }
         }
         self.publish();
@@ -165,13 +176,14 @@ impl Shell {
     /// The lost session is closed first: its client id and its slot are needed again.
     fn connect(&mut self) {
         let (connector, target) = (Arc::clone(&self.connector), self.target.clone());
-        let (closing, uptime) = (self.jobs.closing.take(), self.uptime);
+        let (closing, uptime, log_accounts) =
+            (self.jobs.closing.take(), self.uptime, self.target.log_accounts);
         self.jobs.attempt = Some(tokio::spawn(async move {
             if let Some(closing) = closing {
                 let _ = closing.await;
             }
             let session = Session::new(connector.connect(&target).await?);
-            Ok(listen(session, uptime).await)
+            Ok(listen(session, uptime, log_accounts).await)
         }));
     }
 
@@ -185,7 +197,7 @@ impl Shell {
 
     fn restart_gateway(&self) {
         if let Some(hook) = self.restart.clone() {
-            hook.run(Gateway::from(&self.target));
+            hook.run(Gateway::from(&self.target), self.target.log_accounts);
         }
     }
 
@@ -199,6 +211,7 @@ impl Shell {
     }
 
     fn resubscribe_market_data(&mut self, dark_since: Moment) {
+        tracing::info!(generation = self.machine.generation(), "market_data_void");
         self.jobs.epoch += 1;
         for registration in std::mem::take(&mut self.jobs.streams) {
             if registration.request.is_market_data() {
@@ -219,6 +232,8 @@ impl Shell {
         registration.epoch = self.jobs.epoch;
         registration.interrupted(dark_since);
         let (request, session) = (registration.request.clone(), session.with_flow(registration.flow));
+        let generation = self.machine.generation();
+        tracing::debug!(command = request.command(), generation, "stream_resubscribing");
         self.jobs.openings.spawn(async move { (registration, session.subscribe(request).await) });
     }
 
@@ -229,8 +244,10 @@ impl Shell {
             Ok(events) => {
                 let now = self.uptime.now();
                 let from = registration.dark_since.take().unwrap_or(registration.since);
+                let (generation, gap_ms) = (self.machine.generation(), millis(now.since(from)));
+                let command = registration.request.command();
+                tracing::info!(command, generation, gap_ms, "stream_gap");
                 let (from, to) = (self.uptime.wall(from), self.uptime.wall(now));
-                let generation = self.machine.generation();
                 registration.since = now;
                 // An error means that the consumer has gone, which settling finds out too.
                 let _ = registration.switches.send(Switch::Resumed { events, from, to, generation });
@@ -238,7 +255,11 @@ impl Shell {
             }
             // The session is lost again; the next one opens it.
             Err(error) if is_loss(&error) => self.settle(registration),
-            Err(error) => drop(registration.switches.send(Switch::Refused(error))),
+            Err(error) => {
+                let command = registration.request.command();
+                tracing::warn!(command, error = %self.target.log_accounts.text(&error), "stream_refused");
+                drop(registration.switches.send(Switch::Refused(error)));
+            }
         }
     }
 
@@ -254,19 +275,24 @@ impl Shell {
 
     fn discard(&mut self) {
         self.jobs.ping.take().inspect(JoinHandle::abort);
+        self.tally.gone();
         self.jobs.notices = None;
         self.jobs.end.take().inspect(JoinHandle::abort);
         if let Some(SupervisedSession { session, .. }) = self.jobs.session.take() {
-            self.jobs.closing = Some(tokio::spawn(async move { hang_up(&session).await }));
+            let log_accounts = self.target.log_accounts;
+            self.jobs.closing = Some(tokio::spawn(async move { hang_up(&session, log_accounts).await }));
         }
     }
 
-    fn publish(&self) {
-        let now = self.uptime.now();
+    fn publish(&mut self) {
+        let (now, generation) = (self.uptime.now(), self.machine.generation());
+        let state = self.machine.state(now);
+        // First, so that who has seen the state finds what belongs to it.
+        self.tally.at(now, generation, state.is_usable());
         self.board.publish(Status {
-            state: self.machine.state(now).map(|at| self.uptime.wall(at)),
+            state: state.map(|at| self.uptime.wall(at)),
             session: self.jobs.session.clone(),
-            generation: self.machine.generation(),
+            generation,
             epoch: self.jobs.epoch,
             failure: self.jobs.failure.clone(),
         });
@@ -297,11 +323,14 @@ fn look(port: u16) -> Port {
     }
 }
 
-async fn hang_up(session: &Session) {
+async fn hang_up(session: &Session, log_accounts: LogAccounts) {
     match timeout(CLOSE_GRACE, session.close()).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "session_not_closed"),
-        Err(_) => tracing::warn!(limit = ?CLOSE_GRACE, "session_not_closed"),
+        Ok(Err(error)) => tracing::warn!(error = %log_accounts.text(error), "session_not_closed"),
+        Err(_) => {
+            let error = format!("not within {CLOSE_GRACE:?}");
+            tracing::warn!(error, "session_not_closed");
+        }
     }
 }
 

@@ -107,23 +107,26 @@ impl World {
     }
 
     /// The orders that work: one made in TWS, and two of the API client.
-    pub(crate) fn working_orders(&self) -> impl Iterator<Item = Working<'_>> {
+    pub(crate) fn working_orders<'a>(&'a self) -> impl Iterator<Item = Working<'a>> {
         let filled = self.accounts.iter().map(|account| account.holdings.len() as i32).sum::<i32>();
-        let held = self.accounts.iter().find_map(|account| Some((account, account.holdings.first()?)));
-        held.into_iter().flat_map(move |(account, held)| {
-            let instrument = &held.instrument;
-            let order = move |kind, client_id, order_id, quantity| Working {
+        let held = self.accounts.iter().find_map(|account| match &account.holdings[..] {
+            [first, .., last] => Some((account, [first, last])),
+            _ => None,
+        });
+        held.into_iter().flat_map(move |(account, [first, last])| {
+            let take_profit = move |held: &'a Holding, client_id, order_id, quantity| Working {
                 account,
-                instrument,
-                kind,
+                instrument: &held.instrument,
+                kind: WorkingKind::TakeProfit,
                 client_id,
                 order_id,
                 quantity,
             };
+            let relative = take_profit(first, API_CLIENT, filled + 2, 100);
             [
-                order(WorkingKind::TakeProfit, 0, 0, REST),
-                order(WorkingKind::TakeProfit, API_CLIENT, filled + 1, held.quantity),
-                order(WorkingKind::Relative, API_CLIENT, filled + 2, 100),
+                take_profit(last, 0, 0, REST),
+                take_profit(first, API_CLIENT, filled + 1, first.quantity),
+                Working { kind: WorkingKind::Relative, ..relative },
             ]
         })
     }

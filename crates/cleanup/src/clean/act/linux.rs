@@ -71,7 +71,7 @@ pub(in crate::clean) fn kill(
 ) -> Result<(), Obstacle> {
     let process = hold(procs, owner, socket)?;
     let pid = owner.process.pid;
-    tracing::warn!(pid, command = owner.process.command, "SIGTERM: it holds a zombie connection");
+    tracing::warn!(pid, command = owner.process.command, "zombie_holder_terminated");
     signal(&process, Signal::TERM)?;
     if has_ended(&process, grace) {
         return Ok(());
@@ -80,7 +80,7 @@ pub(in crate::clean) fn kill(
         // It heard, closed its connection and lives on.
         return Err(Obstacle::Gone);
     }
-    tracing::warn!(pid, command = owner.process.command, "SIGKILL: it did not end in {grace:?}");
+    tracing::warn!(pid, command = owner.process.command, "zombie_holder_killed");
     signal(&process, Signal::KILL)?;
     if has_ended(&process, KILL_PATIENCE) {
         return Ok(());
