@@ -25,7 +25,10 @@ use output::Output;
 use server::Server;
 pub use stdio::{NotStartedByParent, serve_stdio};
 
-use crate::wire::{Hello, HelloFrame, PROTOCOL};
+use crate::wire::{Hello, HelloFrame, MAX_IN_FLIGHT, PROTOCOL};
+
+/// How many commands may wait for the loop: all that may be open, and the cancel of each.
+const INBOX: usize = 2 * MAX_IN_FLIGHT;
 
 /// What a worker needs to know besides its connector and its pipes.
 pub struct WorkerOptions {
@@ -79,7 +82,7 @@ pub fn run(
             cookie: options.cookie,
         },
     })?;
-    let (sender, inbox) = async_mpsc::unbounded_channel();
+    let (sender, inbox) = async_mpsc::channel(INBOX);
     let (finished, is_finished) = mpsc::channel::<()>();
     let current = Current::default();
     let input = Input::new(Arc::clone(&output), sender, Arc::clone(&current));

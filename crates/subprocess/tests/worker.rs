@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use ibkr_connect_subprocess::wire::MAX_FRAME;
+use ibkr_connect_subprocess::wire::{MAX_FRAME, MAX_IN_FLIGHT};
 use ibkr_connect_subprocess::worker::{self, WorkerOptions};
 use serde_json::{Value, json};
 use support::{Scripted, Stage};
@@ -223,6 +223,27 @@ fn replies_come_when_they_are_ready_and_not_in_order() {
     driver.expect(&json!({"id": 5, "status": "success", "data": {"cancelled": true}}));
     driver.send(&json!({"id": 6, "command": "cancel", "params": {"target": 2}}));
     driver.expect(&json!({"id": 6, "status": "success", "data": {"cancelled": false}}));
+}
+
+#[test]
+fn a_cancel_makes_room_at_once_for_what_comes_after_it() {
+    let most = MAX_IN_FLIGHT as u64;
+    let mut driver = Driver::connected();
+    // In one write, so that the lines are read faster than the loop takes them.
+    let never =
+        |id: u64| json!({"id": id, "command": "contract_details", "params": {"symbol": "NEVER"}}).to_string();
+    let cancel =
+        |id: u64| json!({"id": 3 * most + id, "command": "cancel", "params": {"target": id}}).to_string();
+    let begin = (2..most + 2).map(never);
+    let replace = (2..most + 2).flat_map(|id| [cancel(id), never(most + id)]);
+    let lines: Vec<_> = begin.chain(replace).chain([never(3 * most)]).collect();
+    let text = lines.join("\n") + "\n";
+    driver.send_raw(&text);
+    for id in 2..most + 2 {
+        driver.expect(&json!({"id": id, "status": "end"}));
+        driver.expect(&json!({"id": 3 * most + id, "status": "success", "data": {"cancelled": true}}));
+    }
+    driver.expect_error(3 * most, "unsupported", "4096 requests and streams are open");
 }
 
 #[test]

@@ -13,14 +13,12 @@ use ibkr_connect_core::{
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::mpsc::Sender;
 
 use super::output::Output;
 use crate::lines::{LineError, LineReader, cut};
 use crate::wire::{
-    Answer, CancelParams, CommandLine, ConnectParams, CreditParams, MAX_FRAME, MAX_IN_FLIGHT, NO_ID,
-    PongFrom, command,
+    Answer, CancelParams, CommandLine, ConnectParams, CreditParams, MAX_FRAME, NO_ID, PongFrom, command,
 };
 
 /// The connection that the loop has now, for requests that need not wait for the loop.
@@ -36,12 +34,17 @@ pub(super) enum Command {
     Credit(CreditParams),
     Ping,
     Shutdown,
-    Request(Request, Option<Duration>, OwnedSemaphorePermit),
+    Request(Request, Option<Duration>, Open),
     /// A request that this thread has begun.
-    Begun(Work, OwnedSemaphorePermit),
-    Subscribe(Opening, OwnedSemaphorePermit),
+    Begun(Work, Open),
+    Subscribe(Opening, Open),
     /// The connector panicked on this thread.
     Panicked(Box<dyn Any + Send>),
+}
+
+/// What every request and stream carries from its line to its end, so that this thread knows whether one is open.
+pub(super) struct Open {
+    _counted: Arc<()>,
 }
 
 /// A stream to be opened.
@@ -60,15 +63,15 @@ pub(super) struct Message {
 
 pub(super) struct Input {
     output: Arc<Output>,
-    inbox: UnboundedSender<Message>,
-    /// One permit per request that may be open, so that the inbox is bounded.
-    permits: Arc<Semaphore>,
+    /// Bounded: who sends faster than the loop takes is read no further.
+    inbox: Sender<Message>,
+    open: Arc<()>,
     current: Current,
 }
 
 impl Input {
-    pub(super) fn new(output: Arc<Output>, inbox: UnboundedSender<Message>, current: Current) -> Self {
-        Self { output, inbox, permits: Arc::new(Semaphore::new(MAX_IN_FLIGHT)), current }
+    pub(super) fn new(output: Arc<Output>, inbox: Sender<Message>, current: Current) -> Self {
+        Self { output, inbox, open: Arc::default(), current }
     }
 
     /// Reads until the end of the input.
@@ -103,7 +106,7 @@ impl Input {
                 }
                 if let Some(message) = self.begin(message) {
                     // If the loop has ended, there is nobody left to answer.
-                    let _ = self.inbox.send(message);
+                    let _ = self.inbox.blocking_send(message);
                 }
             }
             Err((id, error)) => self.output.error(id, error),
@@ -113,9 +116,10 @@ impl Input {
     /// Begins a request here if it is the only one open, so that waking the loop is not part of its way. What is
     /// not answered at once, and everything else, is the loop's.
     fn begin(&self, Message { id, command }: Message) -> Option<Message> {
-        let is_alone = self.permits.available_permits() + 1 == MAX_IN_FLIGHT;
+        // Besides our own count there is only that of this command.
+        let is_alone = Arc::strong_count(&self.open) == 2;
         let command = match (command, self.connection()) {
-            (Command::Request(request, timeout, permit), Some(connection)) if is_alone => {
+            (Command::Request(request, timeout, open), Some(connection)) if is_alone => {
                 if let Err(error) = check_access(connection.info(), request.command(), request.access()) {
                     self.output.error(id, error);
                     return None;
@@ -125,7 +129,7 @@ impl Input {
                 let poll = || work.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                 match catch_unwind(AssertUnwindSafe(poll)) {
                     Ok(Poll::Ready(())) => return None,
-                    Ok(Poll::Pending) => Command::Begun(work, permit),
+                    Ok(Poll::Pending) => Command::Begun(work, open),
                     Err(panic) => Command::Panicked(panic),
                 }
             }
@@ -170,7 +174,7 @@ impl Input {
     fn operation(&self, name: &str, params: &str, line: &CommandLine<'_>) -> Result<Command, Error> {
         if let Some(request) = Request::from_json(name, params)? {
             let timeout = line.timeout_ms.map(Duration::from_millis);
-            return Ok(Command::Request(request, timeout, self.permit()?));
+            return Ok(Command::Request(request, timeout, self.open()));
         }
         if let Some(request) = StreamRequest::from_json(name, params)? {
             let opening = Opening {
@@ -178,19 +182,13 @@ impl Input {
                 flow: line.flow.unwrap_or_default(),
                 credit: line.credit.unwrap_or(u64::MAX),
             };
-            return Ok(Command::Subscribe(opening, self.permit()?));
+            return Ok(Command::Subscribe(opening, self.open()));
         }
         Err(unknown(name))
     }
 
-    fn permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        Arc::clone(&self.permits).try_acquire_owned().map_err(|_| {
-            Error::new(
-                ErrorKind::Unsupported,
-                format!("{MAX_IN_FLIGHT} requests and streams are open at the same time already"),
-            )
-            .with_advice("wait for some of them, or use another worker")
-        })
+    fn open(&self) -> Open {
+        Open { _counted: Arc::clone(&self.open) }
     }
 }
 

@@ -9,14 +9,14 @@ use std::time::Duration;
 use ibkr_connect_core::{
     Access, CloseReason, Connection, Connector, Error, ErrorKind, Request, Result, Target, check_access,
 };
-use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
-use super::input::{Command, Current, Message, Opening, answered};
+use super::input::{Command, Current, Message, Open, Opening, answered};
 use super::output::Output;
 use super::streaming::{self, ready};
-use crate::wire::{Answer, Cancelled, Connected, CreditParams, Empty, PongFrom};
+use crate::wire::{Answer, Cancelled, Connected, CreditParams, Empty, MAX_IN_FLIGHT, PongFrom};
 
 type Connecting<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Connection>>> + Send + 'a>>;
 
@@ -74,7 +74,7 @@ impl<'a> Server<'a> {
     }
 
     /// Serves until a shutdown, or the end of the input or the output.
-    pub(super) async fn serve(mut self, mut inbox: UnboundedReceiver<Message>) {
+    pub(super) async fn serve(mut self, mut inbox: Receiver<Message>) {
         let output = Arc::clone(&self.output);
         let mut broken = pin!(output.broken());
         let collected = Arc::clone(&self.output);
@@ -118,12 +118,12 @@ impl<'a> Server<'a> {
                 return Flow::Stop;
             }
             Command::Connect(target) => self.connect(id, target),
-            Command::Request(request, timeout, permit) => self.request(id, request, timeout, permit).await,
-            Command::Begun(work, permit) => {
-                self.run(id, permit, work);
+            Command::Request(request, timeout, open) => self.request(id, request, timeout, open).await,
+            Command::Begun(work, open) => {
+                self.run(id, open, work);
                 Ok(())
             }
-            Command::Subscribe(opening, permit) => self.subscribe(id, opening, permit),
+            Command::Subscribe(opening, open) => self.subscribe(id, opening, open),
             Command::Credit(params) => {
                 self.grant(params);
                 Ok(())
@@ -174,23 +174,23 @@ impl<'a> Server<'a> {
         id: u64,
         request: Request,
         timeout: Option<Duration>,
-        permit: OwnedSemaphorePermit,
+        open: Open,
     ) -> Result<()> {
         let connection = self.admit(id, request.command(), request.access())?;
         let mut work = answered(id, connection, request, timeout, Arc::clone(&self.output));
         // What is ready at once, or only has to be passed on, need not wait for its turn as a task.
         if ready(work.as_mut()).await.is_none() {
-            self.run(id, permit, work);
+            self.run(id, open, work);
         }
         Ok(())
     }
 
-    fn subscribe(&mut self, id: u64, opening: Opening, permit: OwnedSemaphorePermit) -> Result<()> {
+    fn subscribe(&mut self, id: u64, opening: Opening, open: Open) -> Result<()> {
         let Opening { request, flow, credit } = opening;
         let connection = self.admit(id, request.command(), request.access())?;
         let output = Arc::clone(&self.output);
         let (credit, granted) = watch::channel(credit);
-        self.run(id, permit, async move {
+        self.run(id, open, async move {
             match connection.subscribe(request, flow).await {
                 Ok(events) => {
                     drop(connection);
@@ -212,8 +212,9 @@ impl<'a> Server<'a> {
     }
 
     /// The connection, if this may run on it now.
-    fn admit(&self, id: u64, command: &str, access: Access) -> Result<Arc<dyn Connection>> {
+    fn admit(&mut self, id: u64, command: &str, access: Access) -> Result<Arc<dyn Connection>> {
         self.check_free(id)?;
+        self.check_room()?;
         let connection = self.session.connection(command)?;
         check_access(connection.info(), command, access)?;
         Ok(connection)
@@ -229,15 +230,27 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    fn run(
-        &mut self,
-        id: u64,
-        permit: OwnedSemaphorePermit,
-        work: impl Future<Output = ()> + Send + 'static,
-    ) {
+    /// Counted here and not where lines are read, because a cancel makes room for what comes after it.
+    fn check_room(&mut self) -> Result<()> {
+        if self.running.len() >= MAX_IN_FLIGHT {
+            while let Some(finished) = self.tasks.try_join_next() {
+                self.finished(finished);
+            }
+        }
+        if self.running.len() >= MAX_IN_FLIGHT {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("{MAX_IN_FLIGHT} requests and streams are open at the same time already"),
+            )
+            .with_advice("wait for some of them, or use another worker"));
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, id: u64, open: Open, work: impl Future<Output = ()> + Send + 'static) {
         let task = self.tasks.spawn(async move {
             work.await;
-            drop(permit);
+            drop(open);
             Finished::Work(id)
         });
         self.running.insert(id, task);
