@@ -13,6 +13,7 @@ mod data;
 mod gateway;
 mod loss;
 mod market;
+mod news;
 mod orders;
 mod sessions;
 
@@ -131,6 +132,17 @@ macro_rules! real_backends {
                 a_read_only_api_refuses_questions_about_orders
                 the_gateways_settings_are_its_own
                 a_display_group_shows_a_contract_until_it_is_dropped
+            }
+            news {
+                every_headline_has_its_article
+                headlines_of_the_past_come_page_by_page
+                news_needs_providers_and_a_contract_that_exist
+                headlines_that_came_are_in_the_past_later
+                headlines_need_providers_and_a_contract_that_exist
+                a_scan_ranks_by_the_quotes
+                streams_of_bulletins_share_what_has_come
+                scanner_parameters_name_the_scans
+                corporate_events_are_those_asked_for
             }
             loss {
                 an_abandoned_connect_leaves_nothing

@@ -27,11 +27,11 @@ use crate::support::backend::{Backend, target};
 /// In the middle of a trading day.
 const BEGIN: &str = "2024-07-12T15:00:02Z";
 
-fn begin() -> Timestamp {
+pub(crate) fn begin() -> Timestamp {
     BEGIN.parse().unwrap()
 }
 
-fn replay() -> SimOptions {
+pub(crate) fn replay() -> SimOptions {
     SimOptions {
         replay: Some(begin()),
         tick_interval: Duration::from_millis(2),
@@ -41,7 +41,7 @@ fn replay() -> SimOptions {
 }
 
 /// Runs a case in a session with a replaying Gateway, and looks at what it leaves.
-async fn with(backend: &Backend, options: SimOptions, case: impl AsyncFn(&Simulator, &Session)) {
+pub(crate) async fn with(backend: &Backend, options: SimOptions, case: impl AsyncFn(&Simulator, &Session)) {
     let gateway = Simulator::start(options).unwrap();
     let session = session(&**backend, &target(gateway.port())).await;
     case(&gateway, &session).await;
@@ -50,7 +50,7 @@ async fn with(backend: &Backend, options: SimOptions, case: impl AsyncFn(&Simula
 }
 
 /// The next events of a stream.
-async fn take<T>(events: &mut Subscription<T>, count: usize) -> Vec<T> {
+pub(crate) async fn take<T>(events: &mut Subscription<T>, count: usize) -> Vec<T> {
     let mut taken = Vec::new();
     while taken.len() < count {
         taken.push(events.next().await.unwrap().unwrap());
@@ -59,7 +59,7 @@ async fn take<T>(events: &mut Subscription<T>, count: usize) -> Vec<T> {
 }
 
 /// What a request or the stream it opened fails with.
-async fn failure<T>(opened: Result<Subscription<T>, Error>) -> Error {
+pub(crate) async fn failure<T>(opened: Result<Subscription<T>, Error>) -> Error {
     match opened {
         Err(error) => error,
         Ok(mut events) => loop {
@@ -70,7 +70,7 @@ async fn failure<T>(opened: Result<Subscription<T>, Error>) -> Error {
     }
 }
 
-fn aapl() -> Contract {
+pub(crate) fn aapl() -> Contract {
     Contract::stock("AAPL")
 }
 
@@ -82,7 +82,7 @@ fn future() -> Contract {
     Contract { symbol: "ES".into(), sec_type: "FUT".into(), exchange: "CME".into(), ..Contract::default() }
 }
 
-fn seconds(count: i64) -> SignedDuration {
+pub(crate) fn seconds(count: i64) -> SignedDuration {
     SignedDuration::from_secs(count)
 }
 

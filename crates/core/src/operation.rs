@@ -19,6 +19,10 @@ use crate::types::{
     SmartComponentsParams, SoftDollarTier, TickByTickEvent, TickByTickParams, UserInfo,
 };
 use crate::types::{
+    BroadTapeNewsParams, ContractNewsParams, HistoricalNews, HistoricalNewsParams, NewsArticle,
+    NewsArticleParams, NewsBulletin, NewsEvent, NewsProvider, ScannerEvent, ScannerParams, WshEventsParams,
+};
+use crate::types::{
     CalculateImpliedVolatilityParams, CalculateOptionPriceParams, MarketRule, MarketRuleParams,
     MatchingSymbolsParams, OptionChain, OptionChainParams, OptionComputation, SymbolMatch,
 };
@@ -356,6 +360,18 @@ operations! {
         read DisplayGroups display_groups() -> Vec<i32>;
         /// How TWS or the Gateway is set up. Server version 219 or newer.
         read GatewayConfig gateway_config() -> GatewayConfig;
+        /// The news providers that this login subscribes to.
+        read NewsProviders news_providers() -> Vec<NewsProvider>;
+        /// The article behind a headline.
+        read NewsArticle news_article(params: NewsArticleParams) -> NewsArticle;
+        /// Headlines of one contract from the past, the newest first.
+        read HistoricalNews historical_news(params: HistoricalNewsParams) -> HistoricalNews;
+        /// What scanners can scan for, as TWS's XML: one or two megabytes of text, unread.
+        read ScannerParameters scanner_parameters() -> String;
+        /// Which corporate events Wall Street Horizon knows, as its JSON: a text, unread.
+        read WshMetadata wsh_metadata() -> String;
+        /// Corporate events such as earnings dates, as Wall Street Horizon's JSON: a text, unread.
+        read WshEvents wsh_events(params: WshEventsParams) -> String;
     }
     // Each says whether it is market data: `market`, or `other`.
     streams {
@@ -390,6 +406,14 @@ operations! {
         read other Pnl pnl(params: PnlParams) -> PnlEvent;
         /// The daily, unrealized and realized profit and loss of one position, with its value.
         read other PnlSingle pnl_single(params: PnlSingleParams) -> PnlSingleEvent;
+        /// Headlines of one contract, each when it comes.
+        read market ContractNews contract_news(params: ContractNewsParams) -> NewsEvent;
+        /// All headlines of one provider, each when it comes.
+        read market BroadTapeNews broad_tape_news(params: BroadTapeNewsParams) -> NewsEvent;
+        /// The contracts that rank first in a scan, the whole list at each refresh.
+        read market Scanner scanner(params: ScannerParams) -> ScannerEvent;
+        /// IBKR's bulletins, such as exchanges that fail: those of the day so far, then each when it comes.
+        read other NewsBulletins news_bulletins() -> NewsBulletin;
         /// What the Gateway says about itself and its servers: connectivity, data farms, warnings. Begins with what it
         /// has said since the connect, the newest 256 of it.
         read other Notices notices() -> Notice;

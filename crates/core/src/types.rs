@@ -17,6 +17,7 @@ mod gateway_config;
 mod history;
 mod market_data;
 mod names;
+mod news;
 mod notice;
 mod option_model;
 mod order;
@@ -25,10 +26,12 @@ mod pnl;
 mod portfolio;
 mod quote;
 mod reference;
+mod scanner;
 mod security_id;
 mod tick_type;
 mod ticks;
 mod tws_time;
+mod wsh;
 
 #[cfg(test)]
 mod arbitrary;
@@ -68,6 +71,10 @@ pub use history::{
 };
 pub use market_data::{MarketDataEvent, MarketDataParams};
 pub use names::UnknownName;
+pub use news::{
+    BroadTapeNewsParams, ContractNewsParams, HistoricalNews, HistoricalNewsParams, NewsArticle,
+    NewsArticleParams, NewsArticleType, NewsBulletin, NewsEvent, NewsHeadline, NewsProvider,
+};
 pub use notice::Notice;
 pub use option_model::{CalculateImpliedVolatilityParams, CalculateOptionPriceParams, OptionComputation};
 pub use order::{Condition, Order, OrderAction, OrderCondition, SoftDollarTier};
@@ -84,6 +91,7 @@ pub use reference::{
     MarketRule, MarketRuleParams, MatchingSymbolsParams, OptionChain, OptionChainParams, PriceIncrement,
     SymbolMatch,
 };
+pub use scanner::{ScannerEvent, ScannerParams, ScannerRow};
 pub use security_id::{InvalidSecurityId, SecurityId};
 pub use tick_type::TickType;
 pub use ticks::{
@@ -91,6 +99,7 @@ pub use ticks::{
     TickByTickParams, TickByTickType, TradeTick,
 };
 pub use tws_time::TwsTime;
+pub use wsh::WshEventsParams;
 
 /// `value`, unless it is one of TWS's ways to say "unset": NaN, an infinity or the largest double.
 pub fn set(value: f64) -> Option<f64> {

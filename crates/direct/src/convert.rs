@@ -7,14 +7,17 @@ mod depth;
 mod gateway;
 mod history;
 mod market_data;
+mod news;
 mod orders;
 mod reference;
+mod scanner;
 mod ticks;
 mod tws_time;
 
 use ibkr_connect_core::types::Notice;
 use ibkr_connect_core::{Error, ErrorKind, Result};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use time::OffsetDateTime;
 
 pub(crate) use account_updates::*;
@@ -24,8 +27,10 @@ pub(crate) use depth::*;
 pub(crate) use gateway::*;
 pub(crate) use history::*;
 pub(crate) use market_data::*;
+pub(crate) use news::*;
 pub(crate) use orders::*;
 pub(crate) use reference::*;
+pub(crate) use scanner::*;
 pub(crate) use ticks::*;
 pub(crate) use tws_time::*;
 
@@ -38,6 +43,13 @@ pub(crate) fn timestamp(time: OffsetDateTime) -> Result<Timestamp> {
 pub(crate) fn offset_date_time(time: Timestamp) -> Result<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(time.as_nanosecond()).map_err(|error| {
         Error::new(ErrorKind::Unsupported, format!("the time {time} can't be asked for: {error}"))
+    })
+}
+
+pub(crate) fn day_to_ibapi(day: Date) -> Result<time::Date> {
+    let ordinal = day.day_of_year().cast_unsigned();
+    time::Date::from_ordinal_date(day.year().into(), ordinal).map_err(|error| {
+        Error::new(ErrorKind::Unsupported, format!("the day {day} can't be asked for: {error}"))
     })
 }
 

@@ -3,17 +3,21 @@
 mod account_feeds;
 mod account_updates;
 mod accounts;
+mod bulletins;
 mod contracts;
 mod depth;
 mod forward;
 mod gateway;
 mod history;
 mod market_data;
+mod news;
 mod orders;
 mod reference;
+mod scanner;
 mod shared_feed;
 mod summaries;
 mod ticks;
+mod wsh;
 
 use std::sync::Arc;
 
@@ -28,6 +32,7 @@ use crate::orders::Orders;
 pub(crate) use forward::next;
 
 use account_feeds::{AccountUpdates, Positions};
+use bulletins::Bulletins;
 use market_data::ChosenDataType;
 use summaries::Summaries;
 
@@ -41,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) positions: Positions,
     /// The one subscription to account updates.
     pub(crate) account_updates: AccountUpdates,
+    /// The one subscription to news bulletins.
+    pub(crate) bulletins: Bulletins,
     /// The two places for account summaries.
     pub(crate) summaries: Summaries,
 }
@@ -116,6 +123,14 @@ pub(crate) async fn execute(client: &Arc<Client>, shared: &Shared, request: &Req
         }
         Request::DisplayGroups => Reply::DisplayGroups(gateway::display_groups(client).await?),
         Request::GatewayConfig => Reply::GatewayConfig(gateway::gateway_config(client).await?),
+        Request::NewsProviders => Reply::NewsProviders(news::news_providers(client).await?),
+        Request::NewsArticle(params) => Reply::NewsArticle(news::news_article(client, params).await?),
+        Request::HistoricalNews(params) => {
+            Reply::HistoricalNews(news::historical_news(client, params).await?)
+        }
+        Request::ScannerParameters => Reply::ScannerParameters(scanner::scanner_parameters(client).await?),
+        Request::WshMetadata => Reply::WshMetadata(wsh::wsh_metadata(client).await?),
+        Request::WshEvents(params) => Reply::WshEvents(wsh::wsh_events(client, params).await?),
         other => return Err(unsupported(other.command())),
     })
 }
@@ -154,6 +169,10 @@ pub(crate) async fn stream(
         }
         StreamRequest::Pnl(params) => account_updates::pnl(client, params, events).await,
         StreamRequest::PnlSingle(params) => account_updates::pnl_single(client, params, events).await,
+        StreamRequest::ContractNews(params) => news::contract_news(client, params, events).await,
+        StreamRequest::BroadTapeNews(params) => news::broad_tape_news(client, params, events).await,
+        StreamRequest::Scanner(params) => scanner::scanner(client, params, events).await,
+        StreamRequest::NewsBulletins => bulletins::news_bulletins(client, &shared.bulletins, events).await,
         StreamRequest::Notices => {
             let mut notices = shared.notices.follow();
             while let Some(notice) = notices.recv().await {

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use prost::Message;
 
 use crate::answers::{
-    account_values, accounts, contracts, depth, error_frame, gateway, history, live_bars, options, orders,
-    past, pnl, positions, quotes, ticks,
+    account_values, accounts, bulletins, contracts, depth, error_frame, gateway, history, live_bars, news,
+    options, orders, past, pnl, positions, quotes, scanner, tape, ticks, wsh,
 };
 use crate::market::World;
 use crate::messages::{self as message, Response, request};
@@ -24,6 +24,8 @@ pub(crate) struct Session {
     world: Arc<World>,
     client_id: i32,
     market_data_type: i32,
+    /// Whether it has asked for Wall Street Horizon's metadata, which TWS wants before events.
+    wsh_metadata: bool,
     feeds: BTreeMap<FeedId, Box<dyn Feed>>,
 }
 
@@ -72,7 +74,7 @@ impl Session {
     pub(crate) fn new(world: Arc<World>, client_id: i32, now: Timestamp) -> Self {
         let updates = orders::updates(&world, client_id, now);
         let feeds = updates.map(|feed| (UNASKED, feed)).into_iter().collect();
-        Self { world, client_id, market_data_type: 1, feeds }
+        Self { world, client_id, market_data_type: 1, wsh_metadata: false, feeds }
     }
 
     /// The answer to one request: nothing for a cancel, several frames for a list.
@@ -151,10 +153,30 @@ impl Session {
             request::DISPLAY_GROUP_EVENTS => {
                 self.open(frame, |session, wanted| gateway::display_group(&session.world, wanted))
             }
+            request::NEWS_PROVIDERS => Ok(vec![news::providers()]),
+            request::NEWS_ARTICLE => one(news::article(&self.world, &decode(frame)?, now)),
+            request::HISTORICAL_NEWS => news::historical(&self.world, &decode(frame)?, now),
+            request::NEWS_BULLETINS => {
+                let opening = bulletins::subscribe(&decode(frame)?, now);
+                Ok(self.open_only(request::NEWS_BULLETINS, opening))
+            }
+            request::SCANNER_SUBSCRIPTION => {
+                self.open(frame, |session, wanted| scanner::subscribe(&session.world, wanted, now))
+            }
+            request::SCANNER_PARAMETERS => Ok(vec![scanner::parameters()]),
+            request::WSH_META_DATA => {
+                self.wsh_metadata = true;
+                Ok(vec![wsh::metadata(&decode(frame)?)])
+            }
+            request::WSH_EVENT_DATA if !self.wsh_metadata => Err(wsh::metadata_first(&decode(frame)?)),
+            request::WSH_EVENT_DATA => one(wsh::events(&self.world, &decode(frame)?, now)),
             request::HISTORICAL_DATA => {
                 self.open(frame, |session, wanted| history::bars(&session.world, wanted, now))
             }
             request::MARKET_DATA => self.open(frame, |session, wanted| {
+                if tape::is_asked_for(wanted) {
+                    return tape::subscribe(&session.world, wanted, now);
+                }
                 quotes::subscribe(&session.world, session.market_data_type, wanted, now)
             }),
             request::TICK_BY_TICK => {
@@ -167,6 +189,11 @@ impl Session {
                 self.open(frame, |session, wanted| depth::subscribe(&session.world, wanted, now))
             }
             request::CANCEL_MARKET_DATA => self.cancel(request::MARKET_DATA, frame),
+            request::CANCEL_SCANNER_SUBSCRIPTION => self.cancel(request::SCANNER_SUBSCRIPTION, frame),
+            request::CANCEL_NEWS_BULLETINS => {
+                self.feeds.remove(&(request::NEWS_BULLETINS, -1));
+                Ok(Vec::new())
+            }
             request::CANCEL_TICK_BY_TICK => self.cancel(request::TICK_BY_TICK, frame),
             request::CANCEL_REAL_TIME_BARS => self.cancel(request::REAL_TIME_BARS, frame),
             request::CANCEL_MARKET_DEPTH => self.cancel(request::MARKET_DEPTH, frame),
@@ -256,6 +283,9 @@ impl Session {
             }
             request::HISTORICAL_DATA => {
                 Refusal::new(req_id, 366, format!("No historical data query found for ticker id:{req_id}"))
+            }
+            request::SCANNER_SUBSCRIPTION => {
+                Refusal::new(req_id, 365, format!("No scanner subscription found for ticker id:{req_id}"))
             }
             request::PNL => Refusal::new(req_id, 10185, "Failed to cancel PNL (not subscribed)"),
             request::PNL_SINGLE => {

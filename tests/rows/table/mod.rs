@@ -10,6 +10,7 @@ mod depth;
 mod gateway;
 mod history;
 mod market_data;
+mod news;
 mod options;
 mod orders;
 mod reference;
@@ -36,6 +37,7 @@ pub(crate) fn rows() -> Vec<Row> {
         depth::rows(),
         orders::rows(),
         gateway::rows(),
+        news::rows(),
     ]
     .into_iter()
     .flatten()

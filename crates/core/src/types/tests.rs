@@ -57,8 +57,10 @@ type_tests! {
     CompletedOrder
     CompletedOrdersParams
     ConnectivityEvent
+    BroadTapeNewsParams
     Contract
     ContractDetails
+    ContractNewsParams
     DepthExchange
     DisplayGroupEvent
     DisplayGroupEventsParams
@@ -73,6 +75,8 @@ type_tests! {
     HistoricalBarUpdatesParams
     HistoricalBars
     HistoricalBarsParams
+    HistoricalNews
+    HistoricalNewsParams
     HistoricalSchedule
     HistoricalScheduleParams
     HistoricalTicks
@@ -81,6 +85,11 @@ type_tests! {
     MarketDataParams
     MarketDepthEvent
     MarketDepthParams
+    NewsArticle
+    NewsArticleParams
+    NewsBulletin
+    NewsEvent
+    NewsProvider
     Notice
     OpenOrder
     OrderCondition
@@ -102,6 +111,8 @@ type_tests! {
     QuoteSnapshotParams
     RealTimeBarsEvent
     RealTimeBarsParams
+    ScannerEvent
+    ScannerParams
     SmartComponent
     SmartComponentsParams
     SoftDollarTier
@@ -119,6 +130,7 @@ type_tests! {
     OptionComputation
     SymbolMatch
     UserInfo
+    WshEventsParams
 }
 
 fn assert_golden<T: Serialize + DeserializeOwned>(golden: &str) {

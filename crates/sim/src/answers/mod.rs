@@ -8,19 +8,24 @@ use crate::wire::Frame;
 
 pub(crate) mod account_values;
 pub(crate) mod accounts;
+pub(crate) mod bulletins;
 pub(crate) mod contracts;
 pub(crate) mod depth;
 pub(crate) mod flood;
 pub(crate) mod gateway;
 pub(crate) mod history;
 pub(crate) mod live_bars;
+pub(crate) mod news;
 pub(crate) mod options;
 pub(crate) mod orders;
 pub(crate) mod past;
 pub(crate) mod pnl;
 pub(crate) mod positions;
 pub(crate) mod quotes;
+pub(crate) mod scanner;
+pub(crate) mod tape;
 pub(crate) mod ticks;
+pub(crate) mod wsh;
 
 /// The notices of a Gateway whose data farms are connected.
 pub(crate) const FARM_NOTICES: [(i32, &str); 3] = [

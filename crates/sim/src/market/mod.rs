@@ -11,6 +11,7 @@ pub(crate) use combos::Combo;
 pub(crate) use depth::{Book, Row, RowChange, Side};
 pub(crate) use histogram::histogram;
 pub(crate) use history::{Bar, BarQuery, HistoryError};
+pub(crate) use news::{Headline, PROVIDERS};
 pub(crate) use options::{Computation, EXCHANGES, MULTIPLIER, OptionListing};
 pub(crate) use orders::{Fill, Filled, Working, WorkingKind};
 pub(crate) use portfolio::{Account, Holding, Line, Statement, format_cents};
@@ -34,6 +35,7 @@ mod depth;
 mod histogram;
 mod history;
 mod listings;
+mod news;
 mod options;
 mod orders;
 mod portfolio;
@@ -46,7 +48,7 @@ mod terms;
 mod ticks;
 
 /// Everything a client can ask about.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) instruments: Vec<Instrument>,

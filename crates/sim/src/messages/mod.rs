@@ -10,6 +10,7 @@ pub(crate) use contract::{Contract, ContractDetails};
 pub(crate) use gateway::*;
 pub(crate) use history::*;
 pub(crate) use market_data::*;
+pub(crate) use news::*;
 pub(crate) use orders::*;
 pub(crate) use reference::*;
 pub(crate) use requests::*;
@@ -22,6 +23,7 @@ mod contract;
 mod gateway;
 mod history;
 mod market_data;
+mod news;
 mod orders;
 mod reference;
 mod requests;
@@ -40,6 +42,8 @@ pub(crate) mod request {
     pub(crate) const CONTRACT_DATA: i32 = 9;
     pub(crate) const MARKET_DEPTH: i32 = 10;
     pub(crate) const CANCEL_MARKET_DEPTH: i32 = 11;
+    pub(crate) const NEWS_BULLETINS: i32 = 12;
+    pub(crate) const CANCEL_NEWS_BULLETINS: i32 = 13;
     pub(crate) const AUTO_OPEN_ORDERS: i32 = 15;
     pub(crate) const ALL_OPEN_ORDERS: i32 = 16;
     pub(crate) const MANAGED_ACCOUNTS: i32 = 17;
@@ -47,6 +51,9 @@ pub(crate) mod request {
     pub(crate) const REPLACE_FA: i32 = 19;
     pub(crate) const HISTORICAL_DATA: i32 = 20;
     pub(crate) const EXERCISE_OPTIONS: i32 = 21;
+    pub(crate) const SCANNER_SUBSCRIPTION: i32 = 22;
+    pub(crate) const CANCEL_SCANNER_SUBSCRIPTION: i32 = 23;
+    pub(crate) const SCANNER_PARAMETERS: i32 = 24;
     pub(crate) const CANCEL_HISTORICAL_DATA: i32 = 25;
     pub(crate) const CURRENT_TIME: i32 = 49;
     pub(crate) const REAL_TIME_BARS: i32 = 50;
@@ -75,6 +82,9 @@ pub(crate) mod request {
     pub(crate) const FAMILY_CODES: i32 = 80;
     pub(crate) const MARKET_DEPTH_EXCHANGES: i32 = 82;
     pub(crate) const SMART_COMPONENTS: i32 = 83;
+    pub(crate) const NEWS_ARTICLE: i32 = 84;
+    pub(crate) const NEWS_PROVIDERS: i32 = 85;
+    pub(crate) const HISTORICAL_NEWS: i32 = 86;
     pub(crate) const HEAD_TIMESTAMP: i32 = 87;
     pub(crate) const HISTOGRAM_DATA: i32 = 88;
     pub(crate) const CANCEL_HISTOGRAM_DATA: i32 = 89;
@@ -89,6 +99,10 @@ pub(crate) mod request {
     pub(crate) const CANCEL_TICK_BY_TICK: i32 = 98;
     pub(crate) const COMPLETED_ORDERS: i32 = 99;
     pub(crate) const USER_INFO: i32 = 104;
+    pub(crate) const WSH_META_DATA: i32 = 100;
+    pub(crate) const CANCEL_WSH_META_DATA: i32 = 101;
+    pub(crate) const WSH_EVENT_DATA: i32 = 102;
+    pub(crate) const CANCEL_WSH_EVENT_DATA: i32 = 103;
     pub(crate) const CURRENT_TIME_IN_MILLIS: i32 = 105;
     pub(crate) const CANCEL_CONTRACT_DATA: i32 = 106;
     pub(crate) const CANCEL_HISTORICAL_TICKS: i32 = 107;
@@ -109,6 +123,8 @@ pub(crate) fn request_name(id: i32) -> Option<&'static str> {
         request::CONTRACT_DATA => "reqContractDetails",
         request::MARKET_DEPTH => "reqMktDepth",
         request::CANCEL_MARKET_DEPTH => "cancelMktDepth",
+        request::NEWS_BULLETINS => "reqNewsBulletins",
+        request::CANCEL_NEWS_BULLETINS => "cancelNewsBulletins",
         request::AUTO_OPEN_ORDERS => "reqAutoOpenOrders",
         request::ALL_OPEN_ORDERS => "reqAllOpenOrders",
         request::MANAGED_ACCOUNTS => "reqManagedAccts",
@@ -116,6 +132,9 @@ pub(crate) fn request_name(id: i32) -> Option<&'static str> {
         request::REPLACE_FA => "replaceFA",
         request::HISTORICAL_DATA => "reqHistoricalData",
         request::EXERCISE_OPTIONS => "exerciseOptions",
+        request::SCANNER_SUBSCRIPTION => "reqScannerSubscription",
+        request::CANCEL_SCANNER_SUBSCRIPTION => "cancelScannerSubscription",
+        request::SCANNER_PARAMETERS => "reqScannerParameters",
         request::CANCEL_HISTORICAL_DATA => "cancelHistoricalData",
         request::CURRENT_TIME => "reqCurrentTime",
         request::REAL_TIME_BARS => "reqRealTimeBars",
@@ -144,6 +163,9 @@ pub(crate) fn request_name(id: i32) -> Option<&'static str> {
         request::FAMILY_CODES => "reqFamilyCodes",
         request::MARKET_DEPTH_EXCHANGES => "reqMktDepthExchanges",
         request::SMART_COMPONENTS => "reqSmartComponents",
+        request::NEWS_ARTICLE => "reqNewsArticle",
+        request::NEWS_PROVIDERS => "reqNewsProviders",
+        request::HISTORICAL_NEWS => "reqHistoricalNews",
         request::HEAD_TIMESTAMP => "reqHeadTimestamp",
         request::HISTOGRAM_DATA => "reqHistogramData",
         request::CANCEL_HISTOGRAM_DATA => "cancelHistogramData",
@@ -158,6 +180,10 @@ pub(crate) fn request_name(id: i32) -> Option<&'static str> {
         request::CANCEL_TICK_BY_TICK => "cancelTickByTickData",
         request::COMPLETED_ORDERS => "reqCompletedOrders",
         request::USER_INFO => "reqUserInfo",
+        request::WSH_META_DATA => "reqWshMetaData",
+        request::CANCEL_WSH_META_DATA => "cancelWshMetaData",
+        request::WSH_EVENT_DATA => "reqWshEventData",
+        request::CANCEL_WSH_EVENT_DATA => "cancelWshEventData",
         request::CURRENT_TIME_IN_MILLIS => "reqCurrentTimeInMillis",
         request::CANCEL_CONTRACT_DATA => "cancelContractData",
         request::CANCEL_HISTORICAL_TICKS => "cancelHistoricalTicks",
@@ -194,12 +220,16 @@ pub(crate) fn is_cancel(id: i32) -> bool {
             | CANCEL_HISTORICAL_TICKS
             | CANCEL_CALC_IMPLIED_VOLATILITY
             | CANCEL_CALC_OPTION_PRICE
+            | CANCEL_NEWS_BULLETINS
+            | CANCEL_SCANNER_SUBSCRIPTION
+            | CANCEL_WSH_META_DATA
+            | CANCEL_WSH_EVENT_DATA
     )
 }
 
 /// Whether the first field of a request the simulator doesn't serve is its request id.
 pub(crate) fn carries_request_id(id: i32) -> bool {
-    matches!(id, 22 | 52 | 84 | 86 | 100 | 102 | 109)
+    matches!(id, 52 | 109)
 }
 
 /// A message the simulator sends, with its base id.
@@ -229,10 +259,13 @@ responses! {
     11 => ExecutionDetails
     12 => MarketDepth
     13 => MarketDepthL2
+    14 => NewsBulletin
     15 => ManagedAccounts
     16 => ReceiveFa
     17 => HistoricalData
     21 => TickOptionComputation
+    19 => ScannerParameters
+    20 => ScannerData
     45 => TickGeneric
     46 => TickString
     49 => CurrentTime
@@ -253,6 +286,11 @@ responses! {
     80 => MarketDepthExchanges
     81 => TickReqParams
     82 => SmartComponents
+    83 => NewsArticle
+    84 => TickNews
+    85 => NewsProviders
+    86 => HistoricalNews
+    87 => HistoricalNewsEnd
     88 => HeadTimestamp
     89 => HistogramData
     90 => HistoricalDataUpdate
@@ -264,6 +302,8 @@ responses! {
     98 => HistoricalTicksLast
     99 => TickByTickData
     101 => CompletedOrder
+    104 => WshMetaData
+    105 => WshEventData
     106 => HistoricalSchedule
     107 => UserInfo
     108 => HistoricalDataEnd

@@ -1,0 +1,99 @@
+//! The market scanner: contracts that TWS finds and ranks.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Contract;
+
+/// What [`scanner`](crate::Session::scanner) subscribes to. The codes are those of
+/// [`scanner_parameters`](crate::Session::scanner_parameters); `None` filters nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(default, deny_unknown_fields)]
+pub struct ScannerParams {
+    /// How many rows; `None` for TWS's default. TWS has at most 50.
+    pub number_of_rows: Option<u8>,
+    /// The kind of instrument, e.g. `STK`.
+    pub instrument: String,
+    /// Where, e.g. `STK.US.MAJOR`.
+    pub location_code: String,
+    /// What is scanned for, e.g. `TOP_PERC_GAIN`.
+    pub scan_code: String,
+    /// The lowest price.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub above_price: Option<f64>,
+    /// The highest price.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub below_price: Option<f64>,
+    /// The smallest volume of the day, in shares or contracts.
+    pub above_volume: Option<i32>,
+    /// The smallest average volume of options.
+    pub average_option_volume_above: Option<i32>,
+    /// The smallest market capitalization, in millions.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub market_cap_above: Option<f64>,
+    /// The largest market capitalization, in millions.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub market_cap_below: Option<f64>,
+    /// The lowest rating by Moody's.
+    pub moody_rating_above: Option<String>,
+    /// The highest rating by Moody's.
+    pub moody_rating_below: Option<String>,
+    /// The lowest rating by S&P.
+    pub sp_rating_above: Option<String>,
+    /// The highest rating by S&P.
+    pub sp_rating_below: Option<String>,
+    /// The first day of maturity, `yyyymmdd`.
+    pub maturity_date_above: Option<String>,
+    /// The last day of maturity, `yyyymmdd`.
+    pub maturity_date_below: Option<String>,
+    /// The lowest coupon, in percent.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub coupon_rate_above: Option<f64>,
+    /// The highest coupon, in percent.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
+    pub coupon_rate_below: Option<f64>,
+    /// Leaves out convertible bonds.
+    pub exclude_convertible: bool,
+    /// Settings of some scans, e.g. `Annual,true`.
+    pub scanner_setting_pairs: Option<String>,
+    /// The kind of stock: `CORP`, `ADR`, `ETF`, `REIT` or `CEF`.
+    pub stock_type_filter: Option<String>,
+    /// Further filters by their codes in the scanner's parameters, e.g. `changePercAbove`.
+    pub filter_options: BTreeMap<String, String>,
+}
+
+/// One event of a scanner.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ScannerEvent {
+    /// The whole list anew, in the order of its ranks.
+    Rows(Vec<ScannerRow>),
+    /// A warning about this subscription that does not end it; 165 when nothing was found.
+    Notice {
+        /// TWS's code.
+        code: i32,
+        /// TWS's text.
+        message: String,
+    },
+}
+
+/// A contract that a scanner found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct ScannerRow {
+    /// Its rank, 0 for the first.
+    pub rank: i32,
+    /// The contract.
+    pub contract: Contract,
+    /// The market name of the product.
+    pub market_name: String,
+    /// The legs, when it is an exchange for physical; else `None`.
+    pub legs: Option<String>,
+}
