@@ -15,12 +15,14 @@ const FOR_EVER: std::time::Duration = std::time::Duration::from_secs(10 * 365 * 
 /// `call COMMAND`
 pub(crate) fn call(config: &Config, format: Format, arguments: &Call) -> anyhow::Result<()> {
     let Call { command, params, .. } = arguments;
-    if let Some(request) = Request::from_json(command, params).map_err(unusable)? {
+    if let Some(request) = Request::from_json(command, params).map_err(|error| unusable(command, error))? {
         return with_session(config, async |session: Session| {
             Ok(show_reply(format, &session.request(request).await?)?)
         });
     }
-    let Some(request) = StreamRequest::from_json(command, params).map_err(unusable)? else {
+    let Some(request) =
+        StreamRequest::from_json(command, params).map_err(|error| unusable(command, error))?
+    else {
         return Err(unknown(command).into());
     };
     with_session(config, async |session: Session| {
@@ -52,9 +54,9 @@ async fn show_events(mut events: EventStream, arguments: &Call) -> anyhow::Resul
     Ok(())
 }
 
-fn unusable(error: Error) -> Error {
+fn unusable(command: &str, error: Error) -> Error {
     Error::new(ErrorKind::Config, format!("--params: {}", error.message()))
-        .with_advice("`ibkr-connect commands COMMAND` says what it takes")
+        .with_advice(format!("`ibkr-connect commands {command}` says what it takes"))
         .with_source(error)
 }
 

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use ibkr_connect::types::{
-    BarTime, Contract, HistoricalBarsParams, MarketDataEvent, MarketDataParams, Position, TickType,
+    BarTime, CalculateOptionPriceParams, Contract, HistoricalBarsParams, MarketDataEvent, MarketDataParams,
+    OptionRight, Position, TickType,
 };
 use ibkr_connect::{Connector, ErrorKind, Session, Target};
+use ibkr_connect_sim::{SimOptions, Simulator};
+use jiff::civil::date;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -170,16 +173,75 @@ pub(crate) async fn an_unknown_symbol_is_error_200(connector: &dyn Connector, ta
     session.close().await.unwrap();
 }
 
-pub(crate) async fn fifty_requests_at_once_get_their_own_replies(connector: &dyn Connector, target: &Target) {
+pub(crate) async fn a_thousand_requests_at_once_get_their_own_replies(
+    connector: &dyn Connector,
+    target: &Target,
+) {
     let session = session(connector, target).await;
+    a_thousand_replies(&session).await;
+    session.close().await.unwrap();
+}
+
+async fn a_thousand_replies(session: &Session) {
     let mut requests = JoinSet::new();
-    for symbol in SYMBOLS.into_iter().cycle().take(50) {
+    for symbol in SYMBOLS.into_iter().cycle().take(1_000) {
         let session = session.clone();
         requests
             .spawn(async move { (symbol, session.contract_details(Contract::stock(symbol)).await.unwrap()) });
     }
-    for (symbol, found) in requests.join_all().await {
+    let replies = requests.join_all().await;
+    assert_eq!(replies.len(), 1_000);
+    for (symbol, found) in replies {
         assert_eq!(found.iter().map(|details| &details.contract.symbol).collect::<Vec<_>>(), [symbol]);
     }
+}
+
+/// One of the streams has a consumer that never reads.
+pub(crate) async fn a_thousand_requests_go_past_a_hundred_streams(backend: &Backend) {
+    let options = SimOptions { tick_interval: Duration::from_millis(100), ..SimOptions::default() };
+    let gateway = Simulator::start(options).unwrap();
+    let session = session(&**backend, &target(gateway.port())).await;
+    let mut streams = Vec::new();
+    for symbol in SYMBOLS.into_iter().cycle().take(100) {
+        let ticks = MarketDataParams::streaming(Contract::stock(symbol));
+        streams.push(session.market_data(ticks).await.unwrap());
+    }
+    let _stalled = streams.pop();
+    a_thousand_replies(&session).await;
+    for stream in &mut streams {
+        stream.next().await.unwrap().unwrap();
+    }
     session.close().await.unwrap();
+    backend.assert_left_nothing(gateway.port());
+}
+
+pub(crate) async fn what_no_gateway_understands_is_not_sent(backend: &Backend) {
+    let gateway = Simulator::start(SimOptions::default()).unwrap();
+    let session = session(&**backend, &target(gateway.port())).await;
+    let option = |strike| Contract::option("AAPL", date(2027, 12, 17), OptionRight::Put, strike);
+    let error = session.contract_details(option(f64::NAN)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert_eq!(
+        error.message(),
+        "contract_details: the contract's strike NaN is no price; expected a number above 0, e.g. 250"
+    );
+    let priced =
+        CalculateOptionPriceParams { contract: option(200.0), volatility: f64::INFINITY, under_price: 200.0 };
+    let error = session.calculate_option_price(priced).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert_eq!(
+        error.message(),
+        "calculate_option_price: the volatility inf can't be computed with; expected a positive number"
+    );
+    let error = session.market_data(MarketDataParams::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert_eq!(
+        error.message(),
+        "market_data: the contract is empty; expected at least its con_id, or a symbol"
+    );
+    for name in ["reqContractDetails", "calculateOptionPrice", "reqMktData"] {
+        assert_eq!(gateway.stats().requested(name), 0, "{name}");
+    }
+    session.close().await.unwrap();
+    backend.assert_left_nothing(gateway.port());
 }

@@ -43,7 +43,7 @@ macro_rules! any_backend {
                 historical_bars
                 a_snapshot_ends_by_itself
                 an_unknown_symbol_is_error_200
-                fifty_requests_at_once_get_their_own_replies
+                a_thousand_requests_at_once_get_their_own_replies
             }
             sessions {
                 says_what_connecting_found_out
@@ -60,6 +60,8 @@ macro_rules! real_backends {
     ($run:path) => {
         tests! { $run;
             data {
+                a_thousand_requests_go_past_a_hundred_streams
+                what_no_gateway_understands_is_not_sent
                 positions_asked_for_during_an_answer_are_whole
                 the_rest_of_an_abandoned_answer_is_nobody_elses
             }

@@ -37,6 +37,8 @@ pub trait Connector: Debug + Send + Sync {
 /// An established session with a Gateway.
 ///
 /// # Behavior
+/// - It gets what [`Session`](crate::Session) has found allowed and possible ([`check_access`](crate::check_access),
+///   [`Request::check`]); who calls it past a session checks that.
 /// - Requests may run at the same time; each reply reaches the request that asked, or nobody.
 /// - Every wait has a deadline: a request ends after its own, or [`Target::request_timeout`].
 /// - Dropping a future or a stream cancels it at the Gateway.

@@ -20,6 +20,7 @@ mod log_accounts;
 mod mock;
 mod mode;
 mod operation;
+mod params;
 mod phase;
 #[cfg(feature = "schema")]
 mod schema;

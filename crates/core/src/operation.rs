@@ -5,6 +5,8 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::params::{Checked, Params};
+
 use crate::types::{
     AccountSummaryParams, AccountSummaryUpdatesEvent, AccountSummaryValue, AccountUpdatesEvent,
     AccountUpdatesMultiEvent, AccountUpdatesMultiParams, AccountUpdatesParams, AccountUpdatesSnapshot,
@@ -148,15 +150,29 @@ macro_rules! operations {
                 RequestParams(self)
             }
 
+            /// Looks at the parameters before they go anywhere. [`Session`](crate::Session) does so, and so does
+            /// [`from_json`](Self::from_json).
+            ///
+            /// # Errors
+            /// `unsupported` when no Gateway could make sense of them, e.g. of a strike that is not a number; the message
+            /// says which and what is expected.
+            pub fn check(&self) -> Result<()> {
+                match self {
+                    $( Self::$Variant $( ($param) )? => operations!(@check $($param)?), )+
+                }
+                .map_err(|problem| impossible(self.command(), problem))
+            }
+
             /// The request named `command`, or `None` if the table has no such one-shot.
             ///
             /// # Errors
-            /// `protocol` when the parameters don't fit; the message says which and where.
+            /// `protocol` when the parameters don't fit, and those of [`check`](Self::check); the message says which and where.
             pub fn from_json(command: &str, params: &str) -> Result<Option<Self>> {
-                Ok(Some(match command {
+                let request = match command {
                     $( stringify!($method) => operations!(@from_json command, params, $Variant $(, $Params)?), )+
                     _ => return Ok(None),
-                }))
+                };
+                request.check().map(|()| Some(request))
             }
 
             /// Reads the reply to this request.
@@ -199,15 +215,29 @@ macro_rules! operations {
                 StreamParams(self)
             }
 
+            /// Looks at the parameters before they go anywhere. [`Session`](crate::Session) does so, and so does
+            /// [`from_json`](Self::from_json).
+            ///
+            /// # Errors
+            /// `unsupported` when no Gateway could make sense of them, e.g. of a strike that is not a number; the message
+            /// says which and what is expected.
+            pub fn check(&self) -> Result<()> {
+                match self {
+                    $( Self::$SVariant $( ($sparam) )? => operations!(@check $($sparam)?), )+
+                }
+                .map_err(|problem| impossible(self.command(), problem))
+            }
+
             /// The stream named `command`, or `None` if the table has no such stream.
             ///
             /// # Errors
-            /// `protocol` when the parameters don't fit; the message says which and where.
+            /// `protocol` when the parameters don't fit, and those of [`check`](Self::check); the message says which and where.
             pub fn from_json(command: &str, params: &str) -> Result<Option<Self>> {
-                Ok(Some(match command {
+                let request = match command {
                     $( stringify!($smethod) => operations!(@from_json command, params, $SVariant $(, $SParams)?), )+
                     _ => return Ok(None),
-                }))
+                };
+                request.check().map(|()| Some(request))
             }
 
             /// Reads an event of this stream.
@@ -279,12 +309,14 @@ macro_rules! operations {
     (@access read) => { Access::Read };
     (@access trade) => { Access::Trade };
     (@from_json $command:ident, $json:ident, $Variant:ident) => {{
-        parse::<NoParams>($command, $json)?;
+        parse_params::<NoParams>($command, $json)?;
         Self::$Variant
     }};
     (@from_json $command:ident, $json:ident, $Variant:ident, $Params:ty) => {
-        Self::$Variant(parse::<$Params>($command, $json)?)
+        Self::$Variant(parse_params::<$Params>($command, $json)?)
     };
+    (@check) => { Checked::Ok(()) };
+    (@check $param:ident) => { $param.check() };
     (@schema $generator:ident, $Type:ty) => { $generator.subschema_for::<$Type>() };
     (@schema $generator:ident, $Type:ty, $Shown:ty) => { $generator.subschema_for::<$Shown>() };
     (@market_data market) => { true };
@@ -434,12 +466,39 @@ operations! {
 #[serde(deny_unknown_fields)]
 struct NoParams {}
 
+/// As [`parse`]; what is no object is refused, though serde would take the fields in their order from an array.
+fn parse_params<T: DeserializeOwned>(command: &str, json: &str) -> Result<T> {
+    if json.trim_ascii_start().starts_with('{') {
+        return parse(command, json);
+    }
+    let got = json.chars().take(40).collect::<String>();
+    Err(unreadable(format!("{command}: its parameters are an object such as {{}}, and not {got}")))
+}
+
 fn parse<T: DeserializeOwned>(command: &str, json: &str) -> Result<T> {
     serde_json::from_str(json).map_err(|error| {
-        Error::new(ErrorKind::Protocol, format!("{command}: {error}"))
-            .with_advice("docs/protocol.md lists every command with its parameters and replies")
-            .with_source(error)
+        let place = if error.is_data() { place_of_error::<T>(json) } else { None };
+        let place = place.map(|place| format!(" {place}:")).unwrap_or_default();
+        unreadable(format!("{command}:{place} {error}")).with_source(error)
     })
+}
+
+/// The field that can't be read, e.g. `contract.strike`. Finding it costs time, so it is looked for only after a failure.
+fn place_of_error<T: DeserializeOwned>(json: &str) -> Option<String> {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let error = serde_path_to_error::deserialize::<_, T>(&mut reader).err()?;
+    let place = error.path().to_string();
+    (place != ".").then_some(place)
+}
+
+fn unreadable(message: String) -> Error {
+    Error::new(ErrorKind::Protocol, message)
+        .with_advice("docs/protocol.md lists every command with its parameters and replies")
+}
+
+fn impossible(command: &str, problem: String) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("{command}: {problem}"))
+        .with_advice("docs/protocol.md lists every command with its parameters")
 }
 
 fn mismatch(command: &str, got: &impl std::fmt::Debug) -> Error {
@@ -479,10 +538,40 @@ mod tests {
 
     #[test]
     fn wrong_parameters_name_the_command_and_the_field() {
-        let error = Request::from_json("contract_details", r#"{"symbol":7}"#).unwrap_err();
-        assert!(error.message().starts_with("contract_details: invalid type"), "{error}");
-        let error = Request::from_json("positions", r#"{"account":"DU1"}"#).unwrap_err();
-        assert!(error.message().starts_with("positions: unknown field `account`"), "{error}");
+        for (command, params, expected) in [
+            ("contract_details", r#"{"symbol":7}"#, "contract_details: symbol: invalid type: integer `7`"),
+            (
+                "historical_bars",
+                r#"{"contract":{"strike":"x"}}"#,
+                "historical_bars: contract.strike: invalid type",
+            ),
+            ("historical_bars", r#"{"end":"yesterday"}"#, "historical_bars: end: "),
+            (
+                "historical_bars",
+                r#"{"bar_size":"1 min."}"#,
+                "historical_bars: bar_size: unknown variant `1 min.`",
+            ),
+            ("positions", r#"{"account":"DU1"}"#, "positions: account: unknown field `account`"),
+            ("positions", "null", "positions: its parameters are an object such as {}, and not null"),
+            ("contract_details", "[265598]", "contract_details: its parameters are an object"),
+            ("contract_details", "{", "contract_details: EOF while parsing"),
+        ] {
+            let error = Request::from_json(command, params).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Protocol);
+            assert!(error.message().starts_with(expected), "{error}");
+        }
         assert_eq!(Request::from_json("make_me_rich", "{}").unwrap(), None);
+    }
+
+    #[test]
+    fn what_no_gateway_makes_sense_of_is_refused_with_its_command() {
+        let error = StreamRequest::from_json("market_data", "{}").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.message().starts_with("market_data: the contract is empty"), "{error}");
+        assert_eq!(
+            StreamRequest::MarketData(MarketDataParams::default()).check().unwrap_err().kind(),
+            error.kind()
+        );
+        Request::ServerTime.check().unwrap();
     }
 }

@@ -16,7 +16,8 @@ use crate::{
 /// - It has one method per row of the table of operations.
 /// - Its streams are lossless: a consumer that falls too far behind loses the stream and is told so. See
 ///   [`with_flow`](Self::with_flow).
-/// - A trading operation in a read-only session fails with `read_only` before anything leaves this process.
+/// - A trading operation in a read-only session fails with `read_only` before anything leaves this process, and so does what
+///   no Gateway could make sense of, such as a strike that is not a number, with `unsupported`.
 #[derive(Debug, Clone)]
 pub struct Session {
     connection: Arc<dyn Connection>,
@@ -61,10 +62,11 @@ impl Session {
     /// Runs any one-shot operation of the table.
     ///
     /// # Errors
-    /// `read_only`, or those of the operation.
+    /// `read_only`, `unsupported` for parameters that no Gateway could make sense of, or those of the operation.
     pub async fn request(&self, request: Request) -> Result<Reply> {
         let (mode, command) = (self.info().mode, request.command());
         check_access(self.info(), command, request.access())?;
+        request.check()?;
         let asked = telemetry::ON.then(Instant::now);
         let answer = self.connection.request(request, self.timeout).await;
         if let Some(asked) = asked {
@@ -76,10 +78,11 @@ impl Session {
     /// Opens any stream of the table.
     ///
     /// # Errors
-    /// `read_only`, or those of the operation.
+    /// `read_only`, `unsupported` for parameters that no Gateway could make sense of, or those of the operation.
     pub async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
         let (mode, command) = (self.info().mode, request.command());
         check_access(self.info(), command, request.access())?;
+        request.check()?;
         Ok(self.connection.subscribe(request, self.flow).await?.timed(mode, command))
     }
 

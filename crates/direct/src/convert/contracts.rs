@@ -60,15 +60,14 @@ fn combo_leg(leg: ib::ComboLeg) -> ComboLeg {
     }
 }
 
-/// What ibapi would leave out without a word, and what no contract can be, it refuses.
+/// What ibapi would leave out without a word, it refuses.
 pub(crate) fn contract_to_ibapi(contract: &Contract) -> Result<ib::Contract> {
-    check_legs(contract)?;
     Ok(ib::Contract {
         contract_id: contract.con_id,
         symbol: contract.symbol.as_str().into(),
         security_type: security_type(&contract.sec_type)?,
         last_trade_date_or_contract_month: contract.last_trade_date_or_contract_month.clone(),
-        strike: strike(contract)?,
+        strike: contract.strike.unwrap_or_default(),
         right: match contract.right.as_str() {
             "" | "0" | "?" => None,
             "CALL" => Some(ib::OptionRight::Call),
@@ -94,10 +93,7 @@ pub(crate) fn contract_to_ibapi(contract: &Contract) -> Result<ib::Contract> {
         description: contract.description.clone(),
         issuer_id: contract.issuer_id.clone(),
         combo_legs_description: contract.combo_legs_description.clone(),
-        combo_legs: (1..)
-            .zip(&contract.combo_legs)
-            .map(|(place, leg)| leg_to_ibapi(place, leg))
-            .collect::<Result<_>>()?,
+        combo_legs: contract.combo_legs.iter().map(leg_to_ibapi).collect(),
         delta_neutral_contract: contract.delta_neutral_contract.as_ref().map(|underlying| {
             ib::DeltaNeutralContract {
                 contract_id: underlying.con_id,
@@ -122,43 +118,8 @@ fn unknown(what: &str, value: &str) -> Error {
     Error::new(ErrorKind::Unsupported, format!("the contract's {what} {value:?} is none that TWS knows"))
 }
 
-/// The strike, 0 for none. Options on futures' spreads have strikes below zero, those on anything else have none.
-fn strike(contract: &Contract) -> Result<f64> {
-    let Some(strike) = contract.strike else { return Ok(0.0) };
-    let is_one = |strike: &f64| *strike > 0.0 || *strike < 0.0 && contract.sec_type == "FOP";
-    set(strike).filter(is_one).ok_or_else(|| {
-        let message =
-            format!("the contract's strike {strike} is no price; expected a number above 0, e.g. 250");
-        Error::new(ErrorKind::Unsupported, message)
-    })
-}
-
-/// A combination has legs, or an id that stands for them; nothing else has legs.
-fn check_legs(contract: &Contract) -> Result<()> {
-    let (is_combo, has_legs) = (contract.sec_type == "BAG", !contract.combo_legs.is_empty());
-    let message = match (is_combo, has_legs) {
-        (true, false) if contract.con_id == 0 => {
-            "the combination (BAG) has no legs; expected at least one in combo_legs".to_owned()
-        }
-        (false, true) => {
-            let sec_type = &contract.sec_type;
-            format!("a contract of sec_type {sec_type:?} has no legs; expected \"BAG\", or empty combo_legs")
-        }
-        _ => return Ok(()),
-    };
-    Err(Error::new(ErrorKind::Unsupported, message))
-}
-
-fn leg_to_ibapi(place: usize, leg: &ComboLeg) -> Result<ib::ComboLeg> {
-    if leg.con_id == 0 || leg.ratio < 1 {
-        let message = format!(
-            "leg {place} of the combination has the contract id {} and the ratio {}; expected a contract id as \
-             contract_details gives it, and a ratio of at least 1",
-            leg.con_id, leg.ratio
-        );
-        return Err(Error::new(ErrorKind::Unsupported, message));
-    }
-    Ok(ib::ComboLeg {
+fn leg_to_ibapi(leg: &ComboLeg) -> ib::ComboLeg {
+    ib::ComboLeg {
         contract_id: leg.con_id,
         ratio: leg.ratio,
         action: match leg.action {
@@ -171,7 +132,7 @@ fn leg_to_ibapi(place: usize, leg: &ComboLeg) -> Result<ib::ComboLeg> {
         short_sale_slot: leg.short_sale_slot,
         designated_location: leg.designated_location.clone(),
         exempt_code: leg.exempt_code,
-    })
+    }
 }
 
 pub(crate) fn contract_details(details: ib::ContractDetails) -> ContractDetails {
@@ -317,19 +278,9 @@ mod tests {
     #[test]
     fn what_ibapi_would_leave_out_is_refused() {
         let option = |strike| Contract::option("AAPL", date(2026, 12, 18), OptionRight::Call, strike);
-        let combo =
-            |con_id, ratio| Contract::combo("IBM", [ComboLeg::buy(1, 1), ComboLeg::sell(con_id, ratio)]);
         for (wrong, named) in [
-            (option(f64::NAN), "strike NaN"),
-            (option(f64::INFINITY), "strike inf"),
             (Contract { multiplier: "a lot".to_owned(), ..option(1.0) }, "multiplier \"a lot\""),
-            (combo(0, 1), "leg 2 of the combination has the contract id 0"),
-            (combo(7, 0), "the ratio 0"),
-            (option(0.0), "strike 0"),
-            (option(-5.0), "strike -5"),
             (Contract { right: "X".to_owned(), ..option(1.0) }, "right \"X\""),
-            (Contract::combo("IBM", []), "has no legs"),
-            (Contract { sec_type: "STK".to_owned(), ..combo(7, 1) }, "sec_type \"STK\" has no legs"),
         ] {
             let error = contract_to_ibapi(&wrong).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unsupported);

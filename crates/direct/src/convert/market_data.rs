@@ -2,8 +2,7 @@
 
 use ibapi::contracts::tick_types as ib_ticks;
 use ibapi::market_data::{MarketDataType as IbMarketDataType, realtime as ib};
-use ibkr_connect_core::types::{MarketDataEvent, MarketDataParams, MarketDataType, TickType, set};
-use ibkr_connect_core::{Error, ErrorKind, Result};
+use ibkr_connect_core::types::{MarketDataEvent, MarketDataType, TickType, set};
 
 pub(crate) fn market_data_type(kind: MarketDataType) -> IbMarketDataType {
     match kind {
@@ -11,24 +10,6 @@ pub(crate) fn market_data_type(kind: MarketDataType) -> IbMarketDataType {
         MarketDataType::Frozen => IbMarketDataType::Frozen,
         MarketDataType::Delayed => IbMarketDataType::Delayed,
         MarketDataType::DelayedFrozen => IbMarketDataType::DelayedFrozen,
-    }
-}
-
-/// The generic ticks, each checked to be one: `233`, `292:BRFG`, or `mdoff`. Which of them a contract has, TWS knows.
-pub(crate) fn generic_ticks(params: &MarketDataParams) -> Result<Vec<&str>> {
-    let refused = |message: String| Err(Error::new(ErrorKind::Unsupported, message));
-    if (params.snapshot || params.regulatory_snapshot) && !params.generic_ticks.is_empty() {
-        return refused("market_data: a snapshot has no generic ticks; leave generic_ticks out".to_owned());
-    }
-    let is_one = |id: &str| {
-        let number = id.split_once(':').map_or(id, |(number, _)| number);
-        id == "mdoff" || !id.contains(',') && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
-    };
-    match params.generic_ticks.iter().find(|id| !is_one(id)) {
-        Some(id) => refused(format!(
-            "market_data: {id:?} is no generic tick; expected an id such as \"233\", one per element"
-        )),
-        None => Ok(params.generic_ticks.iter().map(String::as_str).collect()),
     }
 }
 
@@ -82,33 +63,6 @@ fn tick_type(tick_type: ib_ticks::TickType) -> TickType {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn checked(ids: &[&str]) -> Result<usize> {
-        let generic_ticks = ids.iter().map(|&id| id.to_owned()).collect();
-        generic_ticks_of(&MarketDataParams { generic_ticks, ..MarketDataParams::default() })
-    }
-
-    fn generic_ticks_of(params: &MarketDataParams) -> Result<usize> {
-        generic_ticks(params).map(|ids| ids.len())
-    }
-
-    #[test]
-    fn generic_ticks_are_ids() {
-        assert_eq!(checked(&["233", "292:BRFG", "mdoff"]).unwrap(), 3);
-        for wrong in ["", "RTVolume", "233,236", " 233", ":BRFG"] {
-            let error = checked(&["233", wrong]).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Unsupported);
-            assert!(error.message().contains(&format!("{wrong:?} is no generic tick")), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_snapshot_has_no_generic_ticks() {
-        let mut params = MarketDataParams { snapshot: true, ..MarketDataParams::default() };
-        assert_eq!(generic_ticks_of(&params).unwrap(), 0);
-        params.generic_ticks = vec!["233".to_owned()];
-        assert!(generic_ticks_of(&params).unwrap_err().message().contains("leave generic_ticks out"));
-    }
 
     #[test]
     fn nobody_bids_at_minus_one() {

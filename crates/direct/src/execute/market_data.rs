@@ -110,7 +110,7 @@ async fn subscribe(
 ) -> Result<Subscription<TickTypes>> {
     let failed = |error| request_error(command, error);
     let contract = convert::contract_to_ibapi(&params.contract)?;
-    let generic_ticks = convert::generic_ticks(params)?;
+    let generic_ticks: Vec<_> = params.generic_ticks.iter().map(String::as_str).collect();
     let mut builder = client.market_data(&contract).generic_ticks(&generic_ticks);
     if params.snapshot {
         builder = builder.snapshot();

@@ -7,7 +7,7 @@ use ibkr_connect_core::types::{
     BroadTapeNewsParams, ContractNewsParams, HistoricalNews, HistoricalNewsParams, NewsArticle,
     NewsArticleParams, NewsEvent, NewsProvider,
 };
-use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Result};
+use ibkr_connect_core::{Event, EventSender, Result};
 use jiff::Timestamp;
 
 use super::forward::{collect, forward};
@@ -16,8 +16,6 @@ use crate::error::request_error;
 
 /// Where the past begins for those who don't say.
 const BEGINNING: Timestamp = Timestamp::constant(946_684_800, 0);
-
-const LISTED: &str = "news_providers lists the codes there are";
 
 pub(super) async fn news_providers(client: &Client) -> Result<Vec<NewsProvider>> {
     let providers = client.news_providers().await.map_err(|error| request_error("news_providers", error))?;
@@ -35,14 +33,10 @@ pub(super) async fn historical_news(
     params: &HistoricalNewsParams,
 ) -> Result<HistoricalNews> {
     let wanted = params.total_results;
-    if !(1..u8::MAX).contains(&wanted) {
-        let message = format!("historical_news: total_results is {wanted}; it can be 1 to 254");
-        return Err(Error::new(ErrorKind::Unsupported, message));
-    }
-    let providers = provider_codes("historical_news", &params.provider_codes)?;
+    let providers = codes(&params.provider_codes);
     let start = convert::offset_date_time(params.start.unwrap_or(BEGINNING))?;
     let end = convert::offset_date_time(params.end.unwrap_or_else(Timestamp::now))?;
-    let found = client.historical_news(params.con_id, &providers, start, end, wanted + 1).await;
+    let found = client.historical_news(params.con_id, &providers, start, end, wanted.saturating_add(1)).await;
     let found = found.map_err(|error| request_error("historical_news", error))?;
     let mut headlines = collect("historical_news", found, convert::past_headline).await?;
     let has_more = headlines.len() > usize::from(wanted);
@@ -56,7 +50,7 @@ pub(super) async fn contract_news(
     events: &EventSender,
 ) -> Result<()> {
     let contract = convert::contract_to_ibapi(&params.contract)?;
-    let providers = provider_codes("contract_news", &params.provider_codes)?;
+    let providers = codes(&params.provider_codes);
     let news = client.contract_news(&contract, &providers).await;
     let news = news.map_err(|error| request_error("contract_news", error))?;
     headlines("contract_news", news, events, Event::ContractNews).await
@@ -87,15 +81,6 @@ async fn headlines(
     forward(command, news, events, |item| news_event(item).map(&event)).await
 }
 
-fn provider_codes<'a>(command: &str, codes: &'a [String]) -> Result<Vec<&'a str>> {
-    if codes.is_empty() {
-        let message = format!("{command}: provider_codes is empty");
-        return Err(Error::new(ErrorKind::Unsupported, message).with_advice(LISTED));
-    }
-    // They would be read as two, or as something else.
-    if let Some(code) = codes.iter().find(|code| code.is_empty() || code.contains([',', ':', '+'])) {
-        let message = format!("{command}: {code:?} in provider_codes is not the code of one provider");
-        return Err(Error::new(ErrorKind::Unsupported, message).with_advice(LISTED));
-    }
-    Ok(codes.iter().map(String::as_str).collect())
+fn codes(codes: &[String]) -> Vec<&str> {
+    codes.iter().map(String::as_str).collect()
 }

@@ -1,11 +1,11 @@
 //! Symbols, price steps, option chains, and the option model.
 
 use ibapi::Client;
+use ibkr_connect_core::Result;
 use ibkr_connect_core::types::{
     CalculateImpliedVolatilityParams, CalculateOptionPriceParams, MarketRule, MarketRuleParams,
     MatchingSymbolsParams, OptionChain, OptionChainParams, OptionComputation, SymbolMatch,
 };
-use ibkr_connect_core::{Error, ErrorKind, Result};
 
 use super::cut_short;
 use super::forward::collect;
@@ -46,8 +46,6 @@ pub(super) async fn calculate_option_price(
     params: &CalculateOptionPriceParams,
 ) -> Result<OptionComputation> {
     const COMMAND: &str = "calculate_option_price";
-    check_number(COMMAND, "volatility", params.volatility)?;
-    check_number(COMMAND, "under_price", params.under_price)?;
     let contract = convert::contract_to_ibapi(&params.contract)?;
     let computed = client.calculate_option_price(&contract, params.volatility, params.under_price).await;
     Ok(convert::option_computation(computed.map_err(|error| request_error(COMMAND, error))?))
@@ -58,19 +56,8 @@ pub(super) async fn calculate_implied_volatility(
     params: &CalculateImpliedVolatilityParams,
 ) -> Result<OptionComputation> {
     const COMMAND: &str = "calculate_implied_volatility";
-    check_number(COMMAND, "option_price", params.option_price)?;
-    check_number(COMMAND, "under_price", params.under_price)?;
     let contract = convert::contract_to_ibapi(&params.contract)?;
     let computed =
         client.calculate_implied_volatility(&contract, params.option_price, params.under_price).await;
     Ok(convert::option_computation(computed.map_err(|error| request_error(COMMAND, error))?))
-}
-
-/// TWS has no answer to what is no positive number, and never says so.
-fn check_number(command: &str, what: &str, value: f64) -> Result<()> {
-    if value > 0.0 && value.is_finite() {
-        return Ok(());
-    }
-    let message = format!("{command}: the {what} {value} can't be computed with; expected a positive number");
-    Err(Error::new(ErrorKind::Unsupported, message))
 }

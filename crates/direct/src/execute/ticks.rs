@@ -8,15 +8,12 @@ use ibkr_connect_core::types::{
     HistoricalTickKind, HistoricalTicks, HistoricalTicksParams, TickByTickEvent, TickByTickParams,
     TickByTickType,
 };
-use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Result};
+use ibkr_connect_core::{Event, EventSender, Result};
 use jiff::Timestamp;
 
 use super::forward::{collect, forward};
 use crate::convert;
 use crate::error::request_error;
-
-/// TWS's limit for one request.
-const MOST_TICKS: u32 = 1000;
 
 pub(super) async fn historical_ticks(
     client: &Client,
@@ -25,7 +22,8 @@ pub(super) async fn historical_ticks(
     const COMMAND: &str = "historical_ticks";
     let failed = |error| request_error(COMMAND, error);
     let contract = convert::contract_to_ibapi(&params.contract)?;
-    let builder = client.historical_ticks(&contract, tick_count(COMMAND, params.number_of_ticks)?);
+    let number = i32::try_from(params.number_of_ticks).unwrap_or(i32::MAX);
+    let builder = client.historical_ticks(&contract, number);
     let builder = within(builder, params)?.trading_hours(TradingHours::from_use_rth(params.use_rth));
     Ok(match params.what_to_show {
         HistoricalTickKind::Trades => {
@@ -100,21 +98,6 @@ fn within<'a>(
 ) -> Result<HistoricalTicksBuilder<'a, Client>> {
     match (params.start, params.end) {
         (None, end) => Ok(builder.ending(convert::offset_date_time(end.unwrap_or_else(Timestamp::now))?)),
-        (Some(start), None) => Ok(builder.starting(convert::offset_date_time(start)?)),
-        (Some(start), Some(end)) => Err(Error::new(
-            ErrorKind::Unsupported,
-            format!(
-                "historical_ticks: start {start} and end {end}, but TWS takes one of them; leave one out"
-            ),
-        )),
+        (Some(start), _) => Ok(builder.starting(convert::offset_date_time(start)?)),
     }
-}
-
-fn tick_count(command: &str, number: u32) -> Result<i32> {
-    i32::try_from(number).ok().filter(|_| (1..=MOST_TICKS).contains(&number)).ok_or_else(|| {
-        Error::new(
-            ErrorKind::Unsupported,
-            format!("{command}: number_of_ticks is {number}; TWS takes 1 to {MOST_TICKS}"),
-        )
-    })
 }

@@ -3,8 +3,8 @@
 use ibapi::Client;
 use ibapi::subscriptions::SubscriptionItem;
 use ibapi::wsh::AutoFill;
+use ibkr_connect_core::Result;
 use ibkr_connect_core::types::WshEventsParams;
-use ibkr_connect_core::{Error, ErrorKind, Result};
 
 use super::cut_short;
 use super::forward::next;
@@ -34,16 +34,14 @@ pub(super) async fn wsh_events(client: &Client, params: &WshEventsParams) -> Res
 }
 
 async fn events(client: &Client, params: &WshEventsParams) -> Result<String> {
-    match (params.con_id, &params.filter) {
-        (Some(con_id), None) => of_contract(client, con_id, params).await,
-        (None, Some(filter)) => of_filter(client, filter, params).await,
-        (Some(_), Some(_)) => Err(unsupported("con_id and filter are given; TWS takes one of them")),
-        (None, None) => Err(unsupported("neither con_id nor filter is given; TWS takes one of them")),
+    match &params.filter {
+        Some(filter) => of_filter(client, filter, params).await,
+        None => of_contract(client, params).await,
     }
 }
 
-async fn of_contract(client: &Client, con_id: i32, params: &WshEventsParams) -> Result<String> {
-    let mut builder = client.wsh_event_data_by_contract(con_id);
+async fn of_contract(client: &Client, params: &WshEventsParams) -> Result<String> {
+    let mut builder = client.wsh_event_data_by_contract(params.con_id.unwrap_or_default());
     if let Some(day) = params.start_date {
         builder = builder.starting(convert::day_to_ibapi(day)?);
     }
@@ -63,9 +61,6 @@ async fn of_contract(client: &Client, con_id: i32, params: &WshEventsParams) -> 
 
 /// ibapi makes a stream of it, but TWS answers once.
 async fn of_filter(client: &Client, filter: &str, params: &WshEventsParams) -> Result<String> {
-    if params.start_date.or(params.end_date).is_some() {
-        return Err(unsupported("a filter has its days in its own text; leave out start_date and end_date"));
-    }
     let mut builder = client.wsh_event_data_by_filter(filter);
     if let Some(limit) = params.total_limit {
         builder = builder.limit(limit.into());
@@ -90,8 +85,4 @@ fn auto_fill(params: &WshEventsParams) -> AutoFill {
         portfolio: params.fill_portfolio,
         watchlist: params.fill_watchlist,
     }
-}
-
-fn unsupported(why: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("{COMMAND}: {why}"))
 }
