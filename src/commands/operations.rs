@@ -43,8 +43,9 @@ fn describe(guide: &OperationGuide) -> std::io::Result<()> {
 }
 
 fn print_parameters(title: &str, parameters: &[Parameter]) -> std::io::Result<()> {
-    let cells = parameters.iter().map(|Parameter { name, type_name, default, doc, .. }| {
-        vec![name.clone(), type_name.clone(), default_in_words(default.as_ref()), doc.clone()]
+    let cells = parameters.iter().map(|parameter| {
+        let Parameter { name, type_name, doc, .. } = parameter;
+        vec![name.clone(), type_name.clone(), default_in_words(parameter), doc.clone()]
     });
     print_line(&table(&[title, "type", "default", "what it is"], cells).to_string())
 }
@@ -53,9 +54,10 @@ fn kind(guide: &OperationGuide) -> &'static str {
     if guide.info.stream { "stream" } else { "request" }
 }
 
-fn default_in_words(default: Option<&Value>) -> String {
-    match default {
-        None => "must be given".to_owned(),
+fn default_in_words(parameter: &Parameter) -> String {
+    match &parameter.default {
+        None if parameter.required => "must be given".to_owned(),
+        None => "none".to_owned(),
         Some(Value::Object(_)) => "see below".to_owned(),
         Some(default) => default.to_string(),
     }

@@ -41,7 +41,9 @@ pub struct Parameter {
     /// The JSON type in words: `string`, `[integer]`, `Contract`, `one of TRADES, BID_ASK`.
     #[serde(rename = "type")]
     pub type_name: String,
-    /// What it is when left out; `None` if it can't be.
+    /// Whether it must be given.
+    pub required: bool,
+    /// What it is when left out; `None` where nothing stands for it.
     pub default: Option<Value>,
     /// What it is for.
     pub doc: String,
@@ -63,9 +65,11 @@ pub fn operation_guides() -> Vec<OperationGuide> {
 
 /// The fields of an object's schema.
 fn fields(document: &Value, object: &Value) -> Vec<Parameter> {
+    let required = object["required"].as_array().map_or(&[][..], Vec::as_slice);
     let parameter = |(name, field): (&String, &Value)| Parameter {
         name: name.clone(),
         type_name: in_words(document, field),
+        required: required.iter().any(|required| required == name),
         default: field.get("default").cloned(),
         doc: plain(field["description"].as_str().unwrap_or_default()),
     };
@@ -120,7 +124,8 @@ fn in_words(document: &Value, schema: &Value) -> String {
     let names: Option<Vec<_>> = resolved["oneOf"]
         .as_array()
         .and_then(|names| names.iter().map(|name| name["const"].as_str()).collect());
-    names.map_or_else(|| shape(schema), |names| format!("one of {}", names.join(", ")))
+    let described = if resolved["properties"].is_object() { schema } else { resolved };
+    names.map_or_else(|| shape(described), |names| format!("one of {}", names.join(", ")))
 }
 
 fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
@@ -152,6 +157,8 @@ fn plain(doc: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn guide(command: &str) -> OperationGuide {
@@ -202,6 +209,21 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn what_may_be_left_out_need_not_be_given() {
+        let objects = guide("contract_details").objects;
+        let contract = guide("contract_details").parameters;
+        assert!(contract.iter().all(|parameter| !parameter.required), "a contract is as full as one likes");
+        let leg = objects.iter().find(|object| object.name == "ComboLeg").unwrap();
+        let required = leg.fields.iter().filter(|field| field.required).map(|field| field.name.as_str());
+        assert_eq!(
+            required.collect::<BTreeSet<_>>(),
+            BTreeSet::from(["action", "con_id", "exchange", "ratio"])
+        );
+        assert_eq!(leg.fields.iter().find(|field| field.name == "open_close").unwrap().type_name, "integer");
+        assert!(leg.fields.iter().all(|field| field.required == field.default.is_none()));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct ComboLeg {
     pub action: LegAction,
     /// Where the leg is routed, e.g. `SMART`.
     pub exchange: String,
-    /// Whether it opens or closes a position.
+    /// Whether it opens or closes a position: 0 as the combination does, 1 opens, 2 closes, 3 unknown.
     #[serde(default)]
     pub open_close: LegOpenClose,
     /// Where the stock of a short leg comes from: 0 for no short leg, 1 the clearing broker, 2 a third party.
