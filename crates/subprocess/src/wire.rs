@@ -102,6 +102,7 @@ impl<'a, P> Command<'a, P> {
 
 /// A command as the worker reads it: anything may be missing, so that the complaint can name what.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CommandLine<'a> {
     /// See [`Command::id`].
     pub id: Option<u64>,

@@ -199,7 +199,17 @@ fn what_is_wrong_with_a_line_is_said_and_the_worker_goes_on() {
     driver.send(&json!({"id": 6, "command": "connect", "params": {"hots": "h"}}));
     driver.expect_error(6, "protocol", "unknown field `hots`");
     driver.send(&json!({"id": 7, "command": "contract_details", "params": {"symbol": 7}}));
-    driver.expect_error(7, "protocol", "contract_details: invalid type");
+    driver.expect_error(7, "protocol", "contract_details: symbol: invalid type");
+    driver.send_raw("{\"id\":8,\"command\":\"market_data\",\"flow\":\"fast\"}\n");
+    driver.expect_error(8, "protocol", "unknown variant `fast`");
+    driver.send_raw("{\"id\":9,\"comand\":\"ping\"}\n");
+    driver.expect_error(9, "protocol", "unknown field `comand`");
+    driver.send_raw("[10,\"ping\"]\n");
+    driver.expect_error(0, "protocol", "an array and not an object");
+    driver.send_raw("{\"id\":11,\"command\":\"cancel\",\"params\":[7]}\n");
+    driver.expect_error(11, "protocol", "cancel: an array and not an object");
+    driver.send_raw("{\"id\":12,\"command\":\"market_data\"}\n");
+    driver.expect_error(12, "unsupported", "market_data: the contract is empty");
     driver.send(&json!({"id": 8, "command": "server_time"}));
     driver.expect_error(8, "closed", "there is none yet");
     driver.send_raw(&("x".repeat(MAX_FRAME + 10) + "\n"));

@@ -12,6 +12,7 @@ use ibkr_connect_core::{
     Connection, Error, ErrorKind, FlowControl, OPERATIONS, Request, StreamRequest, Target, check_access,
 };
 use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc::Sender;
 
@@ -147,8 +148,10 @@ impl Input {
     }
 
     fn parse(&self, line: &[u8]) -> Result<Message, (u64, Error)> {
-        let mut parsed: CommandLine<'_> = serde_json::from_slice(line)
-            .map_err(|error| (NO_ID, protocol(format!("not a command ({error}): {}", cut(line)))))?;
+        let mut parsed: CommandLine<'_> = object(line).map_err(|error| {
+            let id = object::<IdOnly>(line).map_or(NO_ID, |line| line.id);
+            (id, protocol(format!("not a command ({error}): {}", cut(line))))
+        })?;
         let id = match parsed.id {
             Some(NO_ID) => return Err((NO_ID, protocol("the id 0 is the worker's own".to_owned()))),
             None => return Err((NO_ID, protocol(format!("a command without id: {}", cut(line))))),
@@ -208,8 +211,22 @@ pub(super) fn answered(
     })
 }
 
+/// What can be read of a line that is no command.
+#[derive(Deserialize)]
+struct IdOnly {
+    id: u64,
+}
+
 fn own_params<'a, T: Deserialize<'a>>(name: &str, params: &'a str) -> Result<T, Error> {
-    serde_json::from_str(params).map_err(|error| protocol(format!("{name}: {error}")))
+    object(params.as_bytes()).map_err(|error| protocol(format!("{name}: {error}")))
+}
+
+/// Reads an object. Serde would take its fields from an array too, in their order.
+fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> serde_json::Result<T> {
+    if json.trim_ascii_start().starts_with(b"[") {
+        return Err(serde_json::Error::custom("an array and not an object"));
+    }
+    serde_json::from_slice(json)
 }
 
 fn protocol(message: String) -> Error {
