@@ -58,6 +58,7 @@ pub struct Position {
     /// What is held.
     pub contract: Contract,
     /// How many, negative when short.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub position: f64,
     /// The average cost of one, multiplier included, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]

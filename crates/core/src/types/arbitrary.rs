@@ -27,6 +27,29 @@ pub(crate) fn number() -> impl Strategy<Value = Option<f64>> {
     ]
 }
 
+/// A number that is always there and finite.
+pub(crate) fn quantity() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        any::<f64>(),
+        (-1_000_000_i32..1_000_000).prop_map(|cents| f64::from(cents) / 100.0),
+        prop::sample::select(vec![
+            f64::MAX,
+            f64::MIN,
+            f64::MIN_POSITIVE,
+            5e-324,
+            -0.0,
+            0.0,
+            2_147_483_647.0,
+            9_223_372_036_854_775_807.0,
+        ]),
+    ]
+}
+
+/// A few such numbers.
+pub(crate) fn quantities() -> impl Strategy<Value = Vec<f64>> {
+    prop::collection::vec(quantity(), 0..4)
+}
+
 /// Any instant, the first and the last included.
 pub(crate) fn timestamp() -> impl Strategy<Value = Timestamp> {
     prop_oneof![

@@ -78,11 +78,13 @@ pub struct Execution {
     /// Bought or sold.
     pub side: ExecutionSide,
     /// How many.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub shares: f64,
     /// The price of one, without commission.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub price: Option<f64>,
     /// How many of the order are filled by now.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub cum_qty: f64,
     /// The average price of those.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]

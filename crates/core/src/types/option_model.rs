@@ -13,10 +13,10 @@ pub struct CalculateOptionPriceParams {
     /// Of which option.
     pub contract: Contract,
     /// The volatility to assume, per year: 0.25 is 25 %.
-    #[cfg_attr(test, proptest(strategy = "-1.0e6..1.0e6"))]
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub volatility: f64,
     /// The underlying's price to assume.
-    #[cfg_attr(test, proptest(strategy = "-1.0e6..1.0e6"))]
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub under_price: f64,
 }
 
@@ -29,10 +29,10 @@ pub struct CalculateImpliedVolatilityParams {
     /// Of which option.
     pub contract: Contract,
     /// The option's price to assume.
-    #[cfg_attr(test, proptest(strategy = "-1.0e6..1.0e6"))]
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub option_price: f64,
     /// The underlying's price to assume.
-    #[cfg_attr(test, proptest(strategy = "-1.0e6..1.0e6"))]
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub under_price: f64,
 }
 

@@ -25,8 +25,10 @@ pub struct Order {
     /// Buy or sell.
     pub action: OrderAction,
     /// How many. Of a completed order: how many were *not* filled, so that what was ordered is this and `filled_quantity`.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub total_quantity: f64,
     /// How many were filled; only completed orders have it, for open ones it is in the order status.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub filled_quantity: f64,
     /// How much money to spend, instead of a quantity.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]

@@ -122,8 +122,10 @@ pub struct OrderStatus {
     /// `Filled`, `Inactive`.
     pub status: String,
     /// How many are filled.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub filled: f64,
     /// How many are not.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub remaining: f64,
     /// The average price of what is filled.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]

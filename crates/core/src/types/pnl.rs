@@ -86,6 +86,7 @@ pub enum PnlSingleEvent {
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct PnlSingle {
     /// How many are held, negative when short; 0 for none.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub position: f64,
     /// Since the close of the day before.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]

@@ -101,6 +101,7 @@ pub struct PortfolioValue {
     /// What is held.
     pub contract: Contract,
     /// How many, negative when short.
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub position: f64,
     /// The price of one.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]

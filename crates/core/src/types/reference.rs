@@ -112,6 +112,6 @@ pub struct OptionChain {
     #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::schema::Day>"))]
     pub expirations: Vec<Date>,
     /// The strikes, as TWS orders them.
-    #[cfg_attr(test, proptest(strategy = "proptest::collection::vec(-1.0e6..1.0e6, 0..4)"))]
+    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantities()"))]
     pub strikes: Vec<f64>,
 }

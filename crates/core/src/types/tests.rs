@@ -32,11 +32,7 @@ macro_rules! type_tests {
             }
         )+
 
-        /// No golden file is without its type.
-        #[test]
-        fn every_golden_file_has_a_type() {
-            assert_files(&[$( stringify!($Type) ),+]);
-        }
+        const TESTED: &[&str] = &[$( stringify!($Type) ),+];
     };
 }
 
@@ -52,47 +48,87 @@ type_tests! {
     AccountUpdatesSnapshot
     AccountValue
     AdvisorConfigParams
+    AdvisorDataType
+    ApiSettings
     Bar
+    BarSize
+    BarTime
+    BidAskTick
+    BondDetails
+    BroadTapeNewsParams
+    CalculateImpliedVolatilityParams
+    CalculateOptionPriceParams
+    ComboLeg
     CommissionReport
     CompletedOrder
     CompletedOrdersParams
+    Condition
+    Connectivity
     ConnectivityEvent
-    BroadTapeNewsParams
     Contract
     ContractDetails
     ContractNewsParams
+    DeltaNeutralContract
     DepthExchange
+    DepthOperation
+    DepthRow
+    DepthSide
     DisplayGroupEvent
     DisplayGroupEventsParams
+    Execution
     ExecutionDetails
+    ExecutionSide
     ExecutionsParams
+    ExecutionsSide
     FamilyCode
+    FarmKind
+    FarmStatus
     GatewayConfig
     HeadTimestampParams
     HistogramEntry
     HistogramParams
+    HistogramPeriod
     HistoricalBarUpdatesEvent
     HistoricalBarUpdatesParams
     HistoricalBars
     HistoricalBarsParams
+    HistoricalDuration
     HistoricalNews
     HistoricalNewsParams
     HistoricalSchedule
     HistoricalScheduleParams
+    HistoricalTickKind
     HistoricalTicks
     HistoricalTicksParams
+    LegAction
+    LegOpenClose
+    LockAndExitConfig
     MarketDataEvent
     MarketDataParams
+    MarketDataType
     MarketDepthEvent
     MarketDepthParams
+    MarketRule
+    MarketRuleParams
+    MatchingSymbolsParams
+    MessageConfig
+    MidpointTick
     NewsArticle
     NewsArticleParams
+    NewsArticleType
     NewsBulletin
     NewsEvent
+    NewsHeadline
     NewsProvider
     Notice
     OpenOrder
+    OptionChain
+    OptionChainParams
+    OptionComputation
+    Order
+    OrderAction
     OrderCondition
+    OrderState
     OrderStatus
     OrderUpdatesEvent
     Pnl
@@ -107,29 +143,30 @@ type_tests! {
     PositionUpdatesEvent
     PositionsMultiEvent
     PositionsMultiParams
+    PrecautionsConfig
+    PriceIncrement
     Quote
     QuoteSnapshotParams
+    RealTimeBarKind
     RealTimeBarsEvent
     RealTimeBarsParams
     ScannerEvent
     ScannerParams
+    ScannerRow
+    ScheduleSession
     SmartComponent
     SmartComponentsParams
+    SmartRoutingConfig
     SoftDollarTier
+    SymbolMatch
     TickByTickEvent
     TickByTickParams
+    TickByTickType
+    TickType
+    TradeTick
     TwsTime
-
-    CalculateImpliedVolatilityParams
-    CalculateOptionPriceParams
-    MarketRule
-    MarketRuleParams
-    MatchingSymbolsParams
-    OptionChain
-    OptionChainParams
-    OptionComputation
-    SymbolMatch
     UserInfo
+    WhatToShow
     WshEventsParams
 }
 
@@ -154,10 +191,34 @@ fn assert_round_trip<T: Serialize + DeserializeOwned + PartialEq + Debug>(value:
     }
 }
 
-fn assert_files(types: &[&str]) {
+#[test]
+fn every_golden_file_has_a_type() {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/golden");
     for file in std::fs::read_dir(directory).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
-        assert!(types.iter().any(|known| name == format!("{known}.json")), "{name} is the file of no type");
+        assert!(TESTED.iter().any(|known| name == format!("{known}.json")), "{name} is the file of no type");
+    }
+}
+
+/// Those of `schema.rs` say only how times, days and nothing at all are written.
+#[test]
+#[cfg(feature = "schema")]
+fn every_type_of_the_table_is_tested() {
+    let schema = crate::operations_schema();
+    for name in schema["$defs"].as_object().unwrap().keys() {
+        assert!(
+            TESTED.contains(&name.as_str()) || ["Time", "Day", "NoParams"].contains(&name.as_str()),
+            "{name} has neither a golden file nor a property test"
+        );
+    }
+}
+
+proptest! {
+    /// The derived strategies write no control characters.
+    #[test]
+    fn any_text_survives(text in prop::collection::vec(any::<char>(), 0..20)) {
+        let text = String::from_iter(text);
+        assert_round_trip(&crate::types::Notice { code: i32::MIN, message: text.clone(), time: None });
+        assert_round_trip(&crate::types::Contract { symbol: text, ..Default::default() });
     }
 }
