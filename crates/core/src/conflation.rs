@@ -1,7 +1,7 @@
 //! Which events are newer values of the same field: the one place that decides what may be merged.
 
 use crate::Event;
-use crate::types::{MarketDataEvent, PnlEvent, PnlSingleEvent, TickType};
+use crate::types::{MarketDataEvent, PnlEvent, PnlSingleEvent, TickByTickEvent, TickType};
 
 /// Texts that report a trade or a headline each, and no state: RT volume, RT trade volume, news.
 const EACH_IS_NEWS: [TickType; 3] = [TickType(48), TickType(77), TickType(62)];
@@ -26,6 +26,8 @@ impl Event {
     pub fn conflation_key(&self) -> Option<ConflationKey> {
         match self {
             Self::MarketData(event) => market_data(event),
+            Self::TickByTick(TickByTickEvent::BidAsk(_)) => Some(ConflationKey::new("bid_ask", 0)),
+            Self::TickByTick(TickByTickEvent::Midpoint(_)) => Some(ConflationKey::new("midpoint", 0)),
             Self::Pnl(PnlEvent::Pnl(_)) => Some(ConflationKey::new("pnl", 0)),
             Self::PnlSingle(PnlSingleEvent::Pnl(_)) => Some(ConflationKey::new("pnl", 0)),
             _ => None,
@@ -52,6 +54,8 @@ fn market_data(event: &MarketDataEvent) -> Option<ConflationKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::StreamRequest;
+    use crate::types::TickByTickParams;
 
     #[test]
     fn a_trade_and_a_headline_are_no_state() {
@@ -62,5 +66,26 @@ mod tests {
             let event = Event::MarketData(MarketDataEvent::Text { tick_type, value: String::new() });
             assert_eq!(event.conflation_key().is_some(), merges, "{name}");
         }
+    }
+
+    #[test]
+    fn a_quote_takes_the_place_of_an_older_one_and_a_trade_does_not() {
+        let event = |json: &str| {
+            StreamRequest::TickByTick(TickByTickParams::default())
+                .event_from_json(json)
+                .unwrap()
+                .conflation_key()
+        };
+        let midpoint = event(r#"{"midpoint":{"time":"2026-11-26T14:30:00Z","price":230.25}}"#);
+        let quote = event(
+            r#"{"bid_ask":{"time":"2026-11-26T14:30:00Z","bid_price":1.0,"ask_price":2.0,"bid_size":1.0,"ask_size":1.0,
+            "bid_past_low":false,"ask_past_high":false}}"#,
+        );
+        assert!(midpoint.is_some() && quote.is_some() && midpoint != quote);
+        let trade = event(
+            r#"{"trade":{"time":"2026-11-26T14:30:00Z","price":1.0,"size":1.0,"exchange":"","special_conditions":"",
+            "past_limit":false,"unreported":false}}"#,
+        );
+        assert_eq!(trade, None);
     }
 }

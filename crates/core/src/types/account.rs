@@ -57,7 +57,7 @@ pub struct Position {
     pub account: String,
     /// What is held.
     pub contract: Contract,
-    /// How many, negative when short.
+    /// How many shares or contracts, negative when short.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub position: f64,
     /// The average cost of one, multiplier included, in the contract's currency.

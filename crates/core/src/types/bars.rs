@@ -63,22 +63,22 @@ pub struct HistoricalBars {
 pub struct Bar {
     /// Where it begins.
     pub time: BarTime,
-    /// The first price.
+    /// The first price, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub open: Option<f64>,
-    /// The highest price.
+    /// The highest price, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub high: Option<f64>,
-    /// The lowest price.
+    /// The lowest price, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub low: Option<f64>,
-    /// The last price.
+    /// The last price, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub close: Option<f64>,
-    /// The volume; `None` where TWS has none, as for midpoints.
+    /// The volume, in shares or contracts; `None` where TWS has none, as for midpoints.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub volume: Option<f64>,
-    /// The volume-weighted average price; `None` where TWS has none.
+    /// The volume-weighted average price, in the contract's currency; `None` where TWS has none.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub wap: Option<f64>,
     /// The number of trades; `None` where TWS has none.

@@ -21,7 +21,7 @@ pub struct Contract {
     pub sec_type: String,
     /// `yyyymmdd` or `yyyymm`; empty for what does not expire.
     pub last_trade_date_or_contract_month: String,
-    /// An option's strike.
+    /// An option's strike, in the currency of the contract.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub strike: Option<f64>,
     /// An option's right: `C` or `P`; empty for the rest.
@@ -78,7 +78,7 @@ pub struct ContractDetails {
     pub contract: Contract,
     /// The market name of the product.
     pub market_name: String,
-    /// The smallest price increment.
+    /// The smallest price increment, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub min_tick: Option<f64>,
     /// By how much quoted prices are magnified, mostly 1.
@@ -113,13 +113,13 @@ pub struct ContractDetails {
     pub market_rule_ids: Vec<String>,
     /// The kind of stock, e.g. `COMMON` or `ETF`.
     pub stock_type: String,
-    /// The smallest order size.
+    /// The smallest order size, in shares or contracts.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub min_size: Option<f64>,
-    /// The smallest step between sizes.
+    /// The smallest step between sizes, in shares or contracts.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub size_increment: Option<f64>,
-    /// The step that TWS suggests.
+    /// The step that TWS suggests, in shares or contracts.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub suggested_size_increment: Option<f64>,
     /// The day it really expires, `yyyymmdd`; not in JSON when empty.

@@ -55,7 +55,7 @@ pub struct DepthRow {
     pub position: u32,
     /// What happens to the row.
     pub operation: DepthOperation,
-    /// The price; without meaning for a deleted row.
+    /// The price, in the contract's currency; without meaning for a deleted row.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub price: Option<f64>,
     /// The size, in shares or contracts; without meaning for a deleted row.

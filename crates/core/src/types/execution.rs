@@ -77,16 +77,16 @@ pub struct Execution {
     pub exchange: String,
     /// Bought or sold.
     pub side: ExecutionSide,
-    /// How many.
+    /// How many, in shares or contracts.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub shares: f64,
-    /// The price of one, without commission.
+    /// The price of one, in the contract's currency, without commission.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub price: Option<f64>,
-    /// How many of the order are filled by now.
+    /// How many of the order are filled by now, in shares or contracts.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub cum_qty: f64,
-    /// The average price of those.
+    /// The average price of those, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub avg_price: Option<f64>,
     /// The id that the client gave the order; 0 for an order made in TWS.

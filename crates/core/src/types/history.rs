@@ -101,7 +101,7 @@ tws_names! {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct HistogramEntry {
-    /// The price.
+    /// The price, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub price: Option<f64>,
     /// The size traded at it, in shares or contracts.

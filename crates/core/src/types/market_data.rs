@@ -48,7 +48,7 @@ pub enum MarketDataEvent {
         /// In the contract's currency; `None` when TWS says there is none (it sends -1 for bids and asks).
         #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         price: Option<f64>,
-        /// The size at that price, where TWS gives one.
+        /// The size at that price, in shares or contracts, where TWS gives one.
         #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         size: Option<f64>,
     },
@@ -82,31 +82,31 @@ pub enum MarketDataEvent {
         /// Implied volatility, per year, 0.2 for 20 %.
         #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         implied_volatility: Option<f64>,
-        /// Delta.
+        /// Delta: the change of its price with the underlying's by 1.
         #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         delta: Option<f64>,
-        /// The option's price.
+        /// The option's price, in the contract's currency.
         #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         option_price: Option<f64>,
-        /// The present value of expected dividends.
+        /// The present value of expected dividends, in the contract's currency.
         #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         present_value_dividend: Option<f64>,
-        /// Gamma.
+        /// Gamma: the change of delta with the underlying's price by 1.
         #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         gamma: Option<f64>,
-        /// Vega, per percentage point.
+        /// Vega, in the contract's currency per percentage point of volatility.
         #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         vega: Option<f64>,
-        /// Theta, per day.
+        /// Theta, in the contract's currency per day.
         #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         theta: Option<f64>,
-        /// The underlying's price.
+        /// The underlying's price, in the contract's currency.
         #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         underlying_price: Option<f64>,
     },
     /// What TWS says about the subscription before the first tick.
     RequestParameters {
-        /// The smallest price increment.
+        /// The smallest price increment, in the contract's currency.
         #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         min_tick: Option<f64>,
         /// A key for `smart_components`.

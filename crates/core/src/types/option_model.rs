@@ -15,7 +15,7 @@ pub struct CalculateOptionPriceParams {
     /// The volatility to assume, per year: 0.25 is 25 %.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub volatility: f64,
-    /// The underlying's price to assume.
+    /// The underlying's price to assume, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub under_price: f64,
 }
@@ -28,10 +28,10 @@ pub struct CalculateOptionPriceParams {
 pub struct CalculateImpliedVolatilityParams {
     /// Of which option.
     pub contract: Contract,
-    /// The option's price to assume.
+    /// The option's price to assume, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub option_price: f64,
-    /// The underlying's price to assume.
+    /// The underlying's price to assume, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub under_price: f64,
 }
@@ -46,25 +46,25 @@ pub struct OptionComputation {
     /// The implied volatility per year: 0.25 is 25 %.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub implied_volatility: Option<f64>,
-    /// Delta.
+    /// Delta: the change of its price with the underlying's by 1.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub delta: Option<f64>,
-    /// The option's price.
+    /// The option's price, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub option_price: Option<f64>,
-    /// The present value of expected dividends.
+    /// The present value of expected dividends, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub present_value_dividend: Option<f64>,
-    /// Gamma.
+    /// Gamma: the change of delta with the underlying's price by 1.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub gamma: Option<f64>,
-    /// Vega, per percentage point.
+    /// Vega, in the contract's currency per percentage point of volatility.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub vega: Option<f64>,
-    /// Theta, per day.
+    /// Theta, in the contract's currency per day.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub theta: Option<f64>,
-    /// The underlying's price.
+    /// The underlying's price, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub underlying_price: Option<f64>,
 }

@@ -37,7 +37,7 @@ pub enum PnlEvent {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Pnl {
-    /// Since the close of the day before.
+    /// Money made since the close of the day before.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub daily_pnl: Option<f64>,
     /// Of what is held, against what it cost.
@@ -85,10 +85,10 @@ pub enum PnlSingleEvent {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct PnlSingle {
-    /// How many are held, negative when short; 0 for none.
+    /// How many shares or contracts are held, negative when short; 0 for none.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub position: f64,
-    /// Since the close of the day before.
+    /// Money made since the close of the day before.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub daily_pnl: Option<f64>,
     /// Of what is held, against what it cost.

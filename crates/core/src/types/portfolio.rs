@@ -100,22 +100,22 @@ pub struct PortfolioValue {
     pub account: String,
     /// What is held.
     pub contract: Contract,
-    /// How many, negative when short.
+    /// How many shares or contracts, negative when short.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub position: f64,
-    /// The price of one.
+    /// The price of one, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub market_price: Option<f64>,
-    /// What all of them are worth, multiplier included; negative when short.
+    /// What all of them are worth, in the contract's currency, multiplier included; negative when short.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub market_value: Option<f64>,
-    /// The average cost of one, multiplier included.
+    /// The average cost of one, in the contract's currency, multiplier included.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub average_cost: Option<f64>,
-    /// The profit on what is held, against what it cost.
+    /// The profit on what is held, against what it cost, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub unrealized_pnl: Option<f64>,
-    /// The profit on what was sold.
+    /// The profit on what was sold, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub realized_pnl: Option<f64>,
 }

@@ -69,38 +69,38 @@ pub struct QuoteSnapshotParams {
 pub struct Quote {
     /// Which kind of data it is: 1 live, 2 frozen, 3 delayed, 4 delayed-frozen; `None` if TWS doesn't say, as for live.
     pub market_data_type: Option<i32>,
-    /// The highest bid.
+    /// The highest bid, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub bid: Option<f64>,
     /// Shares or contracts at the bid.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub bid_size: Option<f64>,
-    /// The lowest ask.
+    /// The lowest ask, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub ask: Option<f64>,
     /// Shares or contracts at the ask.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub ask_size: Option<f64>,
-    /// The last trade's price.
+    /// The last trade's price, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub last: Option<f64>,
-    /// The last trade's size.
+    /// The last trade's size, in shares or contracts.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub last_size: Option<f64>,
     /// When the last trade was, to the second.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
     pub last_time: Option<Timestamp>,
-    /// The day's open.
+    /// The day's open, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub open: Option<f64>,
-    /// The day's high.
+    /// The day's high, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub high: Option<f64>,
-    /// The day's low.
+    /// The day's low, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub low: Option<f64>,
-    /// The previous day's close.
+    /// The previous day's close, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub close: Option<f64>,
     /// The day's volume, in shares or contracts.
@@ -108,7 +108,7 @@ pub struct Quote {
     pub volume: Option<f64>,
     /// Whether trading is halted; `None` if TWS doesn't say.
     pub halted: Option<bool>,
-    /// The smallest price increment.
+    /// The smallest price increment, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub min_tick: Option<f64>,
     /// The key for [`smart_components`](crate::Session::smart_components).

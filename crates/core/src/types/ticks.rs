@@ -79,7 +79,7 @@ pub struct TradeTick {
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
     pub time: Timestamp,
-    /// The price.
+    /// The price, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub price: Option<f64>,
     /// The size, in shares or contracts.
@@ -104,10 +104,10 @@ pub struct BidAskTick {
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
     pub time: Timestamp,
-    /// The highest bid.
+    /// The highest bid, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub bid_price: Option<f64>,
-    /// The lowest ask.
+    /// The lowest ask, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub ask_price: Option<f64>,
     /// Shares or contracts at the bid.
@@ -131,7 +131,7 @@ pub struct MidpointTick {
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
     pub time: Timestamp,
-    /// The price.
+    /// The price, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub price: Option<f64>,
 }
