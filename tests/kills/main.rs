@@ -185,6 +185,10 @@ impl Campaign {
         self.state.assert_leases(0);
         self.state.assert_lock_is_free();
         traces::assert_no_half_closed(self.port.port());
+        // A reset leaves nothing to see but the socket that the Gateway has not looked at yet.
+        let unused = start_gateway(&self.user, &NobodyListens::new());
+        let without_clients = traces::sockets(unused.0.id()).len();
+        traces::assert_soon("sockets", without_clients, || traces::sockets(self.gateway.0.id()));
         kill_process(Pid::from_child(&self.gateway.0), Signal::TERM).unwrap();
         assert!(self.gateway.wait(PATIENCE).success());
         let mut stats = String::new();

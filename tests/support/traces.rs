@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,14 @@ fn is_run_as(pid: u32, program: &Path) -> bool {
         .split(|byte| *byte == 0)
         .take(2)
         .any(|argument| argument == program.as_os_str().as_encoded_bytes())
+}
+
+/// The sockets that a process holds.
+pub(crate) fn sockets(pid: u32) -> Vec<PathBuf> {
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    // What was closed meanwhile has no name any more.
+    let names = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+    names.filter(|name| name.to_string_lossy().starts_with("socket:")).collect()
 }
 
 /// A process that can't be taken for another one with the same pid.

@@ -487,8 +487,11 @@ fn parse<T: DeserializeOwned>(command: &str, json: &str) -> Result<T> {
 fn place_of_error<T: DeserializeOwned>(json: &str) -> Option<String> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let error = serde_path_to_error::deserialize::<_, T>(&mut reader).err()?;
-    let place = error.path().to_string();
-    (place != ".").then_some(place)
+    let path = error.path().to_string();
+    // What is not known is named by the error; the place is what it is in.
+    let is_unknown = error.inner().to_string().starts_with("unknown field");
+    let place = if is_unknown { path.rsplit_once('.')?.0 } else { path.as_str() };
+    (place != ".").then(|| place.to_owned())
 }
 
 fn unreadable(message: String) -> Error {
@@ -551,7 +554,12 @@ mod tests {
                 r#"{"bar_size":"1 min."}"#,
                 "historical_bars: bar_size: unknown variant `1 min.`",
             ),
-            ("positions", r#"{"account":"DU1"}"#, "positions: account: unknown field `account`"),
+            ("positions", r#"{"account":"DU1"}"#, "positions: unknown field `account`"),
+            (
+                "historical_bars",
+                r#"{"contract":{"symbl":""}}"#,
+                "historical_bars: contract: unknown field `symbl`",
+            ),
             ("positions", "null", "positions: its parameters are an object such as {}, and not null"),
             ("contract_details", "[265598]", "contract_details: its parameters are an object"),
             ("contract_details", "{", "contract_details: EOF while parsing"),
