@@ -79,7 +79,7 @@ fn euro() -> Contract {
 }
 
 fn future() -> Contract {
-    Contract { symbol: "ES".into(), sec_type: "FUT".into(), exchange: "CME".into(), ..Contract::default() }
+    Contract { local_symbol: "ESZ7".into(), exchange: "CME".into(), ..Contract::default() }
 }
 
 pub(crate) fn seconds(count: i64) -> SignedDuration {

@@ -305,6 +305,11 @@ pub(crate) fn no_definition(req_id: i32) -> Refusal {
     Refusal::new(req_id, 200, "No security definition has been found for the request")
 }
 
+/// IBKR's error 200 for a description that fits more than one contract.
+pub(crate) fn ambiguous(req_id: i32, symbol: &str) -> Refusal {
+    Refusal::new(req_id, 200, format!("The contract description specified for {symbol} is ambiguous"))
+}
+
 fn decode<M: Message + Default>(frame: &Frame) -> Result<M, Refusal> {
     M::decode(frame.body.as_slice()).map_err(|error| {
         Refusal::new(-1, 320, format!("Error reading request: message {}: {error}", frame.id))

@@ -43,11 +43,13 @@ fn a_subscription_ticks_until_it_is_cancelled() {
 #[test]
 fn a_snapshot_ends_at_once_and_does_not_stream() {
     let mut session = session();
-    let wanted = MarketDataRequest { snapshot: Some(true), ..quote(5, "ES") };
+    let wanted = MarketDataRequest { snapshot: Some(true), ..quote(5, "SPY") };
     let frames = handle(&mut session, request::MARKET_DATA, &wanted);
     assert_eq!(frames.last(), Some(&Frame { id: 57, body: vec![8, 5] }));
     assert!(!session.is_streaming());
     assert_eq!(error_code(&handle(&mut session, request::MARKET_DATA, &quote(6, "NOSUCH"))), Some(200));
+    let any_month = handle(&mut session, request::MARKET_DATA, &quote(7, "ES"));
+    assert_eq!(error_code(&any_month), Some(200), "three futures have this symbol");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::messages::{
     CalculateImpliedVolatilityRequest, CalculateOptionPriceRequest, Contract, Response, SecDefOptParameter,
     SecDefOptParamsRequest, TickOptionComputation, end, end_frame,
 };
-use crate::session::{Refusal, no_definition};
+use crate::session::{Refusal, ambiguous, no_definition};
 use crate::wire::Frame;
 
 /// IBKR's tick type for what was computed on request.
@@ -85,10 +85,7 @@ fn option<'a>(
     let mut found = world.options.iter().filter(|option| option.fits(wanted));
     match (found.next(), found.next()) {
         (Some(option), None) => Ok(option),
-        (Some(_), Some(_)) => {
-            let message = "The contract description specified is ambiguous; it fits more than one option";
-            Err(Refusal::new(req_id, 200, message))
-        }
+        (Some(option), Some(_)) => Err(ambiguous(req_id, option.underlying.listing.symbol)),
         (None, _) => Err(no_definition(req_id)),
     }
 }

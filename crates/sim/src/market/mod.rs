@@ -25,7 +25,7 @@ use shapes::Shapes;
 use tape::{Prices, Second, Summary};
 
 use crate::messages::Contract;
-use crate::session::{Refusal, no_definition};
+use crate::session::{Refusal, ambiguous, no_definition};
 
 mod black_scholes;
 mod catalogue;
@@ -96,12 +96,14 @@ impl World {
         self.instruments.iter().filter(|instrument| instrument.listing.fits(wanted))
     }
 
-    /// The first instrument that fits a description; error 200 if there is none.
+    /// The one instrument that fits a description; error 200 if there is none, or more than one.
     pub(crate) fn instrument(&self, req_id: i32, wanted: &Contract) -> Result<&Instrument, Refusal> {
-        self.instruments
-            .iter()
-            .find(|instrument| instrument.listing.fits(wanted))
-            .ok_or_else(|| no_definition(req_id))
+        let mut found = self.instruments.iter().filter(|instrument| instrument.listing.fits(wanted));
+        match (found.next(), found.next()) {
+            (Some(instrument), None) => Ok(instrument),
+            (Some(instrument), Some(_)) => Err(ambiguous(req_id, instrument.listing.symbol)),
+            (None, _) => Err(no_definition(req_id)),
+        }
     }
 
     /// Whether its live data are subscribed.
