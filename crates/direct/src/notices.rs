@@ -24,6 +24,14 @@ struct Board {
     followers: Vec<mpsc::UnboundedSender<Notice>>,
 }
 
+impl Board {
+    /// Adds a follower and forgets those that have left: on a quiet day there is no notice that would tell.
+    fn add(&mut self, follower: mpsc::UnboundedSender<Notice>) {
+        self.followers.retain(|follower| !follower.is_closed());
+        self.followers.push(follower);
+    }
+}
+
 impl Notices {
     /// Collects until ibapi's client ends.
     pub(crate) async fn collect(self, mut source: NoticeStream) {
@@ -35,7 +43,7 @@ impl Notices {
     /// Those that come.
     pub(crate) fn follow_from_now(&self) -> mpsc::UnboundedReceiver<Notice> {
         let (follower, notices) = mpsc::unbounded_channel();
-        self.board().followers.push(follower);
+        self.board().add(follower);
         notices
     }
 
@@ -47,7 +55,7 @@ impl Notices {
             // The receiver is in our hands.
             let _ = follower.send(notice.clone());
         }
-        board.followers.push(follower);
+        board.add(follower);
         notices
     }
 
@@ -87,6 +95,19 @@ mod tests {
         notices.publish(notice(1102));
         assert_eq!(codes(&mut first), [2104, 1100, 1102]);
         assert_eq!(codes(&mut second), [2104, 1100, 1102]);
+    }
+
+    #[test]
+    fn followers_that_left_are_forgotten_also_while_nothing_is_said() {
+        let notices = Notices::default();
+        let _stays = notices.follow();
+        (0..100).for_each(|_| drop(notices.follow_from_now()));
+        (0..100).for_each(|_| drop(notices.follow()));
+        assert_eq!(
+            notices.board().followers.len(),
+            2,
+            "the one that stays, and the last until the next comes"
+        );
     }
 
     #[test]

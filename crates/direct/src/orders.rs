@@ -52,7 +52,10 @@ impl Orders {
     /// What comes from now on; ends after an error.
     pub(crate) fn follow(&self) -> mpsc::UnboundedReceiver<Result<OrderUpdatesEvent>> {
         let (follower, updates) = mpsc::unbounded_channel();
-        self.followers().push(follower);
+        let mut followers = self.followers();
+        // Those that have left: on a quiet day there is no update that would tell.
+        followers.retain(|follower| !follower.is_closed());
+        followers.push(follower);
         updates
     }
 
@@ -113,6 +116,14 @@ mod tests {
         for news in [-1, 0] {
             assert!(matches!(event(execution(news)), Some(OrderUpdatesEvent::Execution { .. })), "{news}");
         }
+    }
+
+    #[test]
+    fn followers_that_left_are_forgotten_also_while_nothing_happens() {
+        let orders = Orders::default();
+        let _stays = orders.follow();
+        (0..100).for_each(|_| drop(orders.follow()));
+        assert_eq!(orders.followers().len(), 2, "the one that stays, and the last until the next comes");
     }
 
     #[test]

@@ -77,6 +77,8 @@ impl<E: Entry> Board<E> {
             // The receiver is in our hands.
             let _ = events.send(Ok(event.clone()));
         }
+        // Those that have left: a quiet feed has no event that would tell.
+        self.users.retain(User::is_there);
         self.users.push(User { events, stay });
         received
     }
@@ -201,6 +203,14 @@ mod tests {
         assert!(board.is_used() && !board.is_held());
         drop(leaves);
         assert!(!board.is_used());
+    }
+
+    #[test]
+    fn those_who_left_are_forgotten_also_while_nothing_is_told() {
+        let mut board = board(&[Held("a", 1), End]);
+        let _stays = board.join(Stay::ForChanges);
+        (0..100).for_each(|_| drop(board.join(Stay::UntilTheEnd)));
+        assert_eq!(board.users.len(), 2, "the one that stays, and the last until the next comes");
     }
 
     #[test]
