@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ibkr_connect::resilience::parts::HandshakeLock;
 use ibkr_connect::resilience::{
-    BreakerSettings, BreakerState, BreakerStore, Clock, Gateway, HandshakeLock, KernelClock, Leases,
+    BreakerSettings, BreakerState, BreakerStore, Clock, Gateway, KernelClock, Leases,
 };
 use serde_json::Value;
 

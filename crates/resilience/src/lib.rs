@@ -5,13 +5,14 @@
 //! through small files in the state directory, under the kernel's locks.
 //!
 //! Reading order:
-//! - [`RobustConnector`], [`Policy`], `run` (a connect from beginning to end), [`Attempts`] (what happened in it);
-//! - [`Breaker`] and [`BreakerStore`], [`Backoff`], [`Windows`]: when to ask the Gateway, and when not;
-//! - [`HandshakeLock`], [`Leases`]: one at a time, and each under its own name;
-//! - [`Supervisor`]: a session that stays up, over any connector;
-//! - [`RestartHook`]: what may be done about a Gateway that is stuck;
-//! - [`GatewayStatus`]: how things stand with every Gateway, for people;
-//! - [`MessageRate`], [`HistoricalPacer`]: IBKR's limits;
+//! - [`RobustConnector`] and its [`Policy`] (connect/): a connect from beginning to end, and what happened in it
+//!   ([`Attempts`]);
+//! - [`BreakerStore`] (breaker/): when to ask the Gateway, and when not;
+//! - [`Leases`] (ids/): a client id of its own for each client;
+//! - [`PacingStatus`] (pacing/): IBKR's limits on messages and historical requests;
+//! - [`Supervisor`] (supervisor/): a session that stays up, over any connector, and [`RestartHook`]: what may be done about a
+//!   Gateway that is stuck;
+//! - [`GatewayStatus`] (status.rs): how things stand with every Gateway, for people;
 //! - [`Clock`], [`Gateway`], `file_lock` and `files`: time, identity and safe files underneath.
 //!
 //! # Events
@@ -20,53 +21,39 @@
 
 #![forbid(unsafe_code)]
 
-mod attempt;
-mod backoff;
-mod breaker;
-mod breaker_store;
-mod breaker_types;
+mod gateway;
+
 mod clock;
-mod connect;
-mod connection;
 mod file_lock;
 mod files;
-mod gateway;
-mod history;
-mod history_store;
-mod known;
-mod lease;
-mod lock;
 mod owner;
+
+mod breaker;
+mod connect;
+mod ids;
 mod pacing;
-mod policy;
-mod port;
-mod queue;
-mod restart;
-mod run;
+mod status;
 mod supervisor;
 mod telemetry;
-mod timer;
-mod window;
 
-pub use attempt::Attempts;
-pub use backoff::{Backoff, Pace};
-pub use breaker::{Breaker, Memory};
-pub use breaker_store::{BreakerStore, Permit};
-pub use breaker_types::{Admission, BreakerSettings, BreakerState, Note, Outcome, Refusal, TrialId};
+pub use breaker::{BreakerSettings, BreakerState, BreakerStore, Note, Refusal};
 pub use clock::{Clock, KernelClock, Moment, Stamp};
-pub use connect::RobustConnector;
+pub use connect::{Attempts, Backoff, MAINTENANCE_FILE, Pace, Policy, PortCheck, RobustConnector};
 pub use gateway::Gateway;
-pub use history::{HistoricalKey, HistoricalPacer, Turn};
-pub use known::GatewayStatus;
-pub use lease::{DEFAULT_RANGE, Lease, Leases, SLOTS, Slot};
-pub use lock::{HandshakeGuard, HandshakeLock};
+pub use ids::{Leases, SLOTS, Slot};
 pub use owner::Owner;
-pub use pacing::{Bucket, MessageRate};
-pub use policy::{Policy, PortCheck};
-pub use queue::PacingStatus;
-pub use restart::RestartHook;
+pub use pacing::PacingStatus;
+pub use status::GatewayStatus;
 pub use supervisor::{
-    Damage, Farm, FarmKind, GiveUp, NextAttempt, RestartLimit, StreamItem, SupervisedSession,
+    Damage, Farm, FarmKind, GiveUp, NextAttempt, RestartHook, RestartLimit, StreamItem, SupervisedSession,
     SupervisedStream, Supervisor, SupervisorOptions, SupervisorState,
 };
-pub use window::{MAINTENANCE_FILE, Window, Windows};
+
+/// What the tests with several processes take apart. Not for users.
+#[doc(hidden)]
+pub mod parts {
+    pub use crate::breaker::{Outcome, Permit};
+    pub use crate::connect::{HandshakeGuard, HandshakeLock};
+    pub use crate::ids::Lease;
+    pub use crate::pacing::MessageRate;
+}

@@ -8,7 +8,7 @@ use ibkr_connect_core::telemetry::{
 };
 use ibkr_connect_core::{CloseReason, Connection, ConnectionMode, Error, PhaseTiming, Result, millis};
 
-use crate::breaker_types::BreakerState;
+use crate::breaker::BreakerState;
 use crate::gateway::Gateway;
 
 /// Counts a connect when it ends, in whatever way.

@@ -12,10 +12,8 @@ use std::time::{Duration, Instant};
 
 use ibkr_connect_cleanup::{Child, ChildSpec};
 use ibkr_connect_core::ErrorKind;
-use ibkr_connect_resilience::{
-    BreakerSettings, BreakerStore, Clock, Gateway, HandshakeLock, KernelClock, Leases, MessageRate, Outcome,
-    SLOTS,
-};
+use ibkr_connect_resilience::parts::{HandshakeLock, MessageRate, Outcome};
+use ibkr_connect_resilience::{BreakerSettings, BreakerStore, Clock, Gateway, KernelClock, Leases, SLOTS};
 
 const ROLE: &str = "RESILIENCE_TEST_ROLE";
 const DIRECTORY: &str = "RESILIENCE_TEST_DIRECTORY";

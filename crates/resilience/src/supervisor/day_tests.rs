@@ -10,9 +10,9 @@ use super::options::SupervisorOptions;
 use super::state::SupervisorState;
 use super::world::{Mood, START, Turn, World};
 use crate::breaker::Breaker;
-use crate::breaker_types::BreakerSettings;
+use crate::breaker::BreakerSettings;
 use crate::clock::Moment;
-use crate::restart::RestartHook;
+use crate::supervisor::restart::RestartHook;
 
 const HOUR: u64 = 3_600;
 const OK: &str = "Market data farm connection is OK:usfarm";

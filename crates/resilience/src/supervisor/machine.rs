@@ -7,9 +7,9 @@ use super::health::{Health, Verdict};
 use super::options::{GiveUp, SupervisorOptions};
 use super::retry::Retry;
 use super::state::{NextAttempt, SupervisorState};
-use crate::breaker_types::Refusal;
+use crate::breaker::Refusal;
 use crate::clock::Moment;
-use crate::restart::PAUSE as RESTART_PAUSE;
+use crate::supervisor::restart::PAUSE as RESTART_PAUSE;
 
 /// So many attempts are made before the Gateway is restarted.
 const ATTEMPTS_BEFORE_RESTART: u32 = 3;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ibkr_connect_core::Config;
 
-use crate::policy::PortCheck;
-use crate::restart::RestartHook;
+use crate::connect::PortCheck;
+use crate::supervisor::restart::RestartHook;
 
 /// The rules of a [`Supervisor`](super::Supervisor).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use super::tally::Tally;
 use super::uptime::{Uptime, sleep_until};
 use crate::clock::Moment;
 use crate::gateway::Gateway;
-use crate::restart::RestartHook;
+use crate::supervisor::restart::RestartHook;
 
 /// How long a lost session may take to close before the next attempt begins.
 const CLOSE_GRACE: Duration = Duration::from_secs(3);

@@ -10,7 +10,7 @@ use super::machine::{Action, Event, Lookout, Machine, Port};
 use super::options::SupervisorOptions;
 use super::state::SupervisorState;
 use crate::breaker::Breaker;
-use crate::breaker_types::{Admission, Outcome, Refusal, TrialId};
+use crate::breaker::{Admission, Outcome, Refusal, TrialId};
 use crate::clock::Moment;
 
 pub(crate) const START: Moment = Moment::from_millis(0);

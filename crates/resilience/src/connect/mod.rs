@@ -1,5 +1,20 @@
 //! The robust connect as a connector around a connector: the thin shell around [`Run`].
 
+mod attempt;
+mod backoff;
+mod connection;
+mod lock;
+mod maintenance;
+mod policy;
+mod port;
+mod run;
+
+pub use attempt::Attempts;
+pub use backoff::{Backoff, Pace};
+pub use lock::{HandshakeGuard, HandshakeLock};
+pub use maintenance::MAINTENANCE_FILE;
+pub use policy::{Policy, PortCheck};
+
 use std::sync::Arc;
 use std::thread;
 
@@ -10,10 +25,9 @@ use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
 use crate::clock::{Clock, KernelClock};
+use crate::connect::run::Run;
 use crate::gateway::Gateway;
-use crate::policy::Policy;
-use crate::queue::{PacingStatus, Queue, Queues};
-use crate::run::Run;
+use crate::pacing::{PacingStatus, Queue, Queues};
 use crate::telemetry;
 
 /// A connector that connects through another one, under a [`Policy`].

@@ -7,10 +7,10 @@ use std::time::Duration;
 use ibkr_connect_core::Config;
 use ibkr_connect_core::config::Pacing;
 
-use crate::backoff::Backoff;
-use crate::breaker_types::BreakerSettings;
-use crate::lease::DEFAULT_RANGE;
-use crate::run::CLIENT_ID_TRIES;
+use super::run::CLIENT_ID_TRIES;
+use crate::breaker::BreakerSettings;
+use crate::connect::backoff::Backoff;
+use crate::ids::DEFAULT_RANGE;
 
 /// A trial may try another client id twice.
 const ATTEMPTS_PER_TRIAL: u32 = CLIENT_ID_TRIES;

@@ -51,7 +51,7 @@ impl StdError for Attempts {
 
 /// Collects attempts while they are made.
 #[derive(Debug)]
-pub(crate) struct Log {
+pub(crate) struct AttemptLog {
     mode: ConnectionMode,
     log_accounts: LogAccounts,
     attempts: Vec<Attempt>,
@@ -59,13 +59,13 @@ pub(crate) struct Log {
 
 /// The times of an attempt that is being made.
 #[derive(Debug, Default)]
-pub(crate) struct Course {
+pub(crate) struct AttemptTimes {
     pub(crate) client_id: Option<i32>,
     pub(crate) waited: Duration,
     pub(crate) took: Duration,
 }
 
-impl Course {
+impl AttemptTimes {
     fn attempt(&self, phases: Vec<PhaseTiming>) -> Attempt {
         Attempt {
             kind: None,
@@ -78,12 +78,12 @@ impl Course {
     }
 }
 
-impl Log {
+impl AttemptLog {
     pub(crate) fn new(mode: ConnectionMode, log_accounts: LogAccounts) -> Self {
         Self { mode, log_accounts, attempts: Vec::new() }
     }
 
-    pub(crate) fn begun(&self, course: &Course) {
+    pub(crate) fn begun(&self, course: &AttemptTimes) {
         tracing::debug!(
             attempt = self.attempts.len() + 1,
             client_id = course.client_id,
@@ -92,7 +92,7 @@ impl Log {
         );
     }
 
-    pub(crate) fn failed(&mut self, course: &Course, error: &Error) {
+    pub(crate) fn failed(&mut self, course: &AttemptTimes, error: &Error) {
         let attempt = Attempt {
             kind: Some(error.kind()),
             phase: error.phase(),
@@ -113,7 +113,7 @@ impl Log {
     }
 
     /// All attempts, the one that succeeded the last of them.
-    pub(crate) fn succeeded(&mut self, course: &Course, info: &ConnectionInfo) -> Vec<Attempt> {
+    pub(crate) fn succeeded(&mut self, course: &AttemptTimes, info: &ConnectionInfo) -> Vec<Attempt> {
         let attempt = course.attempt(info.phases.clone());
         tracing::info!(
             attempt = self.attempts.len() + 1,
@@ -160,8 +160,8 @@ mod tests {
 
     #[test]
     fn the_error_tells_the_whole_story() {
-        let mut log = Log::new(ConnectionMode::Mock, LogAccounts::Masked);
-        let course = |millis| Course {
+        let mut log = AttemptLog::new(ConnectionMode::Mock, LogAccounts::Masked);
+        let course = |millis| AttemptTimes {
             client_id: Some(7),
             waited: Duration::from_millis(50),
             took: Duration::from_millis(millis),

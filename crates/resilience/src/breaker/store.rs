@@ -12,8 +12,8 @@ use std::time::Duration;
 use ibkr_connect_core::{Error, ErrorKind, Phase, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::breaker::{Admission, BreakerSettings, BreakerState, Note, Outcome, Refusal, TrialId};
 use crate::breaker::{Breaker, Memory};
-use crate::breaker_types::{Admission, BreakerSettings, BreakerState, Note, Outcome, Refusal, TrialId};
 use crate::clock::{Clock, Moment, Stamp};
 use crate::file_lock::FileLock;
 use crate::files::Dir;
@@ -259,5 +259,5 @@ fn free_trial_lock(dir: &Dir, gateway: &Gateway) -> Result<(TrialId, FileLock)> 
 }
 
 #[cfg(test)]
-#[path = "breaker_store_tests.rs"]
+#[path = "store_tests.rs"]
 mod tests;

@@ -10,10 +10,10 @@ use ibkr_connect_core::{Error, ErrorKind, Request, Result, StreamRequest};
 
 use crate::clock::{Clock, Moment};
 use crate::gateway::Gateway;
-use crate::history::{HistoricalKey, Turn};
-use crate::history_store::History;
-use crate::pacing::MessageRate;
-use crate::timer::Timer;
+use crate::pacing::history::{HistoricalKey, Turn};
+use crate::pacing::history_store::History;
+use crate::pacing::rate::MessageRate;
+use crate::pacing::timer::Timer;
 
 /// While too many historical requests are open.
 const ASK_AGAIN: Duration = Duration::from_millis(50);

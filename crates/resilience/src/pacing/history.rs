@@ -28,18 +28,18 @@ const OPEN_LIMIT: usize = 50;
 
 /// What the rules look at in a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HistoricalKey {
+pub(crate) struct HistoricalKey {
     /// The same for identical requests.
-    pub identity: String,
+    pub(crate) identity: String,
     /// The same for requests of the same contract, exchange and type.
-    pub series: String,
+    pub(crate) series: String,
     /// How often it counts: BID_ASK twice.
-    pub weight: u32,
+    pub(crate) weight: u32,
 }
 
 impl HistoricalKey {
     /// The key of a request; `None` if the rules don't look at it.
-    pub fn of_request(request: &Request) -> Option<Self> {
+    pub(crate) fn of_request(request: &Request) -> Option<Self> {
         match request {
             Request::HistoricalBars(params) => Some(Self::from(params)),
             Request::HistoricalTicks(params) => Some(Self::from(params)),
@@ -49,7 +49,7 @@ impl HistoricalKey {
     }
 
     /// The key of the request that opens a stream; `None` if the rules don't look at it.
-    pub fn of_stream(request: &StreamRequest) -> Option<Self> {
+    pub(crate) fn of_stream(request: &StreamRequest) -> Option<Self> {
         match request {
             StreamRequest::HistoricalBarUpdates(params) => Some(Self::from(params)),
             _ => None,
@@ -98,7 +98,7 @@ fn digest(text: &str) -> String {
 
 /// Whether a historical request may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub(crate) enum Turn {
     /// Now; it counts as sent.
     Now,
     /// Not before this time has passed; then ask again.
@@ -109,14 +109,14 @@ pub enum Turn {
 
 /// The historical requests of the last ten minutes.
 #[derive(Debug, Clone, Default)]
-pub struct HistoricalPacer {
+pub(crate) struct HistoricalPacer {
     sent: VecDeque<(Moment, HistoricalKey)>,
     open: usize,
 }
 
 impl HistoricalPacer {
     /// Asks to send a request. After [`Turn::Now`] its end must be told to [`answered`](Self::answered).
-    pub fn ask(&mut self, now: Moment, key: &HistoricalKey) -> Turn {
+    pub(crate) fn ask(&mut self, now: Moment, key: &HistoricalKey) -> Turn {
         self.sent.retain(|(at, _)| now.since(*at) < ALL);
         if self.open >= OPEN_LIMIT {
             return Turn::AfterAnswer;
@@ -146,12 +146,12 @@ impl HistoricalPacer {
     }
 
     /// A request that was sent is answered, failed or cancelled.
-    pub fn answered(&mut self) {
+    pub(crate) fn answered(&mut self) {
         self.open = self.open.saturating_sub(1);
     }
 
     /// How many requests have no answer yet.
-    pub fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.open
     }
 

@@ -8,6 +8,7 @@ mod health;
 mod hearing;
 mod machine;
 mod options;
+pub(crate) mod restart;
 mod retry;
 mod shell;
 mod state;
@@ -17,10 +18,8 @@ mod tally;
 mod uptime;
 
 #[cfg(test)]
-#[path = "supervisor/day_tests.rs"]
 mod day_tests;
 #[cfg(test)]
-#[path = "supervisor/property_tests.rs"]
 mod property_tests;
 #[cfg(test)]
 mod world;
@@ -37,13 +36,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument;
 
 pub use options::{GiveUp, RestartLimit, SupervisorOptions};
+pub use restart::RestartHook;
 pub use state::{Damage, Farm, FarmKind, NextAttempt, SupervisorState};
 pub use status::SupervisedSession;
 pub use stream::{StreamItem, SupervisedStream};
 
 use crate::clock::Moment;
+use crate::connect::PortCheck;
 use crate::gateway::Gateway;
-use crate::policy::PortCheck;
 use machine::{Lookout, Machine};
 use shell::{Command, Jobs, Shell};
 use status::{Board, Status, usable};

@@ -26,13 +26,13 @@ const NAMED_DAYS: [(&str, Weekday); 7] = [
 
 /// A set of maintenance windows.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Windows(Vec<Window>);
+pub(crate) struct Windows(Vec<Window>);
 
 /// A time of day at which the servers are reset.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Window {
+pub(crate) struct Window {
     /// What it is called, for events.
-    pub name: String,
+    pub(crate) name: String,
     zone: TimeZone,
     days: Vec<Weekday>,
     start: Time,
@@ -41,13 +41,13 @@ pub struct Window {
 
 impl Windows {
     /// The built-in windows.
-    pub fn built_in() -> Self {
+    pub(crate) fn built_in() -> Self {
         // Can't fail: the built-in file is read by a test.
         Self::parse(BUILT_IN).unwrap_or_else(|_| Self::none())
     }
 
     /// No windows: every failure is a surprise.
-    pub fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self(Vec::new())
     }
 
@@ -55,7 +55,7 @@ impl Windows {
     ///
     /// # Errors
     /// `config`, when the file can't be read or makes no sense.
-    pub fn load(state_dir: &Path) -> Result<Self> {
+    pub(crate) fn load(state_dir: &Path) -> Result<Self> {
         let dir = Dir::private(state_dir)?;
         let Some(bytes) = dir.read_loosely(MAINTENANCE_FILE)? else { return Ok(Self::built_in()) };
         Self::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| {
@@ -70,13 +70,13 @@ impl Windows {
     ///
     /// # Errors
     /// What is wrong, and where.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
         file.window.into_iter().map(Window::checked).collect::<Result<_, _>>().map(Self)
     }
 
     /// The window that `now` lies in.
-    pub fn at(&self, now: Timestamp) -> Option<&Window> {
+    pub(crate) fn at(&self, now: Timestamp) -> Option<&Window> {
         self.0.iter().find(|window| window.contains(now))
     }
 }

@@ -7,20 +7,20 @@ use std::time::Duration;
 use ibkr_connect_core::{Connection, ConnectionInfo, Connector, Error, ErrorKind, Result, Target};
 use tokio::time::{Instant, sleep};
 
-use crate::attempt::{Course, Log};
-use crate::backoff::Pace;
-use crate::breaker_store::BreakerStore;
-use crate::breaker_types::{Outcome, Refusal};
+use crate::breaker::BreakerStore;
+use crate::breaker::{Outcome, Refusal};
 use crate::clock::Clock;
-use crate::connection::RobustConnection;
+use crate::connect::attempt::{AttemptLog, AttemptTimes};
+use crate::connect::backoff::Pace;
+use crate::connect::connection::RobustConnection;
+use crate::connect::lock::HandshakeLock;
+use crate::connect::maintenance::Windows;
+use crate::connect::policy::{Policy, PortCheck};
+use crate::connect::port::check_port;
 use crate::gateway::Gateway;
-use crate::lease::{Lease, Leases};
-use crate::lock::HandshakeLock;
-use crate::policy::{Policy, PortCheck};
-use crate::port::check_port;
-use crate::queue::{Entrance, Queue};
+use crate::ids::{Lease, Leases};
+use crate::pacing::{Entrance, Queue};
 use crate::telemetry;
-use crate::window::Windows;
 
 /// How many leased client ids may turn out to be in use.
 pub(crate) const CLIENT_ID_TRIES: u32 = 3;
@@ -55,12 +55,12 @@ impl Run {
     /// Connects, or says why not. Needs a tokio runtime with time. Dropping the future leaves nothing behind.
     pub(crate) async fn connect(&self) -> Result<Box<dyn Connection>> {
         let shared = self.shared()?;
-        let mut log = Log::new(self.inner.mode(), self.target.log_accounts);
+        let mut log = AttemptLog::new(self.inner.mode(), self.target.log_accounts);
         let mut last: Option<Error> = None;
         let mut waited = Duration::ZERO;
         let mut retry = 0;
         loop {
-            let mut course = Course { waited, ..Course::default() };
+            let mut course = AttemptTimes { waited, ..AttemptTimes::default() };
             let error = match self.attempt(&shared, &mut course, &mut log).await {
                 Ok(connection) => return Ok(connection),
                 Err(Failure::Refused(refusal)) => return Err(self.refused(log, last, refusal)),
@@ -105,8 +105,8 @@ impl Run {
     async fn attempt(
         &self,
         shared: &Shared,
-        course: &mut Course,
-        log: &mut Log,
+        course: &mut AttemptTimes,
+        log: &mut AttemptLog,
     ) -> Result<Box<dyn Connection>, Failure> {
         shared.breaker.check().map_err(Failure::Refused)?;
         let asked = Instant::now();
@@ -129,8 +129,8 @@ impl Run {
     async fn shake_hands(
         &self,
         shared: &Shared,
-        course: &mut Course,
-        log: &mut Log,
+        course: &mut AttemptTimes,
+        log: &mut AttemptLog,
     ) -> Result<Box<dyn Connection>> {
         let mut tries = 0;
         loop {
@@ -163,7 +163,7 @@ impl Run {
     }
 
     /// A refusal after attempts is the end of them; their error says more.
-    fn refused(&self, log: Log, last: Option<Error>, refusal: Error) -> Error {
+    fn refused(&self, log: AttemptLog, last: Option<Error>, refusal: Error) -> Error {
         tracing::warn!(
             gateway = %self.gateway,
             kind = refusal.kind().as_str(),

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use ibkr_connect_core::Result;
 
-use crate::breaker_store::BreakerStore;
-use crate::breaker_types::BreakerState;
+use crate::breaker::BreakerState;
+use crate::breaker::BreakerStore;
 use crate::clock::{Clock, KernelClock};
+use crate::connect::HandshakeLock;
+use crate::connect::Policy;
 use crate::files::Dir;
 use crate::gateway::Gateway;
-use crate::lease::{Leases, Slot};
-use crate::lock::HandshakeLock;
+use crate::ids::{Leases, Slot};
 use crate::owner::Owner;
-use crate::policy::Policy;
 
 /// What this user's processes on this machine share about one Gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +85,7 @@ mod tests {
     use ibkr_connect_core::Config;
 
     use super::*;
-    use crate::breaker_types::Note;
+    use crate::breaker::Note;
 
     fn policy(state_dir: &Path) -> Policy {
         Policy::from(&Config { state_dir: state_dir.to_owned(), ..Config::default() })

@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use ibkr_connect_core::{ConnectionInfo, ConnectionMode, MockConnection, Phase};
 
 use super::*;
-use crate::attempt::Attempts;
-use crate::breaker_types::Note;
+use crate::breaker::Note;
 use crate::clock::Stamp;
 use crate::clock::manual::ManualClock;
+use crate::connect::attempt::Attempts;
 
 /// The manual clock, which goes on by itself with tokio's virtual time.
 #[derive(Debug)]

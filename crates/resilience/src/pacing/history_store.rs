@@ -14,7 +14,7 @@ use crate::clock::{Clock, Moment, Stamp};
 use crate::file_lock::FileLock;
 use crate::files::Dir;
 use crate::gateway::Gateway;
-use crate::history::{HistoricalKey, HistoricalPacer, Turn};
+use crate::pacing::history::{HistoricalKey, HistoricalPacer, Turn};
 
 /// Others hold the file for a moment.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(50);

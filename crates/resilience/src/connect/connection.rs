@@ -8,8 +8,8 @@ use ibkr_connect_core::{
     CloseReason, Connection, ConnectionInfo, EventStream, FlowControl, Reply, Request, Result, StreamRequest,
 };
 
-use crate::lease::Lease;
-use crate::queue::Entrance;
+use crate::ids::Lease;
+use crate::pacing::Entrance;
 
 /// A backend's connection with what it needs to be a good neighbour.
 #[derive(Debug)]

@@ -23,7 +23,7 @@ use crate::owner::{Owner, read_note};
 pub const SLOTS: usize = 32;
 
 /// The ids leased by default: clear of those that people choose, few enough for a file each.
-pub const DEFAULT_RANGE: Range<i32> = 10_000..11_000;
+pub(crate) const DEFAULT_RANGE: Range<i32> = 10_000..11_000;
 
 /// Looking through a thousand small files takes some ten milliseconds.
 const REGISTRY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -259,5 +259,4 @@ fn known_ids(dir: &Dir) -> Result<Vec<i32>> {
 }
 
 #[cfg(test)]
-#[path = "lease_tests.rs"]
 mod tests;

@@ -29,7 +29,7 @@ const RECORD: usize = 192;
 
 /// A token bucket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Bucket {
+pub(crate) struct Bucket {
     /// Tokens at `at`; negative while messages queue.
     level: f64,
     at: Moment,
@@ -37,13 +37,13 @@ pub struct Bucket {
 
 impl Bucket {
     /// A full bucket.
-    pub fn full(now: Moment) -> Self {
+    pub(crate) fn full(now: Moment) -> Self {
         Self { level: BURST, at: now }
     }
 
     /// Takes the token of one message, and says how long the message has to wait for it. Messages queue in the order in
     /// which they took.
-    pub fn take(&mut self, now: Moment) -> Duration {
+    pub(crate) fn take(&mut self, now: Moment) -> Duration {
         let refilled = self.level + now.since(self.at).as_secs_f64() * RATE;
         self.level = refilled.min(BURST) - 1.0;
         self.at = now;
@@ -51,7 +51,7 @@ impl Bucket {
     }
 
     /// How long the next message would have to wait.
-    pub fn wait(&self, now: Moment) -> Duration {
+    pub(crate) fn wait(&self, now: Moment) -> Duration {
         self.clone().take(now)
     }
 }

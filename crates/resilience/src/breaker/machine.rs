@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::breaker_types::{Admission, BreakerSettings, BreakerState, Note, Outcome, Refusal, TrialId};
+use super::{Admission, BreakerSettings, BreakerState, Note, Outcome, Refusal, TrialId};
 use crate::clock::Moment;
 
 /// More samples than this say nothing new.
@@ -14,7 +14,7 @@ const LONGEST_WINDOW: usize = 256;
 
 /// What the breaker remembers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memory {
+pub(crate) struct Memory {
     state: State,
     /// The attempts of the window, oldest first.
     samples: Vec<Sample>,
@@ -61,29 +61,30 @@ struct Trial {
 
 /// The state machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Breaker {
+pub(crate) struct Breaker {
     settings: BreakerSettings,
     memory: Memory,
 }
 
 impl Breaker {
     /// A closed breaker.
-    pub fn new(settings: BreakerSettings) -> Self {
+    #[cfg(test)]
+    pub(crate) fn new(settings: BreakerSettings) -> Self {
         Self::resume(settings, Memory::default())
     }
 
     /// A breaker that goes on from what another one remembered.
-    pub fn resume(settings: BreakerSettings, memory: Memory) -> Self {
+    pub(crate) fn resume(settings: BreakerSettings, memory: Memory) -> Self {
         Self { settings, memory }
     }
 
     /// What it remembers.
-    pub fn memory(&self) -> &Memory {
+    pub(crate) fn memory(&self) -> &Memory {
         &self.memory
     }
 
     /// What it is at `now`.
-    pub fn state(&self, now: Moment) -> BreakerState {
+    pub(crate) fn state(&self, now: Moment) -> BreakerState {
         let memory = &self.memory;
         match &memory.state {
             State::ForcedOpen { since, by, limit_ms } if !self.is_force_over(now) => {
@@ -109,7 +110,7 @@ impl Breaker {
     ///
     /// # Errors
     /// The refusal.
-    pub fn check(&self, now: Moment) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, now: Moment) -> Result<(), Refusal> {
         // Any id would do: this copy is thrown away.
         self.clone().admit(now, TrialId(u32::MAX)).map(drop)
     }
@@ -118,7 +119,7 @@ impl Breaker {
     ///
     /// # Errors
     /// The refusal.
-    pub fn admit(&mut self, now: Moment, next: TrialId) -> Result<Admission, Refusal> {
+    pub(crate) fn admit(&mut self, now: Moment, next: TrialId) -> Result<Admission, Refusal> {
         self.end_force(now);
         if let State::Open { since } = self.memory.state {
             let retry_in = self.retry_in(since, now);
@@ -148,7 +149,7 @@ impl Breaker {
     /// Takes note of how an admitted attempt ended.
     ///
     /// What comes too late (another attempt has changed the state, the trial was given up) changes nothing.
-    pub fn settle(&mut self, now: Moment, admission: Admission, outcome: Outcome) {
+    pub(crate) fn settle(&mut self, now: Moment, admission: Admission, outcome: Outcome) {
         match (admission, &mut self.memory.state) {
             (Admission::Free, State::Closed) => self.settle_free(now, outcome),
             (Admission::Trial(id), State::HalfOpen { running, .. }) => {
@@ -163,31 +164,31 @@ impl Breaker {
     }
 
     /// Gives up the trials for which `is_alive` says no: their process is gone, which says nothing about the Gateway.
-    pub fn retain_trials(&mut self, is_alive: impl Fn(TrialId) -> bool) {
+    pub(crate) fn retain_trials(&mut self, is_alive: impl Fn(TrialId) -> bool) {
         if let State::HalfOpen { running, .. } = &mut self.memory.state {
             running.retain(|trial| is_alive(trial.id));
         }
     }
 
     /// Closes it if it was forced open for a time that is over.
-    pub fn end_force(&mut self, now: Moment) {
+    pub(crate) fn end_force(&mut self, now: Moment) {
         if self.is_force_over(now) {
             self.reset();
         }
     }
 
     /// Opens it until it is reset.
-    pub fn force_open(&mut self, now: Moment, by: Note) {
+    pub(crate) fn force_open(&mut self, now: Moment, by: Note) {
         self.memory.state = State::ForcedOpen { since: now, by, limit_ms: None };
     }
 
     /// Opens it for `limit`, or until it is reset; after that it is as after a reset.
-    pub fn force_open_for(&mut self, now: Moment, by: Note, limit: Duration) {
+    pub(crate) fn force_open_for(&mut self, now: Moment, by: Note, limit: Duration) {
         self.memory.state = State::ForcedOpen { since: now, by, limit_ms: Some(millis(limit)) };
     }
 
     /// Closes it and forgets everything.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.memory = Memory::default();
     }
 
@@ -308,5 +309,5 @@ fn millis(duration: Duration) -> u64 {
 }
 
 #[cfg(test)]
-#[path = "breaker_tests.rs"]
+#[path = "machine_tests.rs"]
 mod tests;

@@ -1,0 +1,19 @@
+//! The circuit breaker: after enough failures nobody asks the Gateway for a while, then one asks for all.
+//!
+//! Reading order: [`Breaker`] (the machine) with its `settings`, the `admission` that it gives, the `outcome` that it is told
+//! and the `state` that it shows; then [`BreakerStore`], which shares it between processes.
+
+mod admission;
+mod machine;
+mod outcome;
+mod settings;
+mod state;
+mod store;
+
+pub(crate) use admission::{Admission, TrialId};
+pub use admission::{Note, Refusal};
+pub(crate) use machine::{Breaker, Memory};
+pub use outcome::Outcome;
+pub use settings::BreakerSettings;
+pub use state::BreakerState;
+pub use store::{BreakerStore, Permit};
