@@ -14,7 +14,7 @@ pub(crate) const TABLE: &str = "\
 Exit codes:
   0  ok
   1  other; of probe and soak: a part of it failed
-  2  usage or configuration
+  2  usage, configuration or parameters
   3  not listening or unreachable
   4  handshake timeout
   5  rejected by the Gateway
@@ -38,7 +38,7 @@ impl std::error::Error for Failed {}
 /// The exit code for an error of this kind.
 pub(crate) fn code(kind: ErrorKind) -> u8 {
     match kind {
-        ErrorKind::Config => 2,
+        ErrorKind::Config | ErrorKind::InvalidRequest => 2,
         ErrorKind::NotListening | ErrorKind::Unreachable => 3,
         ErrorKind::HandshakeTimeout => 4,
         ErrorKind::Rejected => 5,

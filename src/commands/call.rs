@@ -62,5 +62,5 @@ fn unusable(command: &str, error: Error) -> Error {
 
 /// The command line takes only names of the table, so this is a row that neither requests nor streams know.
 fn unknown(command: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("{command:?} is none of this program's commands"))
+    Error::new(ErrorKind::Internal, format!("{command:?} is none of this program's commands"))
 }

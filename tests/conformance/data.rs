@@ -220,7 +220,7 @@ pub(crate) async fn what_no_gateway_understands_is_not_sent(backend: &Backend) {
     let session = session(&**backend, &target(gateway.port())).await;
     let option = |strike| Contract::option("AAPL", date(2027, 12, 17), OptionRight::Put, strike);
     let error = session.contract_details(option(f64::NAN)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
     assert_eq!(
         error.message(),
         "contract_details: the contract's strike NaN is no price; expected a number above 0, e.g. 250"
@@ -228,13 +228,13 @@ pub(crate) async fn what_no_gateway_understands_is_not_sent(backend: &Backend) {
     let priced =
         CalculateOptionPriceParams { contract: option(200.0), volatility: f64::INFINITY, under_price: 200.0 };
     let error = session.calculate_option_price(priced).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
     assert_eq!(
         error.message(),
         "calculate_option_price: the volatility inf can't be computed with; expected a positive number"
     );
     let error = session.market_data(MarketDataParams::default()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
     assert_eq!(
         error.message(),
         "market_data: the contract is empty; expected at least its con_id, or a symbol"

@@ -102,10 +102,10 @@ pub(crate) async fn news_needs_providers_and_a_contract_that_exist(backend: &Bac
         let nothing = HistoricalNewsParams { con_id: 1, ..apple_news() };
         assert_eq!(kind_and_code(nothing).await, (ErrorKind::GatewayError, Some(200)));
         let none = HistoricalNewsParams { provider_codes: Vec::new(), ..apple_news() };
-        assert_eq!(kind_and_code(none).await, (ErrorKind::Unsupported, None));
+        assert_eq!(kind_and_code(none).await, (ErrorKind::InvalidRequest, None));
         for total_results in [0, 255] {
             let params = HistoricalNewsParams { total_results, ..apple_news() };
-            assert_eq!(kind_and_code(params).await, (ErrorKind::Unsupported, None));
+            assert_eq!(kind_and_code(params).await, (ErrorKind::InvalidRequest, None));
         }
     })
     .await;
@@ -173,7 +173,7 @@ pub(crate) async fn headlines_need_providers_and_a_contract_that_exist(backend: 
         };
         assert_eq!(news(aapl(), "NOBODY").await, (ErrorKind::GatewayError, Some(10276)));
         assert_eq!(news(Contract::stock("NOSUCH"), "DJNL").await, (ErrorKind::GatewayError, Some(200)));
-        assert_eq!(news(aapl(), "DJNL,292:BRFG").await, (ErrorKind::Unsupported, None));
+        assert_eq!(news(aapl(), "DJNL,292:BRFG").await, (ErrorKind::InvalidRequest, None));
         let nobody = BroadTapeNewsParams { provider_code: "NOBODY".into() };
         let error = failure(session.broad_tape_news(nobody).await).await;
         assert_eq!(kind_and_code(error), (ErrorKind::GatewayError, Some(10276)));
@@ -298,7 +298,7 @@ pub(crate) async fn corporate_events_are_those_asked_for(backend: &Backend) {
         assert!(earnings.iter().all(|event| event["event_type"] == "wshe_ed"));
 
         for wrong in [WshEventsParams::default(), WshEventsParams { con_id: Some(APPLE), ..filter }] {
-            assert_eq!(session.wsh_events(wrong).await.unwrap_err().kind(), ErrorKind::Unsupported);
+            assert_eq!(session.wsh_events(wrong).await.unwrap_err().kind(), ErrorKind::InvalidRequest);
         }
     })
     .await;

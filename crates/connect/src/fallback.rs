@@ -18,6 +18,7 @@ impl FallbackConnector {
 }
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl Connector for FallbackConnector {
     fn mode(&self) -> ConnectionMode {
         self.primary.mode()

@@ -106,15 +106,13 @@ impl Connector for TidyConnector {
             // If nobody waits any more, the connection comes back and is closed by its drop.
             drop(sender.send(outcome));
         };
-        thread::Builder::new().name("ibkr-connect".to_owned()).spawn(move || block_on(connect)).map_err(
-            |error| {
-                Error::new(ErrorKind::Unreachable, format!("can't start a thread to connect on: {error}"))
-                    .with_source(error)
-            },
-        )?;
+        thread::Builder::new()
+            .name("ibkr-connect".to_owned())
+            .spawn(move || block_on(connect))
+            .map_err(|error| Error::unstartable("a thread to connect on", error))?;
         outcome
             .await
-            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Protocol, "the connecting thread panicked")))
+            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the connecting thread panicked")))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,22 @@ impl Error {
     pub fn with_phases(mut self, phases: Vec<PhaseTiming>) -> Self {
         self.0.phases = phases;
         self
+    }
+
+    /// Says the same in other words: kind, phase, code, advice, retryability, phases and source stay.
+    #[must_use]
+    pub fn map_message(mut self, words: impl FnOnce(&str) -> String) -> Self {
+        self.0.message = words(&self.0.message);
+        self
+    }
+
+    /// `what` could not be started: `busy`, for the operating system refuses threads and descriptors at its limits. For
+    /// backends.
+    #[doc(hidden)]
+    pub fn unstartable(what: impl fmt::Display, error: io::Error) -> Self {
+        Self::new(ErrorKind::Busy, format!("can't start {what}: {error}"))
+            .with_advice("check the limits on threads and open files (ulimit -u, ulimit -n), and try again")
+            .with_source(error)
     }
 
     /// Keeps what caused it; it is not serialized.
@@ -246,6 +263,10 @@ error_kinds! {
     /// A trading operation was refused because the session is read-only.
     ReadOnly = "read_only", permanent,
         Some("set IBKR_READONLY=false if this program is meant to trade");
+    /// No operation, account, state or parameter makes this request possible: it is wrong, whoever is asked.
+    InvalidRequest = "invalid_request", permanent, None;
+    /// As much as fits is open or running already, here, at the Gateway or on this machine; nothing was sent.
+    Busy = "busy", retryable, Some("try again when some of what is open has ended");
     /// A request got no answer within its deadline.
     Timeout = "timeout", retryable, None;
     /// The consumer of a stream fell so far behind that events were lost; the stream has ended.
@@ -257,8 +278,11 @@ error_kinds! {
     Disconnected = "disconnected", retryable, Some("connect again");
     /// The connection was closed by this program.
     Closed = "closed", permanent, None;
-    /// The operation or the mode is not available here.
+    /// This build or this backend does not have the operation or the mode.
     Unsupported = "unsupported", permanent, None;
+    /// A fault of ours, such as a panic. It says nothing about the Gateway.
+    Internal = "internal", permanent,
+        Some("report it with the message and the log: it is a fault of ibkr-connect, and neither the Gateway nor the configuration is to blame");
 }
 
 impl fmt::Display for ErrorKind {
@@ -279,12 +303,42 @@ mod tests {
     }
 
     #[test]
+    fn other_words_change_nothing_else() {
+        let error = Error::new(ErrorKind::Rejected, "closed")
+            .in_phase(Phase::StartApi)
+            .with_code(326)
+            .with_advice("a")
+            .with_phases(vec![PhaseTiming { phase: Phase::Tcp, ms: 0.5 }])
+            .with_source(io::Error::other("cause"))
+            .permanent();
+        let other = error.clone().map_message(|message| format!("it {message}"));
+        assert_eq!(other.message(), "it closed");
+        let rest = |error: &Error| {
+            let phases = error.phases().to_vec();
+            (error.kind(), error.phase(), error.code(), error.is_retryable(), phases)
+        };
+        assert_eq!(rest(&other), rest(&error));
+        assert_eq!((other.advice(), other.source().is_some()), (Some("a"), true));
+    }
+
+    #[test]
+    fn only_what_may_pass_by_itself_is_retryable() {
+        for (kind, retryable) in
+            [(ErrorKind::Busy, true), (ErrorKind::InvalidRequest, false), (ErrorKind::Internal, false)]
+        {
+            assert_eq!(Error::new(kind, "").is_retryable(), retryable, "{kind}");
+        }
+        let refused = Error::unstartable("a thread", io::Error::other("EAGAIN"));
+        assert_eq!((refused.kind(), refused.is_retryable()), (ErrorKind::Busy, true));
+    }
+
+    #[test]
     fn an_error_survives_the_wire_without_its_source() {
         let error = Error::new(ErrorKind::ClientIdInUse, "client id 7 is taken")
             .in_phase(Phase::StartApi)
             .with_code(326)
             .with_phases(vec![PhaseTiming { phase: Phase::Tcp, ms: 0.5 }])
-            .with_source(std::io::Error::other("cause"));
+            .with_source(io::Error::other("cause"));
         let json = serde_json::to_string(&error).unwrap();
         let back: Error = serde_json::from_str(&json).unwrap();
         assert_eq!(back.to_string(), "client id 7 is taken (client_id_in_use in start_api, TWS code 326)");

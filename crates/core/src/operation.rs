@@ -154,7 +154,7 @@ macro_rules! operations {
             /// [`from_json`](Self::from_json).
             ///
             /// # Errors
-            /// `unsupported` when no Gateway could make sense of them, e.g. of a strike that is not a number; the message
+            /// `invalid_request` when no Gateway could make sense of them, e.g. of a strike that is not a number; the message
             /// says which and what is expected.
             pub fn check(&self) -> Result<()> {
                 match self {
@@ -180,7 +180,7 @@ macro_rules! operations {
             /// # Errors
             /// `protocol` when the data is not this request's reply.
             pub fn reply_from_json(&self, data: &str) -> Result<Reply> {
-                match self { $( Self::$Variant { .. } => parse(stringify!($method), data).map(Reply::$Variant), )+ }
+                match self { $( Self::$Variant { .. } => parse_data(stringify!($method), data).map(Reply::$Variant), )+ }
             }
         }
 
@@ -219,7 +219,7 @@ macro_rules! operations {
             /// [`from_json`](Self::from_json).
             ///
             /// # Errors
-            /// `unsupported` when no Gateway could make sense of them, e.g. of a strike that is not a number; the message
+            /// `invalid_request` when no Gateway could make sense of them, e.g. of a strike that is not a number; the message
             /// says which and what is expected.
             pub fn check(&self) -> Result<()> {
                 match self {
@@ -245,7 +245,7 @@ macro_rules! operations {
             /// # Errors
             /// `protocol` when the data is not this stream's event.
             pub fn event_from_json(&self, data: &str) -> Result<Event> {
-                match self { $( Self::$SVariant { .. } => parse(stringify!($smethod), data).map(Event::$SVariant), )+ }
+                match self { $( Self::$SVariant { .. } => parse_data(stringify!($smethod), data).map(Event::$SVariant), )+ }
             }
         }
 
@@ -342,7 +342,7 @@ operations! {
         /// Every position of every account.
         read Positions positions() -> Vec<Position>;
         /// The values of one account and its portfolio. TWS has the updates of one account at a time: one of another account
-        /// waits for this, and is refused with `unsupported` while a stream of `account_updates` is open.
+        /// waits for this, and is refused with `busy` while a stream of `account_updates` is open.
         read AccountUpdatesSnapshot account_updates_snapshot(params: AccountUpdatesParams) -> AccountUpdatesSnapshot;
         /// All contracts that match a description.
         read ContractDetails contract_details(contract: Contract) -> Vec<ContractDetails>;
@@ -419,12 +419,12 @@ operations! {
         /// The order book of one contract.
         read market MarketDepth market_depth(params: MarketDepthParams) -> MarketDepthEvent;
         /// Values such as net liquidation and buying power, one per account and tag, and those that change. TWS has two
-        /// summaries at a time for a connection: a third stream is refused with `unsupported`, and so is `account_summary`
+        /// summaries at a time for a connection: a third stream is refused with `busy`, and so is `account_summary`
         /// while two streams are open.
         read other AccountSummaryUpdates account_summary_updates(params: AccountSummaryParams)
             -> AccountSummaryUpdatesEvent;
         /// The values of one account and its portfolio, and what changes of them. TWS has the updates of one account at a time:
-        /// while this is open, those of another account are refused with `unsupported`; `account_updates_multi` has several.
+        /// while this is open, those of another account are refused with `busy`; `account_updates_multi` has several.
         read other AccountUpdates account_updates(params: AccountUpdatesParams) -> AccountUpdatesEvent;
         /// The cash of one account or of all of them by currency, with net liquidation, and what changes of it. Several may
         /// be open at once.
@@ -469,17 +469,25 @@ struct NoParams {}
 /// As [`parse`]; what is no object is refused, though serde would take the fields in their order from an array.
 fn parse_params<T: DeserializeOwned>(command: &str, json: &str) -> Result<T> {
     if json.trim_ascii_start().starts_with('{') {
-        return parse(command, json);
+        return parse(command, json, ErrorKind::InvalidRequest);
     }
     let got = json.chars().take(40).collect::<String>();
-    Err(unreadable(format!("{command}: its parameters are an object such as {{}}, and not {got}")))
+    Err(unreadable(
+        ErrorKind::InvalidRequest,
+        format!("{command}: its parameters are an object such as {{}}, and not {got}"),
+    ))
 }
 
-fn parse<T: DeserializeOwned>(command: &str, json: &str) -> Result<T> {
+/// Reads what the other side of a link has answered.
+fn parse_data<T: DeserializeOwned>(command: &str, json: &str) -> Result<T> {
+    parse(command, json, ErrorKind::Protocol)
+}
+
+fn parse<T: DeserializeOwned>(command: &str, json: &str, otherwise: ErrorKind) -> Result<T> {
     serde_json::from_str(json).map_err(|error| {
         let place = if error.is_data() { place_of_error::<T>(json) } else { None };
         let place = place.map(|place| format!(" {place}:")).unwrap_or_default();
-        unreadable(format!("{command}:{place} {error}")).with_source(error)
+        unreadable(otherwise, format!("{command}:{place} {error}")).with_source(error)
     })
 }
 
@@ -494,18 +502,18 @@ fn place_of_error<T: DeserializeOwned>(json: &str) -> Option<String> {
     (place != ".").then(|| place.to_owned())
 }
 
-fn unreadable(message: String) -> Error {
-    Error::new(ErrorKind::Protocol, message)
+fn unreadable(kind: ErrorKind, message: String) -> Error {
+    Error::new(kind, message)
         .with_advice("docs/protocol.md lists every command with its parameters and replies")
 }
 
 fn impossible(command: &str, problem: String) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("{command}: {problem}"))
+    Error::new(ErrorKind::InvalidRequest, format!("{command}: {problem}"))
         .with_advice("docs/protocol.md lists every command with its parameters")
 }
 
 fn mismatch(command: &str, got: &impl std::fmt::Debug) -> Error {
-    Error::new(ErrorKind::Protocol, format!("{command} was answered with another operation's data: {got:?}"))
+    Error::new(ErrorKind::Internal, format!("{command} was answered with another operation's data: {got:?}"))
 }
 
 #[cfg(test)]
@@ -565,7 +573,7 @@ mod tests {
             ("contract_details", "{", "contract_details: EOF while parsing"),
         ] {
             let error = Request::from_json(command, params).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Protocol);
+            assert_eq!(error.kind(), ErrorKind::InvalidRequest);
             assert!(error.message().starts_with(expected), "{error}");
         }
         assert_eq!(Request::from_json("make_me_rich", "{}").unwrap(), None);
@@ -574,7 +582,7 @@ mod tests {
     #[test]
     fn what_no_gateway_makes_sense_of_is_refused_with_its_command() {
         let error = StreamRequest::from_json("market_data", "{}").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
         assert!(error.message().starts_with("market_data: the contract is empty"), "{error}");
         assert_eq!(
             StreamRequest::MarketData(MarketDataParams::default()).check().unwrap_err().kind(),

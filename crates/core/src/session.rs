@@ -17,7 +17,7 @@ use crate::{
 /// - Its streams are lossless: a consumer that falls too far behind loses the stream and is told so. See
 ///   [`with_flow`](Self::with_flow).
 /// - A trading operation in a read-only session fails with `read_only` before anything leaves this process, and so does what
-///   no Gateway could make sense of, such as a strike that is not a number, with `unsupported`.
+///   no Gateway could make sense of, such as a strike that is not a number, with `invalid_request`.
 #[derive(Debug, Clone)]
 pub struct Session {
     connection: Arc<dyn Connection>,
@@ -62,7 +62,7 @@ impl Session {
     /// Runs any one-shot operation of the table.
     ///
     /// # Errors
-    /// `read_only`, `unsupported` for parameters that no Gateway could make sense of, or those of the operation.
+    /// `read_only`, `invalid_request` for parameters that no Gateway could make sense of, or those of the operation.
     pub async fn request(&self, request: Request) -> Result<Reply> {
         let (mode, command) = (self.info().mode, request.command());
         check_access(self.info(), command, request.access())?;
@@ -78,7 +78,7 @@ impl Session {
     /// Opens any stream of the table.
     ///
     /// # Errors
-    /// `read_only`, `unsupported` for parameters that no Gateway could make sense of, or those of the operation.
+    /// `read_only`, `invalid_request` for parameters that no Gateway could make sense of, or those of the operation.
     pub async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
         let (mode, command) = (self.info().mode, request.command());
         check_access(self.info(), command, request.access())?;

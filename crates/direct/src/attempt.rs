@@ -196,9 +196,8 @@ fn wedged(target: &Target, phase: Phase) -> Error {
 }
 
 fn no_relay(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Unreachable, format!("can't set up the relay on the loopback interface: {error}"))
+    Error::unstartable("the relay on the loopback interface", error)
         .with_advice("check the limits on open files and the loopback interface of this machine")
-        .with_source(error)
 }
 
 /// Whether connections wait to be accepted, now and a moment later. Asks the kernel; the port is not touched.

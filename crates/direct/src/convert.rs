@@ -42,14 +42,14 @@ pub(crate) fn timestamp(time: OffsetDateTime) -> Result<Timestamp> {
 
 pub(crate) fn offset_date_time(time: Timestamp) -> Result<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(time.as_nanosecond()).map_err(|error| {
-        Error::new(ErrorKind::Unsupported, format!("the time {time} can't be asked for: {error}"))
+        Error::new(ErrorKind::InvalidRequest, format!("the time {time} can't be asked for: {error}"))
     })
 }
 
 pub(crate) fn day_to_ibapi(day: Date) -> Result<time::Date> {
     let ordinal = day.day_of_year().cast_unsigned();
     time::Date::from_ordinal_date(day.year().into(), ordinal).map_err(|error| {
-        Error::new(ErrorKind::Unsupported, format!("the day {day} can't be asked for: {error}"))
+        Error::new(ErrorKind::InvalidRequest, format!("the day {day} can't be asked for: {error}"))
     })
 }
 

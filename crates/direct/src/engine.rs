@@ -31,13 +31,11 @@ pub(crate) enum Command {
 /// Starts the thread and waits for the outcome of its attempt. Dropping the future abandons the attempt.
 pub(crate) async fn start(target: Target) -> Result<DirectConnection> {
     let (ready, outcome) = oneshot::channel();
-    thread::Builder::new().name("ibkr-direct".to_owned()).spawn(move || run(&target, ready)).map_err(
-        |error| {
-            Error::new(ErrorKind::Unreachable, format!("can't start the connection's thread: {error}"))
-                .with_source(error)
-        },
-    )?;
-    outcome.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Protocol, "the connection's thread panicked")))
+    thread::Builder::new()
+        .name("ibkr-direct".to_owned())
+        .spawn(move || run(&target, ready))
+        .map_err(|error| Error::unstartable("the connection's thread", error))?;
+    outcome.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the connection's thread panicked")))
 }
 
 fn run(target: &Target, ready: oneshot::Sender<Result<DirectConnection>>) {
@@ -45,8 +43,7 @@ fn run(target: &Target, ready: oneshot::Sender<Result<DirectConnection>>) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            let message = format!("can't start the connection's runtime: {error}");
-            let _ = ready.send(Err(Error::new(ErrorKind::Unreachable, message).with_source(error)));
+            let _ = ready.send(Err(Error::unstartable("the connection's runtime", error)));
             return;
         }
     };

@@ -19,7 +19,8 @@ pub(crate) fn request_error(command: &str, error: ibapi::Error) -> Error {
         Ib::ClientIdInUse { .. } => ErrorKind::ClientIdInUse,
         Ib::ConnectionRejected(_) => ErrorKind::Rejected,
         Ib::ServerVersion(..) => ErrorKind::ServerTooOld,
-        Ib::InvalidArgument(_) | Ib::HistoricalParseError(_) | Ib::NotImplemented => ErrorKind::Unsupported,
+        Ib::InvalidArgument(_) | Ib::HistoricalParseError(_) => ErrorKind::InvalidRequest,
+        Ib::NotImplemented => ErrorKind::Unsupported,
         Ib::Io(_)
         | Ib::ConnectionFailed
         | Ib::ConnectionReset

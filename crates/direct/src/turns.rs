@@ -33,7 +33,7 @@ impl Turns {
                 () = asker.closed() => drop(timeout(LEFTOVERS, question).await),
             }
         });
-        answer.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Protocol, "the question's task panicked")))
+        answer.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the question's task panicked")))
     }
 }
 

@@ -80,14 +80,11 @@ impl Connector for SubprocessConnector {
             started: Instant::now(),
         };
         let (sender, outcome) = oneshot::channel();
-        thread::Builder::new()
-            .name("ibkr-worker".to_owned())
-            .spawn(move || attempt.run(sender))
-            .map_err(|error| no_supervisor(&format!("no thread to supervise the worker: {error}")))?;
+        thread::Builder::new().name("ibkr-worker".to_owned()).spawn(move || attempt.run(sender)).map_err(
+            |error| Error::unstartable("a thread to supervise the worker", error).in_phase(Phase::Spawn),
+        )?;
         let abandon = AbandonOnDrop::new(link);
-        let info = outcome
-            .await
-            .unwrap_or_else(|_| Err(no_supervisor("the thread that supervises the worker panicked")))?;
+        let info = outcome.await.unwrap_or_else(|_| Err(panicked()))?;
         Ok(Box::new(SubprocessConnection {
             link: abandon.keep(),
             info,
@@ -98,8 +95,8 @@ impl Connector for SubprocessConnector {
     }
 }
 
-fn no_supervisor(message: &str) -> Error {
-    Error::new(ErrorKind::WorkerSpawn, message).in_phase(Phase::Spawn)
+fn panicked() -> Error {
+    Error::new(ErrorKind::Internal, "the thread that supervises the worker panicked").in_phase(Phase::Spawn)
 }
 
 /// Ends the worker of a connect whose future is dropped. The supervisor does it: dropping blocks nobody.

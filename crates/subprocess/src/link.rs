@@ -267,12 +267,12 @@ async fn first_value<T: Clone>(sender: &watch::Sender<Option<T>>) -> Option<T> {
 /// A frame as a line.
 fn line(frame: &impl Serialize) -> Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec(frame).map_err(|error| {
-        Error::new(ErrorKind::Protocol, format!("a request can't be written as JSON: {error}"))
+        Error::new(ErrorKind::Internal, format!("a request can't be written as JSON: {error}"))
             .with_source(error)
     })?;
     if bytes.len() > MAX_FRAME {
         return Err(Error::new(
-            ErrorKind::Protocol,
+            ErrorKind::InvalidRequest,
             format!("a request of {} bytes is longer than the protocol's {MAX_FRAME}", bytes.len()),
         )
         .with_advice("ask for less at once"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use ibkr_connect_cleanup::{Child, ChildSpec};
+use ibkr_connect_cleanup::{Child, ChildSpec, SpawnError};
 use ibkr_connect_core::config::{LogAccounts, WORKER_LOG_ACCOUNTS};
 use ibkr_connect_core::{Error, ErrorKind, Result};
 
@@ -35,15 +35,19 @@ pub(crate) fn start(
         label: "ibkr-worker".to_owned(),
         on_stderr_line: log::sink(Arc::clone(&pid), log_accounts),
     })
-    .map_err(|error| Error::new(ErrorKind::WorkerSpawn, error.to_string()).with_source(error))?;
+    .map_err(not_spawned)?;
     pid.store(child.pid(), Ordering::Relaxed);
     let observer = Arc::clone(link);
     child.on_exit(move |report| observer.update(|state| state.exit = Some(report)));
-    attach(link, stdin, stdout).map_err(|error| {
-        Error::new(ErrorKind::WorkerSpawn, format!("the worker's pipes can't be served: {error}"))
-            .with_source(error)
-    })?;
+    attach(link, stdin, stdout).map_err(|error| Error::unstartable("the worker's reader", error))?;
     Ok((Worker { child, link: Arc::clone(link), settle: timing.settle, log_accounts }, cookie))
+}
+
+fn not_spawned(cause: SpawnError) -> Error {
+    let error = Error::new(ErrorKind::WorkerSpawn, cause.to_string());
+    // A limit on processes or memory, or a file that is being replaced: that passes. A wrong path does not.
+    let error = if matches!(cause, SpawnError::System { .. }) { error.retryable() } else { error };
+    error.with_source(cause)
 }
 
 /// Connects the link with the pipes. On failure the caller drops the child, which ends it.
@@ -55,4 +59,18 @@ fn attach(link: &Arc<Link>, stdin: ChildStdin, stdout: ChildStdout) -> io::Resul
         .name("ibkr-worker-stdout".to_owned())
         .spawn(move || incoming::read(&link, stdout))
         .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_system_refuses_for_the_moment_is_worth_another_try() {
+        let program = std::path::PathBuf::from("w");
+        let limit = SpawnError::System { program: program.clone(), source: io::ErrorKind::WouldBlock.into() };
+        assert!(not_spawned(limit).is_retryable());
+        let missing = not_spawned(SpawnError::NotFound { program });
+        assert_eq!((missing.kind(), missing.is_retryable()), (ErrorKind::WorkerSpawn, false));
+    }
 }

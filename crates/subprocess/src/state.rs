@@ -88,7 +88,7 @@ impl State {
         }
         if self.pending.len() >= MAX_IN_FLIGHT {
             return Err(Error::new(
-                ErrorKind::Unsupported,
+                ErrorKind::Busy,
                 format!("{MAX_IN_FLIGHT} requests and streams are open at the same time already"),
             )
             .with_advice("wait for some of them, or use another session"));

@@ -170,7 +170,7 @@ fn connect_fills_in_what_is_missing_and_says_what_it_found() {
     driver.send(&json!({"id": 6, "command": "server_time"}));
     driver.expect(&json!({"id": 6, "status": "success", "data": "2026-11-23T12:00:00Z"}));
     driver.send(&json!({"id": 7, "command": "connect"}));
-    driver.expect_error(7, "unsupported", "connected or connecting already");
+    driver.expect_error(7, "invalid_request", "connected or connecting already");
 }
 
 #[test]
@@ -197,9 +197,9 @@ fn what_is_wrong_with_a_line_is_said_and_the_worker_goes_on() {
     driver.send(&json!({"id": 5, "command": "make_me_rich"}));
     driver.expect_error(5, "unsupported", "valid are: connect, cancel, credit, ping, shutdown, server_time");
     driver.send(&json!({"id": 6, "command": "connect", "params": {"hots": "h"}}));
-    driver.expect_error(6, "protocol", "unknown field `hots`");
+    driver.expect_error(6, "invalid_request", "unknown field `hots`");
     driver.send(&json!({"id": 7, "command": "contract_details", "params": {"symbol": 7}}));
-    driver.expect_error(7, "protocol", "contract_details: symbol: invalid type");
+    driver.expect_error(7, "invalid_request", "contract_details: symbol: invalid type");
     driver.send_raw("{\"id\":8,\"command\":\"market_data\",\"flow\":\"fast\"}\n");
     driver.expect_error(8, "protocol", "unknown variant `fast`");
     driver.send_raw("{\"id\":9,\"comand\":\"ping\"}\n");
@@ -207,11 +207,11 @@ fn what_is_wrong_with_a_line_is_said_and_the_worker_goes_on() {
     driver.send_raw("[10,\"ping\"]\n");
     driver.expect_error(0, "protocol", "an array and not an object");
     driver.send_raw("{\"id\":11,\"command\":\"cancel\",\"params\":[7]}\n");
-    driver.expect_error(11, "protocol", "cancel: an array and not an object");
+    driver.expect_error(11, "invalid_request", "cancel: an array and not an object");
     driver.send_raw("{\"id\":12,\"command\":\"market_data\"}\n");
-    driver.expect_error(12, "unsupported", "market_data: the contract is empty");
+    driver.expect_error(12, "invalid_request", "market_data: the contract is empty");
     driver.send(&json!({"id": 8, "command": "server_time"}));
-    driver.expect_error(8, "closed", "there is none yet");
+    driver.expect_error(8, "invalid_request", "there is none yet");
     driver.send_raw(&("x".repeat(MAX_FRAME + 10) + "\n"));
     driver.expect_error(0, "protocol", "longer than");
     driver.send(&json!({"id": 9, "command": "connect"}));
@@ -253,7 +253,7 @@ fn a_cancel_makes_room_at_once_for_what_comes_after_it() {
         driver.expect(&json!({"id": id, "status": "end"}));
         driver.expect(&json!({"id": 3 * most + id, "status": "success", "data": {"cancelled": true}}));
     }
-    driver.expect_error(3 * most, "unsupported", "4096 requests and streams are open");
+    driver.expect_error(3 * most, "busy", "4096 requests and streams are open");
 }
 
 #[test]
@@ -402,7 +402,7 @@ fn the_loss_of_the_gateway_is_announced_and_a_new_connect_is_possible() {
 fn a_reply_beyond_the_frame_limit_is_an_error_of_that_request() {
     let mut driver = Driver::connected();
     driver.details(2, "HUGE");
-    driver.expect_error(2, "protocol", "limit is 16777216");
+    driver.expect_error(2, "invalid_request", "limit is 16777216");
     driver.send(&json!({"id": 3, "command": "server_time"}));
     assert_eq!(driver.next()["status"], "success");
 }

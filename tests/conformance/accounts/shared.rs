@@ -83,10 +83,10 @@ pub(crate) async fn an_account_at_a_time_has_updates(backend: &Backend) {
     gateway.sends([cash(one, "3.00"), frame!(54 { 1: one })]);
     take(&mut updates, 2).await;
     let refused = session.account_updates_snapshot(of(other)).await.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Unsupported, "{refused}");
+    assert_eq!(refused.kind(), ErrorKind::Busy, "{refused}");
     assert!(refused.message().contains(one) && refused.message().contains(other), "{refused}");
     let mut also_refused = session.account_updates(of(other)).await.unwrap();
-    assert_eq!(also_refused.next().await.unwrap().unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(also_refused.next().await.unwrap().unwrap_err().kind(), ErrorKind::Busy);
     assert_eq!(snapshot(&session, one).await.values[0].value, "3.00", "from the stream that is open");
     gateway.sends([cash(one, "4.00")]);
     let AccountUpdatesEvent::Value(value) = &take(&mut updates, 1).await[0] else { panic!("a value") };
@@ -107,7 +107,7 @@ pub(crate) async fn account_updates_name_an_account_of_the_login(backend: &Backe
     let (_gateway, session) = connected(backend).await;
     for account in ["", "DU1"] {
         let refused = session.account_updates_snapshot(of(account)).await.unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Unsupported, "{refused}");
+        assert_eq!(refused.kind(), ErrorKind::InvalidRequest, "{refused}");
         assert!(refused.message().contains(&ACCOUNTS.join(", ")), "{refused}");
     }
     session.close().await.unwrap();

@@ -127,9 +127,9 @@ pub(crate) async fn two_summaries_at_a_time(backend: &Backend) {
         take(&mut first, 1).await;
         take(&mut second, 1).await;
         let refused = session.account_summary(Default::default()).await.unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Unsupported, "{refused}");
+        assert_eq!(refused.kind(), ErrorKind::Busy, "{refused}");
         let mut third = session.account_summary_updates(Default::default()).await.unwrap();
-        assert_eq!(third.next().await.unwrap().unwrap_err().kind(), ErrorKind::Unsupported);
+        assert_eq!(third.next().await.unwrap().unwrap_err().kind(), ErrorKind::Busy);
         drop(first);
         until("there is room", || gateway.stats().requested("cancelAccountSummary") == 21).await;
         session.account_summary(Default::default()).await.unwrap();

@@ -69,7 +69,7 @@ pub(crate) async fn every_bar_size_and_kind_of_data(backend: &Backend) {
             ..bars("1 day", "1 D")
         };
         let refused = session.historical_bars(adjusted).await.unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Unsupported, "{refused}");
+        assert_eq!(refused.kind(), ErrorKind::InvalidRequest, "{refused}");
     })
     .await;
 }

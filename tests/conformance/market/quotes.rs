@@ -100,7 +100,7 @@ pub(crate) async fn generic_ticks_come_with_the_rest(backend: &Backend) {
         let illegal = failure(session.market_data(with(&["999"])).await).await;
         assert_eq!((illegal.kind(), illegal.code()), (ErrorKind::GatewayError, Some(321)), "{illegal}");
         let words = failure(session.market_data(with(&["RTVolume"])).await).await;
-        assert_eq!(words.kind(), ErrorKind::Unsupported, "{words}");
+        assert_eq!(words.kind(), ErrorKind::InvalidRequest, "{words}");
     })
     .await;
 }

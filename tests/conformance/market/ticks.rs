@@ -76,7 +76,7 @@ pub(crate) async fn historical_ticks_go_from_a_start_or_to_an_end(backend: &Back
         assert_eq!(trades(session, night).await[0].time.to_string(), "2024-07-12T13:30:00Z");
 
         let both = session.historical_ticks(HistoricalTicksParams { start, end, ..params.clone() }).await;
-        assert_eq!(both.unwrap_err().kind(), ErrorKind::Unsupported);
+        assert_eq!(both.unwrap_err().kind(), ErrorKind::InvalidRequest);
         let none = session.historical_ticks(HistoricalTicksParams { number_of_ticks: 0, ..params }).await;
         assert_eq!(
             none.unwrap_err().message(),

@@ -115,7 +115,7 @@ pub(crate) fn security_type(name: &str) -> Result<ib::SecurityType> {
 }
 
 fn unknown(what: &str, value: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("the contract's {what} {value:?} is none that TWS knows"))
+    Error::new(ErrorKind::InvalidRequest, format!("the contract's {what} {value:?} is none that TWS knows"))
 }
 
 fn leg_to_ibapi(leg: &ComboLeg) -> ib::ComboLeg {
@@ -283,7 +283,7 @@ mod tests {
             (Contract { right: "X".to_owned(), ..option(1.0) }, "right \"X\""),
         ] {
             let error = contract_to_ibapi(&wrong).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert_eq!(error.kind(), ErrorKind::InvalidRequest);
             assert!(error.message().contains(named), "{error}");
         }
     }

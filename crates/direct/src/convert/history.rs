@@ -57,7 +57,8 @@ pub(crate) fn what_to_show(what: WhatToShow) -> ib::WhatToShow {
 
 pub(crate) fn duration(duration: HistoricalDuration) -> Result<ib::Duration> {
     use ib::Duration as Ib;
-    let too_long = || Error::new(ErrorKind::Unsupported, format!("the duration \"{duration}\" is too long"));
+    let too_long =
+        || Error::new(ErrorKind::InvalidRequest, format!("the duration \"{duration}\" is too long"));
     let amount = i32::try_from(duration.amount).map_err(|_| too_long())?;
     match duration.unit {
         'S' => Ok(Ib::seconds(amount)),
@@ -66,7 +67,7 @@ pub(crate) fn duration(duration: HistoricalDuration) -> Result<ib::Duration> {
         'M' => Ok(Ib::months(amount)),
         'Y' => Ok(Ib::years(amount)),
         unit => Err(Error::new(
-            ErrorKind::Unsupported,
+            ErrorKind::InvalidRequest,
             format!("{unit:?} is no unit of a duration; use S, D, W, M or Y"),
         )),
     }

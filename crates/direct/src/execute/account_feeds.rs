@@ -38,7 +38,7 @@ pub(super) async fn positions(client: &Arc<Client>, feed: &Positions) -> Result<
 
 /// The table has got an event that this file does not know.
 fn unexpected(command: &str, event: &impl Debug) -> Error {
-    Error::new(ErrorKind::Protocol, format!("{command}: {event:?} belongs to no answer"))
+    Error::new(ErrorKind::Internal, format!("{command}: {event:?} belongs to no answer"))
 }
 
 pub(super) async fn position_updates(
@@ -124,7 +124,7 @@ fn account<'a>(managed: &'a [String], wanted: &'a str) -> Result<&'a str> {
     let refused = |problem: String| {
         let accounts = managed.join(", ");
         let message = format!("account_updates: {problem}; this login has {accounts}");
-        Err(Error::new(ErrorKind::Unsupported, message))
+        Err(Error::new(ErrorKind::InvalidRequest, message))
     };
     let is_managed = |name: &str| managed.iter().any(|account| account == name);
     match (wanted, managed) {
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(account(&two, "F1A").unwrap(), "F1A");
         for (wanted, problem) in [("", "the account is empty"), ("DU3", "there is no account \"DU3\"")] {
             let error = account(&two, wanted).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert_eq!(error.kind(), ErrorKind::InvalidRequest);
             assert!(error.message().contains(problem) && error.message().contains("F1, DU2"), "{error}");
         }
     }

@@ -18,7 +18,7 @@ pub(super) async fn market_depth(
     let contract = convert::contract_to_ibapi(&params.contract)?;
     let rows = i32::try_from(params.number_of_rows).map_err(|_| {
         let message = format!("market_depth: {} rows are more than TWS has", params.number_of_rows);
-        Error::new(ErrorKind::Unsupported, message)
+        Error::new(ErrorKind::InvalidRequest, message)
     })?;
     let smart = if params.is_smart_depth { SmartDepth::Yes } else { SmartDepth::No };
     let builder = client.market_depth(&contract, rows).smart_depth(smart);

@@ -91,7 +91,7 @@ impl<E: Entry> SharedFeed<E> {
     /// else, it waits until all who use that have left.
     ///
     /// # Errors
-    /// `unsupported` when one who uses that does not leave by itself.
+    /// `busy` when one who uses that does not leave by itself.
     pub(crate) fn join<S: Source<Event = E>>(
         &self,
         subject: &str,
@@ -186,7 +186,7 @@ fn taken(command: &str, subscribed: &str, wanted: &str) -> Error {
     let message = format!(
         "{command}: TWS has the updates of one account at a time, and a stream of {subscribed} is open: {wanted} is refused"
     );
-    Error::new(ErrorKind::Unsupported, message).with_advice(
+    Error::new(ErrorKind::Busy, message).with_advice(
         "drop that stream, take account_updates_multi, or connect a second time: each connection has one of its own",
     )
 }

@@ -36,7 +36,7 @@ impl Summaries {
     /// A place for a request, when it is its turn.
     ///
     /// # Errors
-    /// `unsupported` when streams have all places: they don't leave by themselves.
+    /// `busy` when streams have all places: they don't leave by themselves.
     pub(super) async fn place_for_request(&self) -> Result<Place> {
         const COMMAND: &str = "account_summary";
         if self.streams.load(Ordering::Relaxed) >= AT_A_TIME {
@@ -48,7 +48,7 @@ impl Summaries {
     /// A place for a stream, when the requests before it are answered.
     ///
     /// # Errors
-    /// `unsupported` when other streams have all places.
+    /// `busy` when other streams have all places.
     pub(super) async fn place_for_stream(&self) -> Result<Place> {
         const COMMAND: &str = "account_summary_updates";
         let stream = CountedStream::new(&self.streams).ok_or_else(|| all_taken(COMMAND))?;
@@ -81,7 +81,7 @@ impl Drop for CountedStream {
 fn all_taken(command: &str) -> Error {
     let message =
         format!("{command}: TWS has {AT_A_TIME} account summaries at a time, and as many streams are open");
-    Error::new(ErrorKind::Unsupported, message).with_advice(
+    Error::new(ErrorKind::Busy, message).with_advice(
         "drop one of the streams of account_summary_updates, or ask for the tags of several with one",
     )
 }
@@ -119,7 +119,7 @@ mod tests {
             block_on(summaries.place_for_request()).unwrap_err(),
             block_on(summaries.place_for_stream()).unwrap_err(),
         ] {
-            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+            assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
         }
         drop(first);
         block_on(summaries.place_for_request()).unwrap();

@@ -186,8 +186,15 @@ fn only_what_the_gateway_did_counts() {
     assert!(!counts(ErrorKind::WorkerCrashed, Phase::Spawn));
     assert!(!counts(ErrorKind::NotListening, Phase::Preflight));
     assert!(!counts(ErrorKind::Unreachable, Phase::Version), "a local relay that can't be set up");
-    for kind in [ErrorKind::Config, ErrorKind::WorkerSpawn, ErrorKind::ClientIdInUse, ErrorKind::LockTimeout]
-    {
+    for kind in [
+        ErrorKind::Config,
+        ErrorKind::WorkerSpawn,
+        ErrorKind::ClientIdInUse,
+        ErrorKind::LockTimeout,
+        ErrorKind::Internal,
+        ErrorKind::Busy,
+        ErrorKind::InvalidRequest,
+    ] {
         assert_eq!(outcome(kind, None), Outcome::Neutral);
         assert!(!counts(kind, Phase::StartApi), "{kind}");
     }

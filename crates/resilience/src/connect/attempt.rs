@@ -130,25 +130,14 @@ impl AttemptLog {
 
     /// The last attempt's error, with all attempts as its source. `outcome` says why there are no more of them.
     pub(crate) fn into_error(self, last: Error, outcome: &str) -> Error {
-        let message = match self.attempts.len() {
-            0 | 1 => format!("{}{outcome}", last.message()),
+        let error = last.clone().map_message(|message| match self.attempts.len() {
+            0 | 1 => format!("{message}{outcome}"),
             count => {
                 let before: Vec<String> = self.attempts[..count - 1].iter().map(Attempt::to_string).collect();
-                format!("{}; attempt {count}, after {}{outcome}", last.message(), before.join(", "))
+                format!("{message}; attempt {count}, after {}{outcome}", before.join(", "))
             }
-        };
-        let mut error = Error::new(last.kind(), message);
-        if let Some(phase) = last.phase() {
-            error = error.in_phase(phase);
-        }
-        if let Some(advice) = last.advice() {
-            error = error.with_advice(advice.to_owned());
-        }
-        if let Some(code) = last.code() {
-            error = error.with_code(code);
-        }
-        error = if last.is_retryable() { error.retryable() } else { error.permanent() };
-        error.with_phases(last.phases().to_vec()).with_source(Attempts { attempts: self.attempts, last })
+        });
+        error.with_source(Attempts { attempts: self.attempts, last })
     }
 }
 

@@ -109,7 +109,7 @@ impl Connector for RobustConnector {
             .name("ibkr-policy".to_owned())
             .spawn(move || on_this_thread(run, ready, span))
             .map_err(|error| unstartable("thread", error))?;
-        let panicked = || Err(Error::new(ErrorKind::Protocol, "the thread of the connect panicked"));
+        let panicked = || Err(Error::new(ErrorKind::Internal, "the thread of the connect panicked"));
         let outcome = outcome.await.unwrap_or_else(|_| panicked());
         connect.ended(&outcome);
         outcome
@@ -142,7 +142,5 @@ fn on_this_thread(run: Run, mut ready: Ready, span: Span) {
 }
 
 fn unstartable(what: &str, error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Unreachable, format!("can't start the {what} of the connect: {error}"))
-        .with_advice("check the limits on threads and open files (ulimit -u, ulimit -n)")
-        .with_source(error)
+    Error::unstartable(format_args!("the {what} of the connect"), error)
 }

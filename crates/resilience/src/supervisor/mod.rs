@@ -240,9 +240,7 @@ impl fmt::Debug for Supervisor {
 
 fn on_a_thread(shell: Shell, ended: std_mpsc::Sender<()>) -> Result<()> {
     let unstartable = |what: &str, error: std::io::Error| {
-        Error::new(ErrorKind::Unreachable, format!("can't start the {what} of the supervisor: {error}"))
-            .with_advice("check the limits on threads and open files (ulimit -u, ulimit -n)")
-            .with_source(error)
+        Error::unstartable(format_args!("the {what} of the supervisor"), error)
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

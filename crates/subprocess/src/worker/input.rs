@@ -218,7 +218,10 @@ struct IdOnly {
 }
 
 fn own_params<'a, T: Deserialize<'a>>(name: &str, params: &'a str) -> Result<T, Error> {
-    object(params.as_bytes()).map_err(|error| protocol(format!("{name}: {error}")))
+    object(params.as_bytes()).map_err(|error| {
+        Error::new(ErrorKind::InvalidRequest, format!("{name}: {error}"))
+            .with_advice("docs/protocol.md describes every command")
+    })
 }
 
 /// Reads an object. Serde would take its fields from an array too, in their order.

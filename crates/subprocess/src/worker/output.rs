@@ -127,15 +127,18 @@ impl Batch {
 
     pub(super) fn push_answer<D: Serialize>(&mut self, answer: &Answer<D>) {
         let start = self.0.len();
-        let problem = match self.push(answer) {
-            Err(error) => format!("the answer can't be written as JSON: {error}"),
+        let error = match self.push(answer) {
+            Err(error) => {
+                Error::new(ErrorKind::Internal, format!("the answer can't be written as JSON: {error}"))
+            }
             Ok(()) if self.0.len() - start > MAX_FRAME + 1 => {
-                format!("the answer has {} bytes, the protocol's limit is {MAX_FRAME}", self.0.len() - start)
+                let length = self.0.len() - start;
+                let problem = format!("the answer has {length} bytes, the protocol's limit is {MAX_FRAME}");
+                Error::new(ErrorKind::InvalidRequest, problem).with_advice("ask for less at once")
             }
             Ok(()) => return,
         };
         self.0.truncate(start);
-        let error = Error::new(ErrorKind::Protocol, problem).with_advice("ask for less at once");
         // An error of a few words can be written as JSON and is short.
         let _ = self.push(&Answer::error(answer.id, error));
     }

@@ -142,7 +142,7 @@ impl<'a> Server<'a> {
             Session::None | Session::Lost(_) => {}
             Session::Connecting(..) | Session::Connected(_) => {
                 return Err(Error::new(
-                    ErrorKind::Unsupported,
+                    ErrorKind::InvalidRequest,
                     "this worker is connected or connecting already",
                 )
                 .with_advice("a worker has one session: shut it down, or start another worker"));
@@ -239,7 +239,7 @@ impl<'a> Server<'a> {
         }
         if self.running.len() >= MAX_IN_FLIGHT {
             return Err(Error::new(
-                ErrorKind::Unsupported,
+                ErrorKind::Busy,
                 format!("{MAX_IN_FLIGHT} requests and streams are open at the same time already"),
             )
             .with_advice("wait for some of them, or use another worker"));
@@ -345,7 +345,7 @@ impl Session<'_> {
                 format!("{command}: the connection to the Gateway is gone: {reason}"),
             )),
             Self::None | Self::Connecting(..) => Err(Error::new(
-                ErrorKind::Closed,
+                ErrorKind::InvalidRequest,
                 format!("{command} needs a connection, and there is none yet"),
             )
             .with_advice("send connect first and wait for its success")),

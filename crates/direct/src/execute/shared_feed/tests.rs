@@ -113,7 +113,7 @@ async fn one_about_something_else_waits_for_those_who_leave_and_not_for_those_wh
     assert_eq!(second.as_mut().unwrap().next().await.unwrap().unwrap(), Told::Row(1));
 
     let refused = gateway.join("a", Stay::UntilTheEnd).0.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    assert_eq!(refused.kind(), ErrorKind::Busy);
     assert!(
         refused.message().starts_with("numbers: ") && refused.message().contains("a stream of b"),
         "{refused}"
