@@ -49,4 +49,4 @@ pub use phase::{Phase, PhaseTiming, millis};
 #[cfg(feature = "schema")]
 pub use schema::operations_schema;
 pub use session::{Session, check_access};
-pub use stream::{EventSender, EventStream, Subscription, event_channel};
+pub use stream::{EventSender, EventStream, StreamControl, Subscription, event_channel};

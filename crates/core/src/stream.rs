@@ -31,6 +31,9 @@ pub fn event_channel(
         consumer: None,
         source: None,
         lag: None,
+        told: None,
+        is_released: false,
+        observer: None,
     };
     let shared = Arc::new(Shared(Mutex::new(state)));
     (EventSender { shared: Arc::clone(&shared) }, EventStream { shared, report: None })
@@ -50,6 +53,11 @@ struct State {
     source: Option<Waker>,
     /// Times events, where metrics are recorded.
     lag: Option<Lag>,
+    /// How the stream has ended, for its [`StreamControl`].
+    told: Option<Result<()>>,
+    /// The source has let go of it.
+    is_released: bool,
+    observer: Option<Waker>,
 }
 
 /// How a stream has ended.
@@ -67,19 +75,22 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state and wakes the consumer.
+    /// Changes the state and wakes the consumer, and whoever observes the end if that is what has changed.
     fn update(&self, change: impl FnOnce(&mut State)) {
-        let (consumer, cancel) = {
+        let (consumer, observer, cancel) = {
             let mut state = self.lock();
+            let before = (state.told.is_some(), state.is_released);
             change(&mut state);
             let cancel = if state.unread.has_overflowed() { state.cancel.take() } else { None };
-            (state.consumer.take(), cancel)
+            let is_over = before != (state.told.is_some(), state.is_released);
+            let observer = if is_over { state.observer.take() } else { None };
+            (state.consumer.take(), observer, cancel)
         };
         if let Some(cancel) = cancel {
             cancel();
         }
-        if let Some(consumer) = consumer {
-            consumer.wake();
+        for waiting in [consumer, observer].into_iter().flatten() {
+            waiting.wake();
         }
     }
 }
@@ -97,9 +108,20 @@ impl State {
             lag.came(number);
         }
         if self.unread.has_overflowed() {
+            if let End::None = self.end {
+                self.told = Some(Err(self.unread.slow_consumer()));
+            }
             self.end = End::SlowConsumer;
         } else {
             self.accepted += 1;
+        }
+    }
+
+    /// The first end stands.
+    fn finish(&mut self, end: Result<()>) {
+        if matches!(self.end, End::None) {
+            self.told = Some(end.clone());
+            self.end = end.map_or_else(End::Failed, |()| End::Over);
         }
     }
 
@@ -160,11 +182,7 @@ impl EventSender {
     /// Ends the stream, with an error if it did not end by itself. What is unread stays readable. The first end
     /// stands.
     pub fn finish(&self, end: Result<()>) {
-        self.shared.update(|state| {
-            if matches!(state.end, End::None) {
-                state.end = end.map_or_else(End::Failed, |()| End::Over);
-            }
-        });
+        self.shared.update(|state| state.finish(end));
     }
 
     /// Whether the consumer has dropped the stream.
@@ -176,7 +194,12 @@ impl EventSender {
 impl Drop for EventSender {
     /// A source that goes without a word has failed: whoever reads must not take that for the end of the data.
     fn drop(&mut self) {
-        self.finish(Err(Error::new(ErrorKind::Disconnected, "the source of the stream went without a word")));
+        let unreported =
+            Error::new(ErrorKind::Disconnected, "the backend dropped the stream without reporting an end");
+        self.shared.update(|state| {
+            state.finish(Err(unreported));
+            state.is_released = true;
+        });
     }
 }
 
@@ -227,6 +250,11 @@ impl EventStream {
         }
         after_taking(state, self.report.as_mut());
         Poll::Ready(Some(Ok(())))
+    }
+
+    /// A second hand on the stream, for whoever looks after it while another one reads it.
+    pub fn control(&self) -> StreamControl {
+        StreamControl { shared: Arc::clone(&self.shared) }
     }
 
     /// Has the time that events wait for the consumer recorded, if metrics are.
@@ -333,6 +361,69 @@ impl FromIterator<Event> for EventStream {
     }
 }
 
+/// Observes and ends a stream that somebody else reads. It is not on the way of the events, and costs them nothing.
+///
+/// # Behavior
+/// One task at a time waits with it: of two, only the later one is woken.
+pub struct StreamControl {
+    shared: Arc<Shared>,
+}
+
+impl StreamControl {
+    /// How many events have come in, those that gave way to newer ones included.
+    pub fn received(&self) -> u64 {
+        self.shared.lock().accepted
+    }
+
+    /// Waits until no more events come, whether or not those that are kept were read: the stream has ended by itself, or with
+    /// this error.
+    pub async fn ended(&self) -> Result<()> {
+        poll_fn(|context| {
+            let mut state = self.shared.lock();
+            match &state.told {
+                Some(end) => Poll::Ready(end.clone()),
+                None => {
+                    state.observer = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// Ends the stream at its source. What is unread stays readable; then comes an error of kind `closed`, unless the stream had
+    /// ended before.
+    pub fn cancel(&self) {
+        let mut cancel = None;
+        self.shared.update(|state| {
+            state.finish(Err(Error::new(ErrorKind::Closed, "the stream was cancelled")));
+            cancel = state.cancel.take();
+        });
+        if let Some(cancel) = cancel {
+            cancel();
+        }
+    }
+
+    /// Waits until the backend has let go of the stream: from then on it does nothing more for it.
+    pub async fn released(&self) {
+        poll_fn(|context| {
+            let mut state = self.shared.lock();
+            if state.is_released {
+                return Poll::Ready(());
+            }
+            state.observer = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl fmt::Debug for StreamControl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamControl").field("received", &self.received()).finish()
+    }
+}
+
 /// A stream of one operation's typed events.
 #[derive(Debug)]
 pub struct Subscription<T> {
@@ -414,6 +505,56 @@ mod tests {
         assert_eq!(block_on(stream.next()).unwrap().unwrap(), event(1));
         assert_eq!(block_on(stream.next()).unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
         assert!(block_on(stream.next()).is_none());
+    }
+
+    #[test]
+    fn a_control_counts_what_comes_and_sees_the_end_before_the_consumer() {
+        let (sender, mut stream, cancelled) = channel();
+        let control = stream.control();
+        sender.send_all([event(1), event(2)]);
+        assert_eq!(control.received(), 2);
+        assert!(pending(control.ended()) && pending(control.released()));
+        sender.finish(Err(Error::new(ErrorKind::Timeout, "the end")));
+        assert_eq!(block_on(control.ended()).unwrap_err().kind(), ErrorKind::Timeout);
+        assert!(pending(control.released()), "the source is still there");
+        drop(sender);
+        block_on(control.released());
+        assert_eq!(block_on(stream.next()).unwrap().unwrap(), event(1), "unread events stay readable");
+        assert_eq!(cancelled.load(Ordering::SeqCst), 0);
+    }
+
+    #[test]
+    fn a_control_cancels_at_the_source_and_leaves_what_is_unread() {
+        let (sender, mut stream, cancelled) = channel();
+        let control = stream.control();
+        sender.send(event(1));
+        control.cancel();
+        control.cancel();
+        sender.send(event(2));
+        assert_eq!(cancelled.load(Ordering::SeqCst), 1);
+        assert_eq!(block_on(stream.next()).unwrap().unwrap(), event(1));
+        assert_eq!(block_on(stream.next()).unwrap().unwrap_err().kind(), ErrorKind::Closed);
+        assert!(block_on(stream.next()).is_none());
+        drop(stream);
+        assert_eq!(cancelled.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn a_control_is_woken_by_the_end_and_told_of_a_slow_consumer() {
+        let (sender, stream, _) = channel();
+        let control = stream.control();
+        let waiting = thread::spawn(move || block_on(control.ended()));
+        (0..3).for_each(|value| sender.send(event(value)));
+        assert_eq!(waiting.join().unwrap().unwrap_err().kind(), ErrorKind::SlowConsumer);
+        let control = stream.control();
+        let waiting = thread::spawn(move || block_on(control.released()));
+        drop(sender);
+        waiting.join().unwrap();
+    }
+
+    fn pending(wait: impl Future) -> bool {
+        let mut wait = std::pin::pin!(wait);
+        block_on(poll_fn(|context| Poll::Ready(wait.as_mut().poll(context).is_pending())))
     }
 
     #[test]

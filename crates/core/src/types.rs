@@ -75,7 +75,7 @@ pub use news::{
     BroadTapeNewsParams, ContractNewsParams, HistoricalNews, HistoricalNewsParams, NewsArticle,
     NewsArticleParams, NewsArticleType, NewsBulletin, NewsEvent, NewsHeadline, NewsProvider,
 };
-pub use notice::Notice;
+pub use notice::{Notice, VersionRetirement};
 pub use option_model::{CalculateImpliedVolatilityParams, CalculateOptionPriceParams, OptionComputation};
 pub use order::{Condition, Order, OrderAction, OrderCondition, SoftDollarTier};
 pub use order_state::{
