@@ -43,6 +43,44 @@ impl<'a> BlockingSession<'a> {
     }
 }
 
+/// A method per row of the table, for callers without a runtime.
+mod methods {
+    use super::{BlockingSession, BlockingSubscription, block_on};
+    use crate::types::*;
+    use crate::{Result, operation_table};
+
+    macro_rules! blocking_methods {
+        (
+            requests { $( $(#[doc = $doc:literal])+
+                $access:ident fn $method:ident($($param:ident: $Params:ty)?) -> $Reply:ty = $Variant:ident
+                $(as $Shown:ident)?; )+ }
+            streams { $( $(#[doc = $sdoc:literal])+
+                $saccess:ident $content:ident fn $smethod:ident($($sparam:ident: $SParams:ty)?) -> $Event:ty = $SVariant:ident
+                $(as $SShown:ident)?; )+ }
+        ) => {
+            impl BlockingSession<'_> {
+                $( $(#[doc = $doc])+
+                ///
+                /// # Errors
+                /// As the method of the same name on [`Session`](crate::Session).
+                pub fn $method(&self $(, $param: $Params)?) -> Result<$Reply> {
+                    block_on(self.session().$method($($param)?))
+                } )+
+
+                $( $(#[doc = $sdoc])+
+                ///
+                /// # Errors
+                /// As the method of the same name on [`Session`](crate::Session).
+                pub fn $smethod(&self $(, $sparam: $SParams)?) -> Result<BlockingSubscription<$Event>> {
+                    block_on(self.session().$smethod($($sparam)?)).map(BlockingSubscription::new)
+                } )+
+            }
+        };
+    }
+
+    operation_table! { blocking_methods }
+}
+
 /// A [`Subscription`] as a blocking iterator. Dropping it cancels the stream at the Gateway.
 #[derive(Debug)]
 pub struct BlockingSubscription<T>(Subscription<T>);

@@ -26,6 +26,7 @@ mod phase;
 mod schema;
 mod session;
 mod stream;
+mod table;
 pub mod telemetry;
 pub mod types;
 
@@ -44,7 +45,7 @@ pub use log_accounts::{mask_account, mask_accounts};
 #[cfg(feature = "mock")]
 pub use mock::{MockConnection, MockConnector};
 pub use mode::ConnectionMode;
-pub use operation::{Access, Event, OPERATIONS, OperationInfo, Reply, Request, StreamRequest};
+pub use operation::{Access, Content, Event, OPERATIONS, OperationInfo, Reply, Request, StreamRequest};
 pub use phase::{Phase, PhaseTiming, millis};
 #[cfg(feature = "schema")]
 pub use schema::operations_schema;

@@ -1,16 +1,56 @@
 //! The operations and their types as one JSON Schema document, for programs in other languages.
 
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::operation::{OPERATIONS, operation_schemas};
+use crate::operation::{NoParams, OPERATIONS};
+use crate::operation_table;
+use crate::types::schema::Time;
+use crate::types::*;
 
 /// An operation's two schemas.
-pub(crate) struct OperationSchema {
-    pub(crate) params: Schema,
-    pub(crate) reply: Schema,
+struct OperationSchema {
+    params: Schema,
+    reply: Schema,
 }
+
+macro_rules! schemas {
+    (
+        requests { $( $(#[doc = $doc:literal])+
+            $access:ident fn $method:ident($($param:ident: $Params:ty)?) -> $Reply:ty = $Variant:ident
+            $(as $Shown:ident)?; )+ }
+        streams { $( $(#[doc = $sdoc:literal])+
+            $saccess:ident $content:ident fn $smethod:ident($($sparam:ident: $SParams:ty)?) -> $Event:ty = $SVariant:ident
+            $(as $SShown:ident)?; )+ }
+    ) => {
+        /// The JSON Schemas of every operation's parameters and answer, in the order of [`OPERATIONS`].
+        fn operation_schemas(generator: &mut SchemaGenerator) -> Vec<OperationSchema> {
+            vec![
+                $( OperationSchema {
+                    params: schema!(generator NoParams $(, $Params)?),
+                    reply: schema!(generator $Reply $(, $Shown)?),
+                }, )+
+                $( OperationSchema {
+                    params: schema!(generator NoParams $(, $SParams)?),
+                    reply: schema!(generator $Event $(, $SShown)?),
+                }, )+
+            ]
+        }
+    };
+}
+
+/// The schema of the last type named.
+macro_rules! schema {
+    ($generator:ident $Type:ty) => {
+        $generator.subschema_for::<$Type>()
+    };
+    ($generator:ident $Type:ty, $Shown:ty) => {
+        $generator.subschema_for::<$Shown>()
+    };
+}
+
+operation_table! { schemas }
 
 /// Every operation of the table with the schemas of its parameters and of its reply or events (JSON Schema 2020-12). The
 /// types they share are under `$defs`.
@@ -38,30 +78,4 @@ pub fn operations_schema() -> Value {
         "operations": operations,
         "$defs": generator.take_definitions(true),
     })
-}
-
-/// A time, RFC 3339 in UTC.
-pub(crate) enum Time {}
-
-impl JsonSchema for Time {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Time".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "description": "A time, RFC 3339 in UTC.", "type": "string", "format": "date-time" })
-    }
-}
-
-/// A day of a calendar, `yyyy-mm-dd`.
-pub(crate) enum Day {}
-
-impl JsonSchema for Day {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Day".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "description": "A day, yyyy-mm-dd.", "type": "string", "format": "date" })
-    }
 }

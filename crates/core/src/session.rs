@@ -106,6 +106,63 @@ impl Session {
     }
 }
 
+/// A method per row of the table.
+mod methods {
+    use super::Session;
+    use crate::types::*;
+    use crate::{
+        Error, ErrorKind, Event, Reply, Request, Result, StreamRequest, Subscription, operation_table,
+    };
+
+    macro_rules! session_methods {
+        (
+            requests { $( $(#[doc = $doc:literal])+
+                $access:ident fn $method:ident($($param:ident: $Params:ty)?) -> $Reply:ty = $Variant:ident
+                $(as $Shown:ident)?; )+ }
+            streams { $( $(#[doc = $sdoc:literal])+
+                $saccess:ident $content:ident fn $smethod:ident($($sparam:ident: $SParams:ty)?) -> $Event:ty = $SVariant:ident
+                $(as $SShown:ident)?; )+ }
+        ) => {
+            impl Session {
+                $( $(#[doc = $doc])+
+                ///
+                /// # Errors
+                /// `timeout`, `gateway_error` with its code, or `disconnected`.
+                pub async fn $method(&self $(, $param: $Params)?) -> Result<$Reply> {
+                    match self.request(Request::$Variant $( ($param) )?).await? {
+                        Reply::$Variant(reply) => Ok(reply),
+                        #[allow(unreachable_patterns)]
+                        other => Err(mismatch(stringify!($method), &other)),
+                    }
+                } )+
+
+                $( $(#[doc = $sdoc])+
+                ///
+                /// # Errors
+                /// `timeout` or `disconnected`; what the Gateway says later comes through the stream.
+                pub async fn $smethod(&self $(, $sparam: $SParams)?) -> Result<Subscription<$Event>> {
+                    let events = self.subscribe(StreamRequest::$SVariant $( ($sparam) )?).await?;
+                    Ok(Subscription::new(events, |event| match event {
+                        Event::$SVariant(event) => Ok(event),
+                        #[allow(unreachable_patterns)]
+                        other => Err(mismatch(stringify!($smethod), &other)),
+                    }))
+                } )+
+            }
+        };
+    }
+
+    operation_table! { session_methods }
+
+    /// A fault of the backend's: one that dispatches by [`Operations`](crate::Operations) can't have it.
+    fn mismatch(command: &str, got: &impl std::fmt::Debug) -> Error {
+        Error::new(
+            ErrorKind::Internal,
+            format!("{command} was answered with another operation's data: {got:?}"),
+        )
+    }
+}
+
 /// Refuses what trades in a read-only session. A worker checks again on its side of the pipe.
 ///
 /// # Errors

@@ -27,6 +27,8 @@ mod portfolio;
 mod quote;
 mod reference;
 mod scanner;
+#[cfg(feature = "schema")]
+pub(crate) mod schema;
 mod security_id;
 mod tick_type;
 mod ticks;

@@ -80,11 +80,11 @@ pub enum HistoricalBarUpdatesEvent {
     End {
         /// Where it begins, by the Gateway.
         #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
-        #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
+        #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
         start: Timestamp,
         /// Where it ends, by the Gateway.
         #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
-        #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
+        #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
         end: Timestamp,
     },
     /// The newest bar as it is by now: it replaces the one that begins at the same time, or is a new one.

@@ -20,7 +20,7 @@ pub struct HistoricalBarsParams {
     pub contract: Contract,
     /// Where the last bar ends; `None` for now.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub end: Option<Timestamp>,
     /// How far back from the end.
     pub duration: HistoricalDuration,
@@ -46,11 +46,11 @@ impl HistoricalBarsParams {
 pub struct HistoricalBars {
     /// Where the data begins, by the Gateway.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub start: Option<Timestamp>,
     /// Where the data ends, by the Gateway.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub end: Option<Timestamp>,
     /// The bars, oldest first.
     pub bars: Vec<Bar>,
@@ -92,10 +92,10 @@ pub struct Bar {
 #[serde(untagged)]
 pub enum BarTime {
     /// A time, RFC 3339 in UTC.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     Time(#[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))] Timestamp),
     /// A day of the exchange's calendar, `yyyy-mm-dd`.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Day"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Day"))]
     Date(#[cfg_attr(test, proptest(strategy = "super::arbitrary::date()"))] Date),
 }
 

@@ -53,7 +53,7 @@ pub struct Contract {
     /// The last day it trades, as TWS says; TWS takes the day from `last_trade_date_or_contract_month` and not from
     /// here. Not in JSON when unset.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_date()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Day>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Day>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_trade_date: Option<Date>,
     /// The legs as TWS describes them; not in JSON when empty.

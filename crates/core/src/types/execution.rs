@@ -20,7 +20,7 @@ pub struct ExecutionsParams {
     pub account: String,
     /// At or after this time, asked for to the second.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub time: Option<Timestamp>,
     /// In contracts of this symbol; empty for any.
     pub symbol: String,
@@ -34,7 +34,7 @@ pub struct ExecutionsParams {
     pub last_n_days: Option<u32>,
     /// Of these days. TWS has the last 7.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::dates()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::schema::Day>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::types::schema::Day>"))]
     pub specific_dates: Vec<Date>,
 }
 

@@ -31,7 +31,7 @@ pub struct HistoricalScheduleParams {
     pub contract: Contract,
     /// Where the last session ends; `None` for now.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub end: Option<Timestamp>,
     /// How far back from the end.
     pub duration: HistoricalDuration,
@@ -44,11 +44,11 @@ pub struct HistoricalScheduleParams {
 pub struct HistoricalSchedule {
     /// Where the first session begins.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     pub start: Timestamp,
     /// Where the last session ends.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     pub end: Timestamp,
     /// The exchange's time zone, e.g. `US/Eastern`. The times here are in UTC all the same.
     pub time_zone: String,
@@ -63,15 +63,15 @@ pub struct HistoricalSchedule {
 pub struct ScheduleSession {
     /// The trading day it counts for.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::date()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Day"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Day"))]
     pub reference_date: Date,
     /// Where it begins.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     pub start: Timestamp,
     /// Where it ends.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     pub end: Timestamp,
 }
 

@@ -59,11 +59,11 @@ pub struct HistoricalNewsParams {
     pub provider_codes: Vec<String>,
     /// After when, this moment excluded; `None` for the beginning of 2000.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub start: Option<Timestamp>,
     /// Up to when, this moment included; `None` for now. TWS takes whole seconds.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub end: Option<Timestamp>,
     /// How many at most, 1 to 254.
     pub total_results: u8,
@@ -93,7 +93,7 @@ pub struct HistoricalNews {
 pub struct NewsHeadline {
     /// When it was published.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     pub time: Timestamp,
     /// The provider's code.
     pub provider_code: String,

@@ -22,7 +22,7 @@ pub struct Notice {
     pub message: String,
     /// When the Gateway said it, where it says when.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub time: Option<Timestamp>,
 }
 

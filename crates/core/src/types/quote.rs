@@ -89,7 +89,7 @@ pub struct Quote {
     pub last_size: Option<f64>,
     /// When the last trade was, to the second.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub last_time: Option<Timestamp>,
     /// The day's open, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]

@@ -109,7 +109,7 @@ pub struct OptionChain {
     pub multiplier: String,
     /// The days on which they expire, as TWS orders them.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::dates()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::schema::Day>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::types::schema::Day>"))]
     pub expirations: Vec<Date>,
     /// The strikes, as TWS orders them.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantities()"))]

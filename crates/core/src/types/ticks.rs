@@ -21,11 +21,11 @@ pub struct HistoricalTicksParams {
     pub what_to_show: HistoricalTickKind,
     /// From when on; `None` where `end` is given.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub start: Option<Timestamp>,
     /// Up to when; `None` where `start` is given.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub end: Option<Timestamp>,
     /// How many, 1 to 1000.
     pub number_of_ticks: u32,
@@ -77,7 +77,7 @@ pub enum HistoricalTicks {
 pub struct TradeTick {
     /// When, to the second.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     pub time: Timestamp,
     /// The price, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
@@ -102,7 +102,7 @@ pub struct TradeTick {
 pub struct BidAskTick {
     /// When, to the second.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     pub time: Timestamp,
     /// The highest bid, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
@@ -129,7 +129,7 @@ pub struct BidAskTick {
 pub struct MidpointTick {
     /// When, to the second.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     pub time: Timestamp,
     /// The price, in the contract's currency.
     #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[serde(untagged)]
 pub enum TwsTime {
     /// The time, RFC 3339 in UTC.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Time"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     Time(#[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))] Timestamp),
     /// TWS's text, where it can't be told which time it means: a zone that is missing or unknown, or an hour that the clock
     /// passes twice.

@@ -16,11 +16,11 @@ pub struct WshEventsParams {
     pub filter: Option<String>,
     /// The first day; `None` for any. A filter has days of its own.
     #[cfg_attr(test, proptest(strategy = "proptest::option::of(super::arbitrary::date())"))]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Day>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Day>"))]
     pub start_date: Option<Date>,
     /// The last day; `None` for any. A filter has days of its own.
     #[cfg_attr(test, proptest(strategy = "proptest::option::of(super::arbitrary::date())"))]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Day>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Day>"))]
     pub end_date: Option<Date>,
     /// How many events at most; `None` for TWS's limit, 100.
     pub total_limit: Option<u8>,
