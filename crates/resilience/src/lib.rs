@@ -13,7 +13,8 @@
 //! - [`Supervisor`] (supervisor/): a session that stays up, over any connector, and [`RestartHook`]: what may be done about a
 //!   Gateway that is stuck;
 //! - [`GatewayStatus`] (status.rs): how things stand with every Gateway, for people;
-//! - [`Clock`], [`Gateway`], `file_lock` and `files`: time, identity and safe files underneath.
+//! - [`Gateway`] (gateway.rs): which Gateway state belongs to. Time, locks and safe files underneath are
+//!   [`ibkr_connect_state`]'s.
 //!
 //! # Events
 //! What happens here is told by events and spans of `tracing` under the target `ibkr_connect_resilience`, and by metrics:
@@ -21,12 +22,8 @@
 
 #![forbid(unsafe_code)]
 
+mod error;
 mod gateway;
-
-mod clock;
-mod file_lock;
-mod files;
-mod owner;
 
 mod breaker;
 mod connect;
@@ -37,11 +34,10 @@ mod supervisor;
 mod telemetry;
 
 pub use breaker::{BreakerSettings, BreakerState, BreakerStore, Note, Refusal};
-pub use clock::{Clock, KernelClock, Moment, Stamp};
 pub use connect::{Attempts, Backoff, MAINTENANCE_FILE, Pace, Policy, PortCheck, RobustConnector};
 pub use gateway::Gateway;
+pub use ibkr_connect_state::{Clock, KernelClock, Moment, Owner, Stamp};
 pub use ids::{Leases, SLOTS, Slot};
-pub use owner::Owner;
 pub use pacing::PacingStatus;
 pub use status::GatewayStatus;
 pub use supervisor::{

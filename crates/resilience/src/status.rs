@@ -4,16 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ibkr_connect_core::Result;
+use ibkr_connect_state::{Clock, Dir, KernelClock, Owner};
 
 use crate::breaker::BreakerState;
 use crate::breaker::BreakerStore;
-use crate::clock::{Clock, KernelClock};
 use crate::connect::HandshakeLock;
 use crate::connect::Policy;
-use crate::files::Dir;
+use crate::error::unusable_state;
 use crate::gateway::Gateway;
 use crate::ids::{Leases, Slot};
-use crate::owner::Owner;
 
 /// What this user's processes on this machine share about one Gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +41,7 @@ impl GatewayStatus {
         if !policy.state_dir.exists() {
             return Ok(Vec::new());
         }
-        let names = Dir::private(&policy.state_dir)?.names()?;
+        let names = Dir::private(&policy.state_dir).and_then(|dir| dir.names()).map_err(unusable_state)?;
         let stems: BTreeSet<&str> = names.iter().filter_map(|name| stem(name)).collect();
         let gateways = stems.into_iter().filter_map(Gateway::from_file_stem);
         gateways.map(|gateway| Self::of(gateway, policy, &names, &clock)).collect()

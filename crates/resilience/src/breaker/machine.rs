@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
+use ibkr_connect_state::Moment;
 use serde::{Deserialize, Serialize};
 
 use super::{Admission, BreakerSettings, BreakerState, Note, Outcome, Refusal, TrialId};
-use crate::clock::Moment;
 
 /// More samples than this say nothing new.
 const LONGEST_WINDOW: usize = 256;

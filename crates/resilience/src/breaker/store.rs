@@ -10,13 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibkr_connect_core::{Error, ErrorKind, Phase, Result};
+use ibkr_connect_state::{Clock, Dir, FileLock, Moment, Stamp};
 use serde::{Deserialize, Serialize};
 
 use crate::breaker::{Admission, BreakerSettings, BreakerState, Note, Outcome, Refusal, TrialId};
 use crate::breaker::{Breaker, Memory};
-use crate::clock::{Clock, Moment, Stamp};
-use crate::file_lock::FileLock;
-use crate::files::Dir;
+use crate::error::unusable_state;
 use crate::gateway::Gateway;
 use crate::telemetry;
 
@@ -131,8 +130,9 @@ impl BreakerStore {
 
     /// Reads, changes and, if something did change, writes: all under the lock.
     fn update<T>(&self, change: impl FnOnce(&mut Breaker, Moment, &Dir) -> T) -> Result<T> {
-        let dir = Dir::private(&self.directory)?;
-        let _lock = FileLock::acquire_briefly(&dir, &self.file("lock"), UPDATE_TIMEOUT)?;
+        let dir = Dir::private(&self.directory).map_err(unusable_state)?;
+        let _lock =
+            FileLock::acquire_briefly(&dir, &self.file("lock"), UPDATE_TIMEOUT).map_err(unusable_state)?;
         let now = self.clock.now();
         let on_disk = self.read(&dir);
         let mut breaker = Breaker::resume(self.settings.clone(), on_disk.memory_at(&now));
@@ -248,7 +248,7 @@ fn is_alive(dir: &Dir, gateway: &Gateway, id: TrialId) -> bool {
 
 fn free_trial_lock(dir: &Dir, gateway: &Gateway) -> Result<(TrialId, FileLock)> {
     for id in (0..TRIAL_LOCKS).map(TrialId) {
-        if let Some(lock) = FileLock::try_acquire(dir, &trial_lock(gateway, id))? {
+        if let Some(lock) = FileLock::try_acquire(dir, &trial_lock(gateway, id)).map_err(unusable_state)? {
             return Ok((id, lock));
         }
     }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::*;
-use crate::clock::manual::ManualClock;
+use ibkr_connect_state::ManualClock;
 
 struct Fixture {
     temp: tempfile::TempDir,

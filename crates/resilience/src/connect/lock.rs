@@ -7,13 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibkr_connect_core::{Error, ErrorKind, Phase, Result, millis};
+use ibkr_connect_state::{Clock, Dir, Error as StateError, FileLock, Owner, Probe, poll_interval};
 use tokio::time::{Instant, sleep};
 
-use crate::clock::Clock;
-use crate::file_lock::{FileLock, Probe, poll_interval};
-use crate::files::{Dir, unusable};
+use crate::error::unusable_state;
 use crate::gateway::Gateway;
-use crate::owner::Owner;
 
 /// The lock that serializes handshakes.
 #[derive(Debug, Clone)]
@@ -48,7 +46,7 @@ impl HandshakeLock {
     /// `config`, when the path names no file.
     pub fn at(path: &Path, program: &str, clock: Arc<dyn Clock>) -> Result<Self> {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            return Err(unusable(path, "is no name for a lock file"));
+            return Err(unusable_state(StateError::unusable(path, "is no name for a lock file")));
         };
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let directory = Directory::Shared(parent.unwrap_or(Path::new(".")).to_path_buf());
@@ -60,7 +58,9 @@ impl HandshakeLock {
     /// # Errors
     /// `config`, when the file can't be used safely.
     pub fn try_acquire(&self) -> Result<Option<HandshakeGuard>> {
-        let Some(lock) = FileLock::try_acquire(&self.open()?, &self.name)? else { return Ok(None) };
+        let Some(lock) = FileLock::try_acquire(&self.open()?, &self.name).map_err(unusable_state)? else {
+            return Ok(None);
+        };
         if let Err(error) = lock.note(&Owner::this_process(&self.program, self.clock.now())) {
             // Only people miss the note, e.g. on a full disk.
             tracing::warn!(lock = %self.path().display(), %error, "handshake_lock_unwritable");
@@ -102,7 +102,7 @@ impl HandshakeLock {
         if !dir.has(&self.name) {
             return Ok(None);
         }
-        Ok(match FileLock::probe(&dir.file(&self.name)?) {
+        Ok(match FileLock::probe(&dir.file(&self.name).map_err(unusable_state)?) {
             Probe::Held(owner) => owner,
             Probe::Free => None,
         })
@@ -113,6 +113,7 @@ impl HandshakeLock {
             Directory::Private(path) => Dir::private(path),
             Directory::Shared(path) => Dir::shared(path),
         }
+        .map_err(unusable_state)
     }
 
     fn path(&self) -> PathBuf {
@@ -157,8 +158,8 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::clock::manual::ManualClock;
-    use crate::file_lock::POLL;
+    use ibkr_connect_state::ManualClock;
+    use ibkr_connect_state::POLL;
 
     fn lock_in(dir: &Path, clock: &ManualClock, program: &str) -> HandshakeLock {
         HandshakeLock::of_gateway(dir, &Gateway::new("localhost", 4002), program, Arc::new(clock.clone()))

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use ibkr_connect_core::{Error, ErrorKind, Phase, Result};
+use ibkr_connect_state::Dir;
 use jiff::Timestamp;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use crate::files::Dir;
+use crate::error::unusable_state;
 
 /// The file in the state directory that replaces the built-in windows.
 pub const MAINTENANCE_FILE: &str = "maintenance.toml";
@@ -56,8 +57,10 @@ impl Windows {
     /// # Errors
     /// `config`, when the file can't be read or makes no sense.
     pub(crate) fn load(state_dir: &Path) -> Result<Self> {
-        let dir = Dir::private(state_dir)?;
-        let Some(bytes) = dir.read_loosely(MAINTENANCE_FILE)? else { return Ok(Self::built_in()) };
+        let dir = Dir::private(state_dir).map_err(unusable_state)?;
+        let Some(bytes) = dir.read_loosely(MAINTENANCE_FILE).map_err(unusable_state)? else {
+            return Ok(Self::built_in());
+        };
         Self::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| {
             let path = dir.path(MAINTENANCE_FILE);
             Error::new(ErrorKind::Config, format!("{}: {error}", path.display()))

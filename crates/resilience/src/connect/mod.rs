@@ -21,10 +21,10 @@ use std::thread;
 use async_trait::async_trait;
 use ibkr_connect_core::config::Pacing;
 use ibkr_connect_core::{Connection, ConnectionMode, Connector, Error, ErrorKind, Result, Target};
+use ibkr_connect_state::{Clock, KernelClock};
 use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
-use crate::clock::{Clock, KernelClock};
 use crate::connect::run::Run;
 use crate::gateway::Gateway;
 use crate::pacing::{PacingStatus, Queue, Queues};

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibkr_connect_core::{Connection, ConnectionInfo, Connector, Error, ErrorKind, Result, Target};
+use ibkr_connect_state::Clock;
 use tokio::time::{Instant, sleep};
 
 use crate::breaker::BreakerStore;
 use crate::breaker::{Outcome, Refusal};
-use crate::clock::Clock;
 use crate::connect::attempt::{AttemptLog, AttemptTimes};
 use crate::connect::backoff::Pace;
 use crate::connect::connection::RobustConnection;

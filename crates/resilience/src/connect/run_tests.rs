@@ -7,11 +7,10 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use ibkr_connect_core::{ConnectionInfo, ConnectionMode, MockConnection, Phase};
+use ibkr_connect_state::{ManualClock, Stamp};
 
 use super::*;
 use crate::breaker::Note;
-use crate::clock::Stamp;
-use crate::clock::manual::ManualClock;
 use crate::connect::attempt::Attempts;
 
 /// The manual clock, which goes on by itself with tokio's virtual time.

@@ -9,15 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibkr_connect_core::{Error, ErrorKind, Phase, Result};
+use ibkr_connect_state::{Clock, Dir, FileLock, Owner, Stamp, read_note};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::{Clock, Stamp};
-use crate::file_lock::FileLock;
-use crate::files::Dir;
+use crate::error::unusable_state;
 use crate::gateway::Gateway;
-use crate::owner::{Owner, read_note};
 
 /// How many clients a Gateway takes (IBKR, "API settings").
 pub const SLOTS: usize = 32;
@@ -133,8 +131,8 @@ impl Leases {
     }
 
     fn open(&self) -> Result<Registry> {
-        let dir = Dir::private(&self.directory)?;
-        let lock = FileLock::acquire_briefly(&dir, REGISTRY, REGISTRY_TIMEOUT)?;
+        let dir = Dir::private(&self.directory).map_err(unusable_state)?;
+        let lock = FileLock::acquire_briefly(&dir, REGISTRY, REGISTRY_TIMEOUT).map_err(unusable_state)?;
         Ok(Registry { dir, _lock: lock })
     }
 
@@ -142,8 +140,8 @@ impl Leases {
         let mut slots = Vec::new();
         for id in known_ids(dir)? {
             let name = file_name(id);
-            if FileLock::try_acquire(dir, &name)?.is_none() {
-                let note: Option<IdNote> = read_note(&dir.file(&name)?);
+            if FileLock::try_acquire(dir, &name).map_err(unusable_state)?.is_none() {
+                let note: Option<IdNote> = read_note(&dir.file(&name).map_err(unusable_state)?);
                 slots.push(Slot { client_id: id, owner: note.map(|note| note.owner) });
             }
         }
@@ -156,7 +154,8 @@ impl Leases {
         let now = self.clock.now();
         let (mut sticky, mut refused) = (Vec::new(), Vec::new());
         for id in known_ids(dir)?.into_iter().filter(|id| self.range.contains(id)) {
-            let Some(note) = read_note::<IdNote>(&dir.file(&file_name(id))?) else { continue };
+            let file = dir.file(&file_name(id)).map_err(unusable_state)?;
+            let Some(note) = read_note::<IdNote>(&file) else { continue };
             if note.refused.as_ref().is_some_and(|refused| refused.holds(&now)) {
                 refused.push(id);
             } else if note.owner.program == self.application {
@@ -170,7 +169,9 @@ impl Leases {
     }
 
     fn take(&self, dir: &Dir, id: i32) -> Result<Option<Lease>> {
-        let Some(lock) = FileLock::try_acquire(dir, &file_name(id))? else { return Ok(None) };
+        let Some(lock) = FileLock::try_acquire(dir, &file_name(id)).map_err(unusable_state)? else {
+            return Ok(None);
+        };
         let note = IdNote { owner: Owner::this_process(&self.application, self.clock.now()), refused: None };
         let lease = Lease { id, note, lock, clock: Arc::clone(&self.clock) };
         lease.write();
@@ -255,7 +256,7 @@ fn file_name(id: i32) -> String {
 
 fn known_ids(dir: &Dir) -> Result<Vec<i32>> {
     let id = |name: &String| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok();
-    Ok(dir.names()?.iter().filter_map(id).collect())
+    Ok(dir.names().map_err(unusable_state)?.iter().filter_map(id).collect())
 }
 
 #[cfg(test)]

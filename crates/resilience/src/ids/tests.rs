@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
+use ibkr_connect_state::ManualClock;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
-use crate::clock::manual::ManualClock;
 
 const HOLD: Duration = Duration::from_secs(300);
 

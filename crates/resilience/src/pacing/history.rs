@@ -11,9 +11,8 @@ use ibkr_connect_core::types::{
     HistoricalTicksParams, WhatToShow,
 };
 use ibkr_connect_core::{Request, StreamRequest};
+use ibkr_connect_state::Moment;
 use serde::{Deserialize, Serialize};
-
-use crate::clock::Moment;
 
 /// An identical request may come again after this.
 const IDENTICAL: Duration = Duration::from_secs(15);

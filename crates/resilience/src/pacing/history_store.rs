@@ -8,11 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ibkr_connect_core::Result;
+use ibkr_connect_state::{Clock, Dir, FileLock, Moment, Stamp};
 use serde::{Deserialize, Serialize};
 
-use crate::clock::{Clock, Moment, Stamp};
-use crate::file_lock::FileLock;
-use crate::files::Dir;
+use crate::error::unusable_state;
 use crate::gateway::Gateway;
 use crate::pacing::history::{HistoricalKey, HistoricalPacer, Turn};
 
@@ -63,8 +62,8 @@ impl History {
     }
 
     fn ask_all(&self, pacer: &mut HistoricalPacer, key: &HistoricalKey) -> Result<Turn> {
-        let dir = Dir::private(&self.directory)?;
-        let lock = FileLock::acquire_briefly(&dir, &self.name, LOCK_TIMEOUT)?;
+        let dir = Dir::private(&self.directory).map_err(unusable_state)?;
+        let lock = FileLock::acquire_briefly(&dir, &self.name, LOCK_TIMEOUT).map_err(unusable_state)?;
         let now = self.clock.now();
         // A file that makes no sense, e.g. after a crash, says as much as none.
         let sent = read(lock.file()).map(|record| record.sent_at(&now)).unwrap_or_default();
@@ -106,7 +105,7 @@ fn write(mut file: &File, record: &Record) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::manual::ManualClock;
+    use ibkr_connect_state::ManualClock;
 
     fn key(identity: u32) -> HistoricalKey {
         HistoricalKey { identity: identity.to_string(), series: identity.to_string(), weight: 1 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ibkr_connect_core::{Error, ErrorKind, Request, Result, StreamRequest};
+use ibkr_connect_state::{Clock, Moment};
 
-use crate::clock::{Clock, Moment};
 use crate::gateway::Gateway;
 use crate::pacing::history::{HistoricalKey, Turn};
 use crate::pacing::history_store::History;

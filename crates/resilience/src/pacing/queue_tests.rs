@@ -1,9 +1,9 @@
 //! The queue in front of a Gateway, on a clock that stands still.
 
 use ibkr_connect_core::types::{Contract, HistoricalBarsParams};
+use ibkr_connect_state::ManualClock;
 
 use super::*;
-use crate::clock::manual::ManualClock;
 
 const LIMIT: Duration = Duration::from_secs(30);
 

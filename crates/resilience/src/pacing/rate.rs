@@ -11,11 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ibkr_connect_core::Result;
+use ibkr_connect_state::{Clock, Dir, Moment, lock_briefly};
 use serde::{Deserialize, Serialize};
 
-use crate::clock::{Clock, Moment};
-use crate::file_lock::lock_briefly;
-use crate::files::Dir;
+use crate::error::unusable_state;
 use crate::gateway::Gateway;
 
 /// Messages per second.
@@ -107,14 +106,18 @@ impl MessageRate {
         })
     }
 
+    fn open(&self) -> Result<File, ibkr_connect_state::Error> {
+        Dir::private(&self.directory)?.file(&self.name)
+    }
+
     fn with_bucket(&self, change: impl FnOnce(&mut Bucket, Moment) -> Duration) -> Result<Duration> {
         let mut kept = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let removed = |file: &File| file.metadata().is_ok_and(|meta| meta.nlink() == 0);
         let file = match kept.take().filter(|file| !removed(file)) {
             Some(file) => kept.insert(file),
-            None => kept.insert(Dir::private(&self.directory)?.file(&self.name)?),
+            None => kept.insert(self.open().map_err(unusable_state)?),
         };
-        lock_briefly(file, &self.directory.join(&self.name), LOCK_TIMEOUT)?;
+        lock_briefly(file, &self.directory.join(&self.name), LOCK_TIMEOUT).map_err(unusable_state)?;
         let wait = self.change_locked(file, change);
         let _ = file.unlock();
         Ok(wait)
@@ -150,7 +153,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::clock::manual::ManualClock;
+    use ibkr_connect_state::ManualClock;
 
     #[test]
     fn all_processes_share_one_rate() {

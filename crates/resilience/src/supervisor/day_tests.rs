@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ibkr_connect_core::config::GatewayRestart;
+use ibkr_connect_state::Moment;
 
 use super::machine::Lookout;
 use super::options::SupervisorOptions;
@@ -11,7 +12,6 @@ use super::state::SupervisorState;
 use super::world::{Mood, START, Turn, World};
 use crate::breaker::Breaker;
 use crate::breaker::BreakerSettings;
-use crate::clock::Moment;
 use crate::supervisor::restart::RestartHook;
 
 const HOUR: u64 = 3_600;

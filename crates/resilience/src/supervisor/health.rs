@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use ibkr_connect_core::types::{Connectivity, FarmStatus, Notice};
+use ibkr_connect_state::Moment;
 
 use super::options::SupervisorOptions;
 use super::state::{Damage, Farm, FarmKind, SupervisorState};
-use crate::clock::Moment;
 
 /// A ping is sent so much of the interval before its end.
 const LEAD: u32 = 5;

@@ -7,11 +7,11 @@ use std::time::Duration;
 use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::types::Notice;
 use ibkr_connect_core::{Error, ErrorKind, Event, EventStream, Session, StreamRequest};
+use ibkr_connect_state::Moment;
 use tokio::time::timeout;
 
 use super::stream::is_loss;
 use super::uptime::Uptime;
-use crate::clock::Moment;
 
 /// How long a new session may take to open its stream of notices, and then to answer.
 const PATIENCE: Duration = Duration::from_secs(2);

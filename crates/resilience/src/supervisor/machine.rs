@@ -2,13 +2,13 @@
 
 use ibkr_connect_core::types::Notice;
 use ibkr_connect_core::{Error, ErrorKind, Phase};
+use ibkr_connect_state::Moment;
 
 use super::health::{Health, Verdict};
 use super::options::{GiveUp, SupervisorOptions};
 use super::retry::Retry;
 use super::state::{NextAttempt, SupervisorState};
 use crate::breaker::Refusal;
-use crate::clock::Moment;
 use crate::supervisor::restart::PAUSE as RESTART_PAUSE;
 
 /// So many attempts are made before the Gateway is restarted.

@@ -32,6 +32,7 @@ use std::time::Duration;
 use ibkr_connect_core::{
     Connector, Error, ErrorKind, FlowControl, Reply, Request, Result, StreamRequest, Target,
 };
+use ibkr_connect_state::Moment;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument;
 
@@ -41,7 +42,6 @@ pub use state::{Damage, Farm, FarmKind, NextAttempt, SupervisorState};
 pub use status::SupervisedSession;
 pub use stream::{StreamItem, SupervisedStream};
 
-use crate::clock::Moment;
 use crate::connect::PortCheck;
 use crate::gateway::Gateway;
 use machine::{Lookout, Machine};

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use ibkr_connect_core::types::Notice;
 use ibkr_connect_core::{Error, ErrorKind, Phase};
+use ibkr_connect_state::Moment;
 use proptest::prelude::*;
 
 use super::machine::{Action, Event, Lookout, Machine, Port};
 use super::options::SupervisorOptions;
 use super::state::SupervisorState;
 use super::world::{Mood, START, Turn, World};
-use crate::clock::Moment;
 
 fn mood() -> impl Strategy<Value = Mood> {
     prop_oneof![

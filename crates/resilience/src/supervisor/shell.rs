@@ -10,6 +10,7 @@ use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::{
     CloseReason, Connector, Error, ErrorKind, EventStream, Result, Session, Target, millis,
 };
+use ibkr_connect_state::Moment;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
@@ -20,7 +21,6 @@ use super::status::{Board, Status, SupervisedSession, usable};
 use super::stream::{Registration, Switch, is_loss};
 use super::tally::Tally;
 use super::uptime::{Uptime, sleep_until};
-use crate::clock::Moment;
 use crate::gateway::Gateway;
 use crate::supervisor::restart::RestartHook;
 

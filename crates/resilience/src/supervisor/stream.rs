@@ -6,10 +6,9 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use ibkr_connect_core::{Error, ErrorKind, Event, EventStream, FlowControl, Result, StreamRequest};
+use ibkr_connect_state::Moment;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
-
-use crate::clock::Moment;
 
 /// What a [`SupervisedStream`] gives.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,8 +2,8 @@
 
 use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::{CloseReason, ConnectionMode, Target};
+use ibkr_connect_state::Moment;
 
-use crate::clock::Moment;
 use crate::gateway::Gateway;
 use crate::telemetry::{self, Cause, Recovery};
 

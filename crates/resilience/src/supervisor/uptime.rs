@@ -2,10 +2,9 @@
 
 use std::future::pending;
 
+use ibkr_connect_state::Moment;
 use jiff::Timestamp;
 use tokio::time::Instant;
-
-use crate::clock::Moment;
 
 /// A clock that starts with the supervisor and is never set. It stands still while the machine sleeps.
 #[derive(Debug, Clone, Copy)]

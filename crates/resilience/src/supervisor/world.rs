@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use ibkr_connect_core::types::Notice;
 use ibkr_connect_core::{Error, ErrorKind, Phase};
+use ibkr_connect_state::Moment;
 
 use super::machine::{Action, Event, Lookout, Machine, Port};
 use super::options::SupervisorOptions;
 use super::state::SupervisorState;
 use crate::breaker::Breaker;
 use crate::breaker::{Admission, Outcome, Refusal, TrialId};
-use crate::clock::Moment;
 
 pub(crate) const START: Moment = Moment::from_millis(0);
 const ROUND_TRIP: Duration = Duration::from_millis(5);

@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 
 use ibkr_connect_core::config::{GatewayRestart, LogAccounts};
 use ibkr_connect_core::{Result, millis};
+use ibkr_connect_state::{Clock, Dir, FileLock, KernelClock, Stamp};
 
-use crate::clock::{Clock, KernelClock, Stamp};
-use crate::file_lock::FileLock;
-use crate::files::Dir;
+use crate::error::unusable_state;
 use crate::gateway::Gateway;
 
 /// A Gateway needs some minutes to start and log in; more restarts only hinder it, and logins are counted.
@@ -81,15 +80,16 @@ impl RestartHook {
     /// Notes a restart now, unless the last one is too recent: then how long ago it was.
     fn claim(&self, gateway: &Gateway) -> Result<Option<Duration>> {
         let name = |suffix: &str| format!("restart-{}.{suffix}", gateway.file_stem());
-        let dir = Dir::private(&self.state_dir)?;
-        let _lock = FileLock::acquire_briefly(&dir, &name("lock"), LOCK_TIMEOUT)?;
+        let dir = Dir::private(&self.state_dir).map_err(unusable_state)?;
+        let _lock = FileLock::acquire_briefly(&dir, &name("lock"), LOCK_TIMEOUT).map_err(unusable_state)?;
         let now = self.clock.now();
-        let last = dir.read(&name("json"))?.and_then(|bytes| serde_json::from_slice::<Stamp>(&bytes).ok());
+        let last = dir.read(&name("json")).map_err(unusable_state)?;
+        let last = last.and_then(|bytes| serde_json::from_slice::<Stamp>(&bytes).ok());
         if let Some(ago) = last.map(|last| now.since(&last)).filter(|ago| *ago < PAUSE) {
             return Ok(Some(ago));
         }
         let json = serde_json::to_vec(&now).unwrap_or_default();
-        dir.replace(&name("json"), &json)?;
+        dir.replace(&name("json"), &json).map_err(unusable_state)?;
         Ok(None)
     }
 
@@ -124,7 +124,7 @@ fn say(gateway: &Gateway, by: &str, took: Duration, outcome: &str, detail: &str)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::manual::ManualClock;
+    use ibkr_connect_state::ManualClock;
 
     fn hook(state_dir: &Path, clock: &ManualClock) -> RestartHook {
         let how = GatewayRestart::Command(vec!["true".to_owned()]);

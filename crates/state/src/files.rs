@@ -8,9 +8,10 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use ibkr_connect_core::{Error, ErrorKind, Phase, Result};
 use rustix::fs::{AtFlags, Mode, OFlags, open, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
+
+use crate::error::{Error, Result};
 
 /// Our files are some hundred bytes; whatever is longer is not ours.
 const LONGEST: u64 = 256 * 1024;
@@ -21,39 +22,45 @@ const STICKY: u32 = 0o1000;
 
 /// An open directory.
 #[derive(Debug)]
-pub(crate) struct Dir {
+pub struct Dir {
     fd: File,
     path: PathBuf,
 }
 
 impl Dir {
     /// A directory of ours, created (mode 0700) if need be.
-    pub(crate) fn private(path: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When it can't be opened, or is not ours alone to write.
+    pub fn private(path: &Path) -> Result<Self> {
         let (dir, meta) = Self::open(path)?;
         if meta.uid() != euid() || meta.mode() & WRITABLE_BY_OTHERS != 0 {
-            return Err(unusable(path, "belongs to, or can be written by, another user"));
+            return Err(Error::unusable(path, "belongs to, or can be written by, another user"));
         }
         Ok(dir)
     }
 
     /// A directory that may be everybody's, as long as nobody can rename or remove the files of others.
-    pub(crate) fn shared(path: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When it can't be opened, or lets others replace files of ours.
+    pub fn shared(path: &Path) -> Result<Self> {
         let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let (dir, meta) = Self::open(&real)?;
         let trusted = meta.uid() == euid() || meta.uid() == 0;
         let open = meta.mode() & WRITABLE_BY_OTHERS != 0 && meta.mode() & STICKY == 0;
         if !trusted || open {
-            return Err(unusable(path, "lets other users replace files in it"));
+            return Err(Error::unusable(path, "lets other users replace files in it"));
         }
         Ok(dir)
     }
 
     fn open(path: &Path) -> Result<(Self, Metadata)> {
-        let failed = |error: io::Error| unusable(path, &error.to_string()).with_source(error);
+        let failed = |error: io::Error| Error::failed(path, error);
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = open(path, flags, Mode::empty()).map_err(|error| match error {
-            Errno::LOOP | Errno::NOTDIR => unusable(path, "is a symbolic link or no directory"),
+            Errno::LOOP | Errno::NOTDIR => Error::unusable(path, "is a symbolic link or no directory"),
             error => failed(error.into()),
         })?;
         let fd = File::from(fd);
@@ -62,46 +69,71 @@ impl Dir {
     }
 
     /// Where `name` is, for messages.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
     /// Opens `name` for reading and writing, created (mode 0600) if need be; its contents are left alone.
-    pub(crate) fn file(&self, name: &str) -> Result<File> {
+    ///
+    /// # Errors
+    /// When it is no regular file of ours that is closed to others, or can't be opened.
+    pub fn file(&self, name: &str) -> Result<File> {
         self.open_file(name, OFlags::RDWR | OFlags::CREATE)
             .map_err(|error| self.refused(name, error))
             .and_then(|file| self.checked(name, file))
     }
 
     /// The contents of `name`, or `None` if it is not there.
-    pub(crate) fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
+    ///
+    /// # Errors
+    /// Those of [`file`](Self::file), or when it is longer than any of ours.
+    pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let file = match self.open_file(name, OFlags::RDONLY) {
             Err(Errno::NOENT) => return Ok(None),
             Err(error) => return Err(self.refused(name, error)),
             Ok(file) => self.checked(name, file)?,
         };
-        let mut bytes = Vec::new();
-        file.take(LONGEST)
-            .read_to_end(&mut bytes)
-            .map_err(|error| unusable(&self.path(name), &error.to_string()).with_source(error))?;
-        Ok(Some(bytes))
+        self.contents(name, file).map(Some)
     }
 
     /// The contents of a file that a user may have put here: others may read it, and it may be a link.
-    pub(crate) fn read_loosely(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        match std::fs::read(self.path(name)) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(unusable(&self.path(name), &error.to_string()).with_source(error)),
+    ///
+    /// # Errors
+    /// When it can't be read, is no regular file, or is longer than any of ours.
+    pub fn read_loosely(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let path = self.path(name);
+        // O_NONBLOCK: opening a FIFO must not hang.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match openat(&self.fd, name, flags, Mode::empty()) {
+            Err(Errno::NOENT) => return Ok(None),
+            opened => File::from(opened.map_err(|error| Error::failed(&path, error))?),
+        };
+        let meta = file.metadata().map_err(|error| Error::failed(&path, error))?;
+        if !meta.is_file() {
+            return Err(Error::unusable(&path, "is no regular file"));
         }
+        self.contents(name, file).map(Some)
+    }
+
+    fn contents(&self, name: &str, file: File) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let read = file.take(LONGEST + 1).read_to_end(&mut bytes);
+        read.map_err(|error| Error::failed(&self.path(name), error))?;
+        if bytes.len() as u64 > LONGEST {
+            let why = format!("is longer than {} KiB: it is no file of ibkr-connect", LONGEST / 1024);
+            return Err(Error::unusable(&self.path(name), why));
+        }
+        Ok(bytes)
     }
 
     /// Replaces `name` by `bytes`: a reader, and whoever comes after a crash, sees the old contents or the new.
     ///
     /// Only one writer at a time: the caller holds a lock.
-    pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.write_aside(name, bytes)
-            .map_err(|error| unusable(&self.path(name), &error.to_string()).with_source(error))
+    ///
+    /// # Errors
+    /// When it can't be written; the old contents stay.
+    pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.write_aside(name, bytes).map_err(|error| Error::failed(&self.path(name), error))
     }
 
     fn write_aside(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -120,9 +152,11 @@ impl Dir {
     }
 
     /// The names of all files.
-    pub(crate) fn names(&self) -> Result<Vec<String>> {
-        let failed =
-            |error: Errno| unusable(&self.path, &error.to_string()).with_source(io::Error::from(error));
+    ///
+    /// # Errors
+    /// When the directory can't be read.
+    pub fn names(&self) -> Result<Vec<String>> {
+        let failed = |error: Errno| Error::failed(&self.path, error);
         let entries = rustix::fs::Dir::read_from(&self.fd).map_err(failed)?;
         let mut names = Vec::new();
         for entry in entries {
@@ -132,7 +166,7 @@ impl Dir {
     }
 
     /// Whether `file` is still what everybody else would open as `name`: a lock on a removed file guards nothing.
-    pub(crate) fn is_current(&self, name: &str, file: &File) -> bool {
+    pub fn is_current(&self, name: &str, file: &File) -> bool {
         let (Ok(held), Ok(named)) = (file.metadata(), std::fs::symlink_metadata(self.path(name))) else {
             return false;
         };
@@ -140,7 +174,7 @@ impl Dir {
     }
 
     /// Whether there is anything called `name`.
-    pub(crate) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
@@ -151,7 +185,7 @@ impl Dir {
     }
 
     fn checked(&self, name: &str, file: File) -> Result<File> {
-        let meta = file.metadata().map_err(|error| unusable(&self.path(name), &error.to_string()))?;
+        let meta = file.metadata().map_err(|error| Error::failed(&self.path(name), error))?;
         let wrong = if !meta.is_file() {
             "is no regular file"
         } else if meta.uid() != euid() {
@@ -163,26 +197,17 @@ impl Dir {
         } else {
             return Ok(file);
         };
-        Err(unusable(&self.path(name), wrong))
+        Err(Error::unusable(&self.path(name), wrong))
     }
 
     fn refused(&self, name: &str, error: Errno) -> Error {
-        let why = match error {
-            Errno::LOOP => "is a symbolic link".to_owned(),
-            Errno::NXIO => "is no regular file".to_owned(),
-            error => io::Error::from(error).to_string(),
-        };
-        unusable(&self.path(name), &why).with_source(io::Error::from(error))
+        let path = self.path(name);
+        match error {
+            Errno::LOOP => Error::unusable(&path, "is a symbolic link"),
+            Errno::NXIO => Error::unusable(&path, "is no regular file"),
+            error => Error::failed(&path, error),
+        }
     }
-}
-
-/// The error for a file or directory that can't be used safely.
-pub(crate) fn unusable(path: &Path, why: &str) -> Error {
-    Error::new(ErrorKind::Config, format!("{}: {why}", path.display()))
-        .in_phase(Phase::Preflight)
-        .with_advice(
-            "check IBKR_STATE_DIR and IBKR_LOCK_FILE_PATH: they need a directory of your own, mode 0700",
-        )
 }
 
 fn euid() -> u32 {
@@ -205,8 +230,8 @@ mod tests {
     #[track_caller]
     fn refused(outcome: Result<impl std::fmt::Debug>, why: &str) {
         let error = outcome.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.message().contains(why), "{error}");
+        assert!(matches!(error, Error::Unusable { .. }));
+        assert!(error.to_string().contains(why), "{error}");
     }
 
     #[test]

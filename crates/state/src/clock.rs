@@ -106,43 +106,58 @@ const UPTIME: rustix::time::ClockId = rustix::time::ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
 const UPTIME: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "manual-clock"))]
 pub(crate) mod manual {
     //! A clock that a test moves.
 
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
     use super::*;
 
+    /// A clock that a test moves. Clones are the same clock.
     #[derive(Debug, Clone)]
-    pub(crate) struct ManualClock(Arc<Mutex<Stamp>>);
+    pub struct ManualClock(Arc<Mutex<Stamp>>);
 
     impl ManualClock {
-        pub(crate) fn new() -> Self {
-            let wall = "2026-03-04T15:00:00Z".parse().unwrap();
-            Self(Arc::new(Mutex::new(Stamp {
-                boot: "boot 1".to_owned(),
-                at: Moment::from_millis(1_000_000),
-                wall,
-            })))
+        /// A thousand seconds after "boot 1", on the afternoon of 4 March 2026.
+        pub fn new() -> Self {
+            let wall = Timestamp::constant(1_772_636_400, 0);
+            let now = Stamp { boot: "boot 1".to_owned(), at: Moment::from_millis(1_000_000), wall };
+            Self(Arc::new(Mutex::new(now)))
         }
 
-        pub(crate) fn advance(&self, by: Duration) {
-            let mut now = self.0.lock().unwrap();
+        /// Lets time pass, whether the machine sleeps or not.
+        pub fn advance(&self, by: Duration) {
+            let mut now = self.stamp();
             now.at = now.at + by;
-            now.wall += by;
+            now.wall = now.wall.saturating_add(by).unwrap_or(Timestamp::MAX);
         }
 
-        /// The machine was off for `off`; its clock says so, or says something else.
-        pub(crate) fn reboot(&self, wall: Timestamp) {
-            let mut now = self.0.lock().unwrap();
+        /// The wall clock is set.
+        pub fn set_wall(&self, wall: Timestamp) {
+            self.stamp().wall = wall;
+        }
+
+        /// The machine has booted again, five seconds ago; its wall clock says `wall`.
+        pub fn reboot(&self, wall: Timestamp) {
+            let mut now = self.stamp();
             *now = Stamp { boot: format!("{}+", now.boot), at: Moment::from_millis(5_000), wall };
+        }
+
+        fn stamp(&self) -> MutexGuard<'_, Stamp> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    impl Default for ManualClock {
+        fn default() -> Self {
+            Self::new()
         }
     }
 
     impl Clock for ManualClock {
         fn now(&self) -> Stamp {
-            self.0.lock().unwrap().clone()
+            self.stamp().clone()
         }
     }
 }

@@ -28,7 +28,7 @@ pub struct Owner {
 
 impl Owner {
     /// This process, from now on.
-    pub(crate) fn this_process(program: &str, now: Stamp) -> Self {
+    pub fn this_process(program: &str, now: Stamp) -> Self {
         Self { pid: std::process::id(), program: program.to_owned(), start_time: start_time(), since: now }
     }
 
@@ -39,15 +39,18 @@ impl Owner {
     }
 }
 
-/// The note in `file`; `None` when there is none, or none that makes sense.
-pub(crate) fn read_note<T: DeserializeOwned>(file: &File) -> Option<T> {
+/// The note in `file`: `None` when there is none, or none that makes sense.
+pub fn read_note<T: DeserializeOwned>(file: &File) -> Option<T> {
     let mut bytes = [0; LONGEST_NOTE];
     let length = file.read_at(&mut bytes, 0).ok()?;
     serde_json::from_slice(bytes[..length].trim_ascii_end()).ok()
 }
 
 /// Replaces the note in `file`.
-pub(crate) fn write_note<T: Serialize>(file: &File, note: &T) -> io::Result<()> {
+///
+/// # Errors
+/// What the system said.
+pub fn write_note<T: Serialize>(file: &File, note: &T) -> io::Result<()> {
     let mut line = serde_json::to_vec(note)?;
     line.push(b'\n');
     file.set_len(0)?;

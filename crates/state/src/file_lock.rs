@@ -9,49 +9,53 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ibkr_connect_core::{Error, ErrorKind, Phase, Result};
 use serde::Serialize;
 
-use crate::files::{Dir, unusable};
+use crate::error::{Error, Result};
+use crate::files::Dir;
 use crate::owner::{Owner, read_note, write_note};
 
-/// While a release is expected any moment, and afterwards.
+/// How often to try at first, when a release may be near.
 const EAGER_POLL: Duration = Duration::from_millis(5);
-pub(crate) const POLL: Duration = Duration::from_millis(25);
+/// How often to try after that.
+pub const POLL: Duration = Duration::from_millis(25);
 const EAGER: Duration = Duration::from_millis(200);
 
 /// A locked file of ours.
 #[derive(Debug)]
-pub(crate) struct FileLock {
+pub struct FileLock {
     file: File,
 }
 
 /// Whether a file is locked by somebody.
-pub(crate) enum Probe {
+#[derive(Debug)]
+pub enum Probe {
+    /// By nobody.
     Free,
+    /// By somebody, who may have left a note.
     Held(Option<Owner>),
 }
 
 impl FileLock {
     /// Locks `name` unless somebody else does.
-    pub(crate) fn try_acquire(dir: &Dir, name: &str) -> Result<Option<Self>> {
+    ///
+    /// # Errors
+    /// When the file can't be used safely.
+    pub fn try_acquire(dir: &Dir, name: &str) -> Result<Option<Self>> {
         let file = dir.file(name)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => {
-                return Err(
-                    unusable(&dir.path(name), &format!("can't be locked: {error}")).with_source(error)
-                );
-            }
+        if !try_lock(&file, &dir.path(name))? {
+            return Ok(None);
         }
         // Removed under our hands (a cleaned /run, somebody's rm): others lock the new file.
         let lock = Self { file };
         Ok(dir.is_current(name, &lock.file).then_some(lock))
     }
 
-    /// Locks `name` for a moment's work, waiting for others that do the same.
-    pub(crate) fn acquire_briefly(dir: &Dir, name: &str, timeout: Duration) -> Result<Self> {
+    /// Locks `name` for a moment's work, waiting for others that do the same. Blocks the thread.
+    ///
+    /// # Errors
+    /// When the file can't be used safely, or is locked for longer than `timeout`.
+    pub fn acquire_briefly(dir: &Dir, name: &str, timeout: Duration) -> Result<Self> {
         loop {
             let file = dir.file(name)?;
             lock_briefly(&file, &dir.path(name), timeout)?;
@@ -63,7 +67,7 @@ impl FileLock {
     }
 
     /// Whether somebody holds a lock on `file`, and their note.
-    pub(crate) fn probe(file: &File) -> Probe {
+    pub fn probe(file: &File) -> Probe {
         match file.try_lock() {
             Ok(()) => {
                 let _ = file.unlock();
@@ -73,11 +77,16 @@ impl FileLock {
         }
     }
 
-    pub(crate) fn note<T: Serialize>(&self, note: &T) -> io::Result<()> {
+    /// Replaces the note in the file.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn note<T: Serialize>(&self, note: &T) -> io::Result<()> {
         write_note(&self.file, note)
     }
 
-    pub(crate) fn file(&self) -> &File {
+    /// The locked file.
+    pub fn file(&self) -> &File {
         &self.file
     }
 }
@@ -90,15 +99,17 @@ impl Drop for FileLock {
 }
 
 /// Locks `file` for a moment's work, waiting for others that do the same. The caller unlocks it.
-pub(crate) fn lock_briefly(file: &File, path: &Path, timeout: Duration) -> Result<()> {
+///
+/// Blocks the thread: not for a caller's runtime.
+///
+/// # Errors
+/// When it can't be locked, or not within `timeout`.
+pub fn lock_briefly(file: &File, path: &Path, timeout: Duration) -> Result<()> {
     let start = Instant::now();
     while !try_lock(file, path)? {
         let waited = start.elapsed();
         if waited >= timeout {
-            let message = format!("{} has been locked for {timeout:?}", path.display());
-            return Err(Error::new(ErrorKind::LockTimeout, message).in_phase(Phase::Preflight).with_advice(
-                "a process that holds it is stopped (SIGSTOP, a debugger): continue or end it",
-            ));
+            return Err(Error::Locked { path: path.to_path_buf(), waited: timeout });
         }
         thread::sleep(poll_interval(waited));
     }
@@ -109,13 +120,19 @@ fn try_lock(file: &File, path: &Path) -> Result<bool> {
     match file.try_lock() {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) => {
-            Err(unusable(path, &format!("can't be locked: {error}")).with_source(error))
-        }
+        Err(TryLockError::Error(error)) => Err(unlockable(path, error)),
+    }
+}
+
+fn unlockable(path: &Path, error: io::Error) -> Error {
+    Error::Unusable {
+        path: path.to_path_buf(),
+        why: format!("can't be locked: {error}"),
+        source: Some(error),
     }
 }
 
 /// How long to wait before the next try: eagerly at first, when a release may be near.
-pub(crate) fn poll_interval(waited: Duration) -> Duration {
+pub fn poll_interval(waited: Duration) -> Duration {
     if waited < EAGER { waited.clamp(Duration::from_millis(1), EAGER_POLL) } else { POLL }
 }
