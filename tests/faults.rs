@@ -1,7 +1,7 @@
 //! Every way in which a Gateway can fail a connect, against both backends: the same kind and phase, within the
 //! deadline, and nothing left behind on either side.
 //!
-//! DESIGN.md "Errors" says which kind and phase belong to which fault.
+//! `Phase` says which phase is which, and docs/gateway-behaviour.md what a Gateway does.
 
 mod support;
 

@@ -24,7 +24,10 @@ fn every_link_to_a_file_leads_to_one() {
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "CHANGELOG.md",
+        "docs/gateway-behaviour.md",
+        "docs/ibapi-traps.md",
         "docs/protocol.md",
+        "docs/tws-protocol.md",
         "docs/zombies.md",
     ] {
         let path = root.join(document);

@@ -1,6 +1,6 @@
 //! The entries, area by area, and the contract that most of them are about.
 //!
-//! The bytes are written from TWS's message tables, not from what the backends or the simulator do.
+//! The bytes are written from TWS's message tables (docs/tws-protocol.md), not from what the backends or the simulator do.
 
 mod account_feeds;
 mod account_updates;
