@@ -4,19 +4,18 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use ibkr_connect_cleanup::{self as cleanup, Policy, Register, Registration, Run};
+use ibkr_connect_core::backend::{close_elsewhere, own_thread};
 use ibkr_connect_core::config::ZombieCleanup;
 use ibkr_connect_core::telemetry::{ZOMBIES_CLEANED, ZOMBIES_FOUND};
 use ibkr_connect_core::{
-    CloseReason, Config, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind,
-    EventStream, FlowControl, Reply, Request, Result, StreamRequest, Target, ZombieReport, block_on,
+    CloseReason, Config, Connection, ConnectionInfo, ConnectionMode, Connector, EventStream, FlowControl,
+    Reply, Request, Result, StreamRequest, Target, ZombieReport,
 };
 use ibkr_connect_resilience::Gateway;
-use tokio::sync::oneshot;
 
 /// A connector that keeps the port tidy, as `IBKR_ZOMBIE_CLEANUP` says.
 ///
@@ -46,7 +45,7 @@ impl TidyConnector {
         };
         let registration = self.register(inner.info(), target);
         let info = ConnectionInfo { zombies, ..inner.info().clone() };
-        Ok(Box::new(TidyConnection { info, inner, _registration: registration }))
+        Ok(Box::new(TidyConnection { info, inner: inner.into(), registration }))
     }
 
     /// Looks at the port, if it is on this machine and looking is wanted. Half a millisecond where nothing is half closed;
@@ -95,24 +94,8 @@ impl Connector for TidyConnector {
     }
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
-        let (mut sender, outcome) = oneshot::channel();
         let (this, target) = (self.clone(), target.clone());
-        let connect = async move {
-            let outcome = tokio::select! {
-                biased;
-                () = sender.closed() => return,
-                outcome = this.tidy_connect(&target) => outcome,
-            };
-            // If nobody waits any more, the connection comes back and is closed by its drop.
-            drop(sender.send(outcome));
-        };
-        thread::Builder::new()
-            .name("ibkr-connect".to_owned())
-            .spawn(move || block_on(connect))
-            .map_err(|error| Error::unstartable("a thread to connect on", error))?;
-        outcome
-            .await
-            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the connecting thread panicked")))
+        own_thread("ibkr-connect", async move { this.tidy_connect(&target).await }).await
     }
 }
 
@@ -121,8 +104,8 @@ impl Connector for TidyConnector {
 struct TidyConnection {
     info: ConnectionInfo,
     /// Before the entry: a worker is in the register for as long as it may live.
-    inner: Box<dyn Connection>,
-    _registration: Option<Registration>,
+    inner: Arc<dyn Connection>,
+    registration: Option<Registration>,
 }
 
 #[async_trait]
@@ -146,6 +129,12 @@ impl Connection for TidyConnection {
 
     async fn close(&self) -> Result<()> {
         self.inner.close().await
+    }
+}
+
+impl Drop for TidyConnection {
+    fn drop(&mut self) {
+        close_elsewhere(&self.inner, || self.registration.take());
     }
 }
 

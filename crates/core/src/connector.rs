@@ -58,8 +58,8 @@ pub trait Connection: Debug + Send + Sync {
     /// Resolves when the connection is gone, at once if it already is.
     async fn closed(&self) -> CloseReason;
 
-    /// Closes the session and waits until its socket, threads and process are gone. Idempotent; `Drop` does the
-    /// same as a last defence.
+    /// Closes the session and waits until its socket, threads and process are gone. Idempotent. `Drop` does the same as a last
+    /// defence, but inside a tokio runtime it waits for nothing: a wait would stop the runtime.
     async fn close(&self) -> Result<()>;
 }
 

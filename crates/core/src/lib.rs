@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 mod attempt;
+#[doc(hidden)]
+pub mod backend;
 mod blocking;
 pub mod config;
 mod conflation;

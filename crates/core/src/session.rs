@@ -18,6 +18,9 @@ use crate::{
 ///   [`with_flow`](Self::with_flow).
 /// - A trading operation in a read-only session fails with `read_only` before anything leaves this process, and so does what
 ///   no Gateway could make sense of, such as a strike that is not a number, with `invalid_request`.
+/// - Dropping the last clone closes it. Outside a tokio runtime the drop waits until nothing is left, at most 7 s; inside of one it
+///   returns at once, because a wait would stop the runtime, and threads of ours close the session. Only
+///   [`close`](Self::close) waits in both: call it before the program ends.
 #[derive(Debug, Clone)]
 pub struct Session {
     connection: Arc<dyn Connection>,

@@ -1,9 +1,9 @@
 //! The thread of a connection: its runtime, its deadlines, its requests.
 
 use std::sync::mpsc as std_mpsc;
-use std::thread;
 
 use ibapi::Client;
+use ibkr_connect_core::backend::{Ready, own_runtime};
 use ibkr_connect_core::{
     CloseReason, Error, ErrorKind, EventSender, Reply, Request, Result, StreamRequest, Target,
 };
@@ -30,30 +30,15 @@ pub(crate) enum Command {
 
 /// Starts the thread and waits for the outcome of its attempt. Dropping the future abandons the attempt.
 pub(crate) async fn start(target: Target) -> Result<DirectConnection> {
-    let (ready, outcome) = oneshot::channel();
-    thread::Builder::new()
-        .name("ibkr-direct".to_owned())
-        .spawn(move || run(&target, ready))
-        .map_err(|error| Error::unstartable("the connection's thread", error))?;
-    outcome.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the connection's thread panicked")))
-}
-
-fn run(target: &Target, ready: oneshot::Sender<Result<DirectConnection>>) {
-    log::show_accounts(target.log_accounts);
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            let _ = ready.send(Err(Error::unstartable("the connection's runtime", error)));
-            return;
-        }
-    };
-    runtime.block_on(live(target, ready));
-    // A name look-up can hang in a thread of the runtime; nobody waits for it.
-    runtime.shutdown_background();
+    own_runtime("ibkr-direct", move |ready| {
+        log::show_accounts(target.log_accounts);
+        async move { live(&target, ready).await }
+    })
+    .await
 }
 
 /// The whole life: the attempt, then the session.
-async fn live(target: &Target, mut ready: oneshot::Sender<Result<DirectConnection>>) {
+async fn live(target: &Target, mut ready: Ready<DirectConnection>) {
     let outcome = tokio::select! {
         biased;
         () = ready.closed() => return,

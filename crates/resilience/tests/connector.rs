@@ -2,16 +2,16 @@
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use ibkr_connect_core::{
-    Config, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, MockConnection, Result,
-    Target,
+    Config, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, MockConnection, Phase,
+    Result, Target,
 };
-use ibkr_connect_resilience::{Leases, MAINTENANCE_FILE, Policy, RobustConnector};
+use ibkr_connect_resilience::{KernelClock, Leases, MAINTENANCE_FILE, Policy, RobustConnector};
 
 /// Shakes hands for a moment and notices if somebody else does at the same time.
 #[derive(Debug, Default)]
@@ -29,21 +29,25 @@ impl Connector for OneAtATime {
         assert_eq!(self.inside.fetch_add(1, Ordering::SeqCst), 0, "two handshakes at once");
         thread::sleep(Duration::from_millis(10));
         self.inside.fetch_sub(1, Ordering::SeqCst);
-        let mut connection = MockConnection::new();
-        connection.expect_info().return_const(ConnectionInfo {
-            mode: ConnectionMode::Mock,
-            client_id: target.client_id.unwrap(),
-            server_version: 226,
-            accounts: Vec::new(),
-            readonly: true,
-            phases: Vec::new(),
-            connect_ms: 0.0,
-            worker_pid: None,
-            zombies: None,
-            attempts: Vec::new(),
-        });
-        Ok(Box::new(connection))
+        Ok(Box::new(mock(target)))
     }
+}
+
+fn mock(target: &Target) -> MockConnection {
+    let mut connection = MockConnection::new();
+    connection.expect_info().return_const(ConnectionInfo {
+        mode: ConnectionMode::Mock,
+        client_id: target.client_id.unwrap(),
+        server_version: 226,
+        accounts: Vec::new(),
+        readonly: true,
+        phases: Vec::new(),
+        connect_ms: 0.0,
+        worker_pid: None,
+        zombies: None,
+        attempts: Vec::new(),
+    });
+    connection
 }
 
 /// Never answers, and says when it begins and when it is given up.
@@ -93,6 +97,10 @@ impl Fixture {
     fn policy(&self) -> Policy {
         Policy::from(&Config { state_dir: self.temp.path().to_path_buf(), ..Config::default() })
     }
+
+    fn leases(&self) -> Leases {
+        Leases::new(self.temp.path(), (&self.target).into(), "test", Arc::new(KernelClock::default()))
+    }
 }
 
 #[test]
@@ -109,13 +117,7 @@ fn twenty_at_once_all_get_in_one_after_the_other() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let connections: Vec<_> = outcomes.into_iter().map(Result::unwrap).collect();
-    let policy = fixture.policy();
-    let leases = Leases::new(
-        &policy.state_dir,
-        (&fixture.target).into(),
-        "test",
-        Arc::new(ibkr_connect_resilience::KernelClock::default()),
-    );
+    let leases = fixture.leases();
     assert_eq!(leases.slots().unwrap().len(), 20);
     drop(connections);
     assert_eq!(leases.slots().unwrap(), []);
@@ -133,6 +135,85 @@ fn dropping_the_future_gives_the_attempt_up() {
     begins.recv_timeout(Duration::from_secs(20)).unwrap();
     drop(connect);
     drops.recv_timeout(Duration::from_secs(20)).expect("the attempt was given up");
+}
+
+/// Fails each attempt as the function does.
+#[derive(Debug)]
+struct Failing(fn() -> Error);
+
+#[async_trait]
+impl Connector for Failing {
+    fn mode(&self) -> ConnectionMode {
+        ConnectionMode::Mock
+    }
+
+    async fn connect(&self, _: &Target) -> Result<Box<dyn Connection>> {
+        Err(self.0())
+    }
+}
+
+#[test]
+fn a_connect_that_panics_never_counts_for_the_breaker_of_all() {
+    let fails = |fixture: &Fixture, fault: fn() -> Error| {
+        let policy = Policy { max_retries: 0, ..fixture.policy() };
+        let inner: Arc<dyn Connector> = Arc::new(Failing(fault));
+        let robust = RobustConnector::new(inner, policy);
+        let kind = || pollster::block_on(robust.connect(&fixture.target)).unwrap_err().kind();
+        (0..20).map(|_| kind()).collect::<Vec<_>>()
+    };
+    let fixture = Fixture::new();
+    assert_eq!(fails(&fixture, || panic!("a fault of ours")), [ErrorKind::Internal; 20]);
+    let rejected: fn() -> Error = || Error::new(ErrorKind::Rejected, "closed").in_phase(Phase::Version);
+    let others = fails(&fixture, rejected);
+    assert_eq!(others[0], ErrorKind::Rejected, "the panics did not open it");
+    assert_eq!(others[19], ErrorKind::CircuitOpen, "what the Gateway does opens it");
+}
+
+#[test]
+fn dropped_inside_a_runtime_a_connection_keeps_its_client_id_until_it_is_closed() {
+    let fixture = Fixture::new();
+    let (closing, closes) = mpsc::channel();
+    let (let_go, gate) = mpsc::channel::<()>();
+    let inner: Arc<dyn Connector> = Arc::new(SlowToClose(Mutex::new(Some((closing, gate)))));
+    let robust = RobustConnector::new(inner, fixture.policy());
+    let leases = fixture.leases();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let connection = robust.connect(&fixture.target).await.unwrap();
+        drop(connection);
+    });
+    closes.recv_timeout(Duration::from_secs(20)).expect("a thread closes it");
+    assert_eq!(leases.slots().unwrap().len(), 1, "the id is in use until the connection is closed");
+    drop(let_go);
+    let given_back = || leases.slots().unwrap().is_empty();
+    let until = Instant::now() + Duration::from_secs(20);
+    while !given_back() {
+        assert!(Instant::now() < until, "the id was not given back");
+        thread::yield_now();
+    }
+}
+
+/// Its connection says when it is being closed, and is closed when the gate opens.
+#[derive(Debug)]
+struct SlowToClose(Mutex<Option<(mpsc::Sender<()>, mpsc::Receiver<()>)>>);
+
+#[async_trait]
+impl Connector for SlowToClose {
+    fn mode(&self) -> ConnectionMode {
+        ConnectionMode::Mock
+    }
+
+    async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
+        let (closing, gate) = self.0.lock().unwrap().take().unwrap();
+        let gate = Mutex::new(gate);
+        let mut connection = mock(target);
+        connection.expect_close().returning(move || {
+            let _ = closing.send(());
+            let _ = gate.lock().unwrap().recv();
+            Ok(())
+        });
+        Ok(Box::new(connection))
+    }
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use ibkr_connect_core::backend::Ready;
 use ibkr_connect_core::{
     CloseReason, ConnectionInfo, ConnectionMode, Error, ErrorKind, Phase, PhaseTiming, Result, Target, millis,
 };
-use tokio::sync::oneshot;
 
 use crate::exit::KillReason;
 use crate::lines::cut;
@@ -29,7 +29,7 @@ pub(crate) struct Attempt {
 
 impl Attempt {
     /// Connects, and stays with the worker until it is gone. A failure is reported when nothing is left of it.
-    pub(crate) fn run(self, outcome: oneshot::Sender<Result<ConnectionInfo>>) {
+    pub(crate) fn run(self, outcome: Ready<ConnectionInfo>) {
         let (worker, cookie) = match start(&self.spec, &self.timing, self.target.log_accounts, &self.link) {
             Ok(started) => started,
             Err(error) => {

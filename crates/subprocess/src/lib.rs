@@ -29,12 +29,11 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use ibkr_connect_core::{Connection, ConnectionMode, Connector, Error, ErrorKind, Phase, Result, Target};
-use tokio::sync::oneshot;
+use ibkr_connect_core::backend::reported;
+use ibkr_connect_core::{Connection, ConnectionMode, Connector, Result, Target};
 
 use crate::attempt::Attempt;
 use crate::connection::SubprocessConnection;
@@ -65,6 +64,7 @@ impl SubprocessConnector {
 }
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl Connector for SubprocessConnector {
     fn mode(&self) -> ConnectionMode {
         ConnectionMode::Subprocess
@@ -79,12 +79,8 @@ impl Connector for SubprocessConnector {
             link: Arc::clone(&link),
             started: Instant::now(),
         };
-        let (sender, outcome) = oneshot::channel();
-        thread::Builder::new().name("ibkr-worker".to_owned()).spawn(move || attempt.run(sender)).map_err(
-            |error| Error::unstartable("a thread to supervise the worker", error).in_phase(Phase::Spawn),
-        )?;
         let abandon = AbandonOnDrop::new(link);
-        let info = outcome.await.unwrap_or_else(|_| Err(panicked()))?;
+        let info = reported("ibkr-worker", move |ready| attempt.run(ready)).await?;
         Ok(Box::new(SubprocessConnection {
             link: abandon.keep(),
             info,
@@ -93,10 +89,6 @@ impl Connector for SubprocessConnector {
             drop_patience: self.timing.drop,
         }))
     }
-}
-
-fn panicked() -> Error {
-    Error::new(ErrorKind::Internal, "the thread that supervises the worker panicked").in_phase(Phase::Spawn)
 }
 
 /// Ends the worker of a connect whose future is dropped. The supervisor does it: dropping blocks nobody.

@@ -65,10 +65,12 @@ trials! {
     a_blocked_loop_loses_the_loop_heartbeat,
     a_request_without_answer_times_out,
     a_request_has_a_deadline_of_its_own,
+    a_stream_that_is_never_opened_times_out,
     a_dropped_request_and_a_dropped_stream_are_cancelled,
     closing_is_idempotent_and_leaves_nothing,
     closing_a_worker_that_does_not_listen_takes_force,
     dropping_the_connection_ends_the_worker,
+    dropping_the_connection_inside_a_runtime_waits_for_nothing,
     a_stray_print_does_not_reach_the_protocol,
     no_worker_outlives_a_host_that_is_killed,
     a_worker_started_by_hand_says_what_it_is,
@@ -452,6 +454,18 @@ fn a_request_has_a_deadline_of_its_own() {
     assert_eq!(block_on(session.managed_accounts()).unwrap(), ["DU1"]);
 }
 
+fn a_stream_that_is_never_opened_times_out() {
+    let timing = Timing { request_grace: Duration::from_millis(50), ..Timing::default() };
+    let setup = Setup::with_timing("serve", timing);
+    let target = Target { request_timeout: Duration::from_millis(50), ..patient() };
+    let connection = setup.connect_to(&target).unwrap();
+    kill_process(pid_of(&*connection), Signal::STOP).unwrap();
+    let error = block_on(connection.subscribe(ticks("OPEN"), FlowControl::default())).unwrap_err();
+    assert_error(&error, ErrorKind::Timeout, "did not answer");
+    kill_process(pid_of(&*connection), Signal::CONT).unwrap();
+    block_on(connection.request(Request::ManagedAccounts, None)).unwrap();
+}
+
 fn a_dropped_request_and_a_dropped_stream_are_cancelled() {
     let setup = Setup::new("echo-cancel");
     let connection = setup.connect();
@@ -508,6 +522,19 @@ fn dropping_the_connection_ends_the_worker() {
 
     let setup = Setup::with_timing("deaf", Timing { drop: Duration::from_millis(100), ..Timing::default() });
     drop(setup.connect());
+    setup.assert_gone();
+}
+
+fn dropping_the_connection_inside_a_runtime_waits_for_nothing() {
+    let patience = Duration::from_secs(2);
+    let setup = Setup::with_timing("deaf", Timing { drop: patience, ..Timing::default() });
+    let connection = setup.connect();
+    let worker = find_process(&setup.marker);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let begun = Instant::now();
+    runtime.block_on(async { drop(connection) });
+    assert!(begun.elapsed() < patience / 2, "it waited for the worker: {:?}", begun.elapsed());
+    assert!(ends(worker), "the thread that owns the worker ends it");
     setup.assert_gone();
 }
 

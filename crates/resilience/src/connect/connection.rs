@@ -1,9 +1,10 @@
 //! A connection that holds its client id and keeps IBKR's limits.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ibkr_connect_core::backend::close_elsewhere;
 use ibkr_connect_core::{
     CloseReason, Connection, ConnectionInfo, EventStream, FlowControl, Reply, Request, Result, StreamRequest,
 };
@@ -16,7 +17,7 @@ use crate::pacing::Entrance;
 pub(crate) struct RobustConnection {
     info: ConnectionInfo,
     /// Before the lease: the id is given back when nobody uses it any more.
-    inner: Box<dyn Connection>,
+    inner: Arc<dyn Connection>,
     lease: Mutex<Option<Lease>>,
     entrance: Option<Entrance>,
 }
@@ -28,7 +29,7 @@ impl RobustConnection {
         lease: Lease,
         entrance: Option<Entrance>,
     ) -> Self {
-        Self { info, inner, lease: Mutex::new(Some(lease)), entrance }
+        Self { info, inner: inner.into(), lease: Mutex::new(Some(lease)), entrance }
     }
 }
 
@@ -62,5 +63,12 @@ impl Connection for RobustConnection {
         let closed = self.inner.close().await;
         self.lease.lock().unwrap_or_else(PoisonError::into_inner).take();
         closed
+    }
+}
+
+impl Drop for RobustConnection {
+    fn drop(&mut self) {
+        let lease = self.lease.get_mut().unwrap_or_else(PoisonError::into_inner);
+        close_elsewhere(&self.inner, || lease.take());
     }
 }

@@ -19,11 +19,11 @@ use std::sync::Arc;
 use std::thread;
 
 use async_trait::async_trait;
+use ibkr_connect_core::backend::own_thread;
 use ibkr_connect_core::config::Pacing;
-use ibkr_connect_core::{Connection, ConnectionMode, Connector, Error, ErrorKind, Result, Target};
+use ibkr_connect_core::{Connection, ConnectionMode, Connector, Result, Target};
 use ibkr_connect_state::{Clock, KernelClock};
-use tokio::sync::oneshot;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 use crate::connect::run::Run;
 use crate::gateway::Gateway;
@@ -102,45 +102,27 @@ impl Connector for RobustConnector {
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
         let connect = telemetry::Connect::begun(self.mode());
-        let (ready, outcome) = oneshot::channel();
         let run = self.run(target);
         let span = tracing::info_span!("connect", gateway = %run.gateway, mode = self.mode().as_str());
-        thread::Builder::new()
-            .name("ibkr-policy".to_owned())
-            .spawn(move || on_this_thread(run, ready, span))
-            .map_err(|error| unstartable("thread", error))?;
-        let panicked = || Err(Error::new(ErrorKind::Internal, "the thread of the connect panicked"));
-        let outcome = outcome.await.unwrap_or_else(|_| panicked());
+        let work = async move {
+            let abandoned = Abandoned;
+            let outcome = run.connect().await;
+            std::mem::forget(abandoned);
+            outcome
+        };
+        let outcome = own_thread("ibkr-policy", work.instrument(span)).await;
         connect.ended(&outcome);
         outcome
     }
 }
 
-type Ready = oneshot::Sender<Result<Box<dyn Connection>>>;
+/// Tells that the connect was abandoned, if it is dropped before its outcome.
+struct Abandoned;
 
-/// Runs until there is an outcome, or nobody waits for one any more.
-fn on_this_thread(run: Run, mut ready: Ready, span: Span) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return drop(ready.send(Err(unstartable("runtime", error)))),
-    };
-    let connect = async {
-        tokio::select! {
-            biased;
-            () = ready.closed() => None,
-            outcome = run.connect() => Some(outcome),
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            tracing::debug!("connect_abandoned");
         }
-    };
-    let outcome = runtime.block_on(connect.instrument(span.clone()));
-    match outcome {
-        // An abandoned connection comes back and is dropped, which closes it like any other.
-        Some(outcome) => drop(ready.send(outcome)),
-        None => span.in_scope(|| tracing::debug!("connect_abandoned")),
     }
-    // A look at the port may still sleep in a thread of the runtime; nobody waits for it.
-    runtime.shutdown_background();
-}
-
-fn unstartable(what: &str, error: std::io::Error) -> Error {
-    Error::unstartable(format_args!("the {what} of the connect"), error)
 }

@@ -26,9 +26,9 @@ mod world;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
-use std::thread;
 use std::time::Duration;
 
+use ibkr_connect_core::backend::{may_wait, spawn_runtime};
 use ibkr_connect_core::{
     Connector, Error, ErrorKind, FlowControl, Reply, Request, Result, StreamRequest, Target,
 };
@@ -71,7 +71,8 @@ const DROP_GRACE: Duration = Duration::from_secs(5);
 /// - A request is never repeated behind its caller's back: without a session it fails at once.
 /// - One attempt is one `connect` of the connector. A [`RobustConnector`](crate::RobustConnector) should be given
 ///   [`max_retries`](crate::Policy::max_retries) 0, or each attempt is several handshakes.
-/// - Dropping it closes it.
+/// - Dropping it closes it. Outside a tokio runtime that waits, at most 5 s; inside of one it returns at once, because a wait
+///   would stop the runtime, and the supervisor's thread ends the session. [`close`](Self::close) waits in both.
 pub struct Supervisor {
     /// Closing this channel is what closes the supervisor.
     commands: Mutex<Option<mpsc::UnboundedSender<Command>>>,
@@ -86,7 +87,7 @@ impl Supervisor {
     /// Starts to make a session with `target` and returns at once.
     ///
     /// # Errors
-    /// `unreachable`, when the thread can't be started.
+    /// `busy`, when the system gives no thread.
     pub fn start(
         connector: impl Into<Arc<dyn Connector>>,
         target: Target,
@@ -221,7 +222,7 @@ impl Drop for Supervisor {
     fn drop(&mut self) {
         self.hang_up();
         let end = self.end.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if end.recv_timeout(DROP_GRACE) == Err(std_mpsc::RecvTimeoutError::Timeout) {
+        if may_wait() && end.recv_timeout(DROP_GRACE) == Err(std_mpsc::RecvTimeoutError::Timeout) {
             tracing::warn!("supervisor_still_closing");
         }
     }
@@ -239,21 +240,10 @@ impl fmt::Debug for Supervisor {
 }
 
 fn on_a_thread(shell: Shell, ended: std_mpsc::Sender<()>) -> Result<()> {
-    let unstartable = |what: &str, error: std::io::Error| {
-        Error::unstartable(format_args!("the {what} of the supervisor"), error)
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| unstartable("runtime", error))?;
     let gateway = Gateway::from(&shell.target);
     let span = tracing::info_span!("supervisor", %gateway, mode = shell.connector.mode().as_str());
-    let life = move || {
-        runtime.block_on(shell.run().instrument(span));
-        // A connector's look-up of a name may hang in a thread of the runtime; nobody waits for it.
-        runtime.shutdown_background();
+    spawn_runtime("ibkr-supervisor", move || async move {
+        shell.run().instrument(span).await;
         drop(ended);
-    };
-    let spawned = thread::Builder::new().name("ibkr-supervisor".to_owned()).spawn(life);
-    spawned.map(drop).map_err(|error| unstartable("thread", error))
+    })
 }

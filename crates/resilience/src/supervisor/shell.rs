@@ -119,7 +119,9 @@ impl Shell {
     }
 
     fn attempt_ended(&mut self, outcome: Joined<Result<Heard>>) {
-        let panicked = |panic| Err(Error::new(ErrorKind::Internal, format!("the connector failed: {panic}")));
+        let panicked = |panic| {
+            Err(Error::new(ErrorKind::Internal, format!("the connector failed: {panic}")).retryable())
+        };
         match outcome.unwrap_or_else(panicked) {
             Ok(Heard { session, proof, said, notices }) => {
                 self.jobs.failure = None;
