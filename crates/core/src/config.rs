@@ -12,7 +12,7 @@ mod process;
 mod restart;
 
 use std::path::PathBuf;
-use std::str::FromStr;
+
 use std::time::Duration;
 
 pub use keys::{KEYS, Key};
@@ -23,8 +23,10 @@ pub use process::{
     worker_log_accounts, worker_log_level,
 };
 
+pub use crate::log_accounts::LogAccounts;
 pub use restart::GatewayRestart;
 
+use crate::choice::choices;
 use crate::{ConnectionMode, Result, Target};
 
 /// Checked configuration; [`KEYS`] documents each value.
@@ -136,33 +138,6 @@ impl Default for Config {
     }
 }
 
-/// An enum of configuration words.
-macro_rules! choices {
-    ($(#[doc = $doc:literal])+ $Type:ident { $( $(#[doc = $vdoc:literal])+ $(#[$attribute:meta])* $Variant:ident = $name:literal, )+ }) => {
-        $(#[doc = $doc])+
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-        pub enum $Type { $( $(#[doc = $vdoc])+ $(#[$attribute])* $Variant, )+ }
-
-        impl $Type {
-            /// The word in configuration.
-            pub fn as_str(self) -> &'static str {
-                match self { $( Self::$Variant => $name, )+ }
-            }
-        }
-
-        impl FromStr for $Type {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                match text.trim().to_ascii_lowercase().as_str() {
-                    $( $name => Ok(Self::$Variant), )+
-                    _ => Err(format!("expected one of: {}", [$( $name ),+].join(", "))),
-                }
-            }
-        }
-    };
-}
-
 choices! {
     /// What to do when the worker can't be started.
     Fallback {
@@ -195,16 +170,5 @@ choices! {
         Queue = "queue",
         /// They go out as they come.
         Off = "off",
-    }
-}
-
-choices! {
-    /// How account ids appear in the log.
-    LogAccounts {
-        /// With their first and last two characters: `DU***67`.
-        #[default]
-        Masked = "masked",
-        /// Whole.
-        Full = "full",
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::config::LogAccounts;
+use crate::log_accounts::LogAccounts;
 use crate::{
     Attempt, ConnectionMode, EventStream, FlowControl, PhaseTiming, Reply, Request, Result, StreamRequest,
     mask_account,

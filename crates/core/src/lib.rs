@@ -9,6 +9,7 @@ mod attempt;
 #[doc(hidden)]
 pub mod backend;
 mod blocking;
+mod choice;
 pub mod config;
 mod conflation;
 mod connector;

@@ -3,10 +3,21 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 
-use crate::config::LogAccounts;
+use crate::choice::choices;
 
 /// What stands for the middle of an account id.
 const MASK: &str = "***";
+
+choices! {
+    /// How account ids appear in the log.
+    LogAccounts {
+        /// With their first and last two characters: `DU***67`.
+        #[default]
+        Masked = "masked",
+        /// Whole.
+        Full = "full",
+    }
+}
 
 impl LogAccounts {
     /// A text as a log may show it, e.g. an error in the Gateway's own words. It is masked when it is written.
