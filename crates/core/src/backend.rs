@@ -11,6 +11,7 @@ use std::thread;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
+pub use crate::phase::known_timings;
 use crate::{Connection, Error, ErrorKind, Result, block_on};
 
 /// Where a thread reports its outcome. It is closed when nobody waits for that any more.

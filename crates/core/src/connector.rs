@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::log_accounts::LogAccounts;
 use crate::{
-    Attempt, ConnectionMode, EventStream, FlowControl, PhaseTiming, Reply, Request, Result, StreamRequest,
-    mask_account,
+    Attempt, ConnectionMode, Error, ErrorKind, EventStream, FlowControl, PhaseTiming, Reply, Request, Result,
+    StreamRequest, mask_account,
 };
 
 /// A way to reach a Gateway.
@@ -43,7 +43,9 @@ pub trait Connector: Debug + Send + Sync {
 /// - Every wait has a deadline: a request ends after its own, or [`Target::request_timeout`].
 /// - Dropping a future or a stream cancels it at the Gateway.
 /// - A consumer that is slow delays no other stream and no request, and costs a bounded memory.
-/// - After the connection is gone, everything fails at once with `disconnected`, `worker_crashed` or `closed`.
+/// - A lost connection has one name, whoever notices it first and whichever way: what was waiting, a stream, and what comes later
+///   fail with `disconnected`, or with `worker_crashed` when its worker is dead. It is `closed`, and [`closed`](Self::closed)
+///   says [`Requested`](CloseReason::Requested), only if this side has asked for it. What comes later fails at once.
 #[async_trait]
 pub trait Connection: Debug + Send + Sync {
     /// What was found out while connecting.
@@ -175,15 +177,58 @@ pub struct ZombieReport {
 
 /// Why a connection is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", from = "ReceivedReason")]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// `close` was called, or the connection was dropped.
+    /// `close` was called, or the connection was dropped. Whatever else ends a connection is a loss.
     Requested,
     /// The Gateway closed, or the network between broke; the text says how.
     Disconnected(String),
     /// The worker process ended; the text says how.
     WorkerExited(String),
+}
+
+impl CloseReason {
+    /// What everything fails with that was waiting, or comes later: `closed`, `disconnected` or `worker_crashed`.
+    pub fn error(&self) -> Error {
+        match self {
+            Self::Requested => Error::new(ErrorKind::Closed, "the session was closed by this program"),
+            Self::Disconnected(how) => {
+                Error::new(ErrorKind::Disconnected, format!("the connection to the Gateway is gone: {how}"))
+            }
+            Self::WorkerExited(how) => {
+                Error::new(ErrorKind::WorkerCrashed, format!("the worker is gone: {how}"))
+            }
+        }
+    }
+}
+
+/// A reason as another program writes it, which may be of a newer version.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ReceivedReason {
+    Known(KnownReason),
+    Unknown(serde_json::Value),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum KnownReason {
+    Requested,
+    Disconnected(String),
+    WorkerExited(String),
+}
+
+impl From<ReceivedReason> for CloseReason {
+    /// A reason that this version does not know is a loss: nobody here has asked for it.
+    fn from(received: ReceivedReason) -> Self {
+        match received {
+            ReceivedReason::Known(KnownReason::Requested) => Self::Requested,
+            ReceivedReason::Known(KnownReason::Disconnected(how)) => Self::Disconnected(how),
+            ReceivedReason::Known(KnownReason::WorkerExited(how)) => Self::WorkerExited(how),
+            ReceivedReason::Unknown(other) => Self::Disconnected(other.to_string()),
+        }
+    }
 }
 
 impl fmt::Display for CloseReason {
@@ -229,6 +274,29 @@ mod tests {
             attempts: Vec::new(),
         };
         assert!(format!("{info:?}").contains(r#"accounts: ["DU***67"]"#), "{info:?}");
+    }
+
+    #[test]
+    fn a_reason_survives_the_wire_and_one_of_a_newer_version_is_a_loss() {
+        let reasons = [
+            CloseReason::Requested,
+            CloseReason::Disconnected("reset".to_owned()),
+            CloseReason::WorkerExited("code 3".to_owned()),
+        ];
+        for reason in reasons {
+            let json = serde_json::to_string(&reason).unwrap();
+            assert_eq!(serde_json::from_str::<CloseReason>(&json).unwrap(), reason);
+        }
+        let newer: CloseReason = serde_json::from_str(r#"{"restarted":"nightly"}"#).unwrap();
+        assert_eq!(newer, CloseReason::Disconnected(r#"{"restarted":"nightly"}"#.to_owned()));
+    }
+
+    #[test]
+    fn only_what_was_asked_for_is_closed() {
+        let kind = |reason: CloseReason| reason.error().kind();
+        assert_eq!(kind(CloseReason::Requested), ErrorKind::Closed);
+        assert_eq!(kind(CloseReason::Disconnected(String::new())), ErrorKind::Disconnected);
+        assert_eq!(kind(CloseReason::WorkerExited(String::new())), ErrorKind::WorkerCrashed);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::phase::{Lenient, known_timings};
 use crate::{Phase, PhaseTiming};
 
 /// The result of everything in ibkr-connect.
@@ -27,16 +28,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Error(Box<Body>);
 
 #[derive(Clone, Serialize, Deserialize)]
+#[serde(from = "Received")]
 struct Body {
     kind: ErrorKind,
     phase: Option<Phase>,
     message: String,
-    #[serde(default)]
     advice: Option<Cow<'static, str>>,
-    #[serde(default)]
     code: Option<i32>,
     retryable: bool,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     phases: Vec<PhaseTiming>,
     #[serde(skip)]
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -155,6 +155,38 @@ impl Error {
     /// Whether the same call can succeed later without anybody changing anything.
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
+    }
+}
+
+/// An error as another program writes it, which may be of a newer version.
+#[derive(Deserialize)]
+struct Received {
+    kind: Lenient<ErrorKind>,
+    phase: Option<Lenient<Phase>>,
+    message: String,
+    advice: Option<Cow<'static, str>>,
+    code: Option<i32>,
+    retryable: bool,
+    #[serde(default, deserialize_with = "known_timings")]
+    phases: Vec<PhaseTiming>,
+}
+
+impl From<Received> for Body {
+    /// A name that this version does not know is kept in the message.
+    fn from(received: Received) -> Self {
+        let Received { mut message, advice, code, retryable, phases, .. } = received;
+        let kind = received.kind.or_else(|name| {
+            message = format!("{message} (of the unknown kind {name:?})");
+            Some(ErrorKind::Unrecognized)
+        });
+        let phase = received.phase.and_then(|phase| {
+            phase.or_else(|name| {
+                message = format!("{message} (in the unknown phase {name:?})");
+                None
+            })
+        });
+        let kind = kind.unwrap_or(ErrorKind::Unrecognized);
+        Self { kind, phase, message, advice, code, retryable, phases, source: None }
     }
 }
 
@@ -283,6 +315,8 @@ error_kinds! {
     /// A fault of ours, such as a panic. It says nothing about the Gateway.
     Internal = "internal", permanent,
         Some("report it with the message and the log: it is a fault of ibkr-connect, and neither the Gateway nor the configuration is to blame");
+    /// A worker of another version gave a kind that this version does not know; the message names it.
+    Unrecognized = "unrecognized", permanent, None;
 }
 
 impl fmt::Display for ErrorKind {
@@ -330,6 +364,23 @@ mod tests {
         }
         let refused = Error::unstartable("a thread", io::Error::other("EAGAIN"));
         assert_eq!((refused.kind(), refused.is_retryable()), (ErrorKind::Busy, true));
+    }
+
+    #[test]
+    fn names_of_a_newer_version_are_kept_as_text() {
+        let json = r#"{"kind":"in_doubt","phase":"warm_up","message":"no answer","retryable":true,
+            "phases":[{"phase":"tcp","ms":0.5},{"phase":"warm_up","ms":1.0}]}"#;
+        let error: Error = serde_json::from_str(json).unwrap();
+        assert_eq!(
+            (error.kind(), error.phase(), error.is_retryable()),
+            (ErrorKind::Unrecognized, None, true)
+        );
+        assert_eq!(
+            error.message(),
+            r#"no answer (of the unknown kind "in_doubt") (in the unknown phase "warm_up")"#
+        );
+        assert_eq!(error.phases(), [PhaseTiming { phase: Phase::Tcp, ms: 0.5 }]);
+        serde_json::from_str::<Error>(r#"{"kind":7,"message":"","retryable":true}"#).map(drop).unwrap_err();
     }
 
     #[test]

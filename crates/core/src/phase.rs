@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// How far a connect has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,6 +71,39 @@ impl PhaseTiming {
     pub fn new(phase: Phase, took: Duration) -> Self {
         Self { phase, ms: millis(took) }
     }
+}
+
+/// A name of another program's, which may be of a newer version.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Lenient<T> {
+    Known(T),
+    Unknown(String),
+}
+
+impl<T> Lenient<T> {
+    /// What it names, or what `otherwise` makes of a name that this version does not know.
+    pub(crate) fn or_else(self, otherwise: impl FnOnce(String) -> Option<T>) -> Option<T> {
+        match self {
+            Self::Known(known) => Some(known),
+            Self::Unknown(name) => otherwise(name),
+        }
+    }
+}
+
+/// Reads the timings of those phases that this version knows.
+///
+/// # Errors
+/// When they are no timings.
+pub fn known_timings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PhaseTiming>, D::Error> {
+    #[derive(Deserialize)]
+    struct Received {
+        phase: Lenient<Phase>,
+        ms: f64,
+    }
+    let timings = Vec::<Received>::deserialize(deserializer)?;
+    let known = |Received { phase, ms }| Some(PhaseTiming { phase: phase.or_else(|_| None)?, ms });
+    Ok(timings.into_iter().filter_map(known).collect())
 }
 
 /// `duration` in milliseconds, rounded to the microsecond, as all our JSON shows durations.

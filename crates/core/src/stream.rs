@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::thread;
 
 use futures_core::Stream;
 
@@ -192,10 +193,13 @@ impl EventSender {
 }
 
 impl Drop for EventSender {
-    /// A source that goes without a word has failed: whoever reads must not take that for the end of the data.
+    /// A source that says nothing has failed: whoever reads must not take that for the end of the data.
     fn drop(&mut self) {
-        let unreported =
-            Error::new(ErrorKind::Disconnected, "the backend dropped the stream without reporting an end");
+        let unreported = if thread::panicking() {
+            Error::new(ErrorKind::Internal, "the source of the stream panicked")
+        } else {
+            Error::new(ErrorKind::Disconnected, "the backend dropped the stream without reporting an end")
+        };
         self.shared.update(|state| {
             state.finish(Err(unreported));
             state.is_released = true;
@@ -478,6 +482,17 @@ mod tests {
             count.fetch_add(1, Ordering::SeqCst);
         });
         (sender, stream, cancelled)
+    }
+
+    #[test]
+    fn a_source_that_panics_is_no_loss_of_the_session() {
+        let (sender, mut stream) = event_channel(FlowControl::default(), || {});
+        let source = thread::spawn(move || {
+            let _sender = sender;
+            panic!("as planned");
+        });
+        source.join().unwrap_err();
+        assert_eq!(block_on(stream.next()).unwrap().unwrap_err().kind(), ErrorKind::Internal);
     }
 
     #[test]

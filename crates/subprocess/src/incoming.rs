@@ -100,7 +100,7 @@ fn receive(link: &Link, run: &mut Option<Run>, line: &[u8]) -> Result<(), Violat
             let from = answer.from.ok_or("a pong from nowhere")?;
             link.lock().heartbeat.pong(from);
         }
-        Status::Closed => closed(link, answer.data.ok_or("closed without reason")?)?,
+        Status::Closed => closed(link, answer.data.ok_or("closed without reason")?, answer.error)?,
     }
     Ok(())
 }
@@ -159,27 +159,39 @@ fn fail(link: &Link, id: u64, error: Error) {
     let waiter = link.lock().take(id);
     match waiter {
         Some(Waiter::Supervisor) => link.update(|state| state.connected = Some(Err(error))),
-        Some(waiter) => waiter.fail(error),
+        Some(waiter) => waiter.fail(as_asked(link, error)),
         None => {}
     }
 }
 
 fn end(link: &Link, id: u64) {
-    let waiter = link.lock().take(id);
-    match waiter {
-        Some(Waiter::Stream(sink)) => sink.sender.finish(Ok(())),
-        Some(waiter) => waiter.fail(Error::new(ErrorKind::Closed, "the worker cancelled this")),
-        None => {}
+    // A request has an end only after our cancel, and then nobody waits for it any more. One that ends by itself is not
+    // answered: what becomes of the worker says why, or its deadline.
+    let sink = link.lock().take_stream(id);
+    if let Some(sink) = sink {
+        sink.sender.finish(Ok(()));
     }
 }
 
-fn closed(link: &Link, data: &RawValue) -> Result<(), Violation> {
+fn closed(link: &Link, data: &RawValue, error: Option<Error>) -> Result<(), Violation> {
     let reason: CloseReason =
         serde_json::from_str(data.get()).map_err(|error| format!("no close reason ({error})"))?;
-    let error = match &reason {
-        CloseReason::Requested => Error::new(ErrorKind::Closed, "the session was closed"),
-        lost => Error::new(ErrorKind::Disconnected, format!("the connection to the Gateway is gone: {lost}")),
+    let reason = match reason {
+        CloseReason::Requested if !link.lock().wanted.is_end() => CloseReason::Disconnected(
+            "the worker closed the session, and nobody had asked for that".to_owned(),
+        ),
+        other => other,
     };
+    let expected = reason.error();
+    let error = error.filter(|error| error.kind() == expected.kind()).unwrap_or(expected);
     link.refuse(&error, reason);
     Ok(())
+}
+
+/// Only what this side has asked for is `closed`; where it has not, the session was lost.
+fn as_asked(link: &Link, error: Error) -> Error {
+    if error.kind() == ErrorKind::Closed && !link.lock().wanted.is_end() {
+        return CloseReason::Disconnected(error.message().to_owned()).error();
+    }
+    error
 }

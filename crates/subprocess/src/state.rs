@@ -50,6 +50,13 @@ pub(crate) enum Wanted {
     CloseUntil(Instant),
 }
 
+impl Wanted {
+    /// Whether the owner has asked for the end of the session.
+    pub(crate) fn is_end(self) -> bool {
+        self != Self::Connection
+    }
+}
+
 /// A wait for an id.
 #[derive(Debug)]
 struct Pending {
@@ -124,6 +131,13 @@ impl State {
             Waiter::Stream(sink) => Some(Arc::clone(sink)),
             _ => None,
         }
+    }
+
+    /// Ends the wait for the open stream `id`.
+    pub(crate) fn take_stream(&mut self, id: u64) -> Option<Arc<Sink>> {
+        let sink = self.stream(id)?;
+        self.take(id);
+        Some(sink)
     }
 
     /// Takes what has waited until `now` in vain.

@@ -3,6 +3,7 @@
 //! Every deadline and every heartbeat is decided here, so that a host whose runtime is stuck can't delay them.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use ibkr_connect_cleanup::Child;
@@ -100,7 +101,7 @@ impl Worker {
 
     /// Shutdown frame, end of stdin, SIGTERM, SIGKILL.
     fn close(self, timing: &Timing) {
-        let closed = Error::new(ErrorKind::Closed, "the session was closed");
+        let closed = CloseReason::Requested.error();
         self.link.refuse(&closed, CloseReason::Requested);
         self.link.fail_all(&closed);
         self.link.send_control(command::SHUTDOWN, NO_PARAMS);
@@ -157,6 +158,19 @@ impl Worker {
     }
 }
 
+impl Drop for Worker {
+    /// Nobody keeps the deadlines of what waits any more when the thread that did has panicked.
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            return;
+        }
+        self.child.kill();
+        drop(self.child.wait_timeout(KILL_PATIENCE));
+        let error = Error::new(ErrorKind::Internal, "the thread that keeps the worker panicked");
+        self.finish(&error, CloseReason::WorkerExited(error.message().to_owned()), Err(error.clone()));
+    }
+}
+
 fn verdict_of(state: &mut State) -> Option<Verdict> {
     match state.wanted {
         Wanted::Connection => {}
@@ -177,4 +191,46 @@ fn closed_stdout() -> KillReason {
 pub(crate) fn after(start: Instant, duration: Duration) -> Instant {
     const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
     start + duration.min(FOREVER)
+}
+
+#[cfg(test)]
+mod tests {
+    use ibkr_connect_cleanup::ChildSpec;
+    use ibkr_connect_core::block_on;
+    use serde_json::value::RawValue;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::state::Waiter;
+
+    #[test]
+    fn a_panic_of_its_keeper_leaves_nobody_waiting_and_no_worker() {
+        let spec = ChildSpec {
+            program: "/bin/cat".into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            grace: KILL_PATIENCE,
+            label: "cat".to_owned(),
+            on_stderr_line: Box::new(|_| {}),
+        };
+        let (child, _stdin, _stdout) = Child::spawn(spec).unwrap();
+        let link = Arc::new(Link::new());
+        let (sender, answer) = oneshot::channel::<Result<Box<RawValue>>>();
+        link.lock().register(1, Waiter::Request(sender), None).unwrap();
+        let worker = Worker {
+            child,
+            link: Arc::clone(&link),
+            settle: KILL_PATIENCE,
+            log_accounts: LogAccounts::Masked,
+        };
+        let keeper = thread::spawn(move || {
+            let _worker = worker;
+            panic!("as planned");
+        });
+        keeper.join().unwrap_err();
+        assert_eq!(block_on(answer).unwrap().unwrap_err().kind(), ErrorKind::Internal);
+        assert_eq!(block_on(link.gone()).unwrap_err().kind(), ErrorKind::Internal);
+        let late = link.lock().register(2, Waiter::Supervisor, None).unwrap_err();
+        assert_eq!(late.kind(), ErrorKind::Internal);
+    }
 }

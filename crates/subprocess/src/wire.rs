@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use ibkr_connect_core::backend::known_timings;
 use ibkr_connect_core::{CloseReason, ConnectionInfo, Error, FlowControl, PhaseTiming, Target};
 
 /// What each protocol version added; the last row is the one we speak.
@@ -12,10 +13,10 @@ use ibkr_connect_core::{CloseReason, ConnectionInfo, Error, FlowControl, PhaseTi
 /// | version | added |
 /// |---|---|
 /// | 1 | hello, connect, requests, streams, cancel, ping, shutdown, closed |
-/// | 2 | flow, credit and timeout_ms of a command, credit, merged; missed is gone |
+/// | 2 | flow, credit and timeout_ms of a command, credit, merged, error of closed; missed is gone |
 pub const VERSIONS: &[(u32, &str)] = &[
     (1, "hello, connect, requests, streams, cancel, ping, shutdown, closed"),
-    (2, "flow, credit and timeout_ms of a command, credit, merged; missed is gone"),
+    (2, "flow, credit and timeout_ms of a command, credit, merged, error of closed; missed is gone"),
 ];
 
 /// The version that we speak.
@@ -192,6 +193,7 @@ pub struct Connected {
     /// See [`ConnectionInfo::readonly`].
     pub readonly: bool,
     /// See [`ConnectionInfo::phases`].
+    #[serde(deserialize_with = "known_timings")]
     pub phases: Vec<PhaseTiming>,
     /// See [`ConnectionInfo::connect_ms`].
     pub connect_ms: f64,
@@ -227,7 +229,8 @@ pub enum Status {
     Merged,
     /// A ping's answer; with `from`.
     Pong,
-    /// The Gateway connection is gone; with `data`, a [`CloseReason`]; its id is [`NO_ID`].
+    /// The Gateway connection is gone; with `data`, a [`CloseReason`], and with `error`, what everything fails with from here on;
+    /// its id is [`NO_ID`].
     Closed,
 }
 
@@ -251,7 +254,7 @@ pub struct Answer<D> {
     /// With `success`, `event` and `closed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<D>,
-    /// With `error`.
+    /// With `error` and `closed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
     /// With `merged`.
@@ -302,8 +305,8 @@ impl Answer<()> {
 
 impl Answer<CloseReason> {
     /// The Gateway connection is gone.
-    pub fn closed(reason: CloseReason) -> Self {
-        Self { data: Some(reason), ..Self::empty(NO_ID, Status::Closed) }
+    pub fn closed(reason: CloseReason, error: Error) -> Self {
+        Self { data: Some(reason), error: Some(error), ..Self::empty(NO_ID, Status::Closed) }
     }
 }
 
@@ -358,6 +361,7 @@ mod tests {
             .with_advice("a")
             .with_phases(vec![PhaseTiming { phase: Phase::Tcp, ms: 0.5 }]);
         let disconnected = CloseReason::Disconnected("reset".into());
+        let lost = Error::new(ErrorKind::Disconnected, "reset").with_code(320);
         for (frame, golden) in [
             (
                 json(HelloFrame { hello }),
@@ -409,8 +413,8 @@ mod tests {
             (json(Answer::pong(10, PongFrom::Link)), r#"{"id":10,"status":"pong","from":"link"}"#),
             (json(Answer::pong(10, PongFrom::Loop)), r#"{"id":10,"status":"pong","from":"loop"}"#),
             (
-                json(Answer::closed(disconnected)),
-                r#"{"id":0,"status":"closed","data":{"disconnected":"reset"}}"#,
+                json(Answer::closed(disconnected, lost)),
+                r#"{"id":0,"status":"closed","data":{"disconnected":"reset"},"error":{"kind":"disconnected","phase":null,"message":"reset","advice":"connect again","code":320,"retryable":true}}"#,
             ),
         ] {
             assert_eq!(frame, golden);

@@ -61,6 +61,8 @@ trials! {
     a_worker_that_ends_by_itself_is_classified,
     garbage_replaces_the_connection,
     the_loss_of_the_gateway_is_disconnected,
+    what_nobody_asked_for_is_a_loss,
+    a_dying_worker_has_one_name_whoever_notices_first,
     a_stopped_worker_loses_the_link_heartbeat,
     a_blocked_loop_loses_the_loop_heartbeat,
     a_request_without_answer_times_out,
@@ -411,6 +413,58 @@ fn the_loss_of_the_gateway_is_disconnected() {
     assert_error(&error, ErrorKind::Disconnected, "lost by the script");
     block_on(connection.close()).unwrap();
     setup.assert_gone();
+}
+
+fn what_nobody_asked_for_is_a_loss() {
+    let connection = Setup::new("closes-unasked").connect();
+    let error = block_on(connection.request(details("ANY"), None)).unwrap_err();
+    assert_error(&error, ErrorKind::Disconnected, "says that it is closed");
+    let reason = block_on(connection.closed());
+    assert!(
+        matches!(&reason, CloseReason::Disconnected(how) if how.contains("nobody had asked")),
+        "{reason}"
+    );
+    let late = block_on(connection.request(Request::ServerTime, None)).unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Disconnected, "{late}");
+
+    // A newer one's reason and error: the words are kept.
+    let connection = Setup::new("newer").connect();
+    let error = block_on(connection.request(details("ANY"), None)).unwrap_err();
+    assert_error(&error, ErrorKind::Unrecognized, "\"in_doubt\"");
+    let reason = block_on(connection.closed());
+    assert_eq!(reason, CloseReason::Disconnected("{\"evicted\":\"by another login\"}".into()));
+
+    // The end of a request that nobody has cancelled comes before that of the worker, which is why it has no answer.
+    let connection = Setup::new("ends-and-exits").connect();
+    let error = block_on(connection.request(details("ANY"), None)).unwrap_err();
+    assert_error(&error, ErrorKind::WorkerCrashed, "exited with code 5");
+}
+
+fn a_dying_worker_has_one_name_whoever_notices_first() {
+    let setup = Setup::new("serve");
+    for _ in 0..50 {
+        let connection = setup.connect();
+        let mut stream = block_on(connection.subscribe(ticks("OPEN"), FlowControl::default())).unwrap();
+        let mut waiting = pin!(connection.request(details("NEVER"), None));
+        poll_once(waiting.as_mut());
+        kill_process(pid_of(&*connection), Signal::KILL).unwrap();
+        let race = std::thread::scope(|scope| {
+            let asking = scope.spawn(|| {
+                let ask = || block_on(connection.request(Request::ServerTime, None));
+                std::iter::repeat_with(ask).find_map(Result::err).unwrap()
+            });
+            let opening = scope.spawn(|| {
+                let open = || block_on(connection.subscribe(ticks("OPEN"), FlowControl::default()));
+                std::iter::repeat_with(open).find_map(Result::err).unwrap()
+            });
+            [asking.join().unwrap(), opening.join().unwrap()]
+        });
+        let ends = [block_on(waiting).unwrap_err(), block_on(stream.next()).unwrap().unwrap_err()];
+        for error in race.into_iter().chain(ends) {
+            assert_error(&error, ErrorKind::WorkerCrashed, "SIGKILL");
+        }
+        assert!(matches!(block_on(connection.closed()), CloseReason::WorkerExited(_)));
+    }
 }
 
 fn a_stopped_worker_loses_the_link_heartbeat() {

@@ -39,13 +39,13 @@ enum Session<'a> {
     None,
     Connecting(u64, Connecting<'a>),
     Connected(Arc<dyn Connection>),
-    Lost(CloseReason),
+    Lost(Error),
 }
 
 /// What a task has done when it ends.
 enum Finished {
     Work(u64),
-    SessionLost(CloseReason),
+    SessionLost(CloseReason, Error),
 }
 
 /// Whether the loop goes on.
@@ -159,7 +159,11 @@ impl<'a> Server<'a> {
                 let connection: Arc<dyn Connection> = Arc::from(connection);
                 self.output.answer(&Answer::success(id, Connected::from(connection.info())));
                 let watched = Arc::clone(&connection);
-                self.tasks.spawn(async move { Finished::SessionLost(watched.closed().await) });
+                self.tasks.spawn(async move {
+                    let reason = watched.closed().await;
+                    let error = loss(&*watched, &reason).await;
+                    Finished::SessionLost(reason, error)
+                });
                 self.set_session(Session::Connected(connection));
             }
             Err(error) => {
@@ -265,9 +269,9 @@ impl<'a> Server<'a> {
                     self.credits.remove(&id);
                 }
             }
-            Ok(Finished::SessionLost(reason)) => {
-                self.output.answer(&Answer::closed(reason.clone()));
-                self.set_session(Session::Lost(reason));
+            Ok(Finished::SessionLost(reason, error)) => {
+                self.output.answer(&Answer::closed(reason, error.clone()));
+                self.set_session(Session::Lost(error));
             }
             Err(error) => {
                 if let Ok(panic) = error.try_into_panic() {
@@ -340,16 +344,25 @@ impl Session<'_> {
     fn connection(&self, command: &str) -> Result<Arc<dyn Connection>> {
         match self {
             Self::Connected(connection) => Ok(Arc::clone(connection)),
-            Self::Lost(reason) => Err(Error::new(
-                ErrorKind::Disconnected,
-                format!("{command}: the connection to the Gateway is gone: {reason}"),
-            )),
+            Self::Lost(error) => Err(error.clone()),
             Self::None | Self::Connecting(..) => Err(Error::new(
                 ErrorKind::InvalidRequest,
                 format!("{command} needs a connection, and there is none yet"),
             )
             .with_advice("send connect first and wait for its success")),
         }
+    }
+}
+
+/// What everything fails with on a connection that is gone: whoever asks it anything is told at once, with the Gateway's last
+/// code, which the reason does not have.
+async fn loss(connection: &dyn Connection, reason: &CloseReason) -> Error {
+    const AT_ONCE: Duration = Duration::from_secs(1);
+    let expected = reason.error();
+    let question = connection.request(Request::ServerTime, None);
+    match tokio::time::timeout(AT_ONCE, question).await {
+        Ok(Err(error)) if error.kind() == expected.kind() => error,
+        _ => expected,
     }
 }
 

@@ -55,7 +55,7 @@ fn play_by_hand(role: &str) -> ExitCode {
             (_, "connect") => {
                 say(&json!({"id": id, "status": "success", "data": {
                     "connected": true, "accounts": ["DU1"], "server_version": 226, "client_id": 7, "readonly": true,
-                    "phases": [], "connect_ms": 1.0,
+                    "phases": [{"phase": "tcp", "ms": 0.5}, {"phase": "dusk", "ms": 1.0}], "connect_ms": 1.0,
                 }}));
                 if role == "deaf" {
                     wait_for_ever();
@@ -67,6 +67,22 @@ fn play_by_hand(role: &str) -> ExitCode {
             ("echo-cancel", "market_data") => say(&json!({"id": id, "status": "success", "data": {}})),
             ("echo-cancel", "managed_accounts") => {
                 say(&json!({"id": id, "status": "success", "data": cancelled}));
+            }
+            ("closes-unasked", "contract_details") => {
+                say(&json!({"id": 0, "status": "closed", "data": "requested"}));
+                say(&json!({"id": id, "status": "error", "error": {
+                    "kind": "closed", "message": "the worker says that it is closed", "retryable": false,
+                }}));
+            }
+            ("newer", "contract_details") => {
+                say(&json!({"id": 0, "status": "closed", "data": {"evicted": "by another login"}}));
+                say(&json!({"id": id, "status": "error", "error": {
+                    "kind": "in_doubt", "phase": "dusk", "message": "who knows", "retryable": false,
+                }}));
+            }
+            ("ends-and-exits", "contract_details") => {
+                say(&json!({"id": id, "status": "end"}));
+                return ExitCode::from(5);
             }
             (_, "shutdown") => break,
             _ => {}
