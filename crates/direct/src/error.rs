@@ -2,8 +2,7 @@
 
 use ibkr_connect_core::{CloseReason, Error, ErrorKind};
 
-/// Codes after which the same request can succeed a little later: rate limits and historical pacing.
-const RETRYABLE_CODES: [i32; 2] = [100, 162];
+use crate::retryable::is_retryable;
 
 /// The error of a request that failed.
 pub(crate) fn request_error(command: &str, error: ibapi::Error) -> Error {
@@ -13,7 +12,7 @@ pub(crate) fn request_error(command: &str, error: ibapi::Error) -> Error {
         Ib::Notice(notice) => {
             let message = format!("{command}: {}", notice.message);
             let error = Error::new(ErrorKind::GatewayError, message).with_code(notice.code);
-            return if RETRYABLE_CODES.contains(&notice.code) { error.retryable() } else { error };
+            return if is_retryable(notice.code, &notice.message) { error.retryable() } else { error };
         }
         Ib::Timeout => ErrorKind::Timeout,
         Ib::ClientIdInUse { .. } => ErrorKind::ClientIdInUse,

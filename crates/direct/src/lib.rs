@@ -22,6 +22,7 @@ mod notices;
 mod orders;
 mod progress;
 mod relay;
+mod retryable;
 mod turns;
 mod wire;
 
