@@ -9,13 +9,15 @@ use ibapi::Client;
 use ibapi::subscriptions::NoticeStream;
 use ibkr_connect_cleanup::listening;
 use ibkr_connect_core::{
-    CloseReason, ConnectionInfo, ConnectionMode, Error, ErrorKind, Phase, Result, Target, random_client_id,
+    ConnectionInfo, ConnectionMode, Error, ErrorKind, Phase, Result, Target, random_client_id,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::dial::{dial, is_local, resolve, settle};
-use crate::error::{gateway_gone, request_error};
+use crate::ending::Ending;
+use crate::error::request_error;
+use crate::execute::Shared;
 use crate::handshake::relay_handshake;
 use crate::progress::Progress;
 use crate::relay::relay;
@@ -35,12 +37,14 @@ pub(crate) struct Established {
     pub(crate) notices: NoticeStream,
     /// Carries the session's bytes; ends with the connection and says why.
     pub(crate) relay: Relay,
+    /// What the session's operations share, and what the relay sees.
+    pub(crate) shared: Shared,
 }
 
 /// ibapi's part of a handshake that is complete.
 type Greeted = (Client, NoticeStream);
 
-type Relay = Pin<Box<dyn Future<Output = CloseReason> + Send>>;
+type Relay = Pin<Box<dyn Future<Output = Ending> + Send>>;
 
 /// Connects before the target's deadline, or leaves nothing behind.
 pub(crate) async fn attempt(target: &Target) -> Result<Established> {
@@ -126,11 +130,12 @@ impl Attempt<'_> {
         self.progress.enter(Phase::Verify);
         let armed = rustix::io::dup(&self.gateway).map_err(|error| no_relay(error.into()))?;
         let guard = self.target.readonly.then(OrderGuard::default);
-        let mut relay: Relay = Box::pin(relay(self.gateway, ibapi, guard));
+        let shared = Shared::default();
+        let mut relay: Relay = Box::pin(relay(self.gateway, ibapi, guard, shared.tap.clone()));
         let proof = tokio::select! {
             biased;
             answered = verify(&client) => answered,
-            reason = &mut relay => Err(gateway_gone(&reason)),
+            ending = &mut relay => Err(ending.error()),
             () = sleep_until(self.deadline) => Err(silent(self.target, "the server-time request went unanswered")),
         };
         proof.map_err(|error| error.in_phase(Phase::Verify))?;
@@ -147,7 +152,7 @@ impl Attempt<'_> {
             zombies: None,
             attempts: Vec::new(),
         };
-        Ok(Established { info, client, notices, relay })
+        Ok(Established { info, client, notices, relay, shared })
     }
 
     async fn timed_out(&self) -> Error {

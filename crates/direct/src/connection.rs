@@ -1,53 +1,70 @@
 //! The handle of a connection that lives on its own thread.
 
-use std::sync::{Mutex, PoisonError, mpsc as std_mpsc};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc as std_mpsc};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ibkr_connect_core::backend::may_wait;
 use ibkr_connect_core::{
-    CloseReason, Connection, ConnectionInfo, Error, EventStream, FlowControl, Reply, Request, Result,
-    StreamRequest, event_channel,
+    CloseReason, Connection, ConnectionInfo, Error, ErrorKind, EventStream, FlowControl, Reply, Request,
+    Result, StreamRequest, event_channel,
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
-use crate::engine::{Command, gone};
-use crate::error::gateway_gone;
-
-/// How long a dropped connection waits for its thread: ibapi's end, the Gateway's FIN, and some air.
-const DROP_GRACE: Duration = Duration::from_secs(2);
+use crate::ending::{Ending, Watcher, ended};
+use crate::engine::{CLOSING_GRACE, Command};
 
 /// A session of the direct backend.
+///
+/// # Behavior
+/// Dropping it closes it, on the connection's own thread. Outside of a tokio runtime the drop waits for that, at most two
+/// seconds; inside of one it never waits, because a thread of the runtime has other work. A program that ends right
+/// after should call [`close`](Connection::close), which waits without blocking.
 #[derive(Debug)]
 pub(crate) struct DirectConnection {
     info: ConnectionInfo,
     /// Closing this channel is what closes the session.
     commands: Mutex<Option<mpsc::UnboundedSender<Command>>>,
-    closed: watch::Receiver<Option<CloseReason>>,
-    /// Disconnects when the thread is done.
-    end: Mutex<std_mpsc::Receiver<()>>,
+    closed: Watcher,
+    /// Disconnects when the thread is done; `None` for who must not wait for that.
+    end: Mutex<Option<std_mpsc::Receiver<()>>>,
 }
 
 impl DirectConnection {
     pub(crate) fn new(
         info: ConnectionInfo,
         commands: mpsc::UnboundedSender<Command>,
-        closed: watch::Receiver<Option<CloseReason>>,
+        closed: Watcher,
         end: std_mpsc::Receiver<()>,
     ) -> Self {
-        Self { info, commands: Mutex::new(Some(commands)), closed, end: Mutex::new(end) }
+        Self { info, commands: Mutex::new(Some(commands)), closed, end: Mutex::new(Some(end)) }
+    }
+
+    /// Closes it without waiting, on the connection's own thread.
+    pub(crate) fn abandon(mut self) {
+        self.end.get_mut().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     fn send(&self, command: Command) -> Result<()> {
-        let commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-        commands.as_ref().and_then(|commands| commands.send(command).ok()).ok_or_else(|| self.gone())
+        let sent = self.commands().as_ref().and_then(|commands| commands.send(command).ok());
+        sent.ok_or_else(|| self.gone())
     }
 
     fn hang_up(&self) {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.commands().take();
     }
 
+    fn commands(&self) -> MutexGuard<'_, Option<mpsc::UnboundedSender<Command>>> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why nobody answers.
     fn gone(&self) -> Error {
-        gateway_gone(self.closed.borrow().as_ref().unwrap_or(&CloseReason::Requested))
+        match &*self.closed.borrow() {
+            Some(ending) => ending.error(),
+            None if self.commands().is_none() => Ending::requested().error(),
+            None => Error::new(ErrorKind::Internal, "a task of the connection has panicked"),
+        }
     }
 }
 
@@ -71,7 +88,7 @@ impl Connection for DirectConnection {
     }
 
     async fn closed(&self) -> CloseReason {
-        gone(self.closed.clone()).await
+        ended(self.closed.clone()).await.reason
     }
 
     async fn close(&self) -> Result<()> {
@@ -86,9 +103,10 @@ impl Connection for DirectConnection {
 impl Drop for DirectConnection {
     fn drop(&mut self) {
         self.hang_up();
-        let end = self.end.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if end.recv_timeout(DROP_GRACE) == Err(std_mpsc::RecvTimeoutError::Timeout) {
-            tracing::warn!(client_id = self.info.client_id, "connection_still_closing");
+        let end = self.end.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(end) = end.filter(|_| may_wait()) {
+            // The thread itself says so when it takes longer.
+            let _ = end.recv_timeout(CLOSING_GRACE);
         }
     }
 }

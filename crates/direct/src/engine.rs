@@ -1,26 +1,38 @@
 //! The thread of a connection: its runtime, its deadlines, its requests.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::mpsc as std_mpsc;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use ibapi::Client;
 use ibkr_connect_core::backend::{Ready, own_runtime};
-use ibkr_connect_core::{
-    CloseReason, Error, ErrorKind, EventSender, Reply, Request, Result, StreamRequest, Target,
-};
-use std::sync::Arc;
-use std::time::Duration;
+use ibkr_connect_core::{ErrorKind, EventSender, Reply, Request, Result, StreamRequest, Target};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::timeout;
 
+use crate::asker::Asker;
 use crate::attempt::{Established, attempt};
 use crate::connection::DirectConnection;
-use crate::error::gateway_gone;
-use crate::execute::{Shared, execute, stream};
+use crate::ending::{Ending, Watcher, ended};
+use crate::execute::{Shared, execute, open};
 use crate::log;
 
 /// How long ibapi may take to close its own end.
 const DISCONNECT_GRACE: Duration = Duration::from_secs(1);
+
+/// How long a closing may take before it is worth a line: ibapi's end, the Gateway's FIN, and some air.
+pub(crate) const CLOSING_GRACE: Duration = Duration::from_secs(2);
+
+/// How long whoever ibapi has told of a loss waits for the relay to say how it came about.
+const REASON_GRACE: Duration = Duration::from_secs(1);
+
+/// What to do about an answer that makes no sense, of a Gateway that has answered before.
+const UNREADABLE: &str =
+    "update ibkr-connect, or report the message: this Gateway answers in a way that this version can't read";
 
 /// What the handle asks of the thread.
 pub(crate) enum Command {
@@ -44,7 +56,7 @@ async fn live(target: &Target, mut ready: Ready<DirectConnection>) {
         () = ready.closed() => return,
         outcome = attempt(target) => outcome,
     };
-    let Established { info, client, notices: source, relay } = match outcome {
+    let Established { info, client, notices: source, relay, shared } = match outcome {
         Ok(established) => established,
         Err(error) => {
             let _ = ready.send(Err(error));
@@ -53,30 +65,38 @@ async fn live(target: &Target, mut ready: Ready<DirectConnection>) {
     };
     let (commands, inbox) = mpsc::unbounded_channel();
     let (closed, watcher) = watch::channel(None);
-    let (ended, end) = std_mpsc::channel::<()>();
-    let (client, shared) = (Arc::new(client), Shared::default());
+    let (done, end) = std_mpsc::channel::<()>();
+    let client_id = info.client_id;
+    let client = Arc::new(client);
     // Both end with ibapi's client.
     tokio::spawn(shared.notices.clone().collect(source));
     tokio::spawn(shared.orders.clone().collect(Arc::clone(&client)));
     let session = Session { client, shared, inbox, closed, request_timeout: target.request_timeout };
     let relay = tokio::spawn(relay);
-    // An abandoned connection comes back and is dropped, which closes it like any other.
-    drop(ready.send(Ok(DirectConnection::new(info, commands, watcher, end))));
-    session.serve(relay).await;
-    drop(ended);
+    let connection = DirectConnection::new(info, commands, watcher, end);
+    if let Err(Ok(abandoned)) = ready.send(Ok(connection)) {
+        // It is closed like any other, but here, where nothing may wait for that.
+        abandoned.abandon();
+    }
+    let mut closing = pin!(session.serve(relay).await);
+    if timeout(CLOSING_GRACE, &mut closing).await.is_err() {
+        tracing::warn!(client_id, "connection_still_closing");
+        closing.await;
+    }
+    drop(done);
 }
 
 struct Session {
     client: Arc<Client>,
     shared: Shared,
     inbox: mpsc::UnboundedReceiver<Command>,
-    closed: watch::Sender<Option<CloseReason>>,
+    closed: watch::Sender<Option<Ending>>,
     request_timeout: Duration,
 }
 
 impl Session {
-    /// Serves commands until the handle closes or the connection goes.
-    async fn serve(mut self, mut relay: tokio::task::JoinHandle<CloseReason>) {
+    /// Serves commands until the handle closes or the connection goes. What it returns does the closing.
+    async fn serve(mut self, mut relay: JoinHandle<Ending>) -> impl Future<Output = ()> {
         let mut tasks = JoinSet::new();
         let lost = loop {
             tokio::select! {
@@ -84,85 +104,100 @@ impl Session {
                     Some(command) => self.spawn(command, &mut tasks),
                     None => break None,
                 },
-                reason = &mut relay => break Some(reason),
+                ending = &mut relay => break Some(ending.unwrap_or_else(relay_failed)),
                 Some(_) = tasks.join_next() => {}
             }
         };
-        let requested = lost.is_none();
-        let reason = lost.map_or(CloseReason::Requested, |reason| {
-            reason.unwrap_or_else(|panic| CloseReason::Disconnected(format!("the relay failed: {panic}")))
-        });
-        log::connection_ended(&reason);
-        // Every task waits for the reason too, and passes it on to whoever waits for the task.
-        self.closed.send_replace(Some(reason.clone()));
-        refuse(&mut self.inbox, &reason);
-        while tasks.join_next().await.is_some() {}
-        let _ = timeout(DISCONNECT_GRACE, self.client.disconnect()).await;
-        if requested {
-            let _ = relay.await;
+        let relay = lost.is_none().then_some(relay);
+        let ending = lost.unwrap_or_else(Ending::requested);
+        log::connection_ended(&ending.reason);
+        // Every task waits for the ending too, and passes it on to whoever waits for the task.
+        self.closed.send_replace(Some(ending.clone()));
+        refuse(&mut self.inbox, &ending);
+        async move {
+            while tasks.join_next().await.is_some() {}
+            let _ = timeout(DISCONNECT_GRACE, self.client.disconnect()).await;
+            if let Some(relay) = relay {
+                let _ = relay.await;
+            }
         }
     }
 
     fn spawn(&self, command: Command, tasks: &mut JoinSet<()>) {
-        let client = Arc::clone(&self.client);
-        let shared = self.shared.clone();
         let closed = self.closed.subscribe();
         match command {
             Command::Request { request, timeout: limit, mut reply } => {
+                let asker = self.asker(request.command());
                 let limit = limit.unwrap_or(self.request_timeout);
                 tasks.spawn(async move {
                     let outcome = tokio::select! {
                         biased;
                         () = reply.closed() => return,
-                        reason = gone(closed) => Err(gateway_gone(&reason)),
-                        outcome = timeout(limit, execute(&client, &shared, &request)) => {
-                            outcome.unwrap_or_else(|_| Err(overdue(request.command(), limit)))
-                        }
+                        ending = ended(closed.clone()) => Err(ending.error()),
+                        outcome = in_time(&asker, limit, execute(&asker, &request)) => outcome,
                     };
-                    let _ = reply.send(outcome);
+                    let _ = reply.send(with_reason(outcome, closed).await);
                 })
             }
-            Command::Subscribe { request, events, cancelled } => tasks.spawn(async move {
-                let outcome = tokio::select! {
-                    biased;
-                    _ = cancelled => return,
-                    reason = gone(closed) => Err(gateway_gone(&reason)),
-                    outcome = stream(&client, &shared, &request, &events) => outcome,
-                };
-                events.finish(outcome);
-            }),
+            Command::Subscribe { request, events, cancelled } => {
+                let asker = self.asker(request.command());
+                let limit = self.request_timeout;
+                tasks.spawn(async move {
+                    let carried =
+                        async { in_time(&asker, limit, open(&asker, &request, &events)).await?.await };
+                    let outcome = tokio::select! {
+                        biased;
+                        _ = cancelled => return,
+                        ending = ended(closed.clone()) => Err(ending.error()),
+                        outcome = carried => outcome,
+                    };
+                    events.finish(with_reason(outcome, closed).await);
+                })
+            }
         };
+    }
+
+    fn asker(&self, command: &'static str) -> Asker {
+        Asker::new(Arc::clone(&self.client), self.shared.clone(), command)
     }
 }
 
-/// Answers the commands that came when the connection had just gone. A request finds that out by its dropped sender; a
-/// stream would take that for its own end.
-fn refuse(inbox: &mut mpsc::UnboundedReceiver<Command>, reason: &CloseReason) {
+/// An answer, or the opening of a stream, within `limit`, or the reason why it has not come.
+async fn in_time<T>(asker: &Asker, limit: Duration, outcome: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(limit, outcome).await.unwrap_or_else(|_| Err(asker.overdue(limit)))
+}
+
+/// Fails the commands that came when the connection had just gone. A dropped reply already fails a request; a stream has to be
+/// failed by name, or it would look complete.
+fn refuse(inbox: &mut mpsc::UnboundedReceiver<Command>, ending: &Ending) {
     inbox.close();
     while let Ok(command) = inbox.try_recv() {
         if let Command::Subscribe { events, .. } = command {
-            events.finish(Err(gateway_gone(reason)));
+            events.finish(Err(ending.error()));
         }
     }
 }
 
-/// Resolves with the reason once the connection is gone.
-pub(crate) async fn gone(mut closed: watch::Receiver<Option<CloseReason>>) -> CloseReason {
-    match closed.wait_for(Option::is_some).await {
-        Ok(reason) => reason.clone().unwrap_or(CloseReason::Requested),
-        Err(_) => CloseReason::Requested,
+/// A lost connection is one error, whoever notices it first: ibapi ends what is open in words of its own, perhaps before the relay
+/// has said how the connection ended.
+async fn with_reason<T>(outcome: Result<T>, closed: Watcher) -> Result<T> {
+    match outcome {
+        Err(error) if error.kind() == ErrorKind::Disconnected => {
+            Err(timeout(REASON_GRACE, ended(closed)).await.map_or(error, |ending| ending.error()))
+        }
+        // The kind's own advice is to check the port.
+        Err(error) if error.kind() == ErrorKind::Protocol => Err(error.with_advice(UNREADABLE)),
+        outcome => outcome,
     }
 }
 
-fn overdue(command: &str, limit: Duration) -> Error {
-    Error::new(ErrorKind::Timeout, format!("{command}: no answer within {limit:?}")).with_advice(
-        "raise IBKR_REQUEST_TIMEOUT if the request is large; otherwise check the Gateway's data farms",
-    )
+fn relay_failed(panic: JoinError) -> Ending {
+    Ending::lost(format!("the relay failed: {panic}"), None)
 }
 
 #[cfg(test)]
 mod tests {
-    use ibkr_connect_core::{FlowControl, event_channel};
+    use ibkr_connect_core::{Error, FlowControl, event_channel};
 
     use super::*;
 
@@ -179,9 +214,45 @@ mod tests {
             .map_err(drop)
             .unwrap();
 
-        refuse(&mut inbox, &CloseReason::Disconnected("the Gateway is gone".to_owned()));
+        refuse(&mut inbox, &Ending::lost("the Gateway is gone".to_owned(), None));
         assert_eq!(stream.next().await.unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
         answer.await.unwrap_err();
         assert!(commands.is_closed());
+    }
+
+    fn told_by_ibapi() -> Result<()> {
+        Err(crate::error::request_error("positions", ibapi::Error::ConnectionReset))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loss_that_ibapi_tells_of_first_waits_for_its_reason() {
+        let (announce, closed) = watch::channel(None);
+        let told = with_reason(told_by_ibapi(), closed);
+        let (outcome, ()) = tokio::join!(told, async {
+            tokio::time::sleep(REASON_GRACE / 2).await;
+            announce.send_replace(Some(Ending::lost("the Gateway reset the connection".to_owned(), None)));
+        });
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Disconnected);
+        assert!(error.message().contains("the Gateway reset the connection"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_closed_only_if_this_program_has_closed_it() {
+        let (announce, closed) = watch::channel(Some(Ending::requested()));
+        let error = with_reason(told_by_ibapi(), closed.clone()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed);
+        // Nobody says anything.
+        announce.send_replace(None);
+        let error = with_reason(told_by_ibapi(), closed.clone()).await.unwrap_err();
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Disconnected, "positions: ConnectionReset"));
+        let unreadable =
+            with_reason(Err::<(), _>(Error::new(ErrorKind::Protocol, "x")), closed.clone()).await;
+        assert_eq!(unreadable.unwrap_err().advice(), Some(UNREADABLE), "the port has proved to be right");
+        // What has nothing to do with it is not waited for.
+        let other = Err::<(), _>(Error::new(ErrorKind::Timeout, "late"));
+        let begun = tokio::time::Instant::now();
+        assert_eq!(with_reason(other, closed).await.unwrap_err().kind(), ErrorKind::Timeout);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
     }
 }

@@ -1,6 +1,6 @@
 //! ibapi's errors and the connection's end as ours.
 
-use ibkr_connect_core::{CloseReason, Error, ErrorKind};
+use ibkr_connect_core::{Error, ErrorKind};
 
 use crate::retryable::is_retryable;
 
@@ -30,12 +30,4 @@ pub(crate) fn request_error(command: &str, error: ibapi::Error) -> Error {
         _ => ErrorKind::Protocol,
     };
     Error::new(kind, message).with_source(error)
-}
-
-/// The error of whatever was waiting when the connection went.
-pub(crate) fn gateway_gone(reason: &CloseReason) -> Error {
-    match reason {
-        CloseReason::Requested => Error::new(ErrorKind::Closed, "the session was closed by this program"),
-        other => Error::new(ErrorKind::Disconnected, other.to_string()),
-    }
 }

@@ -19,172 +19,176 @@ mod summaries;
 mod ticks;
 mod wsh;
 
-use std::sync::Arc;
-
-use ibapi::Client;
 use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Reply, Request, Result, StreamRequest};
 
+use crate::asker::Asker;
 use crate::convert;
-use crate::error::request_error;
 use crate::notices::Notices;
 use crate::orders::Orders;
+use crate::wiretap::Wiretap;
 
 pub(crate) use forward::next;
 
 use account_feeds::{AccountUpdates, Positions};
 use bulletins::Bulletins;
+use forward::Carrying;
 use market_data::ChosenDataType;
 use summaries::Summaries;
 
 /// What the requests of a connection share. Clones are the same.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Shared {
-    pub(crate) data_type: ChosenDataType,
+    pub(crate) tap: Wiretap,
     pub(crate) notices: Notices,
+    data_type: ChosenDataType,
     pub(crate) orders: Orders,
     /// The one subscription to positions.
-    pub(crate) positions: Positions,
+    positions: Positions,
     /// The one subscription to account updates.
-    pub(crate) account_updates: AccountUpdates,
+    account_updates: AccountUpdates,
     /// The one subscription to news bulletins.
-    pub(crate) bulletins: Bulletins,
+    bulletins: Bulletins,
     /// The two places for account summaries.
-    pub(crate) summaries: Summaries,
+    summaries: Summaries,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        let tap = Wiretap::default();
+        Self {
+            notices: Notices::default(),
+            data_type: ChosenDataType::default(),
+            orders: Orders::new(&tap),
+            positions: Positions::default(),
+            account_updates: AccountUpdates::default(),
+            bulletins: Bulletins::default(),
+            summaries: Summaries::default(),
+            tap,
+        }
+    }
 }
 
 /// Runs a one-shot. The caller keeps the deadline; dropping the future cancels the request at the Gateway.
-pub(crate) async fn execute(client: &Arc<Client>, shared: &Shared, request: &Request) -> Result<Reply> {
-    let failed = |error| request_error(request.command(), error);
+pub(crate) async fn execute(asker: &Asker, request: &Request) -> Result<Reply> {
     Ok(match request {
         Request::ServerTime => {
-            Reply::ServerTime(convert::timestamp(client.server_time().await.map_err(failed)?)?)
+            Reply::ServerTime(convert::timestamp(asker.ask_unnumbered(asker.server_time()).await?)?)
         }
         Request::ManagedAccounts => {
-            Reply::ManagedAccounts(convert::accounts(client.managed_accounts().await.map_err(failed)?))
+            Reply::ManagedAccounts(convert::accounts(asker.ask_unnumbered(asker.managed_accounts()).await?))
         }
-        Request::ServerTimeMillis => {
-            Reply::ServerTimeMillis(convert::timestamp(client.server_time_millis().await.map_err(failed)?)?)
-        }
+        Request::ServerTimeMillis => Reply::ServerTimeMillis(convert::timestamp(
+            asker.ask_unnumbered(asker.server_time_millis()).await?,
+        )?),
         Request::FamilyCodes => {
-            Reply::FamilyCodes(convert::family_codes(client.family_codes().await.map_err(failed)?))
+            Reply::FamilyCodes(convert::family_codes(asker.ask_unnumbered(asker.family_codes()).await?))
         }
-        Request::UserInfo => Reply::UserInfo(convert::user_info(client.user_info().await.map_err(failed)?)),
+        Request::UserInfo => Reply::UserInfo(convert::user_info(asker.ask(asker.user_info()).await?)),
         Request::AccountSummary(params) => {
-            Reply::AccountSummary(accounts::account_summary(client, &shared.summaries, params).await?)
+            Reply::AccountSummary(accounts::account_summary(asker, params).await?)
         }
-        Request::Positions => Reply::Positions(account_feeds::positions(client, &shared.positions).await?),
-        Request::AccountUpdatesSnapshot(params) => Reply::AccountUpdatesSnapshot(
-            account_feeds::account_updates_snapshot(client, &shared.account_updates, params).await?,
-        ),
+        Request::Positions => Reply::Positions(account_feeds::positions(asker).await?),
+        Request::AccountUpdatesSnapshot(params) => {
+            Reply::AccountUpdatesSnapshot(account_feeds::account_updates_snapshot(asker, params).await?)
+        }
         Request::ContractDetails(contract) => {
-            Reply::ContractDetails(contracts::contract_details(client, contract).await?)
+            Reply::ContractDetails(contracts::contract_details(asker, contract).await?)
         }
         Request::MatchingSymbols(params) => {
-            Reply::MatchingSymbols(reference::matching_symbols(client, params).await?)
+            Reply::MatchingSymbols(reference::matching_symbols(asker, params).await?)
         }
-        Request::MarketRule(params) => Reply::MarketRule(reference::market_rule(client, params).await?),
-        Request::OptionChain(params) => Reply::OptionChain(reference::option_chain(client, params).await?),
+        Request::MarketRule(params) => Reply::MarketRule(reference::market_rule(asker, params).await?),
+        Request::OptionChain(params) => Reply::OptionChain(reference::option_chain(asker, params).await?),
         Request::CalculateOptionPrice(params) => {
-            Reply::CalculateOptionPrice(reference::calculate_option_price(client, params).await?)
+            Reply::CalculateOptionPrice(reference::calculate_option_price(asker, params).await?)
         }
         Request::CalculateImpliedVolatility(params) => {
-            Reply::CalculateImpliedVolatility(reference::calculate_implied_volatility(client, params).await?)
+            Reply::CalculateImpliedVolatility(reference::calculate_implied_volatility(asker, params).await?)
         }
         Request::HistoricalBars(params) => {
-            Reply::HistoricalBars(history::historical_bars(client, params).await?)
+            Reply::HistoricalBars(history::historical_bars(asker, params).await?)
         }
         Request::HistoricalTicks(params) => {
-            Reply::HistoricalTicks(ticks::historical_ticks(client, params).await?)
+            Reply::HistoricalTicks(ticks::historical_ticks(asker, params).await?)
         }
         Request::HistoricalSchedule(params) => {
-            Reply::HistoricalSchedule(history::historical_schedule(client, params).await?)
+            Reply::HistoricalSchedule(history::historical_schedule(asker, params).await?)
         }
-        Request::HeadTimestamp(params) => {
-            Reply::HeadTimestamp(history::head_timestamp(client, params).await?)
-        }
-        Request::Histogram(params) => Reply::Histogram(history::histogram(client, params).await?),
+        Request::HeadTimestamp(params) => Reply::HeadTimestamp(history::head_timestamp(asker, params).await?),
+        Request::Histogram(params) => Reply::Histogram(history::histogram(asker, params).await?),
         Request::QuoteSnapshot(params) => {
-            Reply::QuoteSnapshot(market_data::quote_snapshot(client, &shared.data_type, params).await?)
+            Reply::QuoteSnapshot(market_data::quote_snapshot(asker, params).await?)
         }
-        Request::DepthExchanges => Reply::DepthExchanges(depth::depth_exchanges(client).await?),
+        Request::DepthExchanges => Reply::DepthExchanges(depth::depth_exchanges(asker).await?),
         Request::SmartComponents(params) => {
-            Reply::SmartComponents(market_data::smart_components(client, params).await?)
+            Reply::SmartComponents(market_data::smart_components(asker, params).await?)
         }
-        Request::OpenOrders => Reply::OpenOrders(orders::open_orders(client, shared).await?),
-        Request::AllOpenOrders => Reply::AllOpenOrders(orders::all_open_orders(client, shared).await?),
+        Request::OpenOrders => Reply::OpenOrders(orders::open_orders(asker).await?),
+        Request::AllOpenOrders => Reply::AllOpenOrders(orders::all_open_orders(asker).await?),
         Request::CompletedOrders(params) => {
-            Reply::CompletedOrders(orders::completed_orders(client, shared, params).await?)
+            Reply::CompletedOrders(orders::completed_orders(asker, params).await?)
         }
-        Request::Executions(params) => Reply::Executions(orders::executions(client, shared, params).await?),
-        Request::NextOrderId => Reply::NextOrderId(gateway::next_order_id(client).await?),
-        Request::SoftDollarTiers => Reply::SoftDollarTiers(gateway::soft_dollar_tiers(client).await?),
-        Request::AdvisorConfig(params) => {
-            Reply::AdvisorConfig(gateway::advisor_config(client, params).await?)
-        }
-        Request::DisplayGroups => Reply::DisplayGroups(gateway::display_groups(client).await?),
-        Request::GatewayConfig => Reply::GatewayConfig(gateway::gateway_config(client).await?),
-        Request::NewsProviders => Reply::NewsProviders(news::news_providers(client).await?),
-        Request::NewsArticle(params) => Reply::NewsArticle(news::news_article(client, params).await?),
-        Request::HistoricalNews(params) => {
-            Reply::HistoricalNews(news::historical_news(client, params).await?)
-        }
-        Request::ScannerParameters => Reply::ScannerParameters(scanner::scanner_parameters(client).await?),
-        Request::WshMetadata => Reply::WshMetadata(wsh::wsh_metadata(client).await?),
-        Request::WshEvents(params) => Reply::WshEvents(wsh::wsh_events(client, params).await?),
+        Request::Executions(params) => Reply::Executions(orders::executions(asker, params).await?),
+        Request::NextOrderId => Reply::NextOrderId(gateway::next_order_id(asker).await?),
+        Request::SoftDollarTiers => Reply::SoftDollarTiers(gateway::soft_dollar_tiers(asker).await?),
+        Request::AdvisorConfig(params) => Reply::AdvisorConfig(gateway::advisor_config(asker, params).await?),
+        Request::DisplayGroups => Reply::DisplayGroups(gateway::display_groups(asker).await?),
+        Request::GatewayConfig => Reply::GatewayConfig(gateway::gateway_config(asker).await?),
+        Request::NewsProviders => Reply::NewsProviders(news::news_providers(asker).await?),
+        Request::NewsArticle(params) => Reply::NewsArticle(news::news_article(asker, params).await?),
+        Request::HistoricalNews(params) => Reply::HistoricalNews(news::historical_news(asker, params).await?),
+        Request::ScannerParameters => Reply::ScannerParameters(scanner::scanner_parameters(asker).await?),
+        Request::WshMetadata => Reply::WshMetadata(wsh::wsh_metadata(asker).await?),
+        Request::WshEvents(params) => Reply::WshEvents(wsh::wsh_events(asker, params).await?),
         other => return Err(unsupported(other.command())),
     })
 }
 
-/// Runs a stream until it ends. Dropping the future cancels it at the Gateway.
-pub(crate) async fn stream(
-    client: &Arc<Client>,
-    shared: &Shared,
+/// Opens a stream; what it returns carries the events. The caller keeps the deadline of the opening.
+pub(crate) async fn open<'a>(
+    asker: &'a Asker,
     request: &StreamRequest,
-    events: &EventSender,
-) -> Result<()> {
+    events: &'a EventSender,
+) -> Result<Carrying<'a>> {
     match request {
-        StreamRequest::MarketData(params) => {
-            market_data::market_data(client, &shared.data_type, params, events).await
-        }
-        StreamRequest::TickByTick(params) => ticks::tick_by_tick(client, params, events).await,
-        StreamRequest::RealTimeBars(params) => history::real_time_bars(client, params, events).await,
+        StreamRequest::MarketData(params) => market_data::market_data(asker, params, events).await,
+        StreamRequest::TickByTick(params) => ticks::tick_by_tick(asker, params, events).await,
+        StreamRequest::RealTimeBars(params) => history::real_time_bars(asker, params, events).await,
         StreamRequest::HistoricalBarUpdates(params) => {
-            history::historical_bar_updates(client, params, events).await
+            history::historical_bar_updates(asker, params, events).await
         }
-        StreamRequest::MarketDepth(params) => depth::market_depth(client, params, events).await,
+        StreamRequest::MarketDepth(params) => depth::market_depth(asker, params, events).await,
         StreamRequest::AccountSummaryUpdates(params) => {
-            account_updates::account_summary_updates(client, &shared.summaries, params, events).await
+            account_updates::account_summary_updates(asker, params, events).await
         }
         StreamRequest::AccountUpdatesMulti(params) => {
-            account_updates::account_updates_multi(client, params, events).await
+            account_updates::account_updates_multi(asker, params, events).await
         }
-        StreamRequest::AccountUpdates(params) => {
-            account_feeds::account_updates(client, &shared.account_updates, params, events).await
-        }
-        StreamRequest::PositionUpdates => {
-            account_feeds::position_updates(client, &shared.positions, events).await
-        }
+        StreamRequest::AccountUpdates(params) => account_feeds::account_updates(asker, params, events).await,
+        StreamRequest::PositionUpdates => account_feeds::position_updates(asker, events).await,
         StreamRequest::PositionsMulti(params) => {
-            account_updates::positions_multi(client, params, events).await
+            account_updates::positions_multi(asker, params, events).await
         }
-        StreamRequest::Pnl(params) => account_updates::pnl(client, params, events).await,
-        StreamRequest::PnlSingle(params) => account_updates::pnl_single(client, params, events).await,
-        StreamRequest::ContractNews(params) => news::contract_news(client, params, events).await,
-        StreamRequest::BroadTapeNews(params) => news::broad_tape_news(client, params, events).await,
-        StreamRequest::Scanner(params) => scanner::scanner(client, params, events).await,
-        StreamRequest::NewsBulletins => bulletins::news_bulletins(client, &shared.bulletins, events).await,
+        StreamRequest::Pnl(params) => account_updates::pnl(asker, params, events).await,
+        StreamRequest::PnlSingle(params) => account_updates::pnl_single(asker, params, events).await,
+        StreamRequest::ContractNews(params) => news::contract_news(asker, params, events).await,
+        StreamRequest::BroadTapeNews(params) => news::broad_tape_news(asker, params, events).await,
+        StreamRequest::Scanner(params) => scanner::scanner(asker, params, events).await,
+        StreamRequest::NewsBulletins => bulletins::news_bulletins(asker, events).await,
         StreamRequest::Notices => {
-            let mut notices = shared.notices.follow();
-            while let Some(notice) = notices.recv().await {
-                events.send(Event::Notices(notice));
-            }
-            Err(cut_short("notices"))
+            let mut notices = asker.shared.notices.follow();
+            Ok(Box::pin(async move {
+                while let Some(notice) = notices.recv().await {
+                    events.send(Event::Notices(notice));
+                }
+                Err(cut_short("notices"))
+            }))
         }
-        StreamRequest::OrderUpdates => orders::order_updates(shared, events).await,
+        StreamRequest::OrderUpdates => Ok(orders::order_updates(asker, events)),
         StreamRequest::DisplayGroupEvents(params) => {
-            gateway::display_group_events(client, params, events).await
+            gateway::display_group_events(asker, params, events).await
         }
-        StreamRequest::Connectivity => gateway::connectivity(&shared.notices, events).await,
+        StreamRequest::Connectivity => Ok(gateway::connectivity(asker, events)),
         other => Err(unsupported(other.command())),
     }
 }

@@ -5,26 +5,36 @@
 //! is known, a failed handshake ends in a reset, and no order leaves a read-only session.
 //!
 //! Reading order: [`DirectConnector`], `attempt` (one connect), `handshake` and `relay` (the two lives of the
-//! socket), `engine` (the thread), `connection` (the handle), `execute` and `convert` (the table of operations).
+//! socket), `engine` (the thread), `connection` (the handle), `asker`, `execute` and `convert` (the table of operations),
+//! `overdue` (why nothing came), `line` and `turns` (who asks when).
 
 #![forbid(unsafe_code)]
 
+mod asker;
 mod attempt;
 mod connection;
 mod convert;
 mod dial;
+mod ending;
 mod engine;
 mod error;
 mod execute;
+mod family;
 mod handshake;
+mod inbound;
+mod line;
 mod log;
+mod notes;
 mod notices;
 mod orders;
+mod overdue;
 mod progress;
 mod relay;
 mod retryable;
+mod standing;
 mod turns;
 mod wire;
+mod wiretap;
 
 use async_trait::async_trait;
 use ibkr_connect_core::{Connection, ConnectionMode, Connector, Result, Target};

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ibapi::subscriptions::NoticeStream;
 use ibkr_connect_core::types::Notice;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::convert;
+use crate::standing::{Reasons, Standing, Topic};
 
 /// How many are kept: a night of connectivity messages, not a history.
 const KEPT: usize = 256;
@@ -22,6 +24,7 @@ pub(crate) struct Notices {
 struct Board {
     kept: VecDeque<Notice>,
     followers: Vec<mpsc::UnboundedSender<Notice>>,
+    standing: Standing,
 }
 
 impl Board {
@@ -59,8 +62,14 @@ impl Notices {
         notices
     }
 
+    /// Why an operation about `topic` that was asked at `since` may have got no answer.
+    pub(crate) fn reasons(&self, topic: Topic, since: Instant) -> Reasons {
+        self.board().standing.reasons(topic, since)
+    }
+
     fn publish(&self, notice: Notice) {
         let mut board = self.board();
+        board.standing.hear(Instant::now(), &notice);
         board.followers.retain(|follower| follower.send(notice.clone()).is_ok());
         if board.kept.len() == KEPT {
             board.kept.pop_front();

@@ -11,13 +11,15 @@ use tokio::sync::mpsc;
 
 use crate::convert;
 use crate::execute::next;
+use crate::family::Family;
 use crate::turns::Turns;
+use crate::wiretap::Wiretap;
 
 /// ibapi numbers its requests from here on; orders are below.
 const FIRST_REQUEST_ID: i32 = 1_500_000_000;
 
 /// The orders of a connection. Clones are the same.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Orders {
     /// Whose turn it is to ask for open orders, and for completed ones.
     pub(crate) open: Turns,
@@ -28,6 +30,14 @@ pub(crate) struct Orders {
 type Follower = mpsc::UnboundedSender<Result<OrderUpdatesEvent>>;
 
 impl Orders {
+    pub(crate) fn new(tap: &Wiretap) -> Self {
+        Self {
+            open: Turns::new(Family::OpenOrders, tap),
+            completed: Turns::new(Family::CompletedOrders, tap),
+            followers: Arc::default(),
+        }
+    }
+
     /// Passes ibapi's stream on until its client ends. After an error the stream begins anew, for whoever follows then.
     pub(crate) async fn collect(self, client: Arc<Client>) {
         while let Ok(mut updates) = client.order_update_stream().await {
@@ -120,7 +130,7 @@ mod tests {
 
     #[test]
     fn followers_that_left_are_forgotten_also_while_nothing_happens() {
-        let orders = Orders::default();
+        let orders = Orders::new(&Wiretap::default());
         let _stays = orders.follow();
         (0..100).for_each(|_| drop(orders.follow()));
         assert_eq!(orders.followers().len(), 2, "the one that stays, and the last until the next comes");
@@ -128,7 +138,7 @@ mod tests {
 
     #[test]
     fn everybody_who_follows_hears_everything() {
-        let orders = Orders::default();
+        let orders = Orders::new(&Wiretap::default());
         let mut followers = [orders.follow(), orders.follow()];
         drop(orders.follow());
         let status = SubscriptionItem::Data(OrderUpdate::OrderStatus(OrderStatus::default()));

@@ -4,71 +4,94 @@ use std::io;
 use std::time::Duration;
 
 use ibkr_connect_cleanup::arm_reset;
-use ibkr_connect_core::CloseReason;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::dial::acknowledge_at_once;
+use crate::ending::Ending;
+use crate::inbound::{Flow, Inbound};
 use crate::wire::OrderGuard;
+use crate::wiretap::Wiretap;
 
 /// How long the Gateway has to answer our FIN with its own before the socket is reset.
 const FIN_GRACE: Duration = Duration::from_millis(500);
 
 const BUFFER: usize = 64 * 1024;
 
-/// Relays until one side ends, and closes the Gateway's socket the way that fits.
+/// Relays until one side ends, closes the Gateway's socket the way that fits, and says how the session was lost. When it ends
+/// because this program has closed it, nobody asks.
 ///
 /// # Behavior
-/// With a `guard`, a frame that trades ends the session before a byte of it is sent.
+/// - With a `guard`, a frame that trades ends the session before a byte of it is sent.
+/// - What the Gateway says in errors is noted on `tap`.
 pub(crate) async fn relay(
     mut gateway: TcpStream,
     mut ibapi: TcpStream,
     guard: Option<OrderGuard>,
-) -> CloseReason {
+    tap: Wiretap,
+) -> Ending {
     let end = {
         let (from_gateway, to_gateway) = gateway.split();
         let (from_ibapi, to_ibapi) = ibapi.split();
         tokio::select! {
-            end = inbound(from_gateway, to_ibapi) => end,
+            end = inbound(from_gateway, to_ibapi, &tap) => end,
             end = outbound(from_ibapi, to_gateway, guard) => end,
         }
     };
+    let last_word = tap.last_word(Instant::now());
     match end {
-        End::Requested => {
+        End::Gateway(how) => Ending::lost(how, last_word),
+        End::Garbage(how) => {
             close_in_order(gateway).await;
-            CloseReason::Requested
+            Ending::lost(how, last_word)
         }
-        End::Gateway(how) => CloseReason::Disconnected(how),
+        End::Ibapi => {
+            close_in_order(gateway).await;
+            Ending::lost("ibapi has given the connection up".to_owned(), last_word)
+        }
         End::Refused(how) => {
             // The session is broken off: nothing of it may linger at the Gateway.
             let _ = arm_reset(&gateway);
-            CloseReason::Disconnected(how)
+            Ending::lost(how, None)
         }
     }
 }
 
+/// Who has ended the session.
 enum End {
-    /// ibapi closed its end because we told it to.
-    Requested,
+    /// ibapi: because it was told to, or because it can't go on.
+    Ibapi,
     /// The Gateway, or the network to it.
     Gateway(String),
+    /// Nobody yet, but what the Gateway sends is not to be read any more.
+    Garbage(String),
     /// The guard.
     Refused(String),
 }
 
-async fn inbound(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> End {
+async fn inbound(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, tap: &Wiretap) -> End {
     let mut buffer = vec![0; BUFFER];
+    let (mut frames, mut passed) = (Inbound::default(), Vec::new());
     loop {
-        match from.read(&mut buffer).await {
+        let count = match from.read(&mut buffer).await {
             Ok(0) => return End::Gateway("the Gateway closed the connection".to_owned()),
             Err(error) => return End::Gateway(describe(&error)),
-            Ok(count) => {
-                acknowledge_at_once(from.as_ref());
-                if to.write_all(&buffer[..count]).await.is_err() {
-                    return End::Requested;
-                }
+            Ok(count) => count,
+        };
+        acknowledge_at_once(from.as_ref());
+        let mut bytes = &buffer[..count];
+        while !bytes.is_empty() {
+            passed.clear();
+            let flow = frames.follow(&mut bytes, Instant::now(), tap, &mut passed);
+            if to.write_all(&passed).await.is_err() {
+                return End::Ibapi;
+            }
+            match flow {
+                Ok(Flow::GoesOn) => {}
+                Ok(Flow::Halts) => tap.goes_on().await,
+                Err(bad) => return End::Garbage(bad.to_string()),
             }
         }
     }
@@ -78,7 +101,7 @@ async fn outbound(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut guard: Opti
     let mut buffer = vec![0; BUFFER];
     loop {
         let count = match from.read(&mut buffer).await {
-            Ok(0) | Err(_) => return End::Requested,
+            Ok(0) | Err(_) => return End::Ibapi,
             Ok(count) => count,
         };
         if let Some(Err(refused)) = guard.as_mut().map(|guard| guard.check(&buffer[..count])) {

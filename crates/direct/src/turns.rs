@@ -1,74 +1,162 @@
-//! Turns to ask what TWS answers without a request id.
+//! Turns to ask what TWS answers without a request id: what comes is taken for the answer to whatever was asked.
+//!
+//! A question that was given up may still be answered, or may have been overlooked for good; nothing tells. So the next one is asked
+//! at once. Where the answer that comes then could be another's, or the rest of one, it is not taken: the question is asked once
+//! more, and what comes after that end mark is its answer.
 
 use std::future::Future;
-use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ibkr_connect_core::{Error, ErrorKind, Result};
-use tokio::sync::{Mutex, oneshot};
-use tokio::time::timeout;
+use ibkr_connect_core::Result;
+use tokio::time::Instant;
 
-/// How long an answer that nobody waits for any more is waited for, before the next question is asked.
-const LEFTOVERS: Duration = Duration::from_secs(30);
+use crate::family::Family;
+use crate::line::Line;
+use crate::notes::Notes;
+use crate::wiretap::{Halting, Wiretap};
 
-/// Turns to ask a question whose answer has no request id: what comes is taken for the answer to whatever was asked.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Turns(Arc<Mutex<()>>);
+/// After that long, a question that was not answered is one that was overlooked.
+const OVERLOOKED: Duration = Duration::from_secs(30);
+
+/// An answer as it comes.
+pub(crate) trait Answer: Send {
+    type Row: Send;
+
+    /// The next row; `None` at the end mark.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Self::Row>>> + Send;
+}
+
+/// A question that can be asked as often as it takes.
+pub(crate) trait Question: Sync {
+    type Answer: Answer;
+
+    /// What tells it from other questions with the same end mark.
+    const KIND: &'static str;
+
+    /// Asks the Gateway. Everything that comes from the first poll on is in the answer.
+    fn ask(&self) -> impl Future<Output = Result<Self::Answer>> + Send;
+}
+
+/// Turns for the questions of a family. Clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Turns {
+    family: Family,
+    tap: Wiretap,
+    line: Line,
+    unanswered: Arc<Mutex<Vec<Unanswered>>>,
+}
+
+/// A question whose answer may still come, and reaches nobody.
+#[derive(Debug, Clone, Copy)]
+struct Unanswered {
+    kind: &'static str,
+    asked: Instant,
+    /// How many frames of the family had passed by then.
+    frames: u64,
+}
 
 impl Turns {
-    /// Asks when the answer to the question before is through, even if nobody waits for that any more: its rest would be
-    /// taken for the beginning of this one.
-    pub(crate) async fn ask<T: Send + 'static>(
+    pub(crate) fn new(family: Family, tap: &Wiretap) -> Self {
+        Self { family, tap: tap.clone(), line: Line::new(1), unanswered: Arc::default() }
+    }
+
+    /// The whole answer. Who waits behind a question about which the Gateway is silent goes first, and it is asked again after that.
+    pub(crate) async fn ask<Q: Question>(
         &self,
-        question: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Result<T> {
-        let turn = Arc::clone(&self.0).lock_owned().await;
-        let (mut asker, answer) = oneshot::channel();
-        tokio::spawn(async move {
-            let _turn = turn;
-            let mut question = pin!(question);
+        notes: &Notes,
+        question: &Q,
+    ) -> Result<Vec<<Q::Answer as Answer>::Row>> {
+        loop {
+            notes.wait();
+            let mut place = self.line.place().await?;
             tokio::select! {
-                answer = &mut question => drop(asker.send(answer)),
-                () = asker.closed() => drop(timeout(LEFTOVERS, question).await),
+                biased;
+                answer = self.answer(notes, question) => return answer,
+                () = place.is_due(notes) => {}
             }
-        });
-        answer.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the question's task panicked")))
+        }
+    }
+
+    async fn answer<Q: Question>(
+        &self,
+        notes: &Notes,
+        question: &Q,
+    ) -> Result<Vec<<Q::Answer as Answer>::Row>> {
+        let spoilers = self.spoilers(Q::KIND);
+        let mut halting = (!spoilers.is_empty()).then(|| self.tap.halt_at_ends(self.family));
+        let mut asked = Asked { turns: self, questions: Vec::new() };
+        let mut rest = spoilers.len();
+        loop {
+            asked.questions.push(self.unanswered(Q::KIND));
+            notes.ask();
+            let mut answer = question.ask().await?;
+            // Between the end mark before and this question nothing may have passed unseen.
+            rest +=
+                usize::from(halting.as_ref().is_some_and(|halting| missed(halting, asked.questions.len())));
+            if rest == 0 {
+                halting = None;
+            }
+            let mut rows = Vec::new();
+            while let Some(row) = answer.next().await? {
+                notes.hear();
+                rows.push(row);
+            }
+            if rest == 0 {
+                asked.is_answered(spoilers.iter().map(|spoiler| spoiler.asked).min());
+                return Ok(rows);
+            }
+            rest -= 1;
+        }
+    }
+
+    /// The questions before whose answer, or the rest of it, could be taken for that to a question of `kind`.
+    fn spoilers(&self, kind: &'static str) -> Vec<Unanswered> {
+        let (now, frames) = (Instant::now(), self.tap.frames(self.family));
+        let mut unanswered = self.all_unanswered();
+        unanswered.retain(|question| now - question.asked < OVERLOOKED);
+        // Another one's answer is whole, and the same, if nothing of it has come.
+        let spoils = |question: &&Unanswered| question.kind != kind || question.frames != frames;
+        unanswered.iter().filter(spoils).copied().collect()
+    }
+
+    fn unanswered(&self, kind: &'static str) -> Unanswered {
+        Unanswered { kind, asked: Instant::now(), frames: self.tap.frames(self.family) }
+    }
+
+    fn all_unanswered(&self) -> MutexGuard<'_, Vec<Unanswered>> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the relay did not wait at the end mark before the question, of which it is the so-manieth.
+fn missed(halting: &Halting<'_>, question: usize) -> bool {
+    question > 1 && !halting.go_on()
+}
+
+/// The times that a question was asked. Dropped without an answer, they are all still open.
+struct Asked<'a> {
+    turns: &'a Turns,
+    questions: Vec<Unanswered>,
+}
+
+impl Asked<'_> {
+    /// One of them is answered. The others were asked because of a question that was asked at `oldest`, and count no longer than that.
+    fn is_answered(&mut self, oldest: Option<Instant>) {
+        self.questions.pop();
+        for question in &mut self.questions {
+            question.asked = oldest.unwrap_or(question.asked);
+            question.frames = self.turns.tap.frames(self.turns.family);
+        }
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.turns.all_unanswered().append(&mut self.questions);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::time::Instant;
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_question_waits_for_the_rest_of_an_answer_that_nobody_wants() {
-        let turns = Turns::default();
-        let (end, mark) = oneshot::channel::<()>();
-        let first = turns.ask(async move {
-            let _ = mark.await;
-            Ok(())
-        });
-        let impatient = timeout(Duration::from_millis(1), first);
-        impatient.await.unwrap_err();
-
-        let second = turns.ask(async { Ok(2) });
-        let mut second = pin!(second);
-        let early = timeout(Duration::from_millis(1), &mut second);
-        early.await.expect_err("the first answer is not through");
-        end.send(()).unwrap();
-        assert_eq!(second.await.unwrap(), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_that_never_ends_holds_the_next_question_up_for_so_long() {
-        let turns = Turns::default();
-        let first = turns.ask(std::future::pending::<Result<()>>());
-        timeout(Duration::from_millis(1), first).await.unwrap_err();
-        let begun = Instant::now();
-        turns.ask(async { Ok(()) }).await.unwrap();
-        assert_eq!(begun.elapsed(), LEFTOVERS);
-    }
-}
+#[path = "turns_tests.rs"]
+mod tests;

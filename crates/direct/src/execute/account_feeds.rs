@@ -1,6 +1,5 @@
 //! Positions and account updates, of which a connection has one subscription each.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
 use ibapi::Client;
@@ -12,111 +11,92 @@ use ibkr_connect_core::types::{
 };
 use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Result};
 
-use super::cut_short;
-use super::forward::next;
-use super::shared_feed::{Change, Entry, Seat, SharedFeed, Source, Stay};
+use super::forward::{Carrying, next};
+use super::shared_feed::{Change, Entry, Opener, Seat, SharedFeed, Source, Stay};
+use crate::asker::Asker;
 use crate::convert;
 use crate::error::request_error;
-use crate::log;
+use crate::family::Family;
+use crate::wiretap::Wiretap;
 
 pub(crate) type Positions = SharedFeed<PositionUpdatesEvent>;
 pub(crate) type AccountUpdates = SharedFeed<AccountUpdatesEvent>;
 
-pub(super) async fn positions(client: &Arc<Client>, feed: &Positions) -> Result<Vec<Position>> {
-    const COMMAND: &str = "positions";
-    let mut seat = join_positions(client, feed, Stay::UntilTheEnd)?;
-    let mut positions = Vec::new();
-    loop {
-        match told(COMMAND, &mut seat).await? {
-            PositionUpdatesEvent::Position(position) => positions.push(*position),
-            PositionUpdatesEvent::End {} => return Ok(positions),
-            PositionUpdatesEvent::Notice { code, message } => log::request_notice(COMMAND, code, &message),
-            other => return Err(unexpected(COMMAND, &other)),
-        }
-    }
+pub(super) async fn positions(asker: &Asker) -> Result<Vec<Position>> {
+    let rows = join_positions(asker, Stay::UntilTheEnd)?.download(&asker.notes).await?;
+    let positions = rows.into_iter().filter_map(|row| match row {
+        PositionUpdatesEvent::Position(position) => Some(*position),
+        _ => None,
+    });
+    Ok(positions.collect())
 }
 
-/// The table has got an event that this file does not know.
-fn unexpected(command: &str, event: &impl Debug) -> Error {
-    Error::new(ErrorKind::Internal, format!("{command}: {event:?} belongs to no answer"))
-}
-
-pub(super) async fn position_updates(
-    client: &Arc<Client>,
-    feed: &Positions,
-    events: &EventSender,
-) -> Result<()> {
-    let mut seat = join_positions(client, feed, Stay::ForChanges)?;
-    loop {
-        events.send(Event::PositionUpdates(told("position_updates", &mut seat).await?));
-    }
+pub(super) async fn position_updates<'a>(asker: &'a Asker, events: &'a EventSender) -> Result<Carrying<'a>> {
+    let seat = join_positions(asker, Stay::ForChanges)?;
+    carry(asker, seat, events, Event::PositionUpdates).await
 }
 
 pub(super) async fn account_updates_snapshot(
-    client: &Arc<Client>,
-    feed: &AccountUpdates,
+    asker: &Asker,
     params: &AccountUpdatesParams,
 ) -> Result<AccountUpdatesSnapshot> {
-    const COMMAND: &str = "account_updates_snapshot";
-    let mut seat = join_account_updates(client, feed, params, Stay::UntilTheEnd)?;
+    let rows = join_account_updates(asker, params, Stay::UntilTheEnd)?.download(&asker.notes).await?;
     let mut snapshot = AccountUpdatesSnapshot { values: Vec::new(), portfolio: Vec::new(), time: None };
-    loop {
-        match told(COMMAND, &mut seat).await? {
+    for row in rows {
+        match row {
             AccountUpdatesEvent::Value(value) => snapshot.values.push(value),
             AccountUpdatesEvent::Portfolio(held) => snapshot.portfolio.push(*held),
             AccountUpdatesEvent::Time { time } => snapshot.time = Some(time),
-            AccountUpdatesEvent::End {} => return Ok(snapshot),
-            AccountUpdatesEvent::Notice { code, message } => log::request_notice(COMMAND, code, &message),
-            other => return Err(unexpected(COMMAND, &other)),
+            _ => {}
         }
     }
+    Ok(snapshot)
 }
 
-pub(super) async fn account_updates(
-    client: &Arc<Client>,
-    feed: &AccountUpdates,
+pub(super) async fn account_updates<'a>(
+    asker: &'a Asker,
     params: &AccountUpdatesParams,
-    events: &EventSender,
-) -> Result<()> {
-    let mut seat = join_account_updates(client, feed, params, Stay::ForChanges)?;
-    loop {
-        events.send(Event::AccountUpdates(told("account_updates", &mut seat).await?));
-    }
+    events: &'a EventSender,
+) -> Result<Carrying<'a>> {
+    let seat = join_account_updates(asker, params, Stay::ForChanges)?;
+    carry(asker, seat, events, Event::AccountUpdates).await
 }
 
-async fn told<E: Entry>(command: &str, seat: &mut Seat<E>) -> Result<E> {
-    seat.next().await.unwrap_or_else(|| Err(cut_short(command)))
+/// Passes on what a seat is told, once the Gateway has been asked.
+async fn carry<'a, E: Entry>(
+    asker: &'a Asker,
+    mut seat: Seat<E>,
+    events: &'a EventSender,
+    event: fn(E) -> Event,
+) -> Result<Carrying<'a>> {
+    seat.opened(&asker.notes).await;
+    Ok(Box::pin(async move {
+        loop {
+            events.send(event(seat.next().await?));
+        }
+    }))
 }
 
-fn join_positions(client: &Arc<Client>, feed: &Positions, stay: Stay) -> Result<Seat<PositionUpdatesEvent>> {
-    let client = Arc::clone(client);
-    feed.join("", stay, async move {
-        let rows = client.positions().await.map_err(|error| request_error(PositionRows::COMMAND, error))?;
-        Ok(PositionRows(rows))
-    })
+fn join_positions(asker: &Asker, stay: Stay) -> Result<Seat<PositionUpdatesEvent>> {
+    let opener = PositionsOpener { client: Arc::clone(asker.client()), tap: asker.shared.tap.clone() };
+    asker.shared.positions.join("", stay, opener)
 }
 
 fn join_account_updates(
-    client: &Arc<Client>,
-    feed: &AccountUpdates,
+    asker: &Asker,
     params: &AccountUpdatesParams,
     stay: Stay,
 ) -> Result<Seat<AccountUpdatesEvent>> {
-    let managed = client.handshake_managed_accounts();
+    let managed = asker.handshake_managed_accounts();
     let account = account(managed, &params.account)?.to_owned();
     let of_others = if managed.contains(&account) {
         managed.iter().filter(|other| **other != account).cloned().collect()
     } else {
         Vec::new()
     };
-    let client = Arc::clone(client);
-    feed.join(&account.clone(), stay, async move {
-        let rows = client
-            .account_updates(&AccountId(account.clone()))
-            .await
-            .map_err(|error| request_error(AccountRows::COMMAND, error))?;
-        Ok(AccountRows { rows, account, of_others })
-    })
+    let (client, tap) = (Arc::clone(asker.client()), asker.shared.tap.clone());
+    let opener = AccountOpener { client, tap, account: account.clone(), of_others };
+    asker.shared.account_updates.join(&account, stay, opener)
 }
 
 /// The account that is meant. TWS says nothing to who asks for one that it does not know.
@@ -137,14 +117,31 @@ fn account<'a>(managed: &'a [String], wanted: &'a str) -> Result<&'a str> {
     }
 }
 
+struct PositionsOpener {
+    client: Arc<Client>,
+    tap: Wiretap,
+}
+
+impl Opener for PositionsOpener {
+    type Source = PositionRows;
+
+    async fn open(&self) -> Result<PositionRows> {
+        let rows = self.client.positions().await;
+        rows.map(PositionRows).map_err(|error| request_error(PositionUpdatesEvent::COMMAND, error))
+    }
+
+    fn frames(&self) -> u64 {
+        self.tap.frames(Family::Positions)
+    }
+}
+
 struct PositionRows(Subscription<PositionUpdate>);
 
 impl Source for PositionRows {
     type Event = PositionUpdatesEvent;
-    const COMMAND: &'static str = "positions";
 
     async fn next(&mut self) -> Result<Option<PositionUpdatesEvent>> {
-        Ok(next(Self::COMMAND, &mut self.0).await?.map(convert::position_update))
+        Ok(next(PositionUpdatesEvent::COMMAND, &mut self.0).await?.map(convert::position_update))
     }
 
     async fn cancel(&mut self) {
@@ -152,26 +149,60 @@ impl Source for PositionRows {
     }
 }
 
-struct AccountRows {
-    rows: Subscription<AccountUpdate>,
+struct AccountOpener {
+    client: Arc<Client>,
+    tap: Wiretap,
     account: String,
     /// Whose rows may still come from the subscription before.
     of_others: Vec<String>,
 }
 
+impl Opener for AccountOpener {
+    type Source = AccountRows;
+
+    async fn open(&self) -> Result<AccountRows> {
+        self.tap.expect_account_end(&self.account);
+        let rows = self.client.account_updates(&AccountId(self.account.clone())).await;
+        let rows = rows.map_err(|error| request_error(AccountUpdatesEvent::COMMAND, error))?;
+        let (account, of_others) = (self.account.clone(), self.of_others.clone());
+        Ok(AccountRows { rows, account, is_named: of_others.is_empty(), of_others })
+    }
+
+    fn frames(&self) -> u64 {
+        self.tap.frames(Family::AccountUpdates)
+    }
+}
+
+struct AccountRows {
+    rows: Subscription<AccountUpdate>,
+    account: String,
+    of_others: Vec<String>,
+    /// Whether a row has said that it is about this account. The time, which names none, may be another one's until then.
+    is_named: bool,
+}
+
+impl AccountRows {
+    /// Whether it belongs to the account that was asked for.
+    fn is_ours(&mut self, event: &AccountUpdatesEvent) -> bool {
+        let account = match event {
+            AccountUpdatesEvent::Value(value) => &value.account,
+            AccountUpdatesEvent::Portfolio(held) => &held.account,
+            AccountUpdatesEvent::Time { .. } => return self.is_named,
+            _ => return true,
+        };
+        let is_ours = !self.of_others.contains(account);
+        self.is_named |= is_ours;
+        is_ours
+    }
+}
+
 impl Source for AccountRows {
     type Event = AccountUpdatesEvent;
-    const COMMAND: &'static str = "account_updates";
 
     async fn next(&mut self) -> Result<Option<AccountUpdatesEvent>> {
-        while let Some(item) = next(Self::COMMAND, &mut self.rows).await? {
+        while let Some(item) = next(AccountUpdatesEvent::COMMAND, &mut self.rows).await? {
             let event = convert::account_update(item, &self.account);
-            let account = match &event {
-                AccountUpdatesEvent::Value(value) => &value.account,
-                AccountUpdatesEvent::Portfolio(held) => &held.account,
-                _ => return Ok(Some(event)),
-            };
-            if !self.of_others.contains(account) {
+            if self.is_ours(&event) {
                 return Ok(Some(event));
             }
         }
@@ -187,12 +218,18 @@ impl Entry for PositionUpdatesEvent {
     /// Account and contract.
     type Key = (String, i32);
 
+    const COMMAND: &'static str = "positions";
+
     fn change(&self) -> Change<Self::Key> {
         match self {
             Self::Position(held) => row(held.position, (held.account.clone(), held.contract.con_id)),
             Self::End {} => Change::End,
             _ => Change::None,
         }
+    }
+
+    fn notice(&self) -> Option<(i32, &str)> {
+        if let Self::Notice { code, message } = self { Some((*code, message)) } else { None }
     }
 }
 
@@ -206,6 +243,8 @@ pub(crate) enum AccountKey {
 
 impl Entry for AccountUpdatesEvent {
     type Key = AccountKey;
+
+    const COMMAND: &'static str = "account_updates";
 
     fn change(&self) -> Change<AccountKey> {
         match self {
@@ -222,6 +261,10 @@ impl Entry for AccountUpdatesEvent {
             Self::End {} => Change::End,
             _ => Change::None,
         }
+    }
+
+    fn notice(&self) -> Option<(i32, &str)> {
+        if let Self::Notice { code, message } = self { Some((*code, message)) } else { None }
     }
 }
 

@@ -1,82 +1,74 @@
 //! Streams of account values, positions and profit that have a request id of their own.
 
-use ibapi::Client;
 use ibapi::accounts::types::{AccountGroup, AccountId, ContractId, ModelCode};
 use ibkr_connect_core::types::{
     AccountSummaryParams, AccountUpdatesMultiParams, PnlParams, PnlSingleParams, PositionsMultiParams,
 };
 use ibkr_connect_core::{Event, EventSender, Result};
 
-use super::forward::forward;
-use super::summaries::Summaries;
+use super::cut_short;
+use super::forward::{Carrying, forward, next};
+use crate::asker::Asker;
 use crate::convert;
-use crate::error::request_error;
 
-pub(super) async fn account_summary_updates(
-    client: &Client,
-    summaries: &Summaries,
+pub(super) async fn account_summary_updates<'a>(
+    asker: &'a Asker,
     params: &AccountSummaryParams,
-    events: &EventSender,
-) -> Result<()> {
-    const COMMAND: &str = "account_summary_updates";
+    events: &'a EventSender,
+) -> Result<Carrying<'a>> {
     let tags: Vec<_> = params.tags.iter().map(String::as_str).collect();
     let group = AccountGroup(params.group.clone());
-    let _place = summaries.place_for_stream().await?;
-    let rows = client.account_summary(&group, &tags).await.map_err(|error| request_error(COMMAND, error))?;
-    let event = |item| Ok(Event::AccountSummaryUpdates(convert::account_summary_update(item)));
-    forward(COMMAND, rows, events, event).await
+    let place = asker.shared.summaries.place_for_stream(&asker.notes).await?;
+    let mut rows = asker.ask(asker.account_summary(&group, &tags)).await?;
+    Ok(Box::pin(async move {
+        let _place = place;
+        while let Some(item) = next(asker.command(), &mut rows).await? {
+            events.send(Event::AccountSummaryUpdates(convert::account_summary_update(item)));
+        }
+        Err(cut_short(asker.command()))
+    }))
 }
 
-pub(super) async fn account_updates_multi(
-    client: &Client,
+pub(super) async fn account_updates_multi<'a>(
+    asker: &'a Asker,
     params: &AccountUpdatesMultiParams,
-    events: &EventSender,
-) -> Result<()> {
-    const COMMAND: &str = "account_updates_multi";
+    events: &'a EventSender,
+) -> Result<Carrying<'a>> {
     let (account, model) = (account(&params.account), model(&params.model_code));
-    let rows = client
-        .account_updates_multi(account.as_ref(), model.as_ref())
-        .await
-        .map_err(|error| request_error(COMMAND, error))?;
+    let rows = asker.ask(asker.account_updates_multi(account.as_ref(), model.as_ref())).await?;
     let event = |item| Ok(Event::AccountUpdatesMulti(convert::account_update_multi(item)));
-    forward(COMMAND, rows, events, event).await
+    Ok(forward(asker.command(), rows, events, event))
 }
 
-pub(super) async fn positions_multi(
-    client: &Client,
+pub(super) async fn positions_multi<'a>(
+    asker: &'a Asker,
     params: &PositionsMultiParams,
-    events: &EventSender,
-) -> Result<()> {
-    const COMMAND: &str = "positions_multi";
+    events: &'a EventSender,
+) -> Result<Carrying<'a>> {
     let (account, model) = (account(&params.account), model(&params.model_code));
-    let rows = client
-        .positions_multi(account.as_ref(), model.as_ref())
-        .await
-        .map_err(|error| request_error(COMMAND, error))?;
+    let rows = asker.ask(asker.positions_multi(account.as_ref(), model.as_ref())).await?;
     let event = |item| Ok(Event::PositionsMulti(convert::position_update_multi(item)));
-    forward(COMMAND, rows, events, event).await
+    Ok(forward(asker.command(), rows, events, event))
 }
 
-pub(super) async fn pnl(client: &Client, params: &PnlParams, events: &EventSender) -> Result<()> {
+pub(super) async fn pnl<'a>(
+    asker: &'a Asker,
+    params: &PnlParams,
+    events: &'a EventSender,
+) -> Result<Carrying<'a>> {
     let account = AccountId(params.account.clone());
-    let profits = client
-        .pnl(&account, model(&params.model_code).as_ref())
-        .await
-        .map_err(|error| request_error("pnl", error))?;
-    forward("pnl", profits, events, |item| Ok(Event::Pnl(convert::pnl(item)))).await
+    let profits = asker.ask(asker.pnl(&account, model(&params.model_code).as_ref())).await?;
+    Ok(forward(asker.command(), profits, events, |item| Ok(Event::Pnl(convert::pnl(item)))))
 }
 
-pub(super) async fn pnl_single(
-    client: &Client,
+pub(super) async fn pnl_single<'a>(
+    asker: &'a Asker,
     params: &PnlSingleParams,
-    events: &EventSender,
-) -> Result<()> {
-    let account = AccountId(params.account.clone());
-    let profits = client
-        .pnl_single(&account, ContractId(params.con_id), model(&params.model_code).as_ref())
-        .await
-        .map_err(|error| request_error("pnl_single", error))?;
-    forward("pnl_single", profits, events, |item| Ok(Event::PnlSingle(convert::pnl_single(item)))).await
+    events: &'a EventSender,
+) -> Result<Carrying<'a>> {
+    let (account, model) = (AccountId(params.account.clone()), model(&params.model_code));
+    let profits = asker.ask(asker.pnl_single(&account, ContractId(params.con_id), model.as_ref())).await?;
+    Ok(forward(asker.command(), profits, events, |item| Ok(Event::PnlSingle(convert::pnl_single(item)))))
 }
 
 fn account(name: &str) -> Option<AccountId> {

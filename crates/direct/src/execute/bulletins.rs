@@ -11,7 +11,8 @@ use ibkr_connect_core::{Error, Event, EventSender, Result};
 use tokio::sync::{Mutex, watch};
 
 use super::cut_short;
-use super::forward::next;
+use super::forward::{Carrying, next};
+use crate::asker::Asker;
 use crate::convert;
 use crate::error::request_error;
 use crate::log;
@@ -27,29 +28,32 @@ type Board = watch::Sender<Posted>;
 /// What has come so far: a few a day, so that each stream reads it from the beginning.
 #[derive(Debug, Default)]
 struct Posted {
+    /// Whether the Gateway has been asked.
+    is_open: bool,
     bulletins: Vec<NewsBulletin>,
     end: Option<Error>,
 }
 
-pub(super) async fn news_bulletins(
-    client: &Arc<Client>,
-    shared: &Bulletins,
-    events: &EventSender,
-) -> Result<()> {
-    let mut board = shared.follow(client).await;
-    let mut seen = 0;
-    loop {
-        let (new, end) = {
-            let posted = board.borrow_and_update();
-            (posted.bulletins[seen..].to_vec(), posted.end.clone())
-        };
-        seen += new.len();
-        new.into_iter().for_each(|bulletin| events.send(Event::NewsBulletins(bulletin)));
-        if let Some(error) = end {
-            return Err(error);
+pub(super) async fn news_bulletins<'a>(asker: &'a Asker, events: &'a EventSender) -> Result<Carrying<'a>> {
+    asker.notes.wait();
+    let mut board = asker.shared.bulletins.follow(asker.client()).await;
+    let is_open = |posted: &Posted| posted.is_open || posted.end.is_some();
+    board.wait_for(is_open).await.map_err(|_| cut_short(COMMAND))?;
+    Ok(Box::pin(async move {
+        let mut seen = 0;
+        loop {
+            let (new, end) = {
+                let posted = board.borrow_and_update();
+                (posted.bulletins[seen..].to_vec(), posted.end.clone())
+            };
+            seen += new.len();
+            new.into_iter().for_each(|bulletin| events.send(Event::NewsBulletins(bulletin)));
+            if let Some(error) = end {
+                return Err(error);
+            }
+            board.changed().await.map_err(|_| cut_short(COMMAND))?;
         }
-        board.changed().await.map_err(|_| cut_short(COMMAND))?;
-    }
+    }))
 }
 
 impl Bulletins {
@@ -73,6 +77,7 @@ impl Bulletins {
             Ok(source) => source,
             Err(error) => return self.fail(&board, error).await,
         };
+        board.send_modify(|posted| posted.is_open = true);
         loop {
             tokio::select! {
                 error = post(&mut source, &board) => return self.fail(&board, error).await,

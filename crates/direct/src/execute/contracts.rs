@@ -1,15 +1,13 @@
 //! Contracts and their details.
 
-use ibapi::Client;
 use ibkr_connect_core::Result;
 use ibkr_connect_core::types::{Contract, ContractDetails};
 
+use crate::asker::Asker;
 use crate::convert;
-use crate::error::request_error;
 
-pub(super) async fn contract_details(client: &Client, contract: &Contract) -> Result<Vec<ContractDetails>> {
+pub(super) async fn contract_details(asker: &Asker, contract: &Contract) -> Result<Vec<ContractDetails>> {
     let contract = convert::contract_to_ibapi(contract)?;
-    let found =
-        client.contract_details(&contract).await.map_err(|error| request_error("contract_details", error))?;
+    let found = asker.ask(asker.contract_details(&contract)).await?;
     Ok(found.into_iter().map(convert::contract_details).collect())
 }

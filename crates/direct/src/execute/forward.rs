@@ -1,5 +1,8 @@
 //! From ibapi's streams to ours.
 
+use std::future::Future;
+use std::pin::Pin;
+
 use futures_core::Stream;
 use ibapi::SUBSCRIPTION_LAG_CODE;
 use ibapi::prelude::StreamExt;
@@ -7,8 +10,8 @@ use ibapi::subscriptions::SubscriptionItem;
 use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Result};
 
 use super::cut_short;
+use crate::asker::Asker;
 use crate::error::request_error;
-use crate::log;
 
 /// The next item; `None` at the end. A stream of which ibapi has dropped items fails here: what follows would have a gap that
 /// nobody sees.
@@ -25,30 +28,38 @@ pub(crate) async fn next<T>(
     }
 }
 
+/// A stream that is open: carries its events until it fails, or ends by itself. Dropping it cancels it at the Gateway.
+pub(crate) type Carrying<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
 /// Passes a stream on until it fails; one that just ends was cut short.
-pub(super) async fn forward<T>(
-    command: &str,
-    mut items: impl Stream<Item = std::result::Result<SubscriptionItem<T>, ibapi::Error>> + Unpin,
-    events: &EventSender,
-    event: impl Fn(SubscriptionItem<T>) -> Result<Event>,
-) -> Result<()> {
-    while let Some(item) = next(command, &mut items).await? {
-        events.send(event(item)?);
-    }
-    Err(cut_short(command))
+pub(super) fn forward<'a, T: Send + 'a>(
+    command: &'a str,
+    mut items: impl Stream<Item = std::result::Result<SubscriptionItem<T>, ibapi::Error>> + Unpin + Send + 'a,
+    events: &'a EventSender,
+    event: impl Fn(SubscriptionItem<T>) -> Result<Event> + Send + 'a,
+) -> Carrying<'a> {
+    Box::pin(async move {
+        while let Some(item) = next(command, &mut items).await? {
+            events.send(event(item)?);
+        }
+        Err(cut_short(command))
+    })
 }
 
 /// Everything a stream has until it ends, for streams that end by themselves.
 pub(super) async fn collect<T, U>(
-    command: &str,
+    asker: &Asker,
     mut items: impl Stream<Item = std::result::Result<SubscriptionItem<T>, ibapi::Error>> + Unpin,
     convert: impl Fn(T) -> Result<U>,
 ) -> Result<Vec<U>> {
     let mut collected = Vec::new();
-    while let Some(item) = next(command, &mut items).await? {
+    while let Some(item) = next(asker.command(), &mut items).await? {
         match item {
-            SubscriptionItem::Data(data) => collected.push(convert(data)?),
-            SubscriptionItem::Notice(notice) => log::request_notice(command, notice.code, &notice.message),
+            SubscriptionItem::Data(data) => {
+                asker.notes.hear();
+                collected.push(convert(data)?);
+            }
+            SubscriptionItem::Notice(notice) => asker.notice(&notice),
         }
     }
     Ok(collected)
@@ -87,20 +98,28 @@ mod tests {
         }))
     }
 
-    fn collected(items: impl Into<Vec<Item>>) -> Result<Vec<i32>> {
-        block_on(collect("positions", Items(items.into().into_iter()), Ok))
+    /// Everything up to the end or an error.
+    fn read(items: impl Into<Vec<Item>>) -> Result<Vec<i32>> {
+        let mut items = Items(items.into().into_iter());
+        let mut numbers = Vec::new();
+        while let Some(item) = block_on(next("positions", &mut items))? {
+            if let SubscriptionItem::Data(number) = item {
+                numbers.push(number);
+            }
+        }
+        Ok(numbers)
     }
 
     #[test]
     fn a_warning_is_no_end() {
         let data = |number| Ok(SubscriptionItem::Data(number));
-        assert_eq!(collected([data(1), notice(2104), data(2)]).unwrap(), [1, 2]);
+        assert_eq!(read([data(1), notice(2104), data(2)]).unwrap(), [1, 2]);
     }
 
     #[test]
     fn what_ibapi_has_dropped_is_an_error() {
         let data = |number| Ok(SubscriptionItem::Data(number));
-        let error = collected([data(1), notice(SUBSCRIPTION_LAG_CODE), data(3)]).unwrap_err();
+        let error = read([data(1), notice(SUBSCRIPTION_LAG_CODE), data(3)]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::SlowConsumer);
         assert!(error.message().starts_with("positions: "), "{error}");
     }

@@ -1,6 +1,5 @@
 //! The Gateway's own state and settings, and TWS's windows.
 
-use ibapi::Client;
 use ibapi::display_groups::DisplayGroupUpdate;
 use ibapi::subscriptions::SubscriptionItem;
 use ibkr_connect_core::types::{
@@ -10,60 +9,64 @@ use ibkr_connect_core::types::{
 use ibkr_connect_core::{Event, EventSender, Result};
 
 use super::cut_short;
-use super::forward::forward;
+use super::forward::{Carrying, forward};
+use crate::asker::Asker;
 use crate::convert;
-use crate::error::request_error;
-use crate::notices::Notices;
 
-pub(super) async fn connectivity(notices: &Notices, events: &EventSender) -> Result<()> {
-    let mut notices = notices.follow();
-    while let Some(notice) = notices.recv().await {
-        if let Some(change) = notice.connectivity() {
-            events.send(Event::Connectivity(ConnectivityEvent { change, time: notice.time }));
+pub(super) fn connectivity<'a>(asker: &'a Asker, events: &'a EventSender) -> Carrying<'a> {
+    let mut notices = asker.shared.notices.follow();
+    Box::pin(async move {
+        while let Some(notice) = notices.recv().await {
+            if let Some(change) = notice.connectivity() {
+                events.send(Event::Connectivity(ConnectivityEvent { change, time: notice.time }));
+            }
         }
-    }
-    Err(cut_short("connectivity"))
+        Err(cut_short(asker.command()))
+    })
 }
 
-pub(super) async fn next_order_id(client: &Client) -> Result<i32> {
-    client.next_valid_order_id().await.map_err(|error| request_error("next_order_id", error))
+pub(super) async fn next_order_id(asker: &Asker) -> Result<i32> {
+    asker.ask_unnumbered(asker.next_valid_order_id()).await
 }
 
-pub(super) async fn soft_dollar_tiers(client: &Client) -> Result<Vec<SoftDollarTier>> {
-    let tiers =
-        client.soft_dollar_tiers().await.map_err(|error| request_error("soft_dollar_tiers", error))?;
+pub(super) async fn soft_dollar_tiers(asker: &Asker) -> Result<Vec<SoftDollarTier>> {
+    let tiers = asker.ask(asker.soft_dollar_tiers()).await?;
     Ok(tiers.into_iter().map(convert::soft_dollar_tier).collect())
 }
 
-pub(super) async fn advisor_config(client: &Client, params: &AdvisorConfigParams) -> Result<String> {
-    let config = client.request_fa(convert::advisor_data_type(params.data_type)).await;
-    Ok(config.map_err(|error| request_error("advisor_config", error))?.xml)
+pub(super) async fn advisor_config(asker: &Asker, params: &AdvisorConfigParams) -> Result<String> {
+    let data_type = convert::advisor_data_type(params.data_type);
+    Ok(asker.ask_unnumbered(asker.request_fa(data_type)).await?.xml)
 }
 
-pub(super) async fn gateway_config(client: &Client) -> Result<GatewayConfig> {
-    let config = client.config().await.map_err(|error| request_error("gateway_config", error))?;
-    Ok(convert::gateway_config(config))
+pub(super) async fn gateway_config(asker: &Asker) -> Result<GatewayConfig> {
+    Ok(convert::gateway_config(asker.ask(asker.config()).await?))
 }
 
-pub(super) async fn display_groups(client: &Client) -> Result<Vec<i32>> {
-    client.display_groups().await.map_err(|error| request_error("display_groups", error))
+pub(super) async fn display_groups(asker: &Asker) -> Result<Vec<i32>> {
+    asker.ask(asker.display_groups()).await
 }
 
-pub(super) async fn display_group_events(
-    client: &Client,
+pub(super) async fn display_group_events<'a>(
+    asker: &'a Asker,
     params: &DisplayGroupEventsParams,
-    events: &EventSender,
-) -> Result<()> {
-    let failed = |error| request_error("display_group_events", error);
-    let mut shown = client.subscribe_to_group_events(params.group_id).await.map_err(failed)?;
-    let event = |item| match item {
+    events: &'a EventSender,
+) -> Result<Carrying<'a>> {
+    let shown = asker.ask(asker.subscribe_to_group_events(params.group_id)).await?;
+    Ok(Box::pin(async move {
+        // Whoever derefs it keeps it, for it cancels the subscription when it is dropped.
+        let mut shown = shown;
+        forward(asker.command(), &mut *shown, events, display_group_event).await
+    }))
+}
+
+fn display_group_event(item: SubscriptionItem<DisplayGroupUpdate>) -> Result<Event> {
+    Ok(Event::DisplayGroupEvents(match item {
         SubscriptionItem::Data(DisplayGroupUpdate { contract_info }) => {
-            Ok(Event::DisplayGroupEvents(convert::display_group_event(contract_info)))
+            convert::display_group_event(contract_info)
         }
         SubscriptionItem::Notice(notice) => {
-            let notice = DisplayGroupEvent::Notice { code: notice.code, message: notice.message };
-            Ok(Event::DisplayGroupEvents(notice))
+            DisplayGroupEvent::Notice { code: notice.code, message: notice.message }
         }
-    };
-    forward("display_group_events", &mut *shown, events, event).await
+    }))
 }

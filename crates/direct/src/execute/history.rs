@@ -1,6 +1,5 @@
 //! Historical data.
 
-use ibapi::Client;
 use ibapi::market_data::TradingHours;
 use ibapi::subscriptions::SubscriptionItem;
 use ibkr_connect_core::types::{
@@ -11,16 +10,13 @@ use ibkr_connect_core::types::{
 use ibkr_connect_core::{Event, EventSender, Result};
 use jiff::Timestamp;
 
-use super::forward::forward;
+use super::forward::{Carrying, forward};
+use crate::asker::Asker;
 use crate::convert;
-use crate::error::request_error;
 
-pub(super) async fn historical_bars(
-    client: &Client,
-    params: &HistoricalBarsParams,
-) -> Result<HistoricalBars> {
+pub(super) async fn historical_bars(asker: &Asker, params: &HistoricalBarsParams) -> Result<HistoricalBars> {
     let contract = convert::contract_to_ibapi(&params.contract)?;
-    let mut builder = client
+    let mut builder = asker
         .historical_data(&contract, convert::bar_size(params.bar_size))
         .duration(convert::duration(params.duration)?)
         .what_to_show(convert::what_to_show(params.what_to_show))
@@ -28,22 +24,22 @@ pub(super) async fn historical_bars(
     if let Some(end) = params.end {
         builder = builder.ending(convert::offset_date_time(end)?);
     }
-    let data = builder.fetch().await.map_err(|error| request_error("historical_bars", error))?;
+    let data = asker.ask(builder.fetch()).await?;
     convert::historical_bars(data)
 }
 
-pub(super) async fn historical_bar_updates(
-    client: &Client,
+pub(super) async fn historical_bar_updates<'a>(
+    asker: &'a Asker,
     params: &HistoricalBarUpdatesParams,
-    events: &EventSender,
-) -> Result<()> {
+    events: &'a EventSender,
+) -> Result<Carrying<'a>> {
     let contract = convert::contract_to_ibapi(&params.contract)?;
-    let builder = client
+    let builder = asker
         .historical_data(&contract, convert::bar_size(params.bar_size))
         .duration(convert::duration(params.duration)?)
         .what_to_show(convert::what_to_show(params.what_to_show))
         .trading_hours(TradingHours::from_use_rth(params.use_rth));
-    let bars = builder.stream().await.map_err(|error| request_error("historical_bar_updates", error))?;
+    let bars = asker.ask(builder.stream()).await?;
     let event = |item| match item {
         SubscriptionItem::Data(update) => {
             convert::historical_bar_update(update).map(Event::HistoricalBarUpdates)
@@ -53,20 +49,20 @@ pub(super) async fn historical_bar_updates(
             Ok(Event::HistoricalBarUpdates(notice))
         }
     };
-    forward("historical_bar_updates", bars, events, event).await
+    Ok(forward(asker.command(), bars, events, event))
 }
 
-pub(super) async fn real_time_bars(
-    client: &Client,
+pub(super) async fn real_time_bars<'a>(
+    asker: &'a Asker,
     params: &RealTimeBarsParams,
-    events: &EventSender,
-) -> Result<()> {
+    events: &'a EventSender,
+) -> Result<Carrying<'a>> {
     let contract = convert::contract_to_ibapi(&params.contract)?;
-    let builder = client
+    let builder = asker
         .realtime_bars(&contract)
         .what_to_show(convert::real_time_bar_kind(params.what_to_show))
         .trading_hours(TradingHours::from_use_rth(params.use_rth));
-    let bars = builder.subscribe().await.map_err(|error| request_error("real_time_bars", error))?;
+    let bars = asker.ask(builder.subscribe()).await?;
     let event = |item| match item {
         SubscriptionItem::Data(bar) => convert::real_time_bar(bar).map(Event::RealTimeBars),
         SubscriptionItem::Notice(notice) => {
@@ -74,35 +70,33 @@ pub(super) async fn real_time_bars(
             Ok(Event::RealTimeBars(notice))
         }
     };
-    forward("real_time_bars", bars, events, event).await
+    Ok(forward(asker.command(), bars, events, event))
 }
 
 pub(super) async fn historical_schedule(
-    client: &Client,
+    asker: &Asker,
     params: &HistoricalScheduleParams,
 ) -> Result<HistoricalSchedule> {
     let contract = convert::contract_to_ibapi(&params.contract)?;
-    let mut builder = client.historical_schedules(&contract, convert::duration(params.duration)?);
+    let mut builder = asker.historical_schedules(&contract, convert::duration(params.duration)?);
     if let Some(end) = params.end {
         builder = builder.ending(convert::offset_date_time(end)?);
     }
-    let schedule = builder.fetch().await.map_err(|error| request_error("historical_schedule", error))?;
+    let schedule = asker.ask(builder.fetch()).await?;
     convert::historical_schedule(schedule)
 }
 
-pub(super) async fn head_timestamp(client: &Client, params: &HeadTimestampParams) -> Result<Timestamp> {
+pub(super) async fn head_timestamp(asker: &Asker, params: &HeadTimestampParams) -> Result<Timestamp> {
     let contract = convert::contract_to_ibapi(&params.contract)?;
     let what_to_show = convert::what_to_show(params.what_to_show);
     let hours = TradingHours::from_use_rth(params.use_rth);
-    let head = client.head_timestamp(&contract, what_to_show, hours).await;
-    convert::timestamp(head.map_err(|error| request_error("head_timestamp", error))?)
+    convert::timestamp(asker.ask(asker.head_timestamp(&contract, what_to_show, hours)).await?)
 }
 
-pub(super) async fn histogram(client: &Client, params: &HistogramParams) -> Result<Vec<HistogramEntry>> {
+pub(super) async fn histogram(asker: &Asker, params: &HistogramParams) -> Result<Vec<HistogramEntry>> {
     let contract = convert::contract_to_ibapi(&params.contract)?;
     let hours = TradingHours::from_use_rth(params.use_rth);
     let period = convert::histogram_period(params.period);
-    let entries = client.histogram_data(&contract, hours, period).await;
-    let entries = entries.map_err(|error| request_error("histogram", error))?;
+    let entries = asker.ask(asker.histogram_data(&contract, hours, period)).await?;
     Ok(entries.into_iter().map(convert::histogram_entry).collect())
 }

@@ -13,7 +13,8 @@ use ibkr_connect_core::{Event, EventSender, Result};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::cut_short;
-use super::forward::next;
+use super::forward::{Carrying, next};
+use crate::asker::Asker;
 use crate::convert;
 use crate::error::request_error;
 
@@ -48,30 +49,27 @@ impl ChosenDataType {
     }
 }
 
-pub(super) async fn market_data(
-    client: &Client,
-    chosen: &ChosenDataType,
+pub(super) async fn market_data<'a>(
+    asker: &'a Asker,
     params: &MarketDataParams,
-    events: &EventSender,
-) -> Result<()> {
-    let ticks = subscribe(client, chosen, "market_data", params).await?;
+    events: &'a EventSender,
+) -> Result<Carrying<'a>> {
+    let ticks = subscribe(asker, params).await?;
     let once = params.snapshot || params.regulatory_snapshot;
-    let mut ticks = Ticks { ticks, command: "market_data", once };
-    while let Some(event) = ticks.next().await? {
-        let end = event == MarketDataEvent::SnapshotEnd {};
-        events.send(Event::MarketData(event));
-        if end {
-            return Ok(());
+    let mut ticks = Ticks { ticks, command: asker.command(), once };
+    Ok(Box::pin(async move {
+        while let Some(event) = ticks.next().await? {
+            let end = event == MarketDataEvent::SnapshotEnd {};
+            events.send(Event::MarketData(event));
+            if end {
+                return Ok(());
+            }
         }
-    }
-    Err(cut_short("market_data"))
+        Err(cut_short(asker.command()))
+    }))
 }
 
-pub(super) async fn quote_snapshot(
-    client: &Client,
-    chosen: &ChosenDataType,
-    params: &QuoteSnapshotParams,
-) -> Result<Quote> {
+pub(super) async fn quote_snapshot(asker: &Asker, params: &QuoteSnapshotParams) -> Result<Quote> {
     let wanted = MarketDataParams {
         contract: params.contract.clone(),
         snapshot: !params.regulatory_snapshot,
@@ -79,47 +77,41 @@ pub(super) async fn quote_snapshot(
         generic_ticks: Vec::new(),
         market_data_type: params.market_data_type,
     };
-    let ticks = subscribe(client, chosen, "quote_snapshot", &wanted).await?;
-    let mut ticks = Ticks { ticks, command: "quote_snapshot", once: true };
+    let ticks = subscribe(asker, &wanted).await?;
+    let mut ticks = Ticks { ticks, command: asker.command(), once: true };
     let mut quote = Quote::default();
     while let Some(event) = ticks.next().await? {
+        asker.notes.hear();
         if event == (MarketDataEvent::SnapshotEnd {}) {
             return Ok(quote);
         }
         quote.apply(&event);
     }
-    Err(cut_short("quote_snapshot"))
+    Err(cut_short(asker.command()))
 }
 
 pub(super) async fn smart_components(
-    client: &Client,
+    asker: &Asker,
     params: &SmartComponentsParams,
 ) -> Result<Vec<SmartComponent>> {
-    let components = client
-        .smart_components(&params.bbo_exchange)
-        .await
-        .map_err(|error| request_error("smart_components", error))?;
+    let components = asker.ask(asker.smart_components(&params.bbo_exchange)).await?;
     Ok(components.into_iter().map(convert::smart_component).collect())
 }
 
-async fn subscribe(
-    client: &Client,
-    chosen: &ChosenDataType,
-    command: &str,
-    params: &MarketDataParams,
-) -> Result<Subscription<TickTypes>> {
-    let failed = |error| request_error(command, error);
+async fn subscribe(asker: &Asker, params: &MarketDataParams) -> Result<Subscription<TickTypes>> {
     let contract = convert::contract_to_ibapi(&params.contract)?;
     let generic_ticks: Vec<_> = params.generic_ticks.iter().map(String::as_str).collect();
-    let mut builder = client.market_data(&contract).generic_ticks(&generic_ticks);
+    let mut builder = asker.market_data(&contract).generic_ticks(&generic_ticks);
     if params.snapshot {
         builder = builder.snapshot();
     }
     if params.regulatory_snapshot {
         builder = builder.regulatory_snapshot();
     }
-    let _chosen = chosen.choose(client, params.market_data_type).await.map_err(failed)?;
-    builder.subscribe().await.map_err(failed)
+    asker.notes.wait();
+    let chosen = asker.shared.data_type.choose(asker, params.market_data_type).await;
+    let _chosen = chosen.map_err(|error| asker.failed(error))?;
+    asker.ask(builder.subscribe()).await
 }
 
 /// Ticks as our events.

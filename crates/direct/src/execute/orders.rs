@@ -2,13 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_core::Stream;
-use ibapi::Client;
 use ibapi::orders::{Executions, Orders as Item};
-use ibapi::subscriptions::SubscriptionItem;
+use ibapi::subscriptions::{Subscription, SubscriptionItem};
 use ibkr_connect_core::types::{
     CommissionReport, CompletedOrder, CompletedOrdersParams, ExecutionDetails, ExecutionsParams, Notice,
     OpenOrder, OrderUpdatesEvent,
@@ -17,11 +14,11 @@ use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Result};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::forward::next;
-use super::{Shared, cut_short};
+use super::cut_short;
+use super::forward::{Carrying, next};
+use crate::asker::Asker;
 use crate::convert;
-use crate::error::request_error;
-use crate::log;
+use crate::turns::{Answer, Question};
 
 /// How long a commission report may come after the last execution.
 const COMMISSIONS: Duration = Duration::from_millis(500);
@@ -29,42 +26,28 @@ const COMMISSIONS: Duration = Duration::from_millis(500);
 /// "The API interface is currently in Read-Only mode", which names no request.
 const REFUSED: i32 = 321;
 
-pub(super) async fn open_orders(client: &Arc<Client>, shared: &Shared) -> Result<Vec<OpenOrder>> {
-    let (ibapi, notices) = (Arc::clone(client), shared.notices.clone());
-    let question = async move {
-        let notices = notices.follow_from_now();
-        let items = ibapi.open_orders().await.map_err(|error| request_error("open_orders", error))?;
-        collect("open_orders", items, notices).await
-    };
-    let mut orders = joined(shared.orders.open.ask(question).await?);
+pub(super) async fn open_orders(asker: &Asker) -> Result<Vec<OpenOrder>> {
+    let items = asker.shared.orders.open.ask(&asker.notes, &OwnOpenOrders(asker)).await?;
+    let mut orders = joined(items);
     // A master client is sent other clients' orders at any time.
-    orders.retain(|order| order.order.client_id == client.client_id());
+    orders.retain(|order| order.order.client_id == asker.client_id());
     Ok(orders)
 }
 
-pub(super) async fn all_open_orders(client: &Arc<Client>, shared: &Shared) -> Result<Vec<OpenOrder>> {
-    let (ibapi, notices) = (Arc::clone(client), shared.notices.clone());
-    let question = async move {
-        let notices = notices.follow_from_now();
-        let items = ibapi.all_open_orders().await.map_err(|error| request_error("all_open_orders", error))?;
-        collect("all_open_orders", items, notices).await
-    };
-    Ok(joined(shared.orders.open.ask(question).await?))
+pub(super) async fn all_open_orders(asker: &Asker) -> Result<Vec<OpenOrder>> {
+    Ok(joined(asker.shared.orders.open.ask(&asker.notes, &AllOpenOrders(asker)).await?))
 }
 
 pub(super) async fn completed_orders(
-    client: &Arc<Client>,
-    shared: &Shared,
+    asker: &Asker,
     params: &CompletedOrdersParams,
 ) -> Result<Vec<CompletedOrder>> {
-    let (ibapi, notices, api_only) = (Arc::clone(client), shared.notices.clone(), params.api_only);
-    let question = async move {
-        let notices = notices.follow_from_now();
-        let failed = |error| request_error("completed_orders", error);
-        let items = ibapi.completed_orders(api_only).await.map_err(failed)?;
-        collect("completed_orders", items, notices).await
+    let turns = &asker.shared.orders.completed;
+    let items = if params.api_only {
+        turns.ask(&asker.notes, &CompletedAtTheApi(asker)).await?
+    } else {
+        turns.ask(&asker.notes, &AllCompleted(asker)).await?
     };
-    let items = shared.orders.completed.ask(question).await?;
     let completed = items.into_iter().filter_map(|item| match item {
         Item::OrderData(data) => Some(convert::completed_order(data)),
         Item::OrderStatus(_) => None,
@@ -72,31 +55,68 @@ pub(super) async fn completed_orders(
     Ok(completed.collect())
 }
 
+macro_rules! questions {
+    ($( $Question:ident = $kind:literal, |$asker:ident| $ask:expr; )+) => {
+        $(
+            struct $Question<'a>(&'a Asker);
+
+            impl<'a> Question for $Question<'a> {
+                type Answer = Items<'a>;
+                const KIND: &'static str = $kind;
+
+                async fn ask(&self) -> Result<Items<'a>> {
+                    let $asker = self.0;
+                    // Before the question, or its refusal could be missed.
+                    let notices = $asker.shared.notices.follow_from_now();
+                    Ok(Items { asker: $asker, items: $asker.ask_unnumbered($ask).await?, notices })
+                }
+            }
+        )+
+    };
+}
+
+questions! {
+    OwnOpenOrders = "own open orders", |asker| asker.open_orders();
+    AllOpenOrders = "all open orders", |asker| asker.all_open_orders();
+    CompletedAtTheApi = "completed orders of the API", |asker| asker.completed_orders(true);
+    AllCompleted = "all completed orders", |asker| asker.completed_orders(false);
+}
+
 /// An answer up to its end mark. Where the API refuses, it says so to nobody in particular.
-async fn collect(
-    command: &str,
-    mut items: impl Stream<Item = std::result::Result<SubscriptionItem<Item>, ibapi::Error>> + Unpin,
-    mut notices: mpsc::UnboundedReceiver<Notice>,
-) -> Result<Vec<Item>> {
-    let mut collected = Vec::new();
-    loop {
-        tokio::select! {
-            biased;
-            item = next(command, &mut items) => match item? {
-                Some(SubscriptionItem::Data(item)) => collected.push(item),
-                Some(SubscriptionItem::Notice(notice)) => log::request_notice(command, notice.code, &notice.message),
-                None => return Ok(collected),
-            },
-            Some(notice) = notices.recv() => {
-                if notice.code == REFUSED {
-                    let message = format!("{command}: {}", notice.message);
-                    return Err(Error::new(ErrorKind::GatewayError, message).with_code(notice.code).with_advice(
-                        "questions about orders need an API that is not read-only; that is a setting of the Gateway's",
-                    ));
+struct Items<'a> {
+    asker: &'a Asker,
+    items: Subscription<Item>,
+    notices: mpsc::UnboundedReceiver<Notice>,
+}
+
+impl Answer for Items<'_> {
+    type Row = Item;
+
+    async fn next(&mut self) -> Result<Option<Item>> {
+        let command = self.asker.command();
+        loop {
+            tokio::select! {
+                biased;
+                item = next(command, &mut self.items) => match item? {
+                    Some(SubscriptionItem::Data(item)) => return Ok(Some(item)),
+                    Some(SubscriptionItem::Notice(notice)) => self.asker.notice(&notice),
+                    None => return Ok(None),
+                },
+                Some(notice) = self.notices.recv() => {
+                    if notice.code == REFUSED {
+                        return Err(refused(command, &notice));
+                    }
                 }
             }
         }
     }
+}
+
+fn refused(command: &str, notice: &Notice) -> Error {
+    let message = format!("{command}: {}", notice.message);
+    Error::new(ErrorKind::GatewayError, message).with_code(notice.code).with_advice(
+        "questions about orders need an API that is not read-only; that is a setting of the Gateway's",
+    )
 }
 
 /// Orders with their statuses, each once: TWS repeats itself when something changes meanwhile.
@@ -118,29 +138,26 @@ fn joined(items: Vec<Item>) -> Vec<OpenOrder> {
     orders.into_values(|key, order| order.order_status = statuses.remove(key))
 }
 
-pub(super) async fn executions(
-    client: &Client,
-    shared: &Shared,
-    params: &ExecutionsParams,
-) -> Result<Vec<ExecutionDetails>> {
+pub(super) async fn executions(asker: &Asker, params: &ExecutionsParams) -> Result<Vec<ExecutionDetails>> {
     let filter = convert::execution_filter(params)?;
     // ibapi passes a report on to the request only until its end mark, but to this in any case.
-    let mut updates = shared.orders.follow();
-    let mut items = client.executions(filter).await.map_err(|error| request_error("executions", error))?;
+    let mut updates = asker.shared.orders.follow();
+    let mut items = asker.ask(asker.executions(filter)).await?;
     let mut fills = Fills::default();
-    while let Some(item) = next("executions", &mut items).await? {
+    while let Some(item) = next(asker.command(), &mut items).await? {
         match item {
-            SubscriptionItem::Data(Executions::ExecutionData(data)) => fills.execution(ExecutionDetails {
-                contract: convert::contract(data.contract),
-                execution: convert::execution(data.execution),
-                commission_report: None,
-            }),
+            SubscriptionItem::Data(Executions::ExecutionData(data)) => {
+                asker.notes.hear();
+                fills.execution(ExecutionDetails {
+                    contract: convert::contract(data.contract),
+                    execution: convert::execution(data.execution),
+                    commission_report: None,
+                });
+            }
             SubscriptionItem::Data(Executions::CommissionReport(report)) => {
                 fills.report(convert::commission_report(report));
             }
-            SubscriptionItem::Notice(notice) => {
-                log::request_notice("executions", notice.code, &notice.message);
-            }
+            SubscriptionItem::Notice(notice) => asker.notice(&notice),
         }
     }
     // Whoever is missing after that is `None`.
@@ -220,16 +237,18 @@ impl<K: Clone + Eq + Hash, V> Newest<K, V> {
     }
 }
 
-pub(super) async fn order_updates(shared: &Shared, events: &EventSender) -> Result<()> {
-    let mut updates = shared.orders.follow();
-    let mut fresh = Fresh::default();
-    while let Some(update) = updates.recv().await {
-        let update = update?;
-        if fresh.is_news(&update) {
-            events.send(Event::OrderUpdates(update));
+pub(super) fn order_updates<'a>(asker: &'a Asker, events: &'a EventSender) -> Carrying<'a> {
+    let mut updates = asker.shared.orders.follow();
+    Box::pin(async move {
+        let mut fresh = Fresh::default();
+        while let Some(update) = updates.recv().await {
+            let update = update?;
+            if fresh.is_news(&update) {
+                events.send(Event::OrderUpdates(update));
+            }
         }
-    }
-    Err(cut_short("order_updates"))
+        Err(cut_short(asker.command()))
+    })
 }
 
 /// Tells news from answers to requests, which ibapi mixes in: a commission report is news once, after its execution.

@@ -1,27 +1,29 @@
 //! The market scanner.
 
-use ibapi::Client;
 use ibapi::subscriptions::SubscriptionItem;
 use ibkr_connect_core::types::{ScannerEvent, ScannerParams};
 use ibkr_connect_core::{Event, EventSender, Result};
 
-use super::forward::forward;
+use super::forward::{Carrying, forward};
+use crate::asker::Asker;
 use crate::convert;
-use crate::error::request_error;
 
-pub(super) async fn scanner_parameters(client: &Client) -> Result<String> {
-    client.scanner_parameters().await.map_err(|error| request_error("scanner_parameters", error))
+pub(super) async fn scanner_parameters(asker: &Asker) -> Result<String> {
+    asker.ask_unnumbered(asker.scanner_parameters()).await
 }
 
-pub(super) async fn scanner(client: &Client, params: &ScannerParams, events: &EventSender) -> Result<()> {
+pub(super) async fn scanner<'a>(
+    asker: &'a Asker,
+    params: &ScannerParams,
+    events: &'a EventSender,
+) -> Result<Carrying<'a>> {
     let (subscription, filter) = convert::scanner_subscription(params);
-    let lists = client.scanner_subscription(&subscription, &filter).await;
-    let lists = lists.map_err(|error| request_error("scanner", error))?;
+    let lists = asker.ask(asker.scanner_subscription(&subscription, &filter)).await?;
     let event = |item| match item {
         SubscriptionItem::Data(rows) => Ok(Event::Scanner(ScannerEvent::Rows(convert::scanner_rows(rows)))),
         SubscriptionItem::Notice(notice) => {
             Ok(Event::Scanner(ScannerEvent::Notice { code: notice.code, message: notice.message }))
         }
     };
-    forward("scanner", lists, events, event).await
+    Ok(forward(asker.command(), lists, events, event))
 }

@@ -2,37 +2,56 @@
 //! so that of two subscriptions each would take the other's rows for its own.
 //!
 //! The first user opens it, and whoever comes later gets what was downloaded by then, and the rest like everybody. When the
-//! last user has left it is cancelled, but not in the middle of an answer: that is read to its end, or the next one would
-//! begin with its rest.
+//! last user has left it is cancelled, but not in the middle of an answer: that is read to its end, for whoever comes next.
+//!
+//! A Gateway overlooks questions, and does not end every answer. So a user that finds a question about which the Gateway is silent has
+//! it asked again, and one that wants the feed of another account goes first.
 
 mod board;
+mod doubts;
 #[cfg(test)]
 mod tests;
 
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use ibkr_connect_core::{Error, ErrorKind, Result};
-use tokio::sync::{Mutex as Turn, Notify, mpsc};
+use indexmap::IndexMap;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until};
 
-use self::board::Board;
+use self::board::{Board, Duty};
+use self::doubts::Doubts;
 use super::cut_short;
+use crate::line::{Line, Place};
+use crate::log;
+use crate::notes::Notes;
 
-pub(crate) use self::board::{Change, Entry, Stay};
+pub(crate) use self::board::{Change, Entry, Stay, Told};
 
 /// Where the events of a feed come from: a subscription at the Gateway.
 pub(crate) trait Source: Send + 'static {
     type Event: Entry;
 
-    /// The operation to name in errors.
-    const COMMAND: &'static str;
-
-    /// The next event; `None` at the end, which it should not have.
+    /// The next event; `None` at the end, which it should not have. Nothing is lost if the future is dropped.
     fn next(&mut self) -> impl Future<Output = Result<Option<Self::Event>>> + Send;
 
     /// Cancels it at the Gateway.
     fn cancel(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// Opens a subscription, as often as it takes.
+pub(crate) trait Opener: Send + Sync + 'static {
+    type Source: Source;
+
+    /// Subscribes. Everything that comes from the first poll on is in the subscription.
+    fn open(&self) -> impl Future<Output = Result<Self::Source>> + Send;
+
+    /// How many frames of what it subscribes to have come to this connection: whether something came that nobody has got.
+    fn frames(&self) -> u64;
 }
 
 /// The feed of a connection, or none. Clones are the same.
@@ -40,19 +59,20 @@ pub(crate) trait Source: Send + 'static {
 pub(crate) struct SharedFeed<E: Entry> {
     /// The one that can be joined.
     open: Arc<Mutex<Option<Arc<Feed<E>>>>>,
-    /// Held by the one that the Gateway knows of.
-    turn: Arc<Turn<()>>,
+    /// For the one that the Gateway knows of.
+    line: Line,
+    doubts: Arc<Mutex<Doubts>>,
 }
 
 impl<E: Entry> Clone for SharedFeed<E> {
     fn clone(&self) -> Self {
-        Self { open: Arc::clone(&self.open), turn: Arc::clone(&self.turn) }
+        Self { open: Arc::clone(&self.open), line: self.line.clone(), doubts: Arc::clone(&self.doubts) }
     }
 }
 
 impl<E: Entry> Default for SharedFeed<E> {
     fn default() -> Self {
-        Self { open: Arc::default(), turn: Arc::default() }
+        Self { open: Arc::default(), line: Line::new(1), doubts: Arc::default() }
     }
 }
 
@@ -61,88 +81,193 @@ struct Feed<E: Entry> {
     /// What it is about: an account, or nothing in particular.
     subject: String,
     board: Mutex<Board<E>>,
-    /// A user has left.
-    left: Notify,
+    /// A user has come, or left.
+    changed: Notify,
+    /// When the Gateway was first asked.
+    asked: watch::Sender<Option<Instant>>,
 }
 
 /// A user's place at a feed. Dropping it leaves.
 #[derive(Debug)]
 pub(crate) struct Seat<E: Entry> {
-    events: mpsc::UnboundedReceiver<Result<E>>,
+    told: mpsc::UnboundedReceiver<Result<Told<E>>>,
     feed: Arc<Feed<E>>,
 }
 
 impl<E: Entry> Seat<E> {
+    /// Waits until the Gateway has been asked.
+    pub(crate) async fn opened(&self, notes: &Notes) {
+        notes.wait();
+        // The sender lives as long as the feed.
+        if let Ok(asked) = self.feed.asked.subscribe().wait_for(Option::is_some).await {
+            notes.share(asked.unwrap_or_else(Instant::now));
+        }
+    }
+
+    /// Everything up to the end of the first download, the newest of every row.
+    pub(crate) async fn download(&mut self, notes: &Notes) -> Result<Vec<E>> {
+        self.opened(notes).await;
+        let mut rows = IndexMap::new();
+        loop {
+            match self.told().await? {
+                Told::Anew => rows.clear(),
+                Told::Event(event) => match event.change() {
+                    Change::Row(key) | Change::Gone(key) => {
+                        notes.hear();
+                        rows.insert(key, event);
+                    }
+                    Change::End => return Ok(rows.into_values().collect()),
+                    Change::None => {
+                        if let Some((code, message)) = event.notice() {
+                            log::request_notice(E::COMMAND, code, message);
+                        }
+                    }
+                },
+            }
+        }
+    }
+
     /// The next event; an error is the last.
-    pub(crate) async fn next(&mut self) -> Option<Result<E>> {
-        self.events.recv().await
+    pub(crate) async fn next(&mut self) -> Result<E> {
+        loop {
+            if let Told::Event(event) = self.told().await? {
+                return Ok(event);
+            }
+        }
+    }
+
+    async fn told(&mut self) -> Result<Told<E>> {
+        self.told.recv().await.unwrap_or_else(|| Err(cut_short(E::COMMAND)))
     }
 }
 
 impl<E: Entry> Drop for Seat<E> {
     fn drop(&mut self) {
-        self.events.close();
-        self.feed.left.notify_one();
+        self.told.close();
+        self.feed.changed.notify_one();
     }
 }
 
 impl<E: Entry> SharedFeed<E> {
-    /// A place at the feed about `subject`, which `subscribe` opens if there is none. While there is one about something
-    /// else, it waits until all who use that have left.
+    /// A place at the feed about `subject`, which `opener` opens if there is none. While there is one about something else, it
+    /// waits until all who use that have left, or the Gateway is silent about that.
     ///
     /// # Errors
     /// `busy` when one who uses that does not leave by itself.
-    pub(crate) fn join<S: Source<Event = E>>(
+    pub(crate) fn join<O: Opener<Source: Source<Event = E>>>(
         &self,
         subject: &str,
         stay: Stay,
-        subscribe: impl Future<Output = Result<S>> + Send + 'static,
+        opener: O,
     ) -> Result<Seat<E>> {
         let mut open = self.open();
         match open.as_ref() {
             Some(feed) if feed.subject == subject && !feed.board().is_over() => return Ok(feed.seat(stay)),
-            Some(feed) if feed.board().is_held() => return Err(taken(S::COMMAND, &feed.subject, subject)),
+            Some(feed) if feed.board().is_held() => return Err(taken(E::COMMAND, &feed.subject, subject)),
             _ => {}
         }
-        let board = Mutex::new(Board::new());
-        let feed = Arc::new(Feed { subject: subject.to_owned(), board, left: Notify::new() });
+        let feed = Arc::new(Feed {
+            subject: subject.to_owned(),
+            board: Mutex::new(Board::new()),
+            changed: Notify::new(),
+            asked: watch::Sender::new(None),
+        });
         let seat = feed.seat(stay);
         *open = Some(Arc::clone(&feed));
-        tokio::spawn(self.clone().carry(feed, subscribe));
+        tokio::spawn(self.clone().carry(feed, opener));
         Ok(seat)
     }
 
-    /// Carries the events of a feed from the Gateway to its users.
-    async fn carry<S: Source<Event = E>>(
-        self,
-        feed: Arc<Feed<E>>,
-        subscribe: impl Future<Output = Result<S>> + Send,
-    ) {
-        let _turn = self.turn.lock().await;
-        if self.close(&feed) {
-            return;
-        }
-        let mut source = match subscribe.await {
-            Ok(source) => source,
-            Err(error) => return self.fail(&feed, &error),
-        };
+    /// Carries the events of a feed from the Gateway to its users, until they have left.
+    async fn carry<O: Opener<Source: Source<Event = E>>>(self, feed: Arc<Feed<E>>, opener: O) {
         loop {
-            let ends_at = feed.board().ends_at(Instant::now());
-            tokio::select! {
-                event = source.next() => match event {
-                    Ok(Some(event)) => feed.board().take(event),
-                    // What comes all the same is read to its end, like an answer that nobody waits for.
-                    Err(error) => self.fail(&feed, &error),
-                    Ok(None) => {
-                        self.fail(&feed, &cut_short(S::COMMAND));
-                        break;
-                    }
-                },
-                () = feed.left.notified() => {}
-                () = until(ends_at) => if self.close(&feed) { break },
+            let place = match self.line.place().await {
+                Ok(place) => place,
+                Err(error) => return self.fail(&feed, &error),
+            };
+            if self.close(&feed) {
+                return;
+            }
+            let served = self.serve(&feed, &opener, place).await;
+            self.doubts().note(Instant::now(), &feed.subject, &feed.board());
+            match served {
+                Ok(Served::Wanted) => {}
+                Ok(Served::Over) => return,
+                Err(error) => return self.fail(&feed, &error),
             }
         }
+    }
+
+    /// Carries them while it has the place.
+    async fn serve<O: Opener<Source: Source<Event = E>>>(
+        &self,
+        feed: &Arc<Feed<E>>,
+        opener: &O,
+        mut place: Place,
+    ) -> Result<Served> {
+        let mut source = self.subscribe(feed, opener).await?;
+        let outcome = loop {
+            let duty = feed.board().duty(Instant::now(), place.others());
+            match duty {
+                Duty::Wait(until) => tokio::select! {
+                    biased;
+                    event = source.next() => match event {
+                        Ok(Some(event)) => feed.board().take(Instant::now(), event),
+                        Ok(None) => break Err(cut_short(E::COMMAND)),
+                        Err(error) => break Err(error),
+                    },
+                    () = feed.changed.notified() => {}
+                    () = place.changed() => {}
+                    () = sleep(until) => {}
+                },
+                Duty::Close if self.close(feed) => break Ok(Served::Over),
+                Duty::Close => {}
+                Duty::MakeRoom => break Ok(Served::Wanted),
+                Duty::AskAgain => source = self.subscribe_again(feed, opener, source).await?,
+            }
+        };
         source.cancel().await;
+        outcome
+    }
+
+    async fn subscribe<O: Opener<Source: Source<Event = E>>>(
+        &self,
+        feed: &Feed<E>,
+        opener: &O,
+    ) -> Result<O::Source> {
+        let is_doubtful = self.doubts().has(Instant::now(), &feed.subject);
+        let source = opener.open().await?;
+        feed.board().ask_anew(Instant::now());
+        if is_doubtful {
+            feed.board().doubt();
+        }
+        feed.is_asked();
+        Ok(source)
+    }
+
+    /// Cancels the subscription and makes it anew, with nothing lost in between: what has come is taken before, and ibapi gets no
+    /// chance to take in more until it knows the new one. Should it get one, the relay's count tells.
+    async fn subscribe_again<O: Opener<Source: Source<Event = E>>>(
+        &self,
+        feed: &Feed<E>,
+        opener: &O,
+        mut source: O::Source,
+    ) -> Result<O::Source> {
+        unconstrained(async move {
+            while let Some(event) = at_once(source.next()).await {
+                let event = event?.ok_or_else(|| cut_short(E::COMMAND))?;
+                feed.board().take(Instant::now(), event);
+            }
+            let before = opener.frames();
+            source.cancel().await;
+            let source = opener.open().await?;
+            feed.board().ask_again(Instant::now());
+            if opener.frames() != before {
+                feed.board().doubt();
+            }
+            Ok(source)
+        })
+        .await
     }
 
     /// Lets nobody join any more, unless somebody has.
@@ -158,16 +283,36 @@ impl<E: Entry> SharedFeed<E> {
     fn fail(&self, feed: &Arc<Feed<E>>, error: &Error) {
         self.open().take_if(|open| Arc::ptr_eq(open, feed));
         feed.board().fail(error);
+        // Who waits for the question hears of the failure instead.
+        feed.is_asked();
     }
 
     fn open(&self) -> MutexGuard<'_, Option<Arc<Feed<E>>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn doubts(&self) -> MutexGuard<'_, Doubts> {
+        self.doubts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a feed has left its place.
+enum Served {
+    /// Nobody uses it any more.
+    Over,
+    /// Another one goes first.
+    Wanted,
 }
 
 impl<E: Entry> Feed<E> {
     fn seat(self: &Arc<Self>, stay: Stay) -> Seat<E> {
-        Seat { events: self.board().join(stay), feed: Arc::clone(self) }
+        let seat = Seat { told: self.board().join(Instant::now(), stay), feed: Arc::clone(self) };
+        self.changed.notify_one();
+        seat
+    }
+
+    fn is_asked(&self) {
+        self.asked.send_if_modified(|asked| asked.is_none() && asked.replace(Instant::now()).is_none());
     }
 
     fn board(&self) -> MutexGuard<'_, Board<E>> {
@@ -175,8 +320,20 @@ impl<E: Entry> Feed<E> {
     }
 }
 
-async fn until(time: Option<Instant>) {
-    match time {
+/// What a future gives without waiting.
+async fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        Poll::Ready(match future.as_mut().poll(context) {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => None,
+        })
+    })
+    .await
+}
+
+async fn sleep(until: Option<Instant>) {
+    match until {
         Some(time) => sleep_until(time).await,
         None => pending().await,
     }

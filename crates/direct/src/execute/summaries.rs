@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ibkr_connect_core::{Error, ErrorKind, Result};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::cut_short;
+use crate::line::{Line, Place};
+use crate::notes::Notes;
 
 /// TWS's limit.
 const AT_A_TIME: usize = 2;
@@ -14,22 +14,22 @@ const AT_A_TIME: usize = 2;
 /// The summaries of a connection. Clones are the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Summaries {
-    places: Arc<Semaphore>,
+    line: Line,
     /// How many streams have a place or wait for one.
     streams: Arc<AtomicUsize>,
 }
 
 impl Default for Summaries {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(AT_A_TIME)), streams: Arc::default() }
+        Self { line: Line::new(AT_A_TIME), streams: Arc::default() }
     }
 }
 
-/// A place for one of them. Dropping it makes room.
+/// A stream's place. Dropping it makes room.
 #[derive(Debug)]
-pub(super) struct Place {
-    _permit: OwnedSemaphorePermit,
-    _stream: Option<CountedStream>,
+pub(super) struct StreamPlace {
+    _place: Place,
+    _stream: CountedStream,
 }
 
 impl Summaries {
@@ -37,26 +37,23 @@ impl Summaries {
     ///
     /// # Errors
     /// `busy` when streams have all places: they don't leave by themselves.
-    pub(super) async fn place_for_request(&self) -> Result<Place> {
-        const COMMAND: &str = "account_summary";
+    pub(super) async fn place_for_request(&self, notes: &Notes) -> Result<Place> {
         if self.streams.load(Ordering::Relaxed) >= AT_A_TIME {
-            return Err(all_taken(COMMAND));
+            return Err(all_taken("account_summary"));
         }
-        Ok(Place { _permit: self.permit(COMMAND).await?, _stream: None })
+        notes.wait();
+        self.line.place().await
     }
 
     /// A place for a stream, when the requests before it are answered.
     ///
     /// # Errors
     /// `busy` when other streams have all places.
-    pub(super) async fn place_for_stream(&self) -> Result<Place> {
-        const COMMAND: &str = "account_summary_updates";
-        let stream = CountedStream::new(&self.streams).ok_or_else(|| all_taken(COMMAND))?;
-        Ok(Place { _permit: self.permit(COMMAND).await?, _stream: Some(stream) })
-    }
-
-    async fn permit(&self, command: &str) -> Result<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).acquire_owned().await.map_err(|_| cut_short(command))
+    pub(super) async fn place_for_stream(&self, notes: &Notes) -> Result<StreamPlace> {
+        let all_taken = || all_taken("account_summary_updates");
+        let stream = CountedStream::new(&self.streams).ok_or_else(all_taken)?;
+        notes.wait();
+        Ok(StreamPlace { _place: self.line.place().await?, _stream: stream })
     }
 }
 
@@ -101,27 +98,27 @@ mod tests {
 
     #[test]
     fn requests_wait_for_each_other() {
-        let summaries = Summaries::default();
-        let first = block_on(summaries.place_for_request()).unwrap();
-        let _second = block_on(summaries.place_for_request()).unwrap();
-        assert!(now(summaries.place_for_request()).is_pending());
-        assert!(now(summaries.place_for_stream()).is_pending());
+        let (summaries, notes) = (Summaries::default(), Notes::new());
+        let first = block_on(summaries.place_for_request(&notes)).unwrap();
+        let _second = block_on(summaries.place_for_request(&notes)).unwrap();
+        assert!(now(summaries.place_for_request(&notes)).is_pending());
+        assert!(now(summaries.place_for_stream(&notes)).is_pending());
         drop(first);
-        block_on(summaries.place_for_stream()).expect("a stream that gave up waiting is not counted");
+        block_on(summaries.place_for_stream(&notes)).expect("a stream that gave up waiting is not counted");
     }
 
     #[test]
     fn nobody_waits_for_streams() {
-        let summaries = Summaries::default();
-        let first = block_on(summaries.place_for_stream()).unwrap();
-        let _second = block_on(summaries.place_for_stream()).unwrap();
+        let (summaries, notes) = (Summaries::default(), Notes::new());
+        let first = block_on(summaries.place_for_stream(&notes)).unwrap();
+        let _second = block_on(summaries.place_for_stream(&notes)).unwrap();
         for error in [
-            block_on(summaries.place_for_request()).unwrap_err(),
-            block_on(summaries.place_for_stream()).unwrap_err(),
+            block_on(summaries.place_for_request(&notes)).unwrap_err(),
+            block_on(summaries.place_for_stream(&notes)).unwrap_err(),
         ] {
             assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
         }
         drop(first);
-        block_on(summaries.place_for_request()).unwrap();
+        block_on(summaries.place_for_request(&notes)).unwrap();
     }
 }

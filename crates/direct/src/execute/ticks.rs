@@ -11,85 +11,81 @@ use ibkr_connect_core::types::{
 use ibkr_connect_core::{Event, EventSender, Result};
 use jiff::Timestamp;
 
-use super::forward::{collect, forward};
+use super::forward::{Carrying, collect, forward};
+use crate::asker::Asker;
 use crate::convert;
-use crate::error::request_error;
 
 pub(super) async fn historical_ticks(
-    client: &Client,
+    asker: &Asker,
     params: &HistoricalTicksParams,
 ) -> Result<HistoricalTicks> {
-    const COMMAND: &str = "historical_ticks";
-    let failed = |error| request_error(COMMAND, error);
     let contract = convert::contract_to_ibapi(&params.contract)?;
     let number = i32::try_from(params.number_of_ticks).unwrap_or(i32::MAX);
-    let builder = client.historical_ticks(&contract, number);
+    let builder = asker.historical_ticks(&contract, number);
     let builder = within(builder, params)?.trading_hours(TradingHours::from_use_rth(params.use_rth));
     Ok(match params.what_to_show {
         HistoricalTickKind::Trades => {
-            let ticks = builder.trade().await.map_err(failed)?;
-            HistoricalTicks::Trades(collect(COMMAND, ticks, convert::historical_trade).await?)
+            let ticks = asker.ask(builder.trade()).await?;
+            HistoricalTicks::Trades(collect(asker, ticks, convert::historical_trade).await?)
         }
         HistoricalTickKind::BidAsk => {
-            let ticks = builder.bid_ask(convert::ignore_size(params.ignore_size)).await.map_err(failed)?;
-            HistoricalTicks::BidAsk(collect(COMMAND, ticks, convert::historical_bid_ask).await?)
+            let ticks = asker.ask(builder.bid_ask(convert::ignore_size(params.ignore_size))).await?;
+            HistoricalTicks::BidAsk(collect(asker, ticks, convert::historical_bid_ask).await?)
         }
         HistoricalTickKind::Midpoint => {
-            let ticks = builder.mid_point().await.map_err(failed)?;
-            HistoricalTicks::Midpoint(collect(COMMAND, ticks, convert::historical_midpoint).await?)
+            let ticks = asker.ask(builder.mid_point()).await?;
+            HistoricalTicks::Midpoint(collect(asker, ticks, convert::historical_midpoint).await?)
         }
     })
 }
 
-pub(super) async fn tick_by_tick(
-    client: &Client,
+pub(super) async fn tick_by_tick<'a>(
+    asker: &'a Asker,
     params: &TickByTickParams,
-    events: &EventSender,
-) -> Result<()> {
-    let failed = |error| request_error("tick_by_tick", error);
+    events: &'a EventSender,
+) -> Result<Carrying<'a>> {
     let contract = convert::contract_to_ibapi(&params.contract)?;
-    let builder = client.tick_by_tick(&contract, 0);
+    let builder = asker.tick_by_tick(&contract, 0);
     match params.tick_type {
         TickByTickType::Last => {
-            stream(client, params, builder.last().await.map_err(failed)?, events, convert::trade).await
+            stream(asker, params, asker.ask(builder.last()).await?, events, convert::trade).await
         }
         TickByTickType::AllLast => {
-            stream(client, params, builder.all_last().await.map_err(failed)?, events, convert::trade).await
+            stream(asker, params, asker.ask(builder.all_last()).await?, events, convert::trade).await
         }
         TickByTickType::BidAsk => {
-            let ticks = builder.bid_ask(convert::ignore_size(params.ignore_size)).await.map_err(failed)?;
-            stream(client, params, ticks, events, convert::bid_ask).await
+            let ticks = asker.ask(builder.bid_ask(convert::ignore_size(params.ignore_size))).await?;
+            stream(asker, params, ticks, events, convert::bid_ask).await
         }
         TickByTickType::Midpoint => {
-            let ticks = builder.mid_point().await.map_err(failed)?;
-            stream(client, params, ticks, events, convert::midpoint).await
+            stream(asker, params, asker.ask(builder.mid_point()).await?, events, convert::midpoint).await
         }
     }
 }
 
 /// The past, then the present. TWS would send both itself, but ibapi drops the past; the stream is open before the
 /// question for it, so that nothing is missing in between.
-async fn stream<T>(
-    client: &Client,
+async fn stream<'a, T: Send + 'a>(
+    asker: &'a Asker,
     params: &TickByTickParams,
-    live: impl Stream<Item = std::result::Result<SubscriptionItem<T>, ibapi::Error>> + Unpin,
-    events: &EventSender,
-    convert: impl Fn(T) -> Result<TickByTickEvent>,
-) -> Result<()> {
+    live: impl Stream<Item = std::result::Result<SubscriptionItem<T>, ibapi::Error>> + Unpin + Send + 'a,
+    events: &'a EventSender,
+    convert: impl Fn(T) -> Result<TickByTickEvent> + Send + 'a,
+) -> Result<Carrying<'a>> {
     if params.number_of_ticks > 0 {
-        let past = historical_ticks(client, &convert::past_of(params)).await?;
+        let past = historical_ticks(asker, &convert::past_of(params)).await?;
         for event in convert::tick_by_tick_events(past, params.tick_type) {
             events.send(Event::TickByTick(event));
         }
     }
-    let event = |item| match item {
+    let event = move |item| match item {
         SubscriptionItem::Data(tick) => convert(tick).map(Event::TickByTick),
         SubscriptionItem::Notice(notice) => {
             let notice = TickByTickEvent::Notice { code: notice.code, message: notice.message };
             Ok(Event::TickByTick(notice))
         }
     };
-    forward("tick_by_tick", live, events, event).await
+    Ok(forward(asker.command(), live, events, event))
 }
 
 fn within<'a>(

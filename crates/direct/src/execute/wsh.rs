@@ -1,6 +1,5 @@
 //! Wall Street Horizon.
 
-use ibapi::Client;
 use ibapi::subscriptions::SubscriptionItem;
 use ibapi::wsh::AutoFill;
 use ibkr_connect_core::Result;
@@ -8,40 +7,36 @@ use ibkr_connect_core::types::WshEventsParams;
 
 use super::cut_short;
 use super::forward::next;
+use crate::asker::Asker;
 use crate::convert;
-use crate::error::request_error;
-use crate::log;
-
-const COMMAND: &str = "wsh_events";
 
 /// TWS refuses to give events: the connection has not asked for the metadata.
 const NO_METADATA: i32 = 10282;
 
-pub(super) async fn wsh_metadata(client: &Client) -> Result<String> {
-    let metadata = client.wsh_metadata().await.map_err(|error| request_error("wsh_metadata", error))?;
-    Ok(metadata.data_json)
+pub(super) async fn wsh_metadata(asker: &Asker) -> Result<String> {
+    Ok(asker.ask(asker.wsh_metadata()).await?.data_json)
 }
 
 /// TWS wants to be asked for the metadata before; it is, where the session has not done so.
-pub(super) async fn wsh_events(client: &Client, params: &WshEventsParams) -> Result<String> {
-    match events(client, params).await {
+pub(super) async fn wsh_events(asker: &Asker, params: &WshEventsParams) -> Result<String> {
+    match events(asker, params).await {
         Err(error) if error.code() == Some(NO_METADATA) => {
-            wsh_metadata(client).await?;
-            events(client, params).await
+            wsh_metadata(asker).await?;
+            events(asker, params).await
         }
         outcome => outcome,
     }
 }
 
-async fn events(client: &Client, params: &WshEventsParams) -> Result<String> {
+async fn events(asker: &Asker, params: &WshEventsParams) -> Result<String> {
     match &params.filter {
-        Some(filter) => of_filter(client, filter, params).await,
-        None => of_contract(client, params).await,
+        Some(filter) => of_filter(asker, filter, params).await,
+        None => of_contract(asker, params).await,
     }
 }
 
-async fn of_contract(client: &Client, params: &WshEventsParams) -> Result<String> {
-    let mut builder = client.wsh_event_data_by_contract(params.con_id.unwrap_or_default());
+async fn of_contract(asker: &Asker, params: &WshEventsParams) -> Result<String> {
+    let mut builder = asker.wsh_event_data_by_contract(params.con_id.unwrap_or_default());
     if let Some(day) = params.start_date {
         builder = builder.starting(convert::day_to_ibapi(day)?);
     }
@@ -55,13 +50,12 @@ async fn of_contract(client: &Client, params: &WshEventsParams) -> Result<String
     if fill.is_specified() {
         builder = builder.auto_fill(fill);
     }
-    let events = builder.fetch().await.map_err(|error| request_error(COMMAND, error))?;
-    Ok(events.data_json)
+    Ok(asker.ask(builder.fetch()).await?.data_json)
 }
 
 /// ibapi makes a stream of it, but TWS answers once.
-async fn of_filter(client: &Client, filter: &str, params: &WshEventsParams) -> Result<String> {
-    let mut builder = client.wsh_event_data_by_filter(filter);
+async fn of_filter(asker: &Asker, filter: &str, params: &WshEventsParams) -> Result<String> {
+    let mut builder = asker.wsh_event_data_by_filter(filter);
     if let Some(limit) = params.total_limit {
         builder = builder.limit(limit.into());
     }
@@ -69,14 +63,14 @@ async fn of_filter(client: &Client, filter: &str, params: &WshEventsParams) -> R
     if fill.is_specified() {
         builder = builder.auto_fill(fill);
     }
-    let mut answers = builder.subscribe().await.map_err(|error| request_error(COMMAND, error))?;
-    while let Some(item) = next(COMMAND, &mut answers).await? {
+    let mut answers = asker.ask(builder.subscribe()).await?;
+    while let Some(item) = next(asker.command(), &mut answers).await? {
         match item {
             SubscriptionItem::Data(events) => return Ok(events.data_json),
-            SubscriptionItem::Notice(notice) => log::request_notice(COMMAND, notice.code, &notice.message),
+            SubscriptionItem::Notice(notice) => asker.notice(&notice),
         }
     }
-    Err(cut_short(COMMAND))
+    Err(cut_short(asker.command()))
 }
 
 fn auto_fill(params: &WshEventsParams) -> AutoFill {

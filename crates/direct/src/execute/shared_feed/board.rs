@@ -1,4 +1,4 @@
-//! What a feed has told so far, and who listens. Pure: events and time in, nothing out but to the listeners.
+//! What a feed has told so far, who listens, and what is to do about it. Pure: events and time in, nothing out but to the listeners.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -9,7 +9,9 @@ use indexmap::IndexMap;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// How long a feed that nobody uses may be silent in the middle of its first download before it is given up.
+use crate::line::{Others, SILENCE};
+
+/// How long a feed that nobody uses may be silent before the end of its first download before it is given up.
 const GIVEN_UP: Duration = Duration::from_secs(30);
 
 /// An event of a feed that keeps a table up to date.
@@ -17,8 +19,14 @@ pub(crate) trait Entry: Debug + Clone + Send + 'static {
     /// What tells the rows apart.
     type Key: Debug + Eq + Hash + Send;
 
+    /// The operation to name in errors.
+    const COMMAND: &'static str;
+
     /// What it does to the table.
     fn change(&self) -> Change<Self::Key>;
+
+    /// The code and the text of a notice.
+    fn notice(&self) -> Option<(i32, &str)>;
 }
 
 /// What an event does to the table of a feed.
@@ -34,6 +42,14 @@ pub(crate) enum Change<K> {
     None,
 }
 
+/// What a user is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Told<E> {
+    Event(E),
+    /// The download begins anew: what was told of it may be another one's.
+    Anew,
+}
+
 /// Whether a user stays when the first download is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stay {
@@ -43,64 +59,149 @@ pub(crate) enum Stay {
     UntilTheEnd,
 }
 
+/// What is to be done with the subscription.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Duty {
+    /// Nothing until then, or until something happens.
+    Wait(Option<Instant>),
+    /// The Gateway is to be asked once more.
+    AskAgain,
+    /// Another feed goes first.
+    MakeRoom,
+    /// Nobody uses it any more.
+    Close,
+}
+
 #[derive(Debug)]
 pub(super) struct Board<E: Entry> {
     rows: IndexMap<E::Key, E>,
     /// The event that has completed the first download.
     end: Option<E>,
     users: Vec<User<E>>,
-    /// Since when it has been silent without a user.
-    silent_since: Option<Instant>,
+    /// When the Gateway was asked last.
+    asked: Option<Instant>,
+    /// When it has told something last since it was asked first.
+    heard: Option<Instant>,
+    /// How often it was asked, and has come to an end.
+    questions: u32,
+    ends: u32,
+    /// End marks that may be those of others.
+    doubtful: u32,
+    again: Again,
+}
+
+/// Whether somebody has found a question without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    No,
+    /// It was nobody's question any more.
+    AtOnce,
+    /// Others wait for the answer too.
+    WhenSilent,
 }
 
 #[derive(Debug)]
 struct User<E> {
-    events: mpsc::UnboundedSender<Result<E>>,
+    told: mpsc::UnboundedSender<Result<Told<E>>>,
     stay: Stay,
 }
 
 impl<E> User<E> {
     fn is_there(&self) -> bool {
-        !self.events.is_closed()
+        !self.told.is_closed()
     }
 }
 
 impl<E: Entry> Board<E> {
     pub(super) fn new() -> Self {
-        Self { rows: IndexMap::new(), end: None, users: Vec::new(), silent_since: None }
+        Self {
+            rows: IndexMap::new(),
+            end: None,
+            users: Vec::new(),
+            asked: None,
+            heard: None,
+            questions: 0,
+            ends: 0,
+            doubtful: 0,
+            again: Again::No,
+        }
     }
 
     /// What was told so far, then what comes.
-    pub(super) fn join(&mut self, stay: Stay) -> mpsc::UnboundedReceiver<Result<E>> {
-        let (events, received) = mpsc::unbounded_channel();
+    pub(super) fn join(&mut self, now: Instant, stay: Stay) -> mpsc::UnboundedReceiver<Result<Told<E>>> {
+        let (told, received) = mpsc::unbounded_channel();
         for event in self.rows.values().chain(&self.end) {
             // The receiver is in our hands.
-            let _ = events.send(Ok(event.clone()));
+            let _ = told.send(Ok(Told::Event(event.clone())));
         }
-        // Those that have left: a quiet feed has no event that would tell.
-        self.users.retain(User::is_there);
-        self.users.push(User { events, stay });
+        if self.asked.is_some() && self.end.is_none() && self.again != Again::AtOnce {
+            let is_abandoned = !self.is_used() && (self.heard.is_none() || self.is_silent(now));
+            self.again = if is_abandoned { Again::AtOnce } else { Again::WhenSilent };
+        }
+        self.users.push(User { told, stay });
         received
     }
 
+    /// The Gateway is asked by a subscription that has nothing to do with one before.
+    pub(super) fn ask_anew(&mut self, now: Instant) {
+        if self.heard.take().is_some() {
+            self.rows.clear();
+            self.tell(&Told::Anew);
+        }
+        (self.questions, self.ends, self.doubtful) = (0, 0, 0);
+        self.ask_again(now);
+    }
+
+    /// The Gateway is asked once more.
+    pub(super) fn ask_again(&mut self, now: Instant) {
+        self.asked = Some(now);
+        self.questions += 1;
+        self.again = Again::No;
+    }
+
+    /// The next end mark may be that of an answer whose beginning nobody has got.
+    pub(super) fn doubt(&mut self) {
+        self.doubtful += 1;
+    }
+
     /// Takes an event in and passes it on.
-    pub(super) fn take(&mut self, event: E) {
-        self.silent_since = None;
+    pub(super) fn take(&mut self, now: Instant, event: E) {
+        self.heard = Some(now);
         match event.change() {
             // What is closed before the end was in the download, and TWS would say so again.
             Change::Gone(key) if self.end.is_some() => drop(self.rows.shift_remove(&key)),
             Change::Row(key) | Change::Gone(key) => drop(self.rows.insert(key, event.clone())),
-            Change::End => self.end = Some(event.clone()),
+            Change::End => {
+                self.ends += 1;
+                if self.doubtful > 0 {
+                    return self.begin_anew();
+                }
+                // Of several, only the first one ends something.
+                if self.end.replace(event.clone()).is_some() {
+                    return;
+                }
+            }
             Change::None => {}
         }
-        self.users.retain(|user| user.events.send(Ok(event.clone())).is_ok());
+        self.tell(&Told::Event(event));
+    }
+
+    fn begin_anew(&mut self) {
+        self.doubtful -= 1;
+        self.rows.clear();
+        self.again = Again::AtOnce;
+        self.tell(&Told::Anew);
+    }
+
+    fn tell(&mut self, told: &Told<E>) {
+        self.users.retain(|user| user.told.send(Ok(told.clone())).is_ok());
     }
 
     /// Sends everybody away.
     pub(super) fn fail(&mut self, error: &Error) {
         for user in self.users.drain(..) {
             // Who has left needs no error.
-            let _ = user.events.send(Err(error.clone()));
+            let _ = user.told.send(Err(error.clone()));
         }
     }
 
@@ -119,132 +220,44 @@ impl<E: Entry> Board<E> {
         self.end.is_some() && !self.is_used()
     }
 
-    /// When it may be cancelled if nothing happens: never while somebody uses it, at once when it is over, else when it has
-    /// been silent for long.
-    pub(super) fn ends_at(&mut self, now: Instant) -> Option<Instant> {
-        if self.is_used() {
-            return None;
+    /// Until when an answer, or the rest of one, may still come when it is cancelled now.
+    pub(super) fn leaves_something_until(&self) -> Option<Instant> {
+        (self.ends < self.questions).then(|| self.silent_since().map(|since| since + GIVEN_UP)).flatten()
+    }
+
+    /// What is to be done.
+    pub(super) fn duty(&self, now: Instant, others: Others) -> Duty {
+        let Some(silent) = self.silent_since() else { return Duty::Wait(None) };
+        match (&self.end, self.is_used()) {
+            (Some(_), true) => Duty::Wait(None),
+            (Some(_), false) => Duty::Close,
+            (None, false) if others == Others::Wait || now >= silent + GIVEN_UP => Duty::Close,
+            (None, false) => Duty::Wait(Some(silent + GIVEN_UP)),
+            (None, true) => self.duty_to_users(now, others, silent + SILENCE),
         }
-        if self.is_over() {
-            return Some(now);
+    }
+
+    /// The same while users wait for the end, and the Gateway will have been silent for long enough at `due`.
+    fn duty_to_users(&self, now: Instant, others: Others, due: Instant) -> Duty {
+        let makes_room = others == Others::Wait && !self.is_held();
+        match self.again {
+            Again::AtOnce => Duty::AskAgain,
+            Again::No if !makes_room => Duty::Wait(None),
+            _ if now < due => Duty::Wait(Some(due)),
+            _ if makes_room => Duty::MakeRoom,
+            _ => Duty::AskAgain,
         }
-        Some(*self.silent_since.get_or_insert(now) + GIVEN_UP)
+    }
+
+    fn silent_since(&self) -> Option<Instant> {
+        Some(self.asked?.max(self.heard.unwrap_or(self.asked?)))
+    }
+
+    fn is_silent(&self, now: Instant) -> bool {
+        self.silent_since().is_some_and(|since| now >= since + SILENCE)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use ibkr_connect_core::ErrorKind;
-
-    use super::*;
-
-    #[derive(Debug, Clone, Copy, PartialEq)]
-    enum Told {
-        Held(&'static str, i32),
-        End,
-        News,
-    }
-
-    use Told::{End, Held, News};
-
-    impl Entry for Told {
-        type Key = &'static str;
-
-        fn change(&self) -> Change<&'static str> {
-            match self {
-                Held(name, 0) => Change::Gone(name),
-                Held(name, _) => Change::Row(name),
-                End => Change::End,
-                News => Change::None,
-            }
-        }
-    }
-
-    fn board(told: &[Told]) -> Board<Told> {
-        let mut board = Board::new();
-        told.iter().for_each(|event| board.take(*event));
-        board
-    }
-
-    fn heard(events: &mut mpsc::UnboundedReceiver<Result<Told>>) -> Vec<Told> {
-        std::iter::from_fn(|| events.try_recv().ok()).map(Result::unwrap).collect()
-    }
-
-    #[test]
-    fn whoever_comes_late_hears_the_newest_of_everything_and_then_the_rest() {
-        let mut board = board(&[Held("a", 1), Held("b", 1), News, Held("a", 2)]);
-        let mut early = board.join(Stay::ForChanges);
-        board.take(Held("c", 1));
-        board.take(End);
-        board.take(Held("b", 3));
-        let mut late = board.join(Stay::UntilTheEnd);
-        board.take(Held("c", 0));
-        assert_eq!(
-            heard(&mut early),
-            [Held("a", 2), Held("b", 1), Held("c", 1), End, Held("b", 3), Held("c", 0)]
-        );
-        assert_eq!(heard(&mut late), [Held("a", 2), Held("b", 3), Held("c", 1), End, Held("c", 0)]);
-    }
-
-    #[test]
-    fn what_was_closed_is_in_the_download_but_not_kept_afterwards() {
-        let mut board = board(&[Held("a", 0), Held("b", 1), End, Held("b", 0)]);
-        assert_eq!(heard(&mut board.join(Stay::UntilTheEnd)), [Held("a", 0), End]);
-    }
-
-    #[test]
-    fn it_is_held_by_those_who_stay_and_used_by_all() {
-        let mut board = board(&[]);
-        let leaves = board.join(Stay::UntilTheEnd);
-        assert!(board.is_used() && !board.is_held());
-        let stays = board.join(Stay::ForChanges);
-        assert!(board.is_held());
-        drop(stays);
-        assert!(board.is_used() && !board.is_held());
-        drop(leaves);
-        assert!(!board.is_used());
-    }
-
-    #[test]
-    fn those_who_left_are_forgotten_also_while_nothing_is_told() {
-        let mut board = board(&[Held("a", 1), End]);
-        let _stays = board.join(Stay::ForChanges);
-        (0..100).for_each(|_| drop(board.join(Stay::UntilTheEnd)));
-        assert_eq!(board.users.len(), 2, "the one that stays, and the last until the next comes");
-    }
-
-    #[test]
-    fn a_complete_one_ends_with_its_last_user() {
-        let now = Instant::now();
-        let mut board = board(&[Held("a", 1), End]);
-        let user = board.join(Stay::ForChanges);
-        assert_eq!(board.ends_at(now), None);
-        drop(user);
-        assert_eq!(board.ends_at(now), Some(now));
-    }
-
-    #[test]
-    fn an_unfinished_one_is_given_up_when_it_stays_silent_whoever_looks_in() {
-        let (now, second) = (Instant::now(), Duration::from_secs(1));
-        let mut board = board(&[Held("a", 1)]);
-        assert_eq!(board.ends_at(now), Some(now + GIVEN_UP));
-        let in_vain = board.join(Stay::UntilTheEnd);
-        assert_eq!(board.ends_at(now + second), None);
-        drop(in_vain);
-        assert_eq!(board.ends_at(now + 2 * second), Some(now + GIVEN_UP));
-        board.take(Held("b", 1));
-        assert_eq!(board.ends_at(now + 3 * second), Some(now + 3 * second + GIVEN_UP));
-        board.take(End);
-        assert_eq!(board.ends_at(now + 4 * second), Some(now + 4 * second));
-    }
-
-    #[test]
-    fn an_error_sends_everybody_away() {
-        let mut board = board(&[Held("a", 1)]);
-        let mut user = board.join(Stay::ForChanges);
-        board.fail(&Error::new(ErrorKind::Disconnected, "the line is dead"));
-        assert_eq!(user.try_recv().unwrap().unwrap(), Held("a", 1));
-        assert_eq!(user.try_recv().unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
-        assert!(user.try_recv().is_err() && !board.is_used());
-    }
-}
+#[path = "board_tests.rs"]
+mod tests;

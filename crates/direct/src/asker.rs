@@ -1,0 +1,114 @@
+//! Who asks: an operation's way to ibapi, which notes what it asks, so that a deadline can say why nothing came.
+
+use std::future::Future;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ibapi::Client;
+use ibkr_connect_core::{Error, Result};
+
+use crate::error::request_error;
+use crate::execute::Shared;
+use crate::log;
+use crate::notes::Notes;
+use crate::overdue::Overdue;
+use crate::standing::Topic;
+
+/// One operation that is under way. It derefs to ibapi's client.
+pub(crate) struct Asker {
+    client: Arc<Client>,
+    pub(crate) shared: Shared,
+    pub(crate) notes: Notes,
+    command: &'static str,
+}
+
+impl Asker {
+    pub(crate) fn new(client: Arc<Client>, shared: Shared, command: &'static str) -> Self {
+        Self { client, shared, notes: Notes::new(), command }
+    }
+
+    /// The operation's name.
+    pub(crate) fn command(&self) -> &'static str {
+        self.command
+    }
+
+    pub(crate) fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    /// Asks a question that has a request id; its future has not been polled yet.
+    pub(crate) async fn ask<T>(
+        &self,
+        question: impl Future<Output = std::result::Result<T, ibapi::Error>>,
+    ) -> Result<T> {
+        self.ask_as(next_request_id(&self.client), question).await
+    }
+
+    /// The same where the id is known.
+    pub(crate) async fn ask_as<T>(
+        &self,
+        request_id: i32,
+        question: impl Future<Output = std::result::Result<T, ibapi::Error>>,
+    ) -> Result<T> {
+        self.shared.tap.expect(request_id);
+        self.notes.ask_as(request_id);
+        question.await.map_err(|error| self.failed(error))
+    }
+
+    /// The same for a question that has none.
+    pub(crate) async fn ask_unnumbered<T>(
+        &self,
+        question: impl Future<Output = std::result::Result<T, ibapi::Error>>,
+    ) -> Result<T> {
+        self.notes.ask();
+        question.await.map_err(|error| self.failed(error))
+    }
+
+    /// The Gateway says something about an operation that goes on.
+    pub(crate) fn notice(&self, notice: &ibapi::Notice) {
+        log::request_notice(self.command, notice.code, &notice.message);
+    }
+
+    /// ibapi's error as this operation's.
+    pub(crate) fn failed(&self, error: ibapi::Error) -> Error {
+        request_error(self.command, error)
+    }
+
+    /// The error when nothing, or not all, has come within `limit`.
+    pub(crate) fn overdue(&self, limit: Duration) -> Error {
+        let topic = Topic::of(self.command);
+        let (since, request_ids) = (self.notes.since(), self.notes.request_ids());
+        let tap = &self.shared.tap;
+        let session = self.shared.notices.reasons(topic, since);
+        let about_it = request_ids.iter().rev().find_map(|id| tap.last_word_about(*id));
+        // An error without a request id may be about a question that has none.
+        let complaint = session.complaint.clone().filter(|_| request_ids.is_empty());
+        let other_end = if topic == Topic::AccountUpdates { tap.other_account_end(since) } else { None };
+        let stage = self.notes.stage();
+        let about_it = about_it.or(complaint);
+        Overdue { command: self.command, limit, stage, topic, about_it, session, other_end }.error()
+    }
+}
+
+impl Deref for Asker {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        for id in self.notes.request_ids() {
+            self.shared.tap.forget(id);
+        }
+    }
+}
+
+/// The id that ibapi gives its next request. ibapi keeps most of them to itself; but it numbers in sequence, and tells the id of a
+/// request that is prepared, also of one that is never sent.
+fn next_request_id(client: &Client) -> i32 {
+    client.contract_details_stream(&ibapi::contracts::Contract::default()).request_id().saturating_add(1)
+}

@@ -1,0 +1,76 @@
+//! How a connection has ended.
+
+use ibkr_connect_core::{CloseReason, Error};
+use tokio::sync::watch;
+
+use crate::wiretap::Word;
+
+/// How a connection has ended, and what the Gateway has said just before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ending {
+    pub(crate) reason: CloseReason,
+    code: Option<i32>,
+}
+
+impl Ending {
+    /// This program has closed it.
+    pub(crate) fn requested() -> Self {
+        Self { reason: CloseReason::Requested, code: None }
+    }
+
+    /// Somebody else has.
+    pub(crate) fn lost(how: String, last_word: Option<Word>) -> Self {
+        match last_word {
+            None => Self { reason: CloseReason::Disconnected(how), code: None },
+            Some(word) => {
+                let how = format!("{how}; its last word was {word}");
+                Self { reason: CloseReason::Disconnected(how), code: Some(word.code) }
+            }
+        }
+    }
+
+    /// The error of whatever was waiting.
+    pub(crate) fn error(&self) -> Error {
+        match self.code {
+            Some(code) => self.reason.error().with_code(code),
+            None => self.reason.error(),
+        }
+    }
+}
+
+/// Where the end of a connection is announced.
+pub(crate) type Watcher = watch::Receiver<Option<Ending>>;
+
+/// Resolves when the connection has ended.
+pub(crate) async fn ended(mut watcher: Watcher) -> Ending {
+    let ended = watcher.wait_for(Option::is_some).await.ok().and_then(|ending| ending.clone());
+    // Without a word only a panic ends a connection.
+    ended.unwrap_or_else(|| Ending::lost("the connection's thread has ended without a word".to_owned(), None))
+}
+
+#[cfg(test)]
+mod tests {
+    use ibkr_connect_core::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn a_loss_has_the_last_word_with_its_code() {
+        let word = Word::new(320, "Error reading request");
+        let ending = Ending::lost("the Gateway closed the connection".to_owned(), Some(word));
+        let text = "the Gateway closed the connection; its last word was 320: Error reading request";
+        assert_eq!(ending.reason, CloseReason::Disconnected(text.to_owned()));
+        let error = ending.error();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Disconnected, Some(320)));
+        assert!(error.message().contains(text), "{error}");
+    }
+
+    #[test]
+    fn only_who_was_asked_has_closed() {
+        assert_eq!(Ending::requested().error().kind(), ErrorKind::Closed);
+        let (announce, watcher) = watch::channel(None);
+        drop(announce);
+        let ending = ibkr_connect_core::block_on(ended(watcher));
+        assert_eq!(ending.error().kind(), ErrorKind::Disconnected);
+    }
+}

@@ -1,0 +1,254 @@
+//! The frames that come from the Gateway, followed in whatever pieces they come: bytes in, bytes out, time as an argument.
+
+use std::fmt;
+
+use prost::Message;
+use tokio::time::Instant;
+
+use crate::family::{Family, Part};
+use crate::wire::incoming;
+use crate::wiretap::{EndMark, Wiretap, Word};
+
+/// The lengths that a frame can have: at least its id, at most what TWS's own client accepts.
+const LENGTHS: std::ops::RangeInclusive<u32> = 4..=0x00FF_FFFF;
+
+/// Marks a message whose body is protobuf; every one is, in a session.
+const PROTOBUF: u32 = 200;
+
+/// The longest frame that is looked into. An error's text is a sentence.
+const LONGEST_READ: u32 = 64 * 1024;
+
+/// Length and id.
+const HEAD: usize = 8;
+
+/// Follows the frames of one direction.
+#[derive(Debug, Default)]
+pub(crate) struct Inbound {
+    /// The beginning of a frame, as far as it is not passed on yet: its head, or the whole of one that is looked into.
+    kept: Vec<u8>,
+    /// How long `kept` gets: 0 while that is not known.
+    wanted: usize,
+    /// How much of a frame is still to be passed on unread.
+    unread: usize,
+}
+
+/// How it goes on with the bytes that are left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// None are left.
+    GoesOn,
+    /// They are to wait, see [`Wiretap::goes_on`].
+    Halts,
+}
+
+/// A frame whose length can't be one. Nothing that follows can be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct BadFrame {
+    length: u32,
+}
+
+impl fmt::Display for BadFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the Gateway sent a frame of {} bytes, which is none of its protocol", self.length)
+    }
+}
+
+/// An Error message with the request that it is about.
+#[derive(Clone, PartialEq, Message)]
+struct ErrorAbout {
+    #[prost(int32, optional, tag = "1")]
+    id: Option<i32>,
+    #[prost(int32, optional, tag = "3")]
+    code: Option<i32>,
+    #[prost(string, optional, tag = "4")]
+    text: Option<String>,
+}
+
+/// AccountDataEnd.
+#[derive(Clone, PartialEq, Message)]
+struct AccountEnd {
+    #[prost(string, optional, tag = "1")]
+    account: Option<String>,
+}
+
+impl Inbound {
+    /// Takes in the next bytes and puts those that may go on into `out`. What is seen on the way is noted on `tap`.
+    ///
+    /// # Errors
+    /// For a frame that can't be one; `out` has everything before it.
+    pub(crate) fn follow(
+        &mut self,
+        bytes: &mut &[u8],
+        now: Instant,
+        tap: &Wiretap,
+        out: &mut Vec<u8>,
+    ) -> Result<Flow, BadFrame> {
+        while !bytes.is_empty() {
+            let passed = self.unread.min(bytes.len());
+            self.unread -= passed;
+            out.extend_from_slice(&bytes[..passed]);
+            *bytes = &bytes[passed..];
+            let wanted = if self.wanted == 0 { HEAD } else { self.wanted };
+            let taken = (wanted - self.kept.len()).min(bytes.len());
+            self.kept.extend_from_slice(&bytes[..taken]);
+            *bytes = &bytes[taken..];
+            if self.kept.len() == wanted && self.go_on(now, tap, out)? == Flow::Halts {
+                return Ok(Flow::Halts);
+            }
+        }
+        Ok(Flow::GoesOn)
+    }
+
+    /// The head of a frame is complete, or all of it.
+    fn go_on(&mut self, now: Instant, tap: &Wiretap, out: &mut Vec<u8>) -> Result<Flow, BadFrame> {
+        let [l0, l1, l2, l3, i0, i1, i2, i3, ..] = self.kept[..] else { return Ok(Flow::GoesOn) };
+        let (length, id) = (u32::from_be_bytes([l0, l1, l2, l3]), u32::from_be_bytes([i0, i1, i2, i3]));
+        if !LENGTHS.contains(&length) {
+            return Err(BadFrame { length });
+        }
+        let (whole, family) = (4 + length as usize, id.checked_sub(PROTOBUF).and_then(Family::of));
+        let is_error = id == PROTOBUF + incoming::ERROR;
+        let is_read = (is_error || matches!(family, Some((_, Part::End)))) && length <= LONGEST_READ;
+        if is_read && self.kept.len() < whole {
+            self.wanted = whole;
+            return Ok(Flow::GoesOn);
+        }
+        self.wanted = 0;
+        self.unread = whole - self.kept.len();
+        if is_error && is_read {
+            self.hear(now, tap);
+        }
+        let mark = family.map_or(EndMark::Passes, |(family, part)| self.see(now, tap, family, part));
+        if mark == EndMark::IsDropped {
+            self.kept.clear();
+        }
+        out.append(&mut self.kept);
+        Ok(if mark == EndMark::Halts { Flow::Halts } else { Flow::GoesOn })
+    }
+
+    fn hear(&self, now: Instant, tap: &Wiretap) {
+        // ibapi complains about what can't be read.
+        if let Ok(error) = ErrorAbout::decode(&self.kept[HEAD..]) {
+            let word = Word::new(error.code.unwrap_or_default(), &error.text.unwrap_or_default());
+            tap.hear(now, error.id.unwrap_or(-1), word);
+        }
+    }
+
+    fn see(&self, now: Instant, tap: &Wiretap, family: Family, part: Part) -> EndMark {
+        tap.count(family);
+        match (part, family) {
+            (Part::Row, _) => EndMark::Passes,
+            (Part::End, Family::AccountUpdates) => {
+                let end = AccountEnd::decode(&self.kept[HEAD..]).unwrap_or_default();
+                tap.end_mark(now, family, Some(&end.account.unwrap_or_default()))
+            }
+            (Part::End, _) => tap.end_mark(now, family, None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frame(id: u32, body: &[u8]) -> Vec<u8> {
+        let mut bytes = (body.len() as u32 + 4).to_be_bytes().to_vec();
+        bytes.extend(id.to_be_bytes());
+        bytes.extend(body);
+        bytes
+    }
+
+    fn error(code: i32, text: &str) -> Vec<u8> {
+        let about = ErrorAbout { id: Some(-1), code: Some(code), text: Some(text.to_owned()) };
+        frame(204, &about.encode_to_vec())
+    }
+
+    /// What goes on of `bytes` that come in pieces of `size`, and the last word that was heard.
+    fn followed(bytes: &[u8], size: usize) -> (Vec<u8>, Option<Word>, Result<(), BadFrame>) {
+        let (mut inbound, tap, now) = (Inbound::default(), Wiretap::default(), Instant::now());
+        let mut out = Vec::new();
+        let outcome = bytes.chunks(size).try_for_each(|mut piece| {
+            inbound.follow(&mut piece, now, &tap, &mut out).map(|flow| assert_eq!(flow, Flow::GoesOn))
+        });
+        (out, tap.last_word(now), outcome)
+    }
+
+    proptest! {
+        #[test]
+        fn everything_goes_on_however_the_bytes_are_cut(
+            frames in prop::collection::vec((0_u32..300, prop::collection::vec(any::<u8>(), 0..40)), 0..6),
+            size in 1_usize..30,
+        ) {
+            let mut bytes: Vec<u8> = frames.iter().flat_map(|(id, body)| frame(*id, body)).collect();
+            bytes.extend(error(320, "Error reading request"));
+            let (out, word, outcome) = followed(&bytes, size);
+            prop_assert_eq!(outcome, Ok(()));
+            prop_assert_eq!(out, bytes);
+            prop_assert_eq!(word, Some(Word::new(320, "Error reading request")));
+        }
+    }
+
+    #[test]
+    fn a_length_that_can_be_none_ends_it_after_what_came_before() {
+        for length in [0_u32, 3, 0x0100_0000, u32::MAX] {
+            for size in [1, 5, 100] {
+                let mut bytes = error(1100, "gone");
+                let whole = bytes.clone();
+                bytes.extend(length.to_be_bytes());
+                bytes.extend([0; 4]);
+                let (out, word, outcome) = followed(&bytes, size);
+                assert_eq!(outcome, Err(BadFrame { length }));
+                assert_eq!((out, word), (whole, Some(Word::new(1100, "gone"))));
+            }
+        }
+        for length in [4_u32, 0x00FF_FFFF] {
+            let bytes = [length.to_be_bytes(), 261_u32.to_be_bytes()].concat();
+            assert_eq!(followed(&bytes, 3).2, Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_error_or_can_not_be_read_says_nothing() {
+        for bytes in [frame(204, b"\x22\xff"), frame(261, &error(320, "x")[8..]), frame(204, &[0; 70_000])] {
+            let (out, word, outcome) = followed(&bytes, 1_000);
+            assert_eq!((out, word, outcome), (bytes, None, Ok(())));
+        }
+    }
+
+    fn account_end(account: &str) -> Vec<u8> {
+        frame(254, &AccountEnd { account: Some(account.to_owned()) }.encode_to_vec())
+    }
+
+    #[test]
+    fn an_end_mark_of_another_account_does_not_go_on() {
+        let rows = [frame(206, b"a row"), frame(261, b"a position")].concat();
+        let bytes = [account_end("DU2"), rows.clone(), account_end("DU1")].concat();
+        for size in 1..bytes.len() {
+            let (mut inbound, tap, now) = (Inbound::default(), Wiretap::default(), Instant::now());
+            tap.expect_account_end("DU1");
+            let mut out = Vec::new();
+            for mut piece in bytes.chunks(size) {
+                assert_eq!(inbound.follow(&mut piece, now, &tap, &mut out), Ok(Flow::GoesOn));
+            }
+            assert_eq!(out, [rows.clone(), account_end("DU1")].concat());
+            assert_eq!((tap.frames(Family::AccountUpdates), tap.frames(Family::Positions)), (3, 1));
+        }
+    }
+
+    #[test]
+    fn it_stops_behind_an_end_mark_where_it_is_told_to() {
+        let (mut inbound, tap, now) = (Inbound::default(), Wiretap::default(), Instant::now());
+        let halting = tap.halt_at_ends(Family::OpenOrders);
+        let first = [frame(205, b"an order"), frame(253, b"")].concat();
+        let rest = [frame(205, b"another"), frame(302, b""), frame(253, b"end")].concat();
+        let bytes = [first.clone(), rest.clone()].concat();
+        let (mut left, mut out) = (bytes.as_slice(), Vec::new());
+        assert_eq!(inbound.follow(&mut left, now, &tap, &mut out), Ok(Flow::Halts));
+        assert_eq!((&out, left), (&first, rest.as_slice()));
+        drop(halting);
+        assert_eq!(inbound.follow(&mut left, now, &tap, &mut out), Ok(Flow::GoesOn));
+        assert_eq!(out, bytes);
+    }
+}

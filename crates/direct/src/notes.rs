@@ -1,0 +1,89 @@
+//! What a deadline has to know about an operation when it ends it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+
+/// How far an operation has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Others have their turn before it.
+    Waits,
+    /// The Gateway has been asked.
+    Asked,
+    /// A part of the answer has come.
+    Begun,
+}
+
+/// The notes about one operation.
+#[derive(Debug)]
+pub(crate) struct Notes(Mutex<Page>);
+
+#[derive(Debug)]
+struct Page {
+    stage: Stage,
+    /// What the Gateway has said since then may be about it.
+    since: Instant,
+    /// When it was asked, or a part of the answer came.
+    moved: Instant,
+    request_ids: Vec<i32>,
+}
+
+impl Notes {
+    pub(crate) fn new() -> Self {
+        let now = Instant::now();
+        Self(Mutex::new(Page { stage: Stage::Asked, since: now, moved: now, request_ids: Vec::new() }))
+    }
+
+    /// It is not its turn yet.
+    pub(crate) fn wait(&self) {
+        self.page().stage = Stage::Waits;
+    }
+
+    /// The Gateway is asked.
+    pub(crate) fn ask(&self) {
+        let mut page = self.page();
+        (page.stage, page.moved) = (Stage::Asked, Instant::now());
+    }
+
+    /// The Gateway is asked under this request id.
+    pub(crate) fn ask_as(&self, request_id: i32) {
+        self.ask();
+        self.page().request_ids.push(request_id);
+    }
+
+    /// Its question is one that was asked at `since`, perhaps by another.
+    pub(crate) fn share(&self, since: Instant) {
+        self.ask();
+        let mut page = self.page();
+        page.since = page.since.min(since);
+    }
+
+    /// A part of the answer has come.
+    pub(crate) fn hear(&self) {
+        let mut page = self.page();
+        (page.stage, page.moved) = (Stage::Begun, Instant::now());
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        self.page().stage
+    }
+
+    pub(crate) fn since(&self) -> Instant {
+        self.page().since
+    }
+
+    /// Since when nothing has moved.
+    pub(crate) fn silent_since(&self) -> Instant {
+        self.page().moved
+    }
+
+    /// The ids under which the Gateway was asked, the newest last; empty for questions that have none.
+    pub(crate) fn request_ids(&self) -> Vec<i32> {
+        self.page().request_ids.clone()
+    }
+
+    fn page(&self) -> MutexGuard<'_, Page> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
