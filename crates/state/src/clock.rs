@@ -11,6 +11,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::place::namespace;
+
 /// A point on the machine's uptime, in milliseconds. Points before the boot are negative.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -27,7 +29,12 @@ impl Moment {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    fn shifted(self, millis: i64) -> Self {
+    /// How many milliseconds after `other` this is; negative if it is before.
+    pub(crate) fn millis_since(self, other: Self) -> i64 {
+        self.0.saturating_sub(other.0)
+    }
+
+    pub(crate) fn shifted(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
     }
 }
@@ -57,7 +64,10 @@ impl Stamp {
     /// Never in the future: a moment from before a reboot is placed by the wall clock, and a wall clock that was set back
     /// makes it now.
     pub fn translate(&self, recorded: Moment, then: &Self) -> Moment {
-        let moved = if self.boot == then.boot { 0 } else { self.at.0 - self.bridge(then) - then.at.0 };
+        let moved = match self.boot == then.boot {
+            true => 0,
+            false => self.at.millis_since(then.at).saturating_sub(self.bridge(then)),
+        };
         recorded.shifted(moved).min(self.at)
     }
 
@@ -68,7 +78,7 @@ impl Stamp {
 
     /// The milliseconds between two stamps of different boots.
     fn bridge(&self, then: &Self) -> i64 {
-        (self.wall.as_millisecond() - then.wall.as_millisecond()).max(0)
+        self.wall.as_millisecond().saturating_sub(then.wall.as_millisecond()).max(0)
     }
 }
 
@@ -88,7 +98,10 @@ impl Default for KernelClock {
     /// Asks once which boot this is.
     fn default() -> Self {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        Self { boot: boot.trim().to_owned() }
+        // A time namespace has an uptime of its own.
+        let time = Some(namespace("/proc/self/ns/time")).filter(|time| !time.is_empty());
+        let time = time.filter(|time| time != FIRST_TIME_NAMESPACE).map(|time| format!(" time {time}"));
+        Self { boot: format!("{}{}", boot.trim(), time.unwrap_or_default()) }
     }
 }
 
@@ -100,13 +113,15 @@ impl Clock for KernelClock {
     }
 }
 
+const FIRST_TIME_NAMESPACE: &str = "4026531834";
+
 /// The clock that also counts the time in which the machine sleeps.
 #[cfg(target_os = "linux")]
 const UPTIME: rustix::time::ClockId = rustix::time::ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
 const UPTIME: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
 
-#[cfg(any(test, feature = "manual-clock"))]
+#[cfg(any(test, feature = "manual"))]
 pub(crate) mod manual {
     //! A clock that a test moves.
 
@@ -123,6 +138,11 @@ pub(crate) mod manual {
         pub fn new() -> Self {
             let wall = Timestamp::constant(1_772_636_400, 0);
             let now = Stamp { boot: "boot 1".to_owned(), at: Moment::from_millis(1_000_000), wall };
+            Self(Arc::new(Mutex::new(now)))
+        }
+
+        /// The clock of another machine or boot.
+        pub fn starting(now: Stamp) -> Self {
             Self(Arc::new(Mutex::new(now)))
         }
 

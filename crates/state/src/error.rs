@@ -29,6 +29,14 @@ pub enum Error {
         /// How long this process has waited for it.
         waited: Duration,
     },
+    /// A record that can't be read: its file is not what we wrote, or the disk fails.
+    #[error("{}: {why}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
 }
 
 impl Error {
@@ -41,5 +49,17 @@ impl Error {
     pub(crate) fn failed(path: &Path, error: impl Into<io::Error>) -> Self {
         let error = error.into();
         Self::Unusable { path: path.to_path_buf(), why: error.to_string(), source: Some(error) }
+    }
+
+    pub(crate) fn unreadable(path: &Path, why: impl Into<String>) -> Self {
+        Self::Unreadable { path: path.to_path_buf(), why: why.into() }
+    }
+
+    /// What is wrong, without the path.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Unusable { why, .. } | Self::Unreadable { why, .. } => why.clone(),
+            Self::Locked { .. } => self.to_string(),
+        }
     }
 }

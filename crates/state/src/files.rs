@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Mode, OFlags, open, openat, renameat, statat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, open, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
 use crate::error::{Error, Result};
@@ -38,6 +38,17 @@ impl Dir {
             return Err(Error::unusable(path, "belongs to, or can be written by, another user"));
         }
         Ok(dir)
+    }
+
+    /// As [`private`](Self::private), but the directory is not made: `None` if there is none.
+    ///
+    /// # Errors
+    /// Those of [`private`](Self::private).
+    pub fn existing(path: &Path) -> Result<Option<Self>> {
+        match std::fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            _ => Self::private(path).map(Some),
+        }
     }
 
     /// A directory that may be everybody's, as long as nobody can rename or remove the files of others.
@@ -83,17 +94,25 @@ impl Dir {
             .and_then(|file| self.checked(name, file))
     }
 
+    /// Opens `name` for reading, or `None` if it is not there.
+    ///
+    /// # Errors
+    /// Those of [`file`](Self::file).
+    pub fn existing_file(&self, name: &str) -> Result<Option<File>> {
+        match self.open_file(name, OFlags::RDONLY) {
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(self.refused(name, error)),
+            Ok(file) => self.checked(name, file).map(Some),
+        }
+    }
+
     /// The contents of `name`, or `None` if it is not there.
     ///
     /// # Errors
     /// Those of [`file`](Self::file), or when it is longer than any of ours.
     pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        let file = match self.open_file(name, OFlags::RDONLY) {
-            Err(Errno::NOENT) => return Ok(None),
-            Err(error) => return Err(self.refused(name, error)),
-            Ok(file) => self.checked(name, file)?,
-        };
-        self.contents(name, file).map(Some)
+        let file = self.existing_file(name)?;
+        file.map(|file| self.contents(name, file)).transpose()
     }
 
     /// The contents of a file that a user may have put here: others may read it, and it may be a link.
@@ -151,6 +170,19 @@ impl Dir {
         Ok(())
     }
 
+    /// Renames what is called `name` to `name.bad`, whatever it is, and says where it is now; `None` if it is not there.
+    ///
+    /// # Errors
+    /// When it can't be renamed.
+    pub fn put_aside(&self, name: &str) -> Result<Option<PathBuf>> {
+        let aside = format!("{name}.bad");
+        match renameat(&self.fd, name, &self.fd, aside.as_str()) {
+            Ok(()) => Ok(Some(self.path(&aside))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(Error::failed(&self.path(name), error)),
+        }
+    }
+
     /// The names of all files.
     ///
     /// # Errors
@@ -173,9 +205,15 @@ impl Dir {
         (held.dev(), held.ino()) == (named.dev(), named.ino())
     }
 
-    /// Whether there is anything called `name`.
-    pub fn has(&self, name: &str) -> bool {
-        statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    /// Removes the file `name`; it may be gone already. A link is removed itself.
+    ///
+    /// # Errors
+    /// When it can't be removed.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        match unlinkat(&self.fd, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(Error::failed(&self.path(name), error)),
+        }
     }
 
     fn open_file(&self, name: &str, access: OFlags) -> Result<File, Errno> {

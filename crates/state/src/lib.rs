@@ -1,23 +1,37 @@
-//! State that processes share: safe files, locks, and one clock.
+//! State that processes share: safe files, locks, records, and one clock.
 //!
 //! The bottom crate of ours, so that everything that is kept between processes is kept in one way. Reading order:
 //! - [`Clock`], [`Moment`], [`Stamp`]: time that neither jumps nor stops, and that a file can carry over a reboot;
-//! - [`Dir`]: files that other users can't plant, swap or read;
-//! - [`FileLock`]: a lock that the kernel frees when its holder dies;
-//! - [`Owner`]: who holds a lock, for people.
+//! - [`Place`]: the machine, network and process ids that a process knows;
+//! - [`Dir`]: files that other users can't plant, swap or read; [`names`]: how they are called;
+//! - [`FileLock`]: a lock that the kernel frees when its holder dies, with a [`Note`] of its [`Owner`] for people;
+//! - [`Record`]: what a file contains, for every boot that reads it; [`Shared`]: a record in a file of its own.
 
 #![forbid(unsafe_code)]
 
 mod clock;
+mod disk;
 mod error;
 mod file_lock;
 mod files;
+pub mod names;
+mod note;
 mod owner;
+mod place;
+mod record;
+mod shared;
 
-#[cfg(any(test, feature = "manual-clock"))]
+#[cfg(any(test, feature = "manual"))]
 pub use clock::manual::ManualClock;
 pub use clock::{Clock, KernelClock, Moment, Stamp};
+#[cfg(any(test, feature = "manual"))]
+pub use disk::manual::{DiskFault, ManualDisk};
+pub use disk::{Disk, KernelDisk};
 pub use error::{Error, Result};
 pub use file_lock::{FileLock, POLL, Probe, lock_briefly, poll_interval};
 pub use files::Dir;
-pub use owner::{Owner, read_note, write_note};
+pub use note::{Note, read_note};
+pub use owner::Owner;
+pub use place::{Place, digest};
+pub use record::{Record, Shareable};
+pub use shared::{Changed, Mergeable, Shared, Visit};

@@ -1,18 +1,14 @@
 //! Who holds a lock, as a note inside the file. Advisory: the kernel's lock is the truth.
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
-
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Stamp;
-
-/// A note is some hundred bytes; whatever follows is not ours.
-const LONGEST_NOTE: usize = 4096;
+use crate::place::Place;
 
 /// The process that holds a lock or a lease.
+///
+/// Its process id is a number for people. It is never asked about: in a shared state directory it may be that of another
+/// machine's or container's process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Owner {
@@ -24,37 +20,43 @@ pub struct Owner {
     pub start_time: Option<u64>,
     /// Since when it holds.
     pub since: Stamp,
+    /// The machine or container that it runs on; empty if an older version has noted it.
+    #[serde(default)]
+    pub host: String,
+    /// The pid namespace in which it has its process id; empty where there is no such thing.
+    #[serde(default)]
+    pub pids: String,
 }
 
 impl Owner {
     /// This process, from now on.
     pub fn this_process(program: &str, now: Stamp) -> Self {
-        Self { pid: std::process::id(), program: program.to_owned(), start_time: start_time(), since: now }
+        let Place { host, pids, .. } = Place::here().clone();
+        let (pid, program, start_time) = (std::process::id(), program.to_owned(), start_time());
+        Self { pid, program, start_time, since: now, host, pids }
     }
 
-    /// "pid 4711 (ibkr-connect) for 12 s"
+    /// "pid 4711 (ibkr-connect) for 12 s", and where that is, if its process id means nothing here.
     pub fn describe(&self, now: &Stamp) -> String {
         let held = now.since(&self.since).as_secs();
-        format!("pid {} ({}) for {held} s", self.pid, self.program)
+        format!(
+            "pid {}{} ({}) for {held} s",
+            self.pid,
+            self.elsewhere(now, &Place::here().pids),
+            self.program
+        )
     }
-}
 
-/// The note in `file`: `None` when there is none, or none that makes sense.
-pub fn read_note<T: DeserializeOwned>(file: &File) -> Option<T> {
-    let mut bytes = [0; LONGEST_NOTE];
-    let length = file.read_at(&mut bytes, 0).ok()?;
-    serde_json::from_slice(bytes[..length].trim_ascii_end()).ok()
-}
-
-/// Replaces the note in `file`.
-///
-/// # Errors
-/// What the system said.
-pub fn write_note<T: Serialize>(file: &File, note: &T) -> io::Result<()> {
-    let mut line = serde_json::to_vec(note)?;
-    line.push(b'\n');
-    file.set_len(0)?;
-    file.write_all_at(&line, 0)
+    fn elsewhere(&self, now: &Stamp, pids: &str) -> String {
+        let is_other_boot = self.since.boot != now.boot;
+        let is_other_namespace = !self.pids.is_empty() && self.pids != pids;
+        let host = if self.host.is_empty() { "an unknown host" } else { &self.host };
+        match (is_other_boot, is_other_namespace) {
+            (false, false) => String::new(),
+            (false, true) => format!(" of another pid namespace, on {host}"),
+            (true, _) => format!(" of another boot or machine, {host}"),
+        }
+    }
 }
 
 /// Field 22 of `/proc/self/stat`, counted after the command, which may contain anything.
@@ -81,16 +83,23 @@ mod tests {
     }
 
     #[test]
-    fn a_shorter_note_leaves_nothing_of_the_longer_one() {
-        let file = tempfile::tempfile().unwrap();
-        assert_eq!(read_note::<Owner>(&file), None);
-        let owner = Owner::this_process("a program with a long name", ManualClock::new().now());
-        write_note(&file, &owner).unwrap();
-        let shorter = Owner { program: "p".to_owned(), ..owner };
-        write_note(&file, &shorter).unwrap();
-        assert_eq!(read_note(&file), Some(shorter));
-        file.write_all_at(b"garbage", 0).unwrap();
-        assert_eq!(read_note::<Owner>(&file), None);
+    fn a_pid_of_another_place_is_not_described_as_ours() {
+        let clock = ManualClock::new();
+        let owner = Owner { pid: 7, host: "pod-7".to_owned(), ..Owner::this_process("app", clock.now()) };
+        let container = Owner { pids: "12345".to_owned(), ..owner.clone() };
+        let described = container.describe(&clock.now());
+        assert_eq!(described, "pid 7 of another pid namespace, on pod-7 (app) for 0 s");
+        clock.reboot(clock.now().wall);
+        let described = owner.describe(&clock.now());
+        assert_eq!(described, "pid 7 of another boot or machine, pod-7 (app) for 0 s");
+    }
+
+    #[test]
+    fn a_note_of_an_older_version_is_still_understood() {
+        let json = r#"{"pid":1,"program":"p","start_time":2,"since":{"boot":"b","at":3,"wall":"2026-01-01T00:00:00Z"}}"#;
+        let owner: Owner = serde_json::from_str(json).unwrap();
+        assert_eq!((owner.pid, owner.pids.as_str(), owner.host.as_str()), (1, "", ""));
+        assert_eq!(owner.describe(&owner.since), "pid 1 (p) for 0 s");
     }
 
     #[test]

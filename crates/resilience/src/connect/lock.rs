@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibkr_connect_core::{Error, ErrorKind, Phase, Result, millis};
-use ibkr_connect_state::{Clock, Dir, Error as StateError, FileLock, Owner, Probe, poll_interval};
+use ibkr_connect_state::{Clock, Dir, Error as StateError, FileLock, Note, Owner, Probe, poll_interval};
 use tokio::time::{Instant, sleep};
 
 use crate::error::unusable_state;
@@ -61,6 +61,9 @@ impl HandshakeLock {
         let Some(lock) = FileLock::try_acquire(&self.open()?, &self.name).map_err(unusable_state)? else {
             return Ok(None);
         };
+        if lock.read_note::<Owner>().is_ok_and(|note| note == Note::Foreign) {
+            return Err(foreign(&self.path()));
+        }
         if let Err(error) = lock.note(&Owner::this_process(&self.program, self.clock.now())) {
             // Only people miss the note, e.g. on a full disk.
             tracing::warn!(lock = %self.path().display(), %error, "handshake_lock_unwritable");
@@ -98,14 +101,11 @@ impl HandshakeLock {
     /// # Errors
     /// `config`, when the file can't be used safely.
     pub fn holder(&self) -> Result<Option<Owner>> {
-        let dir = self.open()?;
-        if !dir.has(&self.name) {
-            return Ok(None);
+        match FileLock::probe(&self.open()?, &self.name).map_err(unusable_state)? {
+            Probe::Held(Note::Foreign) => Err(foreign(&self.path())),
+            Probe::Held(note) => Ok(note.known()),
+            Probe::Free => Ok(None),
         }
-        Ok(match FileLock::probe(&dir.file(&self.name).map_err(unusable_state)?) {
-            Probe::Held(owner) => owner,
-            Probe::Free => None,
-        })
     }
 
     fn open(&self) -> Result<Dir> {
@@ -149,8 +149,13 @@ pub struct HandshakeGuard {
 impl Drop for HandshakeGuard {
     fn drop(&mut self) {
         // The next holder writes its own note; an empty one misleads nobody in between.
-        let _ = self.lock.file().set_len(0);
+        let _ = self.lock.clear_note();
     }
+}
+
+fn foreign(path: &Path) -> Error {
+    let why = "is no lock file of ibkr-connect: there is something else in it, which is left as it is";
+    unusable_state(StateError::unusable(path, why)).with_advice("name another file in IBKR_LOCK_FILE_PATH")
 }
 
 #[cfg(test)]
@@ -200,16 +205,33 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_on_a_removed_file_is_no_lock() {
+    fn a_released_lock_names_nobody() {
         let temp = tempfile::tempdir().unwrap();
-        let clock = ManualClock::new();
-        let lock = lock_in(temp.path(), &clock, "a");
-        let dir = lock.open().unwrap();
-        let removed = dir.file(&lock.name).unwrap();
-        fs::remove_file(lock.path()).unwrap();
-        assert!(!dir.is_current(&lock.name, &removed));
+        let lock = lock_in(temp.path(), &ManualClock::new(), "a");
         let guard = lock.try_acquire().unwrap().unwrap();
-        assert!(dir.is_current(&lock.name, guard.lock.file()));
+        assert!(fs::read_to_string(lock.path()).unwrap().contains("\"program\":\"a\""));
+        drop(guard);
+        assert_eq!(fs::read_to_string(lock.path()).unwrap(), "");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_with_something_else_in_it_is_refused_and_left_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new());
+        for contents in ["-----BEGIN PRIVATE KEY-----", "{\"pid\": 1}", "# notes\n"] {
+            let path = temp.path().join("key.pem");
+            fs::write(&path, contents).unwrap();
+            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+            let lock = HandshakeLock::at(&path, "a", clock.clone()).unwrap();
+            for error in
+                [lock.try_acquire().unwrap_err(), lock.acquire(Duration::from_secs(1)).await.unwrap_err()]
+            {
+                assert_eq!(error.kind(), ErrorKind::Config);
+                assert!(error.message().contains("key.pem: is no lock file of ibkr-connect"), "{error}");
+            }
+            assert_eq!(lock.holder().unwrap(), None);
+            assert_eq!(fs::read_to_string(&path).unwrap(), contents);
+        }
     }
 
     #[test]

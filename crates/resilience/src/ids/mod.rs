@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibkr_connect_core::{Error, ErrorKind, Phase, Result};
-use ibkr_connect_state::{Clock, Dir, FileLock, Owner, Stamp, read_note};
+use ibkr_connect_state::{Clock, Dir, FileLock, Note, Owner, Stamp, read_note};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -141,7 +141,7 @@ impl Leases {
         for id in known_ids(dir)? {
             let name = file_name(id);
             if FileLock::try_acquire(dir, &name).map_err(unusable_state)?.is_none() {
-                let note: Option<IdNote> = read_note(&dir.file(&name).map_err(unusable_state)?);
+                let note = note(dir, &name)?;
                 slots.push(Slot { client_id: id, owner: note.map(|note| note.owner) });
             }
         }
@@ -154,8 +154,7 @@ impl Leases {
         let now = self.clock.now();
         let (mut sticky, mut refused) = (Vec::new(), Vec::new());
         for id in known_ids(dir)?.into_iter().filter(|id| self.range.contains(id)) {
-            let file = dir.file(&file_name(id)).map_err(unusable_state)?;
-            let Some(note) = read_note::<IdNote>(&file) else { continue };
+            let Some(note) = note(dir, &file_name(id))? else { continue };
             if note.refused.as_ref().is_some_and(|refused| refused.holds(&now)) {
                 refused.push(id);
             } else if note.owner.program == self.application {
@@ -248,6 +247,12 @@ impl Refused {
     fn holds(&self, now: &Stamp) -> bool {
         now.boot == self.at.boot && now.since(&self.at) < Duration::from_millis(self.hold_ms)
     }
+}
+
+/// The note in the file `name`, if it makes sense.
+fn note(dir: &Dir, name: &str) -> Result<Option<IdNote>> {
+    let file = dir.file(name).map_err(unusable_state)?;
+    Ok(read_note(&file).ok().and_then(Note::known))
 }
 
 fn file_name(id: i32) -> String {
