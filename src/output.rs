@@ -63,11 +63,16 @@ pub(crate) fn optional(value: Option<impl ToString>) -> String {
 
 /// An error as the command's JSON shows it.
 pub(crate) fn error_json(error: &Error) -> Value {
-    json!({
+    let mut shown = json!({
         "kind": error.kind(),
         "phase": error.phase(),
         "message": error.message(),
         "advice": error.advice(),
         "code": error.code(),
-    })
+    });
+    // Only of a request that failed while it waited for its turn.
+    if let Some(waited) = error.waited() {
+        shown["waited_ms"] = json!(ibkr_connect::millis(waited));
+    }
+    shown
 }

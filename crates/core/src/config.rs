@@ -64,6 +64,8 @@ pub struct Config {
     pub ping_interval: Duration,
     /// `IBKR_PACING`
     pub pacing: Pacing,
+    /// `IBKR_REGION`; `None` if nobody said.
+    pub region: Option<Region>,
     /// `IBKR_GATEWAY_RESTART`
     pub gateway_restart: Option<GatewayRestart>,
     /// `IBKR_LOG_ACCOUNTS`
@@ -130,6 +132,7 @@ impl Default for Config {
             circuit_recovery: Duration::from_secs(60),
             ping_interval: Duration::from_secs(30),
             pacing: Pacing::default(),
+            region: None,
             gateway_restart: None,
             log_accounts: target.log_accounts,
             worker_path: None,
@@ -168,7 +171,24 @@ choices! {
         /// They wait for their turn.
         #[default]
         Queue = "queue",
-        /// They go out as they come.
+        /// Those for historical data go out as they come. The 50 messages per second are kept: they protect the login.
         Off = "off",
+        /// All go out as they come: for simulators.
+        Unlimited = "unlimited",
+    }
+}
+
+choices! {
+    /// Whose servers the login is on: IBKR resets those of each region at another time of day.
+    Region {
+        /// North and South America.
+        Americas = "americas",
+        /// Europe.
+        Europe = "europe",
+        /// Asia and the Pacific.
+        Asia = "asia",
+        /// A Gateway that no reset concerns, such as a simulator.
+        #[default]
+        None = "none",
     }
 }

@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,8 @@ struct Body {
     retryable: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     phases: Vec<PhaseTiming>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    waited_ms: Option<u64>,
     #[serde(skip)]
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -53,6 +56,7 @@ impl Error {
             code: None,
             retryable: kind.is_usually_retryable(),
             phases: Vec::new(),
+            waited_ms: None,
             source: None,
         }))
     }
@@ -101,6 +105,13 @@ impl Error {
             .with_source(error)
     }
 
+    /// Says that the request was not sent: it failed while it waited for its turn, after so long.
+    #[must_use]
+    pub fn with_waited(mut self, waited: Duration) -> Self {
+        self.0.waited_ms = Some(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
+
     /// Keeps what caused it; it is not serialized.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -137,6 +148,11 @@ impl Error {
         &self.0.phases
     }
 
+    /// How long a request had waited for its turn when it failed without having been sent; `None` for every other error.
+    pub fn waited(&self) -> Option<Duration> {
+        self.0.waited_ms.map(Duration::from_millis)
+    }
+
     /// What happened, with the values involved.
     pub fn message(&self) -> &str {
         &self.0.message
@@ -169,12 +185,13 @@ struct Received {
     retryable: bool,
     #[serde(default, deserialize_with = "known_timings")]
     phases: Vec<PhaseTiming>,
+    waited_ms: Option<u64>,
 }
 
 impl From<Received> for Body {
     /// A name that this version does not know is kept in the message.
     fn from(received: Received) -> Self {
-        let Received { mut message, advice, code, retryable, phases, .. } = received;
+        let Received { mut message, advice, code, retryable, phases, waited_ms, .. } = received;
         let kind = received.kind.or_else(|name| {
             message = format!("{message} (of the unknown kind {name:?})");
             Some(ErrorKind::Unrecognized)
@@ -186,7 +203,7 @@ impl From<Received> for Body {
             })
         });
         let kind = kind.unwrap_or(ErrorKind::Unrecognized);
-        Self { kind, phase, message, advice, code, retryable, phases, source: None }
+        Self { kind, phase, message, advice, code, retryable, phases, waited_ms, source: None }
     }
 }
 
@@ -389,12 +406,14 @@ mod tests {
             .in_phase(Phase::StartApi)
             .with_code(326)
             .with_phases(vec![PhaseTiming { phase: Phase::Tcp, ms: 0.5 }])
+            .with_waited(Duration::from_millis(1_500))
             .with_source(io::Error::other("cause"));
         let json = serde_json::to_string(&error).unwrap();
         let back: Error = serde_json::from_str(&json).unwrap();
         assert_eq!(back.to_string(), "client id 7 is taken (client_id_in_use in start_api, TWS code 326)");
         assert!(back.is_retryable());
         assert_eq!((back.advice(), back.phases()), (error.advice(), error.phases()));
+        assert_eq!(back.waited(), Some(Duration::from_millis(1_500)));
         assert!(back.source().is_none());
     }
 }

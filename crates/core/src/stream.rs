@@ -29,6 +29,7 @@ pub fn event_channel(
         abandoned: false,
         accepted: 0,
         cancel: Some(Box::new(cancel)),
+        cancelled: None,
         consumer: None,
         source: None,
         lag: None,
@@ -49,6 +50,8 @@ struct State {
     /// How many events came in, lost ones not counted.
     accepted: u64,
     cancel: Option<Box<dyn FnOnce() + Send>>,
+    /// Who else wants to know that it was cancelled before its end.
+    cancelled: Option<Box<dyn FnOnce() + Send>>,
     consumer: Option<Waker>,
     /// A source that waits for room.
     source: Option<Waker>,
@@ -82,14 +85,12 @@ impl Shared {
             let mut state = self.lock();
             let before = (state.told.is_some(), state.is_released);
             change(&mut state);
-            let cancel = if state.unread.has_overflowed() { state.cancel.take() } else { None };
+            let cancel = if state.unread.has_overflowed() { state.take_cancel() } else { [None, None] };
             let is_over = before != (state.told.is_some(), state.is_released);
             let observer = if is_over { state.observer.take() } else { None };
             (state.consumer.take(), observer, cancel)
         };
-        if let Some(cancel) = cancel {
-            cancel();
-        }
+        cancel.into_iter().flatten().for_each(|cancel| cancel());
         for waiting in [consumer, observer].into_iter().flatten() {
             waiting.wake();
         }
@@ -116,6 +117,12 @@ impl State {
         } else {
             self.accepted += 1;
         }
+    }
+
+    /// What is to be called when the stream is cancelled now.
+    fn take_cancel(&mut self) -> [Option<Box<dyn FnOnce() + Send>>; 2] {
+        let has_ended = matches!(self.end, End::Failed(_) | End::Over);
+        [self.cancel.take(), self.cancelled.take().filter(|_| !has_ended)]
     }
 
     /// The first end stands.
@@ -269,6 +276,14 @@ impl EventStream {
         self
     }
 
+    /// Has `tell` called, once, when the stream is cancelled before its end: dropped, too slow, or by its control. For who
+    /// counts what is sent to the Gateway.
+    #[must_use]
+    pub fn report_cancelled(self, tell: impl FnOnce() + Send + 'static) -> Self {
+        self.shared.lock().cancelled = Some(Box::new(tell));
+        self
+    }
+
     /// How many events gave way so far to newer values of the same field, see [`FlowControl::Conflate`].
     pub fn merged(&self) -> u64 {
         self.shared.lock().unread.merged()
@@ -333,11 +348,9 @@ impl Drop for EventStream {
             let mut state = self.shared.lock();
             state.abandoned = true;
             state.unread.clear();
-            (state.cancel.take(), state.source.take())
+            (state.take_cancel(), state.source.take())
         };
-        if let Some(cancel) = cancel {
-            cancel();
-        }
+        cancel.into_iter().flatten().for_each(|cancel| cancel());
         if let Some(source) = source {
             source.wake();
         }
@@ -398,14 +411,12 @@ impl StreamControl {
     /// Ends the stream at its source. What is unread stays readable; then comes an error of kind `closed`, unless the stream had
     /// ended before.
     pub fn cancel(&self) {
-        let mut cancel = None;
+        let mut cancel = [None, None];
         self.shared.update(|state| {
+            cancel = state.take_cancel();
             state.finish(Err(Error::new(ErrorKind::Closed, "the stream was cancelled")));
-            cancel = state.cancel.take();
         });
-        if let Some(cancel) = cancel {
-            cancel();
-        }
+        cancel.into_iter().flatten().for_each(|cancel| cancel());
     }
 
     /// Waits until the backend has let go of the stream: from then on it does nothing more for it.
@@ -570,6 +581,30 @@ mod tests {
     fn pending(wait: impl Future) -> bool {
         let mut wait = std::pin::pin!(wait);
         block_on(poll_fn(|context| Poll::Ready(wait.as_mut().poll(context).is_pending())))
+    }
+
+    #[test]
+    fn a_cancel_is_reported_and_an_end_is_none() {
+        let reported = |use_up: fn(EventSender, EventStream)| {
+            let count = Arc::new(AtomicUsize::new(0));
+            let (sender, stream, _) = channel();
+            let counted = Arc::clone(&count);
+            let count_one = move || drop(counted.fetch_add(1, Ordering::SeqCst));
+            use_up(sender, stream.report_cancelled(count_one));
+            count.load(Ordering::SeqCst)
+        };
+        assert_eq!(reported(|_sender, stream| drop(stream)), 1);
+        assert_eq!(reported(|_sender, stream| stream.control().cancel()), 1);
+        let ended = |sender: EventSender, stream| {
+            sender.finish(Ok(()));
+            drop(stream);
+        };
+        assert_eq!(reported(ended), 0);
+        let too_slow = |sender: EventSender, stream| {
+            (0..3).for_each(|value| sender.send(event(value)));
+            drop(stream);
+        };
+        assert_eq!(reported(too_slow), 1);
     }
 
     #[test]

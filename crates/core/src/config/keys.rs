@@ -96,8 +96,11 @@ keys! {
         "How often a supervised session pings the Gateway, in seconds."
         |config, text| config.ping_interval = parse_duration(text)?;
     "pacing" "IBKR_PACING" "queue" false
-        "Requests that would break IBKR's limits: `queue` (they wait for their turn) or `off`."
+        "Requests that would break IBKR's limits: `queue` (they wait for their turn), `off` (only the 50 messages per second are kept), or `unlimited` (for simulators)."
         |config, text| config.pacing = text.parse()?;
+    "region" "IBKR_REGION" "unset" true
+        "Whose server resets concern the login: `americas`, `europe`, `asia` or `none`."
+        |config, text| config.region = Some(text.parse()?);
     "gateway_restart" "IBKR_GATEWAY_RESTART" "off" false
         "What a supervised session does about a wedged Gateway: `off`, a command line (run without a shell), or `ibc:HOST:PORT` (IBC's command server)."
         |config, text| config.gateway_restart = gateway_restart(text)?;

@@ -323,7 +323,8 @@ mod tests {
             ("IBKR_TIMEOUT", "-5", "expected a positive number of seconds"),
             ("IBKR_ZOMBIE_CLEANUP", "kill", "expected one of: report, clean, off"),
             ("IBKR_CLIENT_ID", "-1", "expected a client id"),
-            ("IBKR_PACING", "on", "expected one of: queue, off"),
+            ("IBKR_PACING", "on", "expected one of: queue, off, unlimited"),
+            ("IBKR_REGION", "us", "expected one of: americas, europe, asia, none"),
             ("IBKR_GATEWAY_RESTART", "ibc:localhost", "expected ibc:HOST:PORT"),
             ("IBKR_GATEWAY_RESTART", "sh -c 'x", "expected a command line"),
         ] {
