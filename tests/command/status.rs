@@ -14,7 +14,6 @@ use crate::support::host::{Finished, User};
 #[test]
 fn a_user_who_never_connected_has_no_gateways() {
     let user = User::new();
-    fs::remove_dir_all(user.state_dir()).unwrap();
     let before = fs::read_dir(user.home()).unwrap().count();
     let shown = status(&user);
     assert_eq!((&shown["gateways"], &shown["workers"]), (&json!([]), &json!([])));

@@ -11,9 +11,8 @@ use tempfile::TempDir;
 
 use super::PATIENCE;
 use super::backend::{COMMAND, PrivateWorker};
-use super::state::without_maintenance;
 
-/// A user whose home directory has nothing but a state directory, in which it is never time for maintenance.
+/// A user whose home directory is empty.
 #[derive(Debug)]
 pub(crate) struct User {
     home: TempDir,
@@ -22,9 +21,7 @@ pub(crate) struct User {
 
 impl User {
     pub(crate) fn new() -> Self {
-        let user = Self { home: tempfile::tempdir().unwrap(), worker: PrivateWorker::new() };
-        without_maintenance(&user.state_dir());
-        user
+        Self { home: tempfile::tempdir().unwrap(), worker: PrivateWorker::new() }
     }
 
     /// Where the user works.

@@ -10,7 +10,6 @@ use ibkr_connect::resilience::{
 };
 use serde_json::Value;
 
-use super::state::without_maintenance;
 use super::traces::assert_soon;
 
 /// The state of one Gateway on this machine.
@@ -22,7 +21,6 @@ pub(crate) struct SharedState {
 
 impl SharedState {
     pub(crate) fn new(directory: &Path, port: u16) -> Self {
-        without_maintenance(directory);
         Self { directory: directory.to_owned(), gateway: Gateway::new("127.0.0.1", port) }
     }
 

@@ -102,7 +102,6 @@ mod tests {
         let lock = HandshakeLock::of_gateway(temp.path(), &busy, "shaking", Arc::clone(&clock));
         let _turn = lock.try_acquire().unwrap().unwrap();
         let _lease = Leases::new(temp.path(), used.clone(), "trader", clock).fixed(7).unwrap();
-        std::fs::write(temp.path().join("maintenance.toml"), "").unwrap();
 
         let found = GatewayStatus::all(&policy).unwrap();
         let of = |gateway: &Gateway| found.iter().find(|status| status.gateway == *gateway).unwrap();

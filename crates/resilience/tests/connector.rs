@@ -11,7 +11,7 @@ use ibkr_connect_core::{
     Config, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, MockConnection, Phase,
     Result, Target,
 };
-use ibkr_connect_resilience::{KernelClock, Leases, MAINTENANCE_FILE, Policy, RobustConnector};
+use ibkr_connect_resilience::{KernelClock, Leases, Policy, RobustConnector};
 
 /// Shakes hands for a moment and notices if somebody else does at the same time.
 #[derive(Debug, Default)]
@@ -88,10 +88,7 @@ impl Fixture {
     fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let target = Target { port: listener.local_addr().unwrap().port(), ..Target::default() };
-        let temp = tempfile::tempdir().unwrap();
-        // What a test sees must not depend on the time of day.
-        std::fs::write(temp.path().join(MAINTENANCE_FILE), "").unwrap();
-        Self { temp, _listener: listener, target }
+        Self { temp: tempfile::tempdir().unwrap(), _listener: listener, target }
     }
 
     fn policy(&self) -> Policy {

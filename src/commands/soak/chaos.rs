@@ -1,7 +1,6 @@
 //! A Gateway that fails in every way, one after the other, a day's worth in minutes.
 
 use std::fmt;
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -9,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use ibkr_connect::resilience::{MAINTENANCE_FILE, Policy, RestartLimit, RobustConnector, SupervisorOptions};
+use ibkr_connect::config::Region;
+use ibkr_connect::resilience::{Policy, RestartLimit, RobustConnector, SupervisorOptions};
 use ibkr_connect::{Config, Connector, Result, Supervisor};
 use ibkr_connect_sim::{Fault, SimOptions, Simulator};
 use rand::seq::IndexedRandom;
@@ -57,8 +57,6 @@ impl Chaos {
         writeln!(io::stderr(), "chaos: --seed {seed}")?;
         let simulator = Arc::new(Simulator::start(SimOptions { seed, ..SimOptions::default() })?);
         let state_dir = tempfile::tempdir()?;
-        // The simulator's servers are never being reset.
-        fs::write(state_dir.path().join(MAINTENANCE_FILE), "")?;
         let config = config_for(simulator.port(), state_dir.path(), config);
         let (stop, stopped) = mpsc::channel();
         let victim = Arc::clone(&simulator);
@@ -131,6 +129,7 @@ fn config_for(port: u16, state_dir: &Path, user: &Config) -> Config {
         request_timeout: Duration::from_secs(5),
         ping_interval: Duration::from_secs(1),
         circuit_recovery: Duration::from_secs(2),
+        region: Some(Region::None),
         ..Config::default()
     }
 }

@@ -32,7 +32,7 @@ pub enum Refusal {
         /// What opened it.
         last_failure: Option<String>,
     },
-    /// Closed, but an attempt has just failed because the Gateway's servers are being reset.
+    /// Closed, but an attempt has just failed, and IBKR may be resetting its servers.
     Maintenance {
         /// Until the next attempt.
         retry_in: Duration,
@@ -72,7 +72,7 @@ impl fmt::Display for Refusal {
             }
             Self::Maintenance { retry_in } => {
                 let seconds = retry_in.as_secs_f64().ceil();
-                write!(f, "pausing for another {seconds} s: IBKR's servers are being reset")
+                write!(f, "pausing for another {seconds} s: IBKR may be resetting its servers")
             }
             Self::TrialsRunning { .. } => f.write_str("half open, and another attempt is finding out"),
             Self::Forced(Note { actor, reason }) => write!(f, "forced open by {actor}: {reason}"),

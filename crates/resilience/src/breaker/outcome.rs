@@ -11,7 +11,7 @@ pub enum Outcome {
     Success(Duration),
     /// The Gateway failed it; the text says how.
     Failure(String),
-    /// The Gateway failed it, while its servers are being reset.
+    /// The Gateway failed it, while IBKR may be resetting its servers.
     Maintenance(String),
     /// It says nothing about the Gateway: abandoned, or failed here.
     Neutral,

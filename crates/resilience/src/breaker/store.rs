@@ -189,7 +189,7 @@ impl BreakerStore {
         match refusal {
             Refusal::Forced(_) => error.permanent().with_advice("`ibkr-connect breaker reset` closes it"),
             Refusal::Maintenance { .. } => error.with_advice(
-                "wait; a maintenance.toml in the state directory replaces the built-in maintenance windows",
+                "wait; IBKR_REGION says whose resets concern you, and a maintenance.toml in the state directory when they are",
             ),
             _ => error.with_advice(
                 "look at why the Gateway failed; `ibkr-connect breaker reset` closes the breaker before its time",

@@ -11,7 +11,7 @@ use rand::{Rng, RngExt};
 pub enum Pace {
     /// A failure is a surprise.
     Normal,
-    /// The Gateway's servers are being reset: it takes minutes anyway.
+    /// IBKR may be resetting its servers: it takes minutes anyway.
     Maintenance,
 }
 

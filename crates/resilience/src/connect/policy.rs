@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ibkr_connect_core::Config;
-use ibkr_connect_core::config::Pacing;
+use ibkr_connect_core::config::{Pacing, Region};
 
 use super::run::CLIENT_ID_TRIES;
 use crate::breaker::BreakerSettings;
@@ -41,6 +41,9 @@ pub struct Policy {
     /// Whether to keep IBKR's limits on messages and historical requests by queueing. A wait for a turn does not count
     /// against the deadline of the request, which begins when it is sent.
     pub pacing: Pacing,
+    /// Whose server resets concern the login: while they may be going on, waits are longer and failures don't count for the
+    /// breaker. `None` if that is not known; then a reset is only named as a possible cause.
+    pub region: Option<Region>,
 }
 
 /// Whether to look for a listener before connecting.
@@ -78,6 +81,7 @@ impl From<&Config> for Policy {
             application: program_name(),
             port_check: PortCheck::default(),
             pacing: config.pacing,
+            region: config.region,
         }
     }
 }
@@ -101,6 +105,7 @@ mod tests {
             ("IBKR_MAX_RETRIES", "0"),
             ("IBKR_LOCK_FILE_PATH", "/run/x.lock"),
             ("IBKR_PACING", "off"),
+            ("IBKR_REGION", "asia"),
         ])
         .unwrap();
         let policy = Policy::from(&config);
@@ -108,7 +113,7 @@ mod tests {
         assert_eq!(policy.breaker.max_recovery, Duration::from_secs(50));
         assert_eq!(policy.breaker.slow_connect, Some(Duration::from_secs(24)));
         assert_eq!(policy.breaker.trial_limit, Duration::from_secs(90));
-        assert_eq!(policy.pacing, Pacing::Off);
+        assert_eq!((policy.pacing, policy.region), (Pacing::Off, Some(Region::Asia)));
         assert_eq!(policy.lock_file, Some(PathBuf::from("/run/x.lock")));
     }
 }

@@ -1,7 +1,7 @@
 //! Over the connector that programs use: one handshake per attempt, under the policy.
 
 use ibkr_connect_core::Config;
-use ibkr_connect_resilience::{BreakerSettings, MAINTENANCE_FILE, Policy, Refusal, RobustConnector};
+use ibkr_connect_resilience::{BreakerSettings, Policy, Refusal, RobustConnector};
 use jiff::SignedDuration;
 
 use super::*;
@@ -72,9 +72,8 @@ fn is_circuit_open(state: &SupervisorState) -> bool {
     matches!(state, SupervisorState::CircuitOpen { .. })
 }
 
-/// The direct backend under the policy, without retries of its own and outside of any maintenance window.
+/// The direct backend under the policy, without retries of its own.
 fn robust(state: &tempfile::TempDir, breaker: BreakerSettings) -> Arc<dyn Connector> {
-    std::fs::write(state.path().join(MAINTENANCE_FILE), "").unwrap();
     let config = Config { state_dir: state.path().to_owned(), ..Config::default() };
     let policy = Policy { max_retries: 0, breaker, ..Policy::from(&config) };
     let inner = Arc::new(DirectConnector) as Arc<dyn Connector>;
