@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt as lines};
@@ -18,10 +18,19 @@ use tracing_subscriber::{EnvFilter, fmt as lines};
 /// The crate whose events tell about supervised sessions.
 const SUPERVISOR: &str = "ibkr_connect_resilience";
 
+/// What is told where otherwise only errors are: that a request waits, for more than a second, to keep IBKR's limits.
+const WAITS: &str = "ibkr_connect_resilience::pacing=warn";
+
 /// Sends events where they go, from now on.
 pub(crate) fn init(log_accounts: LogAccounts) -> Sessions {
     let sessions = Sessions::default();
-    let filter = EnvFilter::builder().with_default_directive(Level::ERROR.into()).from_env_lossy();
+    let mut filter = EnvFilter::builder().with_default_directive(Level::ERROR.into()).from_env_lossy();
+    // A command that says nothing for a long time looks as if it hung.
+    if filter.max_level_hint() == Some(LevelFilter::ERROR)
+        && let Ok(waits) = WAITS.parse()
+    {
+        filter = filter.add_directive(waits);
+    }
     let lines = lines::layer().with_writer(move || Stderr(log_accounts)).with_filter(filter);
     let changes = Changes { sessions: sessions.clone(), cause: Mutex::default() };
     let changes = changes.with_filter(Targets::new().with_target(SUPERVISOR, Level::INFO));

@@ -34,7 +34,7 @@ mod supervisor;
 mod telemetry;
 
 pub use breaker::{BreakerSettings, BreakerState, BreakerStore, Note, Refusal};
-pub use connect::{Attempts, Backoff, MAINTENANCE_FILE, Pace, Policy, PortCheck, RobustConnector};
+pub use connect::{Attempts, Backoff, Pace, Policy, PortCheck, RobustConnector};
 pub use gateway::Gateway;
 pub use ibkr_connect_state::{Clock, KernelClock, Moment, Owner, Stamp};
 pub use ids::{Leases, SLOTS, Slot};
@@ -51,5 +51,4 @@ pub mod parts {
     pub use crate::breaker::{Outcome, Permit};
     pub use crate::connect::{HandshakeGuard, HandshakeLock};
     pub use crate::ids::Lease;
-    pub use crate::pacing::MessageRate;
 }

@@ -57,7 +57,7 @@ events! {
         info connect_retry(kind, wait_ms) "The next attempt follows after this wait."
         warn connect_refused(gateway, kind, error) "No attempt is made (any more): the breaker is open, or the lock was not to be had."
         debug connect_abandoned() "Nobody waits for the connect any more."
-        debug maintenance_window(window) "IBKR's servers are being reset: failures don't count, waits are longer."
+        info maintenance_window(window, effect) "An attempt has failed while IBKR may be resetting its servers. The effect is `longer_waits`, and the failure does not count; or `none`, because nobody has said that the login is of that region."
         debug port_not_checked(port, error) "The kernel does not say whether anybody listens; taken for yes."
         // What processes share.
         info breaker_transition(gateway, from, to, details) "The breaker has changed, also by time alone if somebody looks at it."
@@ -73,10 +73,9 @@ events! {
         debug client_id_released(client_id) "The client id is free again."
         warn client_id_note_unwritable(client_id, error) "The holder of a client id can't leave its name."
         // Requests.
-        info request_paced(command, wait_ms) "A request waits for its turn, to keep IBKR's limits."
+        info|warn request_paced(command, wait_ms) "A request waits for its turn, to keep IBKR's limits: a warning, once a second and command, if it waits longer than a second."
         warn request_not_sent(command, wait_ms, limit_ms) "It would wait longer than it may."
-        debug request_not_paced(command, error) "The limits shared with other processes can't be kept."
-        warn timer_not_started(error) "Waits for a turn block their thread."
+        warn request_not_paced(command, error) "The limits can't be shared with other processes; told once, and kept by this process alone."
         // A supervised session.
         info session_state(state, generation, detail) "The state has changed."
         warn attempt_failed(error) "The supervisor's attempt has failed."

@@ -6,11 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ibkr_connect_core::backend::close_elsewhere;
 use ibkr_connect_core::{
-    CloseReason, Connection, ConnectionInfo, EventStream, FlowControl, Reply, Request, Result, StreamRequest,
+    CloseReason, Connection, ConnectionInfo, ErrorKind, EventStream, FlowControl, Reply, Request, Result,
+    StreamRequest,
 };
 
 use crate::ids::Lease;
-use crate::pacing::Entrance;
+use crate::pacing::ConnectionPacer;
 
 /// A backend's connection with what it needs to be a good neighbour.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub(crate) struct RobustConnection {
     /// Before the lease: the id is given back when nobody uses it any more.
     inner: Arc<dyn Connection>,
     lease: Mutex<Option<Lease>>,
-    entrance: Option<Entrance>,
+    pacer: Option<ConnectionPacer>,
 }
 
 impl RobustConnection {
@@ -27,9 +28,9 @@ impl RobustConnection {
         info: ConnectionInfo,
         inner: Box<dyn Connection>,
         lease: Lease,
-        entrance: Option<Entrance>,
+        pacer: Option<ConnectionPacer>,
     ) -> Self {
-        Self { info, inner: inner.into(), lease: Mutex::new(Some(lease)), entrance }
+        Self { info, inner: inner.into(), lease: Mutex::new(Some(lease)), pacer }
     }
 }
 
@@ -41,18 +42,21 @@ impl Connection for RobustConnection {
     }
 
     async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
-        let _open = match &self.entrance {
-            Some(entrance) => entrance.request(&request, timeout).await?,
-            None => None,
-        };
-        self.inner.request(request, timeout).await
+        let Some(pacer) = &self.pacer else { return self.inner.request(request, timeout).await };
+        let admission = pacer.request(&request, timeout).await?;
+        let outcome = self.inner.request(request, timeout).await;
+        // A request that is given up is cancelled, which is a message too.
+        if !matches!(&outcome, Err(error) if error.kind() == ErrorKind::Timeout) {
+            admission.answered();
+        }
+        outcome
     }
 
     async fn subscribe(&self, request: StreamRequest, flow: FlowControl) -> Result<EventStream> {
-        if let Some(entrance) = &self.entrance {
-            entrance.stream(&request).await?;
-        }
-        self.inner.subscribe(request, flow).await
+        let Some(pacer) = &self.pacer else { return self.inner.subscribe(request, flow).await };
+        pacer.stream(&request).await?;
+        let stream = self.inner.subscribe(request.clone(), flow).await?;
+        Ok(pacer.counted(&request, stream))
     }
 
     async fn closed(&self) -> CloseReason {

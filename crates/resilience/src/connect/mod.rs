@@ -12,7 +12,6 @@ mod run;
 pub use attempt::Attempts;
 pub use backoff::{Backoff, Pace};
 pub use lock::{HandshakeGuard, HandshakeLock};
-pub use maintenance::MAINTENANCE_FILE;
 pub use policy::{Policy, PortCheck};
 
 use std::sync::Arc;
@@ -27,7 +26,7 @@ use tracing::Instrument;
 
 use crate::connect::run::Run;
 use crate::gateway::Gateway;
-use crate::pacing::{PacingStatus, Queue, Queues};
+use crate::pacing::{Limits, Pacer, Pacers, PacingStatus};
 use crate::telemetry;
 
 /// A connector that connects through another one, under a [`Policy`].
@@ -53,7 +52,7 @@ pub struct RobustConnector {
     inner: Arc<dyn Connector>,
     policy: Arc<Policy>,
     clock: Arc<dyn Clock>,
-    queues: Queues,
+    pacers: Pacers,
 }
 
 impl RobustConnector {
@@ -64,31 +63,33 @@ impl RobustConnector {
 
     /// The same with another clock for breaker, leases and maintenance windows.
     pub fn with_clock(inner: impl Into<Arc<dyn Connector>>, policy: Policy, clock: Arc<dyn Clock>) -> Self {
-        Self { inner: inner.into(), policy: Arc::new(policy), clock, queues: Queues::default() }
+        Self { inner: inner.into(), policy: Arc::new(policy), clock, pacers: Pacers::default() }
     }
 
-    /// How full the queue in front of the target's Gateway is; `None` if requests don't queue.
+    /// How many requests wait in front of the target's Gateway; `None` if none ever does.
     pub fn pacing(&self, target: &Target) -> Option<PacingStatus> {
-        self.queue(&Gateway::from(target)).map(|queue| queue.status())
+        self.pacer(&Gateway::from(target)).map(|(pacer, _)| pacer.status())
     }
 
-    fn queue(&self, gateway: &Gateway) -> Option<Arc<Queue>> {
-        match self.policy.pacing {
-            Pacing::Queue => Some(self.queues.of(gateway, &self.policy.state_dir, &self.clock)),
-            Pacing::Off => None,
-        }
+    fn pacer(&self, gateway: &Gateway) -> Option<(Arc<Pacer>, Limits)> {
+        let limits = match self.policy.pacing {
+            Pacing::Queue => Limits::All,
+            Pacing::Off => Limits::Messages,
+            Pacing::Unlimited => return None,
+        };
+        Some((self.pacers.of(gateway, &self.policy.state_dir, &self.clock), limits))
     }
 
     fn run(&self, target: &Target) -> Run {
         let gateway = Gateway::from(target);
-        let queue = self.queue(&gateway);
+        let pacer = self.pacer(&gateway);
         Run {
             inner: Arc::clone(&self.inner),
             policy: Arc::clone(&self.policy),
             clock: Arc::clone(&self.clock),
             target: target.clone(),
             gateway,
-            queue,
+            pacer,
         }
     }
 }

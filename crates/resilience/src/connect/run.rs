@@ -14,12 +14,12 @@ use crate::connect::attempt::{AttemptLog, AttemptTimes};
 use crate::connect::backoff::Pace;
 use crate::connect::connection::RobustConnection;
 use crate::connect::lock::HandshakeLock;
-use crate::connect::maintenance::Windows;
+use crate::connect::maintenance::{Reset, Windows};
 use crate::connect::policy::{Policy, PortCheck};
 use crate::connect::port::check_port;
 use crate::gateway::Gateway;
 use crate::ids::{Lease, Leases};
-use crate::pacing::{Entrance, Queue};
+use crate::pacing::{ConnectionPacer, Limits, Pacer};
 use crate::telemetry;
 
 /// How many leased client ids may turn out to be in use.
@@ -32,7 +32,7 @@ pub(crate) struct Run {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) target: Target,
     pub(crate) gateway: Gateway,
-    pub(crate) queue: Option<Arc<Queue>>,
+    pub(crate) pacer: Option<(Arc<Pacer>, Limits)>,
 }
 
 /// What all processes share.
@@ -121,8 +121,11 @@ impl Run {
             Err(error) if self.pace(shared) == Pace::Maintenance => Outcome::of_error(error).in_maintenance(),
             Err(error) => Outcome::of_error(error),
         };
+        let is_the_gateways = matches!(verdict, Outcome::Failure(_) | Outcome::Maintenance(_));
         permit.settle(verdict);
-        outcome.map_err(Failure::Failed)
+        outcome.map_err(|error| {
+            Failure::Failed(if is_the_gateways { explained(error, self.reset(shared)) } else { error })
+        })
     }
 
     /// Shakes hands with a client id of its own; with another one if a leased id is in use after all.
@@ -146,7 +149,7 @@ impl Run {
                 Ok(inner) => {
                     let attempts = log.succeeded(course, inner.info());
                     let info = ConnectionInfo { attempts, ..inner.info().clone() };
-                    return Ok(Box::new(RobustConnection::new(info, inner, lease, self.entrance())));
+                    return Ok(Box::new(RobustConnection::new(info, inner, lease, self.connection_pacer())));
                 }
                 Err(error) if self.is_leased() && error.kind() == ErrorKind::ClientIdInUse => {
                     lease.refuse(self.policy.client_id_hold);
@@ -176,9 +179,11 @@ impl Run {
         }
     }
 
-    fn entrance(&self) -> Option<Entrance> {
+    fn connection_pacer(&self) -> Option<ConnectionPacer> {
         let limit = self.target.request_timeout;
-        self.queue.clone().map(|queue| Entrance { queue, limit })
+        let (pacer, limits) = self.pacer.clone()?;
+        pacer.open();
+        Some(ConnectionPacer { pacer, limits, limit })
     }
 
     fn lease(&self, shared: &Shared) -> Result<Lease> {
@@ -200,14 +205,30 @@ impl Run {
     }
 
     fn pace(&self, shared: &Shared) -> Pace {
-        match shared.windows.at(self.clock.now().wall) {
-            Some(window) => {
-                tracing::debug!(window = window.name, "maintenance_window");
-                Pace::Maintenance
-            }
-            None => Pace::Normal,
+        match self.reset(shared) {
+            Reset::Expected(_) => Pace::Maintenance,
+            Reset::Possible(_) | Reset::No => Pace::Normal,
         }
     }
+
+    fn reset<'a>(&self, shared: &'a Shared) -> Reset<'a> {
+        shared.windows.at(self.clock.now().wall, self.policy.region)
+    }
+}
+
+/// A failure with what may have caused it.
+fn explained(error: Error, reset: Reset<'_>) -> Error {
+    let effect = match reset {
+        Reset::No => return error,
+        Reset::Possible(_) => "none",
+        Reset::Expected(_) => "longer_waits",
+    };
+    if let Reset::Possible(window) | Reset::Expected(window) = reset {
+        tracing::info!(%window, effect, "maintenance_window");
+    }
+    let cause = reset.advice().unwrap_or_default();
+    let advice = error.advice().map_or_else(|| cause.clone(), |advice| format!("{advice}; {cause}"));
+    error.with_advice(advice)
 }
 
 /// How long the breaker wants everybody to wait, unless it refuses.

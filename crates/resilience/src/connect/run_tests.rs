@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use ibkr_connect_core::config::Region;
 use ibkr_connect_core::{ConnectionInfo, ConnectionMode, MockConnection, Phase};
 use ibkr_connect_state::{ManualClock, Stamp};
 
@@ -119,7 +120,7 @@ impl Fixture {
             clock: Arc::new(VirtualClock { manual: self.clock.clone(), start: self.start }),
             target: self.target.clone(),
             gateway: Gateway::from(&self.target),
-            queue: None,
+            pacer: None,
         };
         change(&mut run, &mut policy);
         run.policy = Arc::new(policy);
@@ -216,7 +217,6 @@ async fn those_in_the_queue_meet_the_breaker_that_opened_meanwhile() {
 #[tokio::test(start_paused = true)]
 async fn six_hours_of_outage_make_at_most_eighty_handshakes_and_end_soon_after() {
     let fixture = Fixture::new((0..80).map(|_| fail(ErrorKind::HandshakeTimeout)));
-    std::fs::write(fixture.temp.path().join(crate::MAINTENANCE_FILE), "# no maintenance today").unwrap();
     while fixture.start.elapsed() < Duration::from_secs(6 * 3_600) {
         fixture.run().connect().await.unwrap_err();
         // A supervisor's restart loop.
@@ -232,20 +232,52 @@ async fn six_hours_of_outage_make_at_most_eighty_handshakes_and_end_soon_after()
     assert!(back.elapsed() <= Duration::from_secs(330), "{:?}", back.elapsed());
 }
 
+/// At a time when the servers of Europe, and of nobody else, may be in their reset for another 45 minutes.
+fn in_a_reset_of_europe(fixture: &Fixture) {
+    fixture.clock.reboot("2026-03-18T06:00:00Z".parse().unwrap());
+}
+
 #[tokio::test(start_paused = true)]
 async fn maintenance_neither_opens_the_breaker_nor_lets_a_restart_loop_storm() {
     let fixture = Fixture::new((0..200).map(|_| fail(ErrorKind::Rejected)));
-    fixture.clock.reboot("2026-01-14T05:15:00Z".parse().unwrap());
+    in_a_reset_of_europe(&fixture);
     let mut restarts = 0;
-    while fixture.start.elapsed() < Duration::from_secs(3_600) {
-        let run = fixture.run_with(|_, policy| policy.max_retries = 0);
+    while fixture.start.elapsed() < Duration::from_secs(2_400) {
+        let run = fixture.run_with(|_, policy| {
+            policy.max_retries = 0;
+            policy.region = Some(Region::Europe);
+        });
         let error = run.connect().await.unwrap_err();
         assert!([ErrorKind::Rejected, ErrorKind::CircuitOpen].contains(&error.kind()), "{error}");
+        assert!(error.advice().unwrap().contains("IBKR"), "{error:?}");
         restarts += 1;
         sleep(Duration::from_secs(1)).await;
     }
     let attempts = fixture.calls().len();
-    assert!(restarts > 1_000 && (60..=120).contains(&attempts), "{restarts} restarts, {attempts} attempts");
+    assert!(restarts > 1_000 && (40..=80).contains(&attempts), "{restarts} restarts, {attempts} attempts");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_of_nobody_knows_whom_is_named_and_excuses_nothing() {
+    for region in [None, Some(Region::Americas), Some(Region::None)] {
+        let fixture = Fixture::new((0..5).map(|_| fail(ErrorKind::Rejected)));
+        in_a_reset_of_europe(&fixture);
+        let run = || fixture.run_with(|_, policy| policy.region = region);
+        let error = run().connect().await.unwrap_err();
+        assert!(fixture.start.elapsed() <= Duration::from_secs(3), "the usual waits, {region:?}");
+        let may_be = error.advice().unwrap().contains("it may be IBKR's reset of its servers (Europe");
+        assert_eq!(may_be, region.is_none(), "{error:?}");
+        let opened = run().connect().await.unwrap_err();
+        assert!(opened.message().contains("is open for another 60 s"), "{opened}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_is_not_the_gateways_is_no_reset() {
+    let fixture = Fixture::new([fail(ErrorKind::WorkerSpawn)]);
+    in_a_reset_of_europe(&fixture);
+    let error = fixture.run().connect().await.unwrap_err();
+    assert!(!error.advice().unwrap().contains("reset"), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]

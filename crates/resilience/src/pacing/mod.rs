@@ -1,14 +1,22 @@
-//! IBKR's limits on messages and historical requests, kept by waiting.
+//! IBKR's limits on messages and historical data, kept by waiting.
 //!
-//! Reading order: `queue` (where a request waits), `rate` (messages per second), `history` (the rules for historical
-//! requests) and `history_store` (the same for all processes), `timer` (waiting without the caller's runtime).
+//! Reading order: `pacer` (where a request waits for its admission), `messages` and `historical` (its two limits), `waits` (how
+//! long a request may wait, and what is said about it); `cost` (what a request costs), `bucket` (messages per second) and
+//! `history` (the rules for historical data) are pure; `ledger` (what all processes share of both) and `timer` (waiting
+//! without the caller's runtime) are underneath.
 
+mod bucket;
+mod cost;
+mod historical;
 mod history;
-mod history_store;
-mod queue;
-mod rate;
+mod ledger;
+mod messages;
+mod pacer;
 mod timer;
+mod waits;
 
-pub use queue::PacingStatus;
-pub(crate) use queue::{Entrance, Queue, Queues};
-pub use rate::MessageRate;
+#[cfg(test)]
+mod tests;
+
+pub use pacer::PacingStatus;
+pub(crate) use pacer::{ConnectionPacer, Limits, Pacer, Pacers};

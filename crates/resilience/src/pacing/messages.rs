@@ -1,0 +1,161 @@
+//! The limit on messages: requests stand in line for the tokens that all processes share.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use ibkr_connect_core::Result;
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::bucket::{Bucket, time_for};
+use super::ledger::{Both, Ledger};
+use super::waits::{WaitBudget, Waits};
+use ibkr_connect_state::Moment;
+
+/// The messages to one Gateway.
+///
+/// # Behavior
+/// - The requests of a process stand in one line. Only the first of them has taken its tokens from what the processes share:
+///   so the processes take turns, and one that is killed while its requests wait takes the tokens of one with it.
+/// - A request that is dropped while it waits gives back what it has taken.
+#[derive(Debug)]
+pub(crate) struct MessagePacer {
+    ledger: Ledger<Bucket>,
+    /// Held by the first in the line. Fair: who waits first gets it first.
+    first: Mutex<()>,
+    /// How many messages stand behind the first.
+    behind: AtomicU32,
+}
+
+impl MessagePacer {
+    pub(crate) fn new(ledger: Ledger<Bucket>) -> Self {
+        Self { ledger, first: Mutex::default(), behind: AtomicU32::new(0) }
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger<Bucket> {
+        &self.ledger
+    }
+
+    /// How long one more message would wait at least.
+    pub(crate) fn next_in(&self) -> Duration {
+        let behind = self.behind.load(Ordering::Relaxed);
+        self.ledger.look(|own, all, now| own.wait(now, 1).max(all.wait(now, 1))) + time_for(behind)
+    }
+
+    /// Waits until so many messages may be sent.
+    ///
+    /// # Errors
+    /// `timeout`, if they would have to wait too long, or have; then nothing is taken.
+    pub(crate) async fn admit(
+        &self,
+        waits: &Waits,
+        budget: &mut WaitBudget<'_>,
+        messages: u32,
+    ) -> Result<()> {
+        if messages == 0 {
+            return Ok(());
+        }
+        let _first = self.first_in_line(budget, messages).await?;
+        let limit = budget.left();
+        let wait = self.ledger.change(|both, now| take_within(both, now, messages, limit)).await;
+        if !wait.is_zero() {
+            budget.check(wait)?;
+            let taken = Taken { ledger: &self.ledger, messages };
+            waits.sleep(wait).await?;
+            taken.used();
+        }
+        Ok(())
+    }
+
+    async fn first_in_line(&self, budget: &mut WaitBudget<'_>, messages: u32) -> Result<MutexGuard<'_, ()>> {
+        if let Ok(first) = self.first.try_lock() {
+            return Ok(first);
+        }
+        let place = Place::behind(&self.behind, messages);
+        budget.check(time_for(place.before + messages))?;
+        budget.wait_for(self.first.lock()).await
+    }
+
+    /// Takes the token of a message that goes out before those that wait, unless one has done so within a second.
+    pub(crate) async fn overtake(&self) -> Overtaking {
+        let overtake = |mut both: Both<'_, Bucket>, now| {
+            if both.own.may_overtake(now) && both.all.may_overtake(now) {
+                both.each(|bucket| bucket.overtake(now));
+                Overtaking::Allowed
+            } else {
+                Overtaking::Refused
+            }
+        };
+        self.ledger.change(overtake).await
+    }
+
+    /// Takes the tokens of messages that wait for nobody: they end something.
+    pub(crate) fn count(&self, messages: u32) {
+        self.ledger.change_soon(move |mut both, now| both.each(|bucket| bucket.take(now, messages)));
+    }
+
+    /// Gives back the tokens of messages that are not sent after all.
+    pub(crate) fn give_back(&self, messages: u32) {
+        give_back(&self.ledger, messages);
+    }
+}
+
+/// Whether a message may go out before those that wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overtaking {
+    Allowed,
+    Refused,
+}
+
+/// Takes the tokens if they have to be waited for at most so long; says in any case how long they have to.
+fn take_within(mut both: Both<'_, Bucket>, now: Moment, messages: u32, limit: Duration) -> Duration {
+    let wait = both.own.wait(now, messages).max(both.all.wait(now, messages));
+    if wait <= limit {
+        both.each(|bucket| bucket.take(now, messages));
+    }
+    wait
+}
+
+fn give_back(ledger: &Ledger<Bucket>, messages: u32) {
+    ledger.change_soon(move |mut both, now| both.each(|bucket| bucket.give_back(now, messages)));
+}
+
+/// Tokens that are taken and not used yet. Dropping them gives them back.
+struct Taken<'a> {
+    ledger: &'a Ledger<Bucket>,
+    messages: u32,
+}
+
+impl Taken<'_> {
+    fn used(mut self) {
+        self.messages = 0;
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if self.messages > 0 {
+            give_back(self.ledger, self.messages);
+        }
+    }
+}
+
+/// A place in the line behind the first one, until it is dropped.
+struct Place<'a> {
+    behind: &'a AtomicU32,
+    messages: u32,
+    /// How many messages stand before it.
+    before: u32,
+}
+
+impl<'a> Place<'a> {
+    fn behind(behind: &'a AtomicU32, messages: u32) -> Self {
+        let before = behind.fetch_add(messages, Ordering::Relaxed);
+        Self { behind, messages, before }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.behind.fetch_sub(self.messages, Ordering::Relaxed);
+    }
+}
