@@ -24,6 +24,37 @@ fn a_user_who_never_connected_has_no_gateways() {
 }
 
 #[test]
+fn the_state_of_a_user_is_in_one_place_whatever_the_surroundings() {
+    let user = User::new();
+    let of = |surroundings: &[(&str, &str)]| {
+        let mut command = user.command(["status", "--json"]);
+        command.envs(surroundings.iter().copied());
+        Finished::of(command)
+    };
+    let temp = user.home().to_str().unwrap();
+    let own = format!("{temp}/ibkr-connect-{}", rustix::process::geteuid().as_raw());
+    for (surroundings, expected) in [
+        (vec![("XDG_STATE_HOME", "/elsewhere")], "/elsewhere/ibkr-connect"),
+        (vec![("HOME", "/nonexistent"), ("TMPDIR", temp)], &own),
+        (vec![("XDG_STATE_HOME", "here"), ("IBKR_STATE_DIR", "/there")], "/there"),
+    ] {
+        let shown: Value = serde_json::from_str(&of(&surroundings).stdout).unwrap();
+        assert_eq!(shown["state_dir"], expected, "{surroundings:?}");
+    }
+    for name in ["XDG_STATE_HOME", "IBKR_STATE_DIR"] {
+        let refused = of(&[(name, "here")]);
+        assert_eq!(refused.code, 2);
+        let said = format!("{}{}", refused.stdout, refused.stderr);
+        assert!(said.contains(name) && said.contains("an absolute path"), "{said}");
+    }
+    let mut nameless = user.command(["status", "--json"]);
+    nameless.env_remove("HOME");
+    let shown: Value = serde_json::from_str(&Finished::of(nameless).stdout).unwrap();
+    let path = shown["state_dir"].as_str().unwrap();
+    assert!(path.starts_with('/') && path != "/tmp/ibkr-connect", "{path}");
+}
+
+#[test]
 fn a_session_has_a_client_id_a_slot_and_a_worker_as_long_as_it_lives() {
     let gateway = Simulator::start(SimOptions::default()).unwrap();
     let user = User::new();

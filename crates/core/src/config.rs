@@ -10,6 +10,7 @@ mod load;
 mod parse;
 mod process;
 mod restart;
+mod state_dir;
 
 use std::path::PathBuf;
 
@@ -26,6 +27,7 @@ pub use process::{
 pub use crate::log_accounts::LogAccounts;
 pub use restart::GatewayRestart;
 
+use self::state_dir::User;
 use crate::choice::choices;
 use crate::{ConnectionMode, Result, Target};
 
@@ -85,7 +87,7 @@ impl Config {
         Loader::new().working_directory().environment().load()
     }
 
-    /// Checks these variables and nothing else: a pure function of its input.
+    /// Checks these variables and nothing else. What they leave open is as in [`default`](Self::default).
     ///
     /// # Errors
     /// `config`, as [`load`](Self::load).
@@ -112,9 +114,10 @@ impl Config {
 }
 
 impl Default for Config {
-    /// The defaults of [`KEYS`], with the state directory of a user without a home.
+    /// The defaults of [`KEYS`]. The state directory is the same that [`load`](Config::load) finds when nobody sets it, so that
+    /// this program takes part in what all programs of the user share.
     fn default() -> Self {
-        let target = Target::default();
+        let (target, user) = (Target::default(), User::current());
         Self {
             mode: ConnectionMode::default(),
             fallback: Fallback::default(),
@@ -136,7 +139,7 @@ impl Default for Config {
             gateway_restart: None,
             log_accounts: target.log_accounts,
             worker_path: None,
-            state_dir: std::env::temp_dir().join("ibkr-connect"),
+            state_dir: user.state_dir().unwrap_or_else(|_| user.without_state_home()),
         }
     }
 }

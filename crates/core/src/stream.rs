@@ -394,6 +394,9 @@ impl StreamControl {
 
     /// Waits until no more events come, whether or not those that are kept were read: the stream has ended by itself, or with
     /// this error.
+    ///
+    /// # Errors
+    /// Why the stream has ended, if not by itself.
     pub async fn ended(&self) -> Result<()> {
         poll_fn(|context| {
             let mut state = self.shared.lock();

@@ -1,10 +1,11 @@
 //! The one table of configuration keys: names, defaults, documentation and how a value is read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Config;
 use super::parse::{boolean, client_id, count, host, parse_duration, port};
 use super::restart::gateway_restart;
+use super::state_dir::absolute;
 
 /// One thing a user can set.
 pub struct Key {
@@ -111,6 +112,6 @@ keys! {
         "The program to start as worker; it is run as `PROGRAM worker`."
         |config, text| config.worker_path = Some(PathBuf::from(text));
     "state_dir" "IBKR_STATE_DIR" "$XDG_STATE_HOME/ibkr-connect" true
-        "Where state shared by processes is kept: locks, breaker, workers."
-        |config, text| config.state_dir = PathBuf::from(text);
+        "Where state shared by processes is kept: locks, breaker, workers. An absolute path; without XDG_STATE_HOME ~/.local/state, without a home /tmp/ibkr-connect-UID."
+        |config, text| config.state_dir = absolute(Path::new(text))?.to_path_buf();
 }

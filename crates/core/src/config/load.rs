@@ -9,12 +9,14 @@ use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
+use super::state_dir::User;
 use super::{Config, KEYS, Key, LogAccounts};
 use crate::{Error, ErrorKind, Result};
 
 const FILE: &str = "ibkr.toml";
 const DOTENV: &str = ".env";
 const ENVIRONMENT: &str = "the environment";
+const STATE_DIR: &str = "state_dir";
 const FLAGS: &str = "the command line";
 
 /// Collects sources and reads them in their fixed order, whatever order they are named in.
@@ -24,7 +26,8 @@ pub struct Loader {
     file: Option<PathBuf>,
     environment: Vec<(String, String)>,
     flags: Vec<(&'static str, String)>,
-    state_home: Option<PathBuf>,
+    /// Whose state directory it is, if the environment is a source.
+    user: Option<User>,
 }
 
 impl Loader {
@@ -59,10 +62,7 @@ impl Loader {
     pub fn environment(mut self) -> Self {
         let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
         self.environment.extend(std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))));
-        self.state_home = std::env::var_os("XDG_STATE_HOME")
-            .filter(|home| !home.is_empty())
-            .map(PathBuf::from)
-            .or_else(|| std::env::home_dir().map(|home| home.join(".local/state")));
+        self.user = Some(User::current());
         self
     }
 
@@ -87,8 +87,12 @@ impl Loader {
     pub fn load(self) -> Result<Config> {
         let figment = self.layers()?;
         let mut config = Config::default();
-        if let Some(home) = self.state_home {
-            config.state_dir = home.join("ibkr-connect");
+        if let Some(user) = self.user.filter(|_| figment.find_value(STATE_DIR).is_err()) {
+            config.state_dir = user.state_dir().map_err(|expected| {
+                let message = format!("XDG_STATE_HOME in {ENVIRONMENT}: {expected}");
+                Error::new(ErrorKind::Config, message)
+                    .with_advice("correct it or unset it, or set IBKR_STATE_DIR")
+            })?;
         }
         for key in KEYS {
             if let Ok(value) = figment.find_value(key.name) {
@@ -327,6 +331,7 @@ mod tests {
             ("IBKR_REGION", "us", "expected one of: americas, europe, asia, none"),
             ("IBKR_GATEWAY_RESTART", "ibc:localhost", "expected ibc:HOST:PORT"),
             ("IBKR_GATEWAY_RESTART", "sh -c 'x", "expected a command line"),
+            ("IBKR_STATE_DIR", "state", "expected an absolute path"),
         ] {
             let message = config_error(Loader::new().variables([(variable.to_owned(), value.to_owned())]));
             assert!(
