@@ -71,7 +71,7 @@ fn account_updates() -> Row {
 
 fn answers() -> [Frame; 4] {
     [
-        frame!(6 { 1: "CashBalance", 2: "-51234.56", 3: "BASE", 4: "DU7654322" }),
+        frame!(6 { 1: "$LEDGER-CashBalance", 2: "-51234.56", 3: "BASE", 4: "DU7654322" }),
         frame!(7 {
             1: es_message(), 2: "-2.5", 3: 5_750.25, 4: -718_781.25, 5: 287_500.0, 6: -31.25, 7: f64::MAX, 8: "DU7654322",
         }),

@@ -15,8 +15,7 @@ pub(super) fn rows() -> Vec<Row> {
 }
 
 fn account_summary_updates() -> Row {
-    let row =
-        |value: &'static str| frame!(63 { 1: ID, 2: "DU7654321", 3: "NetLiquidation", 4: value, 5: "USD" });
+    let row = |value: &'static str| frame!(63 { 1: ID, 2: "DU7654321", 3: "$LEDGER-NetLiquidation", 4: value, 5: "USD" });
     let value = |value: &str| json!({ "value": { "account": "DU7654321", "tag": "NetLiquidation", "value": value, "currency": "USD" } });
     Row::new("account_summary_updates", json!({ "group": "All", "tags": ["NetLiquidation", "AccountType"] }))
         .asks(frame!(62 { 1: ID, 2: "All", 3: "NetLiquidation,AccountType" }))
@@ -44,7 +43,7 @@ fn account_updates_multi() -> Row {
     Row::new("account_updates_multi", json!({ "account": "DU7654321", "model_code": "Growth" }))
         .asks(frame!(76 { 1: ID, 2: "DU7654321", 3: "Growth", 4: true }))
         .answered([
-            frame!(73 { 1: ID, 2: "DU7654321", 3: "Growth", 4: "CashBalance", 5: "-51234.56", 6: "BASE" }),
+            frame!(73 { 1: ID, 2: "DU7654321", 3: "Growth", 4: "$LEDGER-CashBalance", 5: "-51234.56", 6: "BASE" }),
             frame!(73 { 1: ID, 2: "DU7654321", 4: "Currency", 5: "BASE" }),
             frame!(74 { 1: ID }),
             frame!(73 { 1: ID, 2: "DU7654321", 3: "Growth", 4: "CashBalance", 5: "0", 6: "BASE" }),

@@ -25,7 +25,7 @@ pub(super) fn rows() -> Vec<Row> {
         Row::new("account_summary", json!({ "group": "All", "tags": ["NetLiquidation", "AccountType"] }))
             .asks(frame!(62 { 1: ID, 2: "All", 3: "NetLiquidation,AccountType" }))
             .answered([
-                frame!(63 { 1: ID, 2: "DU7654321", 3: "NetLiquidation", 4: "1000000.50", 5: "USD" }),
+                frame!(63 { 1: ID, 2: "DU7654321", 3: "$LEDGER-NetLiquidation", 4: "1000000.50", 5: "USD" }),
                 frame!(63 { 1: ID, 2: "DU7654322", 3: "AccountType", 4: "INDIVIDUAL" }),
                 frame!(64 { 1: ID }),
             ])

@@ -40,7 +40,7 @@ impl Default for AccountSummaryParams {
 pub struct AccountSummaryValue {
     /// The account, e.g. `DU1234567`.
     pub account: String,
-    /// TWS's tag, e.g. `NetLiquidation`.
+    /// TWS's tag, e.g. `NetLiquidation`, without the prefix `$LEDGER-` of newer Gateways.
     pub tag: String,
     /// The value as TWS writes it; most are decimal numbers, some are words.
     pub value: String,

@@ -65,7 +65,7 @@ pub struct AccountMultiValue {
     pub account: String,
     /// The model's code; `None` for the whole account.
     pub model_code: Option<String>,
-    /// TWS's key, e.g. `CashBalance`.
+    /// TWS's key, e.g. `CashBalance`, without the prefix `$LEDGER-` of newer Gateways.
     pub key: String,
     /// The value as TWS writes it; most are decimal numbers, some are words.
     pub value: String,

@@ -83,7 +83,7 @@ pub enum AccountUpdatesEvent {
 pub struct AccountValue {
     /// The account, e.g. `DU1234567`.
     pub account: String,
-    /// TWS's key, e.g. `NetLiquidation`.
+    /// TWS's key, e.g. `NetLiquidation`, without the prefix `$LEDGER-` of newer Gateways.
     pub key: String,
     /// The value as TWS writes it; most are decimal numbers, some are words.
     pub value: String,

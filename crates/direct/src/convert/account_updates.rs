@@ -8,7 +8,7 @@ use ibkr_connect_core::types::{
     PositionUpdatesEvent, PositionsMultiEvent, set,
 };
 
-use super::accounts::said;
+use super::accounts::{account_key, said};
 use super::{account_summary_value, contract, position};
 
 pub(crate) fn account_summary_update(
@@ -30,7 +30,7 @@ pub(crate) fn account_update_multi(
         Data(ib::AccountUpdateMulti::AccountMultiValue(row)) => Event::Value(AccountMultiValue {
             account: row.account,
             model_code: said(row.model_code),
-            key: row.key,
+            key: account_key(row.key),
             value: row.value,
             currency: said(row.currency),
         }),
@@ -73,7 +73,7 @@ pub(crate) fn account_update(
     match item {
         Data(ib::AccountUpdate::AccountValue(row)) => Event::Value(AccountValue {
             account: of(row.account),
-            key: row.key,
+            key: account_key(row.key),
             value: row.value,
             currency: said(row.currency),
         }),

@@ -11,7 +11,12 @@ pub(crate) fn accounts(accounts: Vec<String>) -> Vec<String> {
 }
 
 pub(crate) fn account_summary_value(row: ib::AccountSummary) -> AccountSummaryValue {
-    AccountSummaryValue { account: row.account, tag: row.tag, value: row.value, currency: said(row.currency) }
+    AccountSummaryValue {
+        account: row.account,
+        tag: account_key(row.tag),
+        value: row.value,
+        currency: said(row.currency),
+    }
 }
 
 pub(crate) fn position(row: ib::Position) -> Position {
@@ -31,6 +36,15 @@ pub(crate) fn family_codes(codes: Vec<ib::FamilyCode>) -> Vec<FamilyCode> {
 
 pub(crate) fn user_info(info: ib::UserInfo) -> UserInfo {
     UserInfo { white_branding_id: said(info.white_branding_id) }
+}
+
+/// The name of an account value. Gateways from 10.47 on put a prefix before those that they have per currency, as a setting that
+/// is on for new users; a program means the same value with and without it.
+pub(super) fn account_key(key: String) -> String {
+    match key.strip_prefix("$LEDGER-") {
+        Some(name) => name.to_owned(),
+        None => key,
+    }
 }
 
 /// A text, unless TWS leaves it empty.
