@@ -592,7 +592,9 @@ mod tests {
             let count = Arc::new(AtomicUsize::new(0));
             let (sender, stream, _) = channel();
             let counted = Arc::clone(&count);
-            let count_one = move || drop(counted.fetch_add(1, Ordering::SeqCst));
+            let count_one = move || {
+                counted.fetch_add(1, Ordering::SeqCst);
+            };
             use_up(sender, stream.report_cancelled(count_one));
             count.load(Ordering::SeqCst)
         };
