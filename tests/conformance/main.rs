@@ -10,12 +10,15 @@ mod accounts;
 mod agreement;
 mod contracts;
 mod data;
+mod endings;
 mod gateway;
 mod loss;
 mod market;
 mod news;
 mod orders;
+mod played;
 mod sessions;
+mod silence;
 
 use ibkr_connect::{ConnectionMode, Connector, Target};
 use ibkr_connect_sim::{SimOptions, Simulator};
@@ -154,6 +157,24 @@ macro_rules! real_backends {
                 a_gateway_that_closes_ends_everything
                 a_gateway_that_resets_ends_everything
                 whoever_waits_learns_of_the_loss
+            }
+            endings {
+                a_loss_has_one_name_whichever_way_it_comes
+                what_was_said_long_ago_is_not_the_reason
+                only_who_closes_has_closed
+                an_error_about_no_request_ends_none_that_is_answered
+            }
+            silence {
+                an_overlooked_question_is_asked_again_at_once
+                a_late_answer_to_another_question_is_nobodys
+                the_rest_of_an_answer_about_orders_is_nobodys
+                who_waits_behind_a_silent_question_is_served_in_time
+                silent_summaries_make_room_for_the_third
+                the_end_mark_of_another_account_ends_nothing
+                an_account_without_an_end_does_not_block_the_next
+                what_times_out_says_why
+                what_was_mended_is_no_reason
+                the_opening_of_a_stream_has_a_deadline
             }
         }
     };

@@ -56,8 +56,24 @@ impl Asker {
         question.await.map_err(|error| self.failed(error))
     }
 
-    /// The same for a question that has none.
-    pub(crate) async fn ask_unnumbered<T>(
+    /// Asks a question that has none and one answer. An error without an id fails whatever ibapi has in flight of that kind, also what
+    /// it is not about, or what it closes the connection for: so the question is asked once more, and a second error is its answer.
+    pub(crate) async fn ask_unnumbered<T, F>(&self, question: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = std::result::Result<T, ibapi::Error>>,
+    {
+        self.notes.ask();
+        match question().await {
+            Err(ibapi::Error::Notice(notice)) if notice.request_id.is_none() => {
+                self.notice(&notice);
+                question().await.map_err(|error| self.failed(error))
+            }
+            outcome => outcome.map_err(|error| self.failed(error)),
+        }
+    }
+
+    /// Subscribes to what has no request id.
+    pub(crate) async fn subscribe_unnumbered<T>(
         &self,
         question: impl Future<Output = std::result::Result<T, ibapi::Error>>,
     ) -> Result<T> {

@@ -110,3 +110,94 @@ impl Drop for DirectConnection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use ibkr_connect_core::{ConnectionMode, block_on};
+    use tokio::sync::watch;
+
+    use super::*;
+
+    /// A connection whose thread is played: what it is asked, how it announces its end, and what it drops when it is done.
+    struct Thread {
+        inbox: mpsc::UnboundedReceiver<Command>,
+        announce: watch::Sender<Option<Ending>>,
+        done: std_mpsc::Sender<()>,
+    }
+
+    fn connection() -> (DirectConnection, Thread) {
+        let info = ConnectionInfo {
+            mode: ConnectionMode::Direct,
+            client_id: 1,
+            server_version: 226,
+            accounts: vec!["DU1".to_owned()],
+            readonly: true,
+            phases: Vec::new(),
+            connect_ms: 0.0,
+            worker_pid: None,
+            zombies: None,
+            attempts: Vec::new(),
+        };
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let (announce, closed) = watch::channel(None);
+        let (done, end) = std_mpsc::channel();
+        (DirectConnection::new(info, commands, closed, end), Thread { inbox, announce, done })
+    }
+
+    #[test]
+    fn a_drop_inside_a_runtime_waits_for_nothing() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let begun = Instant::now();
+        let (connection, mut thread) = connection();
+        runtime.block_on(async move { drop(connection) });
+        assert!(begun.elapsed() < CLOSING_GRACE, "{:?}", begun.elapsed());
+        assert!(thread.inbox.blocking_recv().is_none(), "but it closes");
+        drop(thread.done);
+    }
+
+    #[test]
+    fn one_that_comes_back_to_its_own_thread_waits_for_nothing() {
+        let begun = Instant::now();
+        let (connection, mut thread) = connection();
+        connection.abandon();
+        assert!(begun.elapsed() < CLOSING_GRACE, "{:?}", begun.elapsed());
+        assert!(thread.inbox.blocking_recv().is_none(), "but it closes");
+    }
+
+    #[test]
+    fn a_drop_outside_of_a_runtime_waits_until_nothing_is_left() {
+        const CLOSING: Duration = Duration::from_millis(50);
+        let begun = Instant::now();
+        let (connection, mut own) = connection();
+        let closing = thread::spawn(move || {
+            assert!(own.inbox.blocking_recv().is_none());
+            thread::sleep(CLOSING);
+            drop(own.done);
+        });
+        drop(connection);
+        assert!(begun.elapsed() >= CLOSING, "{:?}", begun.elapsed());
+        closing.join().unwrap();
+    }
+
+    #[test]
+    fn what_nobody_answers_says_who_is_to_blame() {
+        let ask = |connection: &DirectConnection| block_on(connection.request(Request::Positions, None));
+        let (lost, mut thread) = connection();
+        thread.announce.send_replace(Some(Ending::lost("the Gateway is gone".to_owned(), None)));
+        thread.inbox.close();
+        assert_eq!(ask(&lost).unwrap_err().kind(), ErrorKind::Disconnected);
+
+        let (panicked, mut thread) = connection();
+        thread.inbox.close();
+        drop((thread.announce, thread.done));
+        assert_eq!(ask(&panicked).unwrap_err().kind(), ErrorKind::Internal);
+
+        let (closed, thread) = connection();
+        closed.hang_up();
+        assert_eq!(ask(&closed).unwrap_err().kind(), ErrorKind::Closed);
+        drop(thread);
+    }
+}

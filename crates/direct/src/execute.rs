@@ -72,16 +72,16 @@ impl Default for Shared {
 pub(crate) async fn execute(asker: &Asker, request: &Request) -> Result<Reply> {
     Ok(match request {
         Request::ServerTime => {
-            Reply::ServerTime(convert::timestamp(asker.ask_unnumbered(asker.server_time()).await?)?)
+            Reply::ServerTime(convert::timestamp(asker.ask_unnumbered(|| asker.server_time()).await?)?)
         }
-        Request::ManagedAccounts => {
-            Reply::ManagedAccounts(convert::accounts(asker.ask_unnumbered(asker.managed_accounts()).await?))
-        }
+        Request::ManagedAccounts => Reply::ManagedAccounts(convert::accounts(
+            asker.ask_unnumbered(|| asker.managed_accounts()).await?,
+        )),
         Request::ServerTimeMillis => Reply::ServerTimeMillis(convert::timestamp(
-            asker.ask_unnumbered(asker.server_time_millis()).await?,
+            asker.ask_unnumbered(|| asker.server_time_millis()).await?,
         )?),
         Request::FamilyCodes => {
-            Reply::FamilyCodes(convert::family_codes(asker.ask_unnumbered(asker.family_codes()).await?))
+            Reply::FamilyCodes(convert::family_codes(asker.ask_unnumbered(|| asker.family_codes()).await?))
         }
         Request::UserInfo => Reply::UserInfo(convert::user_info(asker.ask(asker.user_info()).await?)),
         Request::AccountSummary(params) => {

@@ -92,26 +92,31 @@ impl Inbound {
             let taken = (wanted - self.kept.len()).min(bytes.len());
             self.kept.extend_from_slice(&bytes[..taken]);
             *bytes = &bytes[taken..];
-            if self.kept.len() == wanted && self.go_on(now, tap, out)? == Flow::Halts {
+            self.check_length()?;
+            if self.kept.len() == wanted && self.go_on(now, tap, out) == Flow::Halts {
                 return Ok(Flow::Halts);
             }
         }
         Ok(Flow::GoesOn)
     }
 
+    /// As soon as it is known: what can't be a frame may never get as long as a head.
+    fn check_length(&self) -> Result<(), BadFrame> {
+        let [l0, l1, l2, l3, ..] = self.kept[..] else { return Ok(()) };
+        let length = u32::from_be_bytes([l0, l1, l2, l3]);
+        if LENGTHS.contains(&length) { Ok(()) } else { Err(BadFrame { length }) }
+    }
+
     /// The head of a frame is complete, or all of it.
-    fn go_on(&mut self, now: Instant, tap: &Wiretap, out: &mut Vec<u8>) -> Result<Flow, BadFrame> {
-        let [l0, l1, l2, l3, i0, i1, i2, i3, ..] = self.kept[..] else { return Ok(Flow::GoesOn) };
+    fn go_on(&mut self, now: Instant, tap: &Wiretap, out: &mut Vec<u8>) -> Flow {
+        let [l0, l1, l2, l3, i0, i1, i2, i3, ..] = self.kept[..] else { return Flow::GoesOn };
         let (length, id) = (u32::from_be_bytes([l0, l1, l2, l3]), u32::from_be_bytes([i0, i1, i2, i3]));
-        if !LENGTHS.contains(&length) {
-            return Err(BadFrame { length });
-        }
         let (whole, family) = (4 + length as usize, id.checked_sub(PROTOBUF).and_then(Family::of));
         let is_error = id == PROTOBUF + incoming::ERROR;
         let is_read = (is_error || matches!(family, Some((_, Part::End)))) && length <= LONGEST_READ;
         if is_read && self.kept.len() < whole {
             self.wanted = whole;
-            return Ok(Flow::GoesOn);
+            return Flow::GoesOn;
         }
         self.wanted = 0;
         self.unread = whole - self.kept.len();
@@ -123,7 +128,7 @@ impl Inbound {
             self.kept.clear();
         }
         out.append(&mut self.kept);
-        Ok(if mark == EndMark::Halts { Flow::Halts } else { Flow::GoesOn })
+        if mark == EndMark::Halts { Flow::Halts } else { Flow::GoesOn }
     }
 
     fn hear(&self, now: Instant, tap: &Wiretap) {
@@ -197,7 +202,6 @@ mod tests {
                 let mut bytes = error(1100, "gone");
                 let whole = bytes.clone();
                 bytes.extend(length.to_be_bytes());
-                bytes.extend([0; 4]);
                 let (out, word, outcome) = followed(&bytes, size);
                 assert_eq!(outcome, Err(BadFrame { length }));
                 assert_eq!((out, word), (whole, Some(Word::new(1100, "gone"))));

@@ -57,8 +57,18 @@ impl PlayedGateway {
     /// Sends `frames` in one piece, with `id` where the id of a request stands.
     pub(crate) fn send(&self, frames: &[Frame], id: i64) {
         let bytes: Vec<u8> = frames.iter().flat_map(|frame| frame.bytes(id)).collect();
+        self.send_bytes(&bytes);
+    }
+
+    /// Sends what may be no frame at all.
+    pub(crate) fn send_bytes(&self, bytes: &[u8]) {
         let mut client = &**self.client.get().expect("a client");
-        client.write_all(&bytes).unwrap();
+        client.write_all(bytes).unwrap();
+    }
+
+    /// Closes the connection.
+    pub(crate) fn hang_up(&self) {
+        self.client.get().expect("a client").shutdown(Shutdown::Both).unwrap();
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) fn error(code: i32, text: &str) -> Frame {
 }
 
 /// An open order and its status.
-pub(super) fn open_order(order_id: i64) -> [Frame; 2] {
+pub(crate) fn open_order(order_id: i64) -> [Frame; 2] {
     [
         frame!(5 {
             1: order_id,

@@ -26,7 +26,7 @@ pub(super) fn connectivity<'a>(asker: &'a Asker, events: &'a EventSender) -> Car
 }
 
 pub(super) async fn next_order_id(asker: &Asker) -> Result<i32> {
-    asker.ask_unnumbered(asker.next_valid_order_id()).await
+    asker.ask_unnumbered(|| asker.next_valid_order_id()).await
 }
 
 pub(super) async fn soft_dollar_tiers(asker: &Asker) -> Result<Vec<SoftDollarTier>> {
@@ -36,7 +36,7 @@ pub(super) async fn soft_dollar_tiers(asker: &Asker) -> Result<Vec<SoftDollarTie
 
 pub(super) async fn advisor_config(asker: &Asker, params: &AdvisorConfigParams) -> Result<String> {
     let data_type = convert::advisor_data_type(params.data_type);
-    Ok(asker.ask_unnumbered(asker.request_fa(data_type)).await?.xml)
+    Ok(asker.ask_unnumbered(|| asker.request_fa(data_type)).await?.xml)
 }
 
 pub(super) async fn gateway_config(asker: &Asker) -> Result<GatewayConfig> {

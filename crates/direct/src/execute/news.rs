@@ -17,7 +17,7 @@ use crate::convert;
 const BEGINNING: Timestamp = Timestamp::constant(946_684_800, 0);
 
 pub(super) async fn news_providers(asker: &Asker) -> Result<Vec<NewsProvider>> {
-    let providers = asker.ask_unnumbered(asker.news_providers()).await?;
+    let providers = asker.ask_unnumbered(|| asker.news_providers()).await?;
     Ok(providers.into_iter().map(convert::news_provider).collect())
 }
 

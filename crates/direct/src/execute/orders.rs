@@ -68,7 +68,7 @@ macro_rules! questions {
                     let $asker = self.0;
                     // Before the question, or its refusal could be missed.
                     let notices = $asker.shared.notices.follow_from_now();
-                    Ok(Items { asker: $asker, items: $asker.ask_unnumbered($ask).await?, notices })
+                    Ok(Items { asker: $asker, items: $asker.subscribe_unnumbered($ask).await?, notices })
                 }
             }
         )+

@@ -24,7 +24,7 @@ pub(super) async fn matching_symbols(
 }
 
 pub(super) async fn market_rule(asker: &Asker, params: &MarketRuleParams) -> Result<MarketRule> {
-    Ok(convert::market_rule(asker.ask_unnumbered(asker.market_rule(params.market_rule_id)).await?))
+    Ok(convert::market_rule(asker.ask_unnumbered(|| asker.market_rule(params.market_rule_id)).await?))
 }
 
 pub(super) async fn option_chain(asker: &Asker, params: &OptionChainParams) -> Result<Vec<OptionChain>> {

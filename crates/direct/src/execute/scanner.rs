@@ -9,7 +9,7 @@ use crate::asker::Asker;
 use crate::convert;
 
 pub(super) async fn scanner_parameters(asker: &Asker) -> Result<String> {
-    asker.ask_unnumbered(asker.scanner_parameters()).await
+    asker.ask_unnumbered(|| asker.scanner_parameters()).await
 }
 
 pub(super) async fn scanner<'a>(
