@@ -17,7 +17,8 @@ use crate::output::Format;
 
 /// Connect to Interactive Brokers' TWS or Gateway without losing the connection.
 ///
-/// Settings come from flags, the environment (IBKR_CONNECTION_MODE, IBKR_HOST, IBKR_PORT, ...), .env and ibkr.toml.
+/// Settings come from flags, the environment (IBKR_CONNECTION_MODE, IBKR_HOST, IBKR_PORT, ...), .env and ibkr.toml in the
+/// working directory, and ~/.config/ibkr-connect/ibkr.toml.
 #[derive(Debug, Parser)]
 #[command(name = "ibkr-connect", version, after_help = exit::TABLE, after_long_help = exit::TABLE)]
 pub(crate) struct Cli {
@@ -46,7 +47,7 @@ pub(crate) struct Global {
     /// Deadline of a connect: seconds, or e.g. 500ms
     #[arg(long, global = true, value_name = "TIME", allow_hyphen_values = true)]
     timeout: Option<String>,
-    /// Read this file instead of ibkr.toml
+    /// Read this file instead of ibkr.toml in the working directory; it may set everything
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print JSON instead of tables

@@ -1,10 +1,13 @@
 //! Everything a user can set, read once into checked values.
 //!
-//! Sources, later ones win: defaults, `ibkr.toml`, `.env`, the environment, flags. A wrong value, an unknown key in
+//! Sources, later ones win: defaults, the user's own `ibkr.toml` (`~/.config/ibkr-connect`), `ibkr.toml` and `.env` in the
+//! working directory, the environment, flags. A wrong value, an unknown key in
 //! `ibkr.toml` and a near-miss of a known variable are errors that name the source and the valid choices; other
 //! `IBKR_*` variables belong to other programs and are left alone. Nothing else in ibkr-connect reads the
 //! environment.
 
+mod dotenv;
+mod file;
 mod keys;
 mod load;
 mod parse;
@@ -79,7 +82,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `ibkr.toml` and `.env` in the working directory, and the environment.
+    /// Reads the user's own `ibkr.toml`, `ibkr.toml` and `.env` in the working directory, and the environment.
+    ///
+    /// # Behavior
+    /// A file that may be somebody else's (not ours or root's, or others can write it) is an error and not obeyed, and
+    /// so is a file in the working directory that says what is run or where files are written
+    /// ([`Key::counts_in_working_directory`]).
     ///
     /// # Errors
     /// `config`, naming the value, its source and the valid choices.

@@ -310,6 +310,24 @@ mod tests {
     }
 
     #[test]
+    fn what_a_user_may_have_put_here_is_read_if_it_is_a_regular_file_of_some_size() {
+        let (temp, dir) = private();
+        assert_eq!(dir.read_loosely("x").unwrap(), None);
+        let elsewhere = temp.path().join("elsewhere");
+        fs::write(&elsewhere, "text").unwrap();
+        symlink(&elsewhere, dir.path("x")).unwrap();
+        assert_eq!(dir.read_loosely("x").unwrap().unwrap(), b"text");
+        rustix::fs::mkfifoat(&dir.fd, "fifo", PRIVATE).unwrap();
+        symlink("fifo", dir.path("link")).unwrap();
+        symlink("/dev/zero", dir.path("zero")).unwrap();
+        for name in ["fifo", "link", "zero"] {
+            refused(dir.read_loosely(name), "no regular file");
+        }
+        File::create(&elsewhere).unwrap().set_len(1 << 40).unwrap();
+        refused(dir.read_loosely("x"), "is longer than");
+    }
+
+    #[test]
     fn a_file_that_others_can_open_is_refused() {
         let (_temp, dir) = private();
         fs::write(dir.path("x"), "").unwrap();

@@ -23,7 +23,17 @@ pub struct Key {
     pub(super) read: fn(&mut Config, &str) -> Result<(), String>,
 }
 
+/// What names a program to run, or says where files are written. Whoever can put a file into a directory where we are started
+/// must not have that in their hands.
+const ONLY_FROM_THE_USER: [&str; 4] = ["lock_file_path", "gateway_restart", "worker_path", "state_dir"];
+
 impl Key {
+    /// Whether it counts in a file that was found in the working directory. The others are taken from the environment, from
+    /// flags, from a file that the user has named, and from the one in the user's own configuration directory.
+    pub fn counts_in_working_directory(&self) -> bool {
+        !ONLY_FROM_THE_USER.contains(&self.name)
+    }
+
     /// The name of its flag on the command line, without the dashes.
     pub(super) fn flag(&self) -> String {
         self.name.trim_start_matches("connection_").replace('_', "-")
@@ -114,4 +124,24 @@ keys! {
     "state_dir" "IBKR_STATE_DIR" "$XDG_STATE_HOME/ibkr-connect" true
         "Where state shared by processes is kept: locks, breaker, workers. An absolute path; without XDG_STATE_HOME ~/.local/state, without a home /tmp/ibkr-connect-UID."
         |config, text| config.state_dir = absolute(Path::new(text))?.to_path_buf();
+}
+
+/// The key that somebody who wrote the variable `name` most likely meant: at most one slip in five letters.
+pub(super) fn near_miss(name: &str) -> Option<&'static Key> {
+    let upper = name.to_ascii_uppercase();
+    let stem = upper.strip_prefix("IBKR_")?;
+    let slips = (stem.len() / 5).clamp(1, 3);
+    KEYS.iter().find(|key| strsim::osa_distance(&upper, key.variable) <= slips)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_the_user_may_say_is_known() {
+        for name in ONLY_FROM_THE_USER {
+            assert!(KEYS.iter().any(|key| key.name == name), "{name}");
+        }
+    }
 }

@@ -1,16 +1,15 @@
 //! Layers of texts into a checked [`Config`]. figment keeps track of which source a value came from.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
+use super::file::{self, Origin};
+use super::keys::near_miss;
 use super::state_dir::User;
-use super::{Config, KEYS, Key, LogAccounts};
+use super::{Config, KEYS, Key, dotenv};
 use crate::{Error, ErrorKind, Result};
 
 const FILE: &str = "ibkr.toml";
@@ -28,6 +27,7 @@ pub struct Loader {
     flags: Vec<(&'static str, String)>,
     /// Whose state directory it is, if the environment is a source.
     user: Option<User>,
+    config_home: Option<PathBuf>,
 }
 
 impl Loader {
@@ -49,20 +49,24 @@ impl Loader {
         self
     }
 
-    /// Reads this file, which must exist, instead of `ibkr.toml`.
+    /// Reads this file, which must exist, instead of `ibkr.toml` in the working directory. The user has named it: it may
+    /// set everything, whoever owns it.
     #[must_use]
     pub fn file(mut self, file: impl Into<PathBuf>) -> Self {
         self.file = Some(file.into());
         self
     }
 
-    /// Reads the process's environment, once.
+    /// Reads the process's environment, once, and the `ibkr.toml` in the user's own configuration directory
+    /// (`$XDG_CONFIG_HOME/ibkr-connect`, else `~/.config/ibkr-connect`), where it exists.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn environment(mut self) -> Self {
         let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
         self.environment.extend(std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))));
-        self.user = Some(User::current());
+        let user = User::current();
+        self.config_home = user.config_home();
+        self.user = Some(user);
         self
     }
 
@@ -106,28 +110,51 @@ impl Loader {
 
     fn layers(&self) -> Result<Figment> {
         let mut figment = Figment::new();
-        if let Some(layer) = self.file_layer()? {
+        for layer in [self.own_layer()?, self.file_layer()?, self.dotenv_layer()?].into_iter().flatten() {
             figment = figment.merge(layer);
-        }
-        if let Some(directory) = &self.directory {
-            figment = figment.merge(variable_layer(DOTENV, read_dotenv(&directory.join(DOTENV))?)?);
         }
         figment = figment.merge(variable_layer(ENVIRONMENT, self.environment.iter().cloned())?);
         let flags = self.flags.iter().map(|(key, value)| ((*key).to_owned(), value.clone().into())).collect();
         Ok(figment.merge(Layer { source: FLAGS.to_owned(), values: flags }))
     }
 
-    fn file_layer(&self) -> Result<Option<Layer>> {
-        let path = match (&self.file, &self.directory) {
-            (Some(file), _) => file.clone(),
-            (None, Some(directory)) => directory.join(FILE),
-            (None, None) => return Ok(None),
+    /// Where the user's own file is.
+    fn own_file(&self) -> Option<PathBuf> {
+        self.config_home.as_ref().map(|home| home.join("ibkr-connect").join(FILE))
+    }
+
+    fn own_layer(&self) -> Result<Option<Layer>> {
+        // One that can't even be looked at (a home directory that is not ours, or none) is not the user's own.
+        let Some(path) = self.own_file().filter(|path| path.symlink_metadata().is_ok()) else {
+            return Ok(None);
         };
-        match fs::read_to_string(&path) {
-            Ok(text) => toml_layer(&path, &text).map(Some),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.file.is_none() => Ok(None),
-            Err(error) => Err(unreadable(&path, &error)),
+        file::read(&path, Origin::Found)?.map(|text| toml_layer(&path, &text)).transpose()
+    }
+
+    fn file_layer(&self) -> Result<Option<Layer>> {
+        if let Some(path) = &self.file {
+            let text = file::read(path, Origin::Named)?.ok_or_else(|| missing(path))?;
+            return toml_layer(path, &text).map(Some);
         }
+        let Some(directory) = &self.directory else { return Ok(None) };
+        let path = directory.join(FILE);
+        if self.own_file().is_some_and(|own| is_same_file(&own, &path)) {
+            return Ok(None);
+        }
+        let Some(text) = file::read(&path, Origin::Found)? else { return Ok(None) };
+        toml_layer(&path, &text)?.of_working_directory(|key| key.name, &path).map(Some)
+    }
+
+    fn dotenv_layer(&self) -> Result<Option<Layer>> {
+        let Some(directory) = &self.directory else { return Ok(None) };
+        let path = directory.join(DOTENV);
+        // A virtual environment of Python's may have this name.
+        if path.is_dir() {
+            return Ok(None);
+        }
+        let Some(text) = file::read(&path, Origin::Found)? else { return Ok(None) };
+        let layer = variable_layer(DOTENV, dotenv::variables(DOTENV, &text)?)?;
+        layer.of_working_directory(|key| key.variable, &path).map(Some)
     }
 }
 
@@ -135,6 +162,26 @@ impl Loader {
 struct Layer {
     source: String,
     values: Dict,
+}
+
+impl Layer {
+    /// This layer, if it sets nothing that only the user may set. `name` is what a key is called in it.
+    fn of_working_directory(self, name: fn(&Key) -> &'static str, path: &Path) -> Result<Self> {
+        let set = |key: &&Key| self.values.contains_key(key.name);
+        let Some(key) = KEYS.iter().filter(set).find(|key| !key.counts_in_working_directory()) else {
+            return Ok(self);
+        };
+        let message = format!(
+            "{} in {} is not obeyed: it decides what is run or written, and a file that lies in the working directory may not",
+            name(key),
+            display_name(path)
+        );
+        let advice = format!(
+            "set {} in the environment, write {} into ~/.config/ibkr-connect/{FILE}, or name a file of yours with --config",
+            key.variable, key.name
+        );
+        Err(Error::new(ErrorKind::Config, message).with_advice(advice))
+    }
 }
 
 impl Provider for Layer {
@@ -188,14 +235,6 @@ fn variable_layer(source: &str, variables: impl IntoIterator<Item = (String, Str
     Ok(Layer { source: source.to_owned(), values })
 }
 
-/// The key that somebody who wrote `name` most likely meant: at most one slip in five letters.
-fn near_miss(name: &str) -> Option<&'static Key> {
-    let upper = name.to_ascii_uppercase();
-    let stem = upper.strip_prefix("IBKR_")?;
-    let slips = (stem.len() / 5).clamp(1, 3);
-    KEYS.iter().find(|key| strsim::osa_distance(&upper, key.variable) <= slips)
-}
-
 fn valid_keys(wrong: &str, name: fn(&Key) -> &'static str) -> String {
     let best = KEYS
         .iter()
@@ -204,33 +243,6 @@ fn valid_keys(wrong: &str, name: fn(&Key) -> &'static str) -> String {
         .unwrap_or_default();
     let all: Vec<_> = KEYS.iter().map(name).collect();
     format!("did you mean {best}? The valid ones are: {}", all.join(", "))
-}
-
-/// The variables in a `.env` file. A line that can't be read is an error only if it is about us.
-fn read_dotenv(path: &Path) -> Result<BTreeMap<String, String>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(unreadable(path, &error)),
-    };
-    let mut variables = BTreeMap::new();
-    for line in dotenvy::from_read_iter(text.as_bytes()) {
-        match line {
-            Ok((name, value)) => {
-                variables.insert(name, value);
-            }
-            Err(dotenvy::Error::LineParse(line, _)) if line.contains("IBKR_") => {
-                let message = format!("{}: can't read the line {line:?}", display_name(path));
-                return Err(Error::new(ErrorKind::Config, message)
-                    .with_advice("write it as NAME=value, in double quotes if it has spaces"));
-            }
-            Err(error) => {
-                let error = LogAccounts::Masked.text(error);
-                tracing::warn!(file = %path.display(), %error, "dotenv_line_skipped");
-            }
-        }
-    }
-    Ok(variables)
 }
 
 fn read(config: &mut Config, key: &Key, value: &Value, source: &str) -> Result<()> {
@@ -262,135 +274,14 @@ fn as_text(value: &Value) -> String {
     }
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Error {
-    Error::new(ErrorKind::Config, format!("can't read {}: {error}", path.display()))
-        .with_advice("check the path and its permissions")
+fn missing(path: &Path) -> Error {
+    Error::new(ErrorKind::Config, format!("can't read {}: there is no such file", path.display()))
+        .with_advice("check the path")
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::ConnectionMode;
-
-    fn config_error(loader: Loader) -> String {
-        let error = loader.load().unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config);
-        format!("{} | {}", error.message(), error.advice().unwrap_or_default())
-    }
-
-    fn toml(text: &str) -> (tempfile::TempDir, Loader) {
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join(FILE), text).unwrap();
-        let loader = Loader::new().directory(directory.path());
-        (directory, loader)
-    }
-
-    #[test]
-    fn without_sources_the_defaults_hold() {
-        assert_eq!(Loader::new().load().unwrap(), Config::default());
-    }
-
-    #[test]
-    fn every_documented_default_is_the_real_one() {
-        for key in KEYS.iter().filter(|key| !key.optional) {
-            let mut config = Config::default();
-            (key.read)(&mut config, key.default).unwrap();
-            assert_eq!(config, Config::default(), "{}", key.variable);
-        }
-    }
-
-    #[test]
-    fn later_sources_win() {
-        let (directory, loader) = toml("port = 4001\nhost = \"toml\"\nclient_id = 1\ntimeout = 2.5");
-        fs::write(directory.path().join(DOTENV), "IBKR_HOST=dotenv\nIBKR_CLIENT_ID=2\n").unwrap();
-        let config = loader
-            .variables([
-                ("IBKR_CLIENT_ID".to_owned(), "3".to_owned()),
-                ("IBKR_PORT".to_owned(), "7497".to_owned()),
-            ])
-            .flag("port", "7496")
-            .load()
-            .unwrap();
-        assert_eq!((config.port, config.host.as_str(), config.client_id), (7496, "dotenv", Some(3)));
-        assert_eq!(config.timeout, Duration::from_millis(2_500));
-    }
-
-    #[test]
-    fn a_bad_value_names_its_source_and_what_is_valid() {
-        for (variable, value, expected) in [
-            ("IBKR_CONNECTION_MODE", "threads", "expected one of: subprocess, direct"),
-            ("IBKR_PORT", "0", "expected a port number"),
-            ("IBKR_PORT", "abc", "expected a port number"),
-            ("IBKR_HOST", "", "it is empty"),
-            ("IBKR_TIMEOUT", "-5", "expected a positive number of seconds"),
-            ("IBKR_ZOMBIE_CLEANUP", "kill", "expected one of: report, clean, off"),
-            ("IBKR_CLIENT_ID", "-1", "expected a client id"),
-            ("IBKR_PACING", "on", "expected one of: queue, off, unlimited"),
-            ("IBKR_REGION", "us", "expected one of: americas, europe, asia, none"),
-            ("IBKR_GATEWAY_RESTART", "ibc:localhost", "expected ibc:HOST:PORT"),
-            ("IBKR_GATEWAY_RESTART", "sh -c 'x", "expected a command line"),
-            ("IBKR_STATE_DIR", "state", "expected an absolute path"),
-        ] {
-            let message = config_error(Loader::new().variables([(variable.to_owned(), value.to_owned())]));
-            assert!(
-                message.starts_with(&format!("{variable} in the environment is {value:?}: {expected}")),
-                "{message}"
-            );
-        }
-        let (_directory, loader) = toml("port = \"abc\"");
-        assert!(config_error(loader).contains("ibkr.toml is \"abc\""));
-        let message = config_error(Loader::new().flag("client_id", "x"));
-        assert!(message.starts_with("--client-id on the command line is \"x\""), "{message}");
-    }
-
-    #[test]
-    fn a_near_miss_is_an_error_and_a_stranger_is_left_alone() {
-        for wrong in ["IBKR_PROT", "IBKR_CONECTION_MODE", "IBKR_TIMOUT", "ibkr_port", "IBKR_READ_ONLY"] {
-            let message = config_error(Loader::new().variables([(wrong.to_owned(), "1".to_owned())]));
-            assert!(message.contains(wrong) && message.contains("did you mean IBKR_"), "{message}");
-        }
-        for stranger in
-            ["IBKR_USERNAME", "IBKR_PASSWORD", "IBKR_ACCOUNT", "IBKR_API_KEY", "IBKR_TOKEN", "PORT"]
-        {
-            let variables = [(stranger.to_owned(), "x".to_owned())];
-            assert!(Loader::new().variables(variables).load().is_ok(), "{stranger}");
-        }
-    }
-
-    #[test]
-    fn in_the_file_any_unknown_key_is_an_error() {
-        let (_directory, loader) = toml("prot = 4002");
-        let message = config_error(loader);
-        assert!(
-            message.contains("unknown key \"prot\"") && message.contains("did you mean port?"),
-            "{message}"
-        );
-        let (_directory, loader) = toml("port = ");
-        assert!(config_error(loader).contains("is not valid TOML"));
-    }
-
-    #[test]
-    fn a_named_file_must_exist() {
-        assert!(
-            config_error(Loader::new().file("does-not-exist.toml"))
-                .contains("can't read does-not-exist.toml")
-        );
-    }
-
-    #[test]
-    fn only_our_lines_of_a_dotenv_file_must_be_readable() {
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join(DOTENV), "WHAT EVER=a b\nIBKR_PORT=4001\n").unwrap();
-        assert_eq!(Loader::new().directory(directory.path()).load().unwrap().port, 4001);
-        fs::write(directory.path().join(DOTENV), "IBKR_PORT 4001\n").unwrap();
-        assert!(config_error(Loader::new().directory(directory.path())).contains("can't read the line"));
-    }
-
-    #[test]
-    fn an_empty_optional_variable_is_unset() {
-        let config = Config::from_vars([("IBKR_CLIENT_ID", ""), ("IBKR_CONNECTION_MODE", "direct")]).unwrap();
-        assert_eq!((config.client_id, config.mode), (None, ConnectionMode::Direct));
-    }
-}
+mod tests;

@@ -67,12 +67,34 @@ pub fn worker_log_accounts() -> LogAccounts {
     std::env::var(WORKER_LOG_ACCOUNTS).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
-/// The first file called `name` in the directories of `PATH`.
+/// The first file called `name` in the directories of `PATH`. A relative one is passed over: what it finds depends on where we
+/// are started.
 #[expect(
     clippy::disallowed_methods,
     reason = "crates/core/src/config is the one place that reads the environment"
 )]
 pub fn find_in_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.is_file())
+    find_in(&std::env::var_os("PATH")?, name)
+}
+
+fn find_in(path: &OsStr, name: &str) -> Option<PathBuf> {
+    let directories = std::env::split_paths(path).filter(|directory| directory.is_absolute());
+    directories.map(|directory| directory.join(name)).find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_absolute_directories_are_searched() {
+        // Cargo runs tests in the directory of the crate.
+        assert!(PathBuf::from("Cargo.toml").is_file());
+        for relative in ["", ".", ":", "src:..", ".:/does/not/exist"] {
+            assert_eq!(find_in(OsStr::new(relative), "Cargo.toml"), None, "{relative:?}");
+        }
+        let here = std::env::current_dir().unwrap();
+        let path = std::env::join_paths([PathBuf::from("."), here.clone()]).unwrap();
+        assert_eq!(find_in(&path, "Cargo.toml"), Some(here.join("Cargo.toml")));
+    }
 }

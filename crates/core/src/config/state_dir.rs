@@ -1,5 +1,5 @@
 //! Where the state that processes share is kept when `IBKR_STATE_DIR` does not say: one place per user, the same for all
-//! programs of theirs, whatever their working directory.
+//! programs of theirs, whatever their working directory. And where the user's own `ibkr.toml` is.
 
 use std::env;
 use std::ffi::OsString;
@@ -13,6 +13,8 @@ const NAME: &str = "ibkr-connect";
 pub(super) struct User {
     /// `$XDG_STATE_HOME`
     state_home: Option<OsString>,
+    /// `$XDG_CONFIG_HOME`
+    config_home: Option<OsString>,
     /// `$HOME`, or what the user database says.
     home: Option<PathBuf>,
     /// Where temporary files of all users are.
@@ -29,6 +31,7 @@ impl User {
     pub(super) fn current() -> Self {
         Self {
             state_home: env::var_os("XDG_STATE_HOME").filter(|home| !home.is_empty()),
+            config_home: env::var_os("XDG_CONFIG_HOME").filter(|home| !home.is_empty()),
             home: env::home_dir(),
             temp: env::temp_dir(),
             id: rustix::process::geteuid().as_raw(),
@@ -57,6 +60,14 @@ impl User {
         )
     }
 
+    /// Where the user's own settings are: `$XDG_CONFIG_HOME`, else `.config` in the home directory. A relative one is ignored,
+    /// as the XDG specification has it: what lies in the working directory is not the user's own.
+    pub(super) fn config_home(&self) -> Option<PathBuf> {
+        let named = self.config_home.as_deref().map(Path::new).filter(|home| home.is_absolute());
+        let in_home = || self.home.as_deref().filter(|home| self.has(home)).map(|home| home.join(".config"));
+        named.map(Path::to_path_buf).or_else(in_home)
+    }
+
     /// Whether it can be the user's home. That of a user without one is named all the same: `/nonexistent` or `/`.
     fn has(&self, home: &Path) -> bool {
         let is_root = home.parent().is_none() && self.id != 0;
@@ -80,6 +91,7 @@ mod tests {
     fn user(state_home: Option<&str>, home: Option<&Path>) -> User {
         User {
             state_home: state_home.map(OsString::from),
+            config_home: None,
             home: home.map(Path::to_path_buf),
             temp: "/tmp".into(),
             id: 1_000,
@@ -107,6 +119,21 @@ mod tests {
         assert_eq!(root.state_dir().unwrap(), Path::new("/.local/state/ibkr-connect"));
         let relative = User { temp: "tmp".into(), ..user(None, None) };
         assert_eq!(relative.state_dir().unwrap(), own);
+    }
+
+    #[test]
+    fn the_users_own_settings_are_never_relative_to_the_working_directory() {
+        let home = tempfile::tempdir().unwrap();
+        let in_home = Some(home.path().join(".config"));
+        assert_eq!(user(None, Some(home.path())).config_home(), in_home);
+        for (config_home, expected) in
+            [("/settings", Some("/settings".into())), ("settings", in_home.clone()), (".", in_home)]
+        {
+            let user = User { config_home: Some(config_home.into()), ..user(None, Some(home.path())) };
+            assert_eq!(user.config_home(), expected, "{config_home}");
+        }
+        let homeless = User { config_home: Some("settings".into()), ..user(None, Some(Path::new("here"))) };
+        assert_eq!(homeless.config_home(), None);
     }
 
     #[test]

@@ -1,0 +1,6 @@
+//! What an attacker has tried, kept: each test is one attack of docs/security.md, made on the command as a user runs it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod configuration;
