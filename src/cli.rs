@@ -345,6 +345,12 @@ pub(crate) struct Sim {
     /// Refuse messages beyond so many a second, all clients together; IBKR's limit is 50
     #[arg(long, value_name = "N")]
     pub(crate) message_rate: Option<usize>,
+    /// Leave a question for the time unanswered that comes so soon after the client's last one, as TWS does
+    #[arg(long, value_name = "TIME", default_value = "4s", value_parser = parse_duration)]
+    pub(crate) clock_suppression: Duration,
+    /// Answer every question for the time
+    #[arg(long, conflicts_with = "clock_suppression")]
+    pub(crate) no_clock_suppression: bool,
     /// Refuse requests for history that don't keep IBKR's pacing
     #[arg(long)]
     pub(crate) historical_pacing: bool,

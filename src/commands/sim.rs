@@ -1,5 +1,7 @@
 //! `sim`: the simulator by itself.
 
+use std::time::Duration;
+
 use ibkr_connect::{Error, ErrorKind};
 use ibkr_connect_sim::{Handshakes, SimOptions, Simulator};
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,6 +26,7 @@ pub(crate) fn run(global: &Global, arguments: &Sim) -> anyhow::Result<()> {
         read_only_api: arguments.read_only_api,
         depth_reset_after: arguments.depth_reset_after,
         message_rate: arguments.message_rate,
+        clock_suppression: clock_suppression(arguments),
         historical_pacing: arguments.historical_pacing,
         client_id_linger: arguments.client_id_linger.unwrap_or_default(),
         ..SimOptions::default()
@@ -52,6 +55,10 @@ pub(crate) fn run(global: &Global, arguments: &Sim) -> anyhow::Result<()> {
         }
         Ok(())
     })
+}
+
+fn clock_suppression(arguments: &Sim) -> Duration {
+    if arguments.no_clock_suppression { Duration::ZERO } else { arguments.clock_suppression }
 }
 
 /// Unlike a Gateway's, the simulator's port may be 0.

@@ -1,6 +1,8 @@
 //! `sim`: the simulator as a program.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -32,6 +34,51 @@ fn misbehaves_as_told() {
     let (_sim, line) = Running::until_first_line(user.command(arguments));
     let check = Finished::of(user.command(["check", "--json", "--mode", "direct", "--port", &port(&line)]));
     assert_eq!((check.code, &check.json()["error"]["code"]), (5, &507.into()), "{check:?}");
+}
+
+#[test]
+fn leaves_questions_for_the_time_unanswered_unless_told_not_to() {
+    let user = User::new();
+    // The answers to two questions for the time and one for the accounts.
+    for (arguments, expected) in [
+        (&["sim"][..], &[49, 15][..]),
+        (&["sim", "--clock-suppression", "1ms"], &[49, 49, 15]),
+        (&["sim", "--no-clock-suppression"], &[49, 49, 15]),
+    ] {
+        let (_sim, line) = Running::until_first_line(user.command(arguments.iter().copied()));
+        let mut client = TcpStream::connect(("127.0.0.1", port(&line).parse().unwrap())).unwrap();
+        client.write_all(b"API\0\0\0\0\x09v213..226").unwrap();
+        let _acknowledgement = payload(&mut client);
+        client.write_all(&request(71)).unwrap();
+        while answer(&mut client) != 9 {}
+        client.write_all(&request(49)).unwrap();
+        assert_eq!(answer(&mut client), 49);
+        thread::sleep(Duration::from_millis(5));
+        client.write_all(&[request(105), request(17)].concat()).unwrap();
+        let mut answers = vec![49];
+        while answers.last() != Some(&15) {
+            // The clock with milliseconds is answered by a message of another number.
+            answers.push(Some(answer(&mut client)).filter(|id| *id != 109).unwrap_or(49));
+        }
+        assert_eq!(answers, expected, "{arguments:?}");
+    }
+}
+
+fn request(id: u32) -> Vec<u8> {
+    [4_u32.to_be_bytes(), (id + 200).to_be_bytes()].concat()
+}
+
+/// The number of the next message.
+fn answer(client: &mut TcpStream) -> u32 {
+    u32::from_be_bytes(payload(client)[..4].try_into().unwrap()) - 200
+}
+
+fn payload(client: &mut TcpStream) -> Vec<u8> {
+    let mut length = [0; 4];
+    client.read_exact(&mut length).unwrap();
+    let mut payload = vec![0; u32::from_be_bytes(length) as usize];
+    client.read_exact(&mut payload).unwrap();
+    payload
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use prost::Message;
@@ -13,6 +13,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use crate::Hold;
 use crate::answers::{FARM_NOTICES, accounts, error_frame, flood, notice, orders};
 use crate::clock::Clock;
+use crate::clock_questions::ClockQuestions;
 use crate::limits::Verdict;
 use crate::messages::{self, Response, StartApi, request};
 use crate::options::SERVER_VERSIONS;
@@ -211,6 +212,7 @@ impl Conversation<'_> {
     /// Answers requests, streams ticks and passes notices on, until an end.
     async fn requests(&mut self) -> End {
         let mut clock = Clock::new(self.gateway.replay);
+        let mut clock_questions = ClockQuestions::new(self.gateway.clock_suppression);
         let mut session = Session::new(self.gateway.world.clone(), self.client_number(), clock.now());
         let mut ticks = tokio::time::interval(self.gateway.tick_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -220,6 +222,10 @@ impl Conversation<'_> {
                     Ok(frame) => {
                         self.gateway.ledger.count_request(frame.id);
                         match self.judge(&frame) {
+                            Verdict::Served if clock_questions.suppress(frame.id, Instant::now()) => {
+                                self.gateway.ledger.update(|stats| stats.clock_suppressed += 1);
+                                continue;
+                            }
                             Verdict::Served => session.handle(&frame, clock.now()),
                             Verdict::Refused(refusal) => vec![error_frame(&refusal, clock.now())],
                             Verdict::Ended(refusal) => {

@@ -33,6 +33,7 @@ pub mod wire;
 
 mod answers;
 mod clock;
+mod clock_questions;
 mod connection;
 mod fault;
 mod limits;

@@ -59,6 +59,9 @@ pub struct SimOptions {
     /// How many messages a second all clients together may send; more are refused with 100, and who exceeds it for
     /// three seconds is thrown out. IBKR's limit is 50; `None` for no limit.
     pub message_rate: Option<usize>,
+    /// A question for the time (`reqCurrentTime`, `reqCurrentTimeInMillis`) that comes so soon after the client's last one
+    /// stays unanswered, as at a real Gateway (ib_insync#479). Zero answers all.
+    pub clock_suppression: Duration,
     /// Whether requests for history have to keep IBKR's pacing; those that don't are refused with 162.
     pub historical_pacing: bool,
     /// Whether the API is read-only: questions about orders are refused with 321, as orders always are.
@@ -88,6 +91,7 @@ impl Default for SimOptions {
             unentitled: Vec::new(),
             depth_reset_after: None,
             message_rate: None,
+            clock_suppression: Duration::from_secs(4),
             historical_pacing: false,
             read_only_api: false,
             notices: true,

@@ -37,6 +37,8 @@ pub struct Stats {
     pub requests: BTreeMap<String, usize>,
     /// Requests that end a subscription or a query.
     pub cancels: usize,
+    /// Questions for the time that stayed unanswered because they followed the last one too soon.
+    pub clock_suppressed: usize,
     /// Requests the simulator doesn't serve.
     pub unknown_requests: usize,
     /// Frames received, the greeting included.

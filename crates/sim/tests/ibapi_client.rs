@@ -25,7 +25,9 @@ async fn connect(simulator: &Simulator, client_id: i32) -> Client {
 
 #[tokio::test]
 async fn a_handshake_and_both_clocks() {
-    let simulator = simulator();
+    let accounts = vec!["DU1".into(), "DU2".into()];
+    let options = SimOptions { accounts, clock_suppression: Duration::ZERO, ..SimOptions::default() };
+    let simulator = Simulator::start(options).unwrap();
     let client = connect(&simulator, 7).await;
     assert_eq!(client.server_version(), 226);
     assert_eq!(client.next_order_id(), 1);

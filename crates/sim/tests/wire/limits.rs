@@ -1,5 +1,7 @@
 //! The limits of all clients together, on the wire.
 
+use std::time::Duration;
+
 use crate::raw_client::RawClient;
 use ibkr_connect_sim::{SimOptions, Simulator};
 
@@ -29,13 +31,36 @@ fn more_messages_than_the_rate_are_error_100() {
     let mut clients = [1, 2].map(|client_id| RawClient::handshaken(&simulator, client_id));
     // The limit is shared: what the first uses up, the second lacks.
     for _ in 0..200 {
-        clients[0].request(49, &[]);
+        clients[0].request(17, &[]);
     }
-    assert_eq!(clients[0].frames_until(4).iter().filter(|(id, _)| *id == 49).count(), 10);
-    clients[1].request(49, &[]);
+    assert_eq!(clients[0].frames_until(4).iter().filter(|(id, _)| *id == 15).count(), 10);
+    clients[1].request(17, &[]);
     let (id, body) = clients[1].frame().unwrap();
     assert_eq!((id, error_code(&body)), (4, 100));
     assert!(String::from_utf8_lossy(&body).contains("has been exceeded:max=10 rec="));
+}
+
+#[test]
+fn a_question_for_the_time_too_soon_after_the_last_one_stays_unanswered() {
+    let simulator = Simulator::start(SimOptions::default()).unwrap();
+    let [mut one, mut other] = [1, 2].map(|client_id| RawClient::handshaken(&simulator, client_id));
+    one.request(49, &[]);
+    assert_eq!(one.frame().unwrap().0, 49);
+    one.request(105, &[]);
+    one.assert_silence();
+    one.request(17, &[]);
+    assert_eq!(one.frame().unwrap().0, 15, "other questions are answered");
+    other.request(105, &[]);
+    assert_eq!(other.frame().unwrap().0, 109, "each client has its own last question");
+    assert_eq!(simulator.stats().clock_suppressed, 1);
+
+    let options = SimOptions { clock_suppression: Duration::ZERO, ..SimOptions::default() };
+    let simulator = Simulator::start(options).unwrap();
+    let mut client = RawClient::handshaken(&simulator, 1);
+    for _ in 0..2 {
+        client.request(49, &[]);
+        assert_eq!(client.frame().unwrap().0, 49);
+    }
 }
 
 #[test]
