@@ -104,7 +104,7 @@ fn connects(criterion: &mut Criterion) {
         bencher.iter(|| {
             runtime.block_on(async {
                 let client = ibapi::Client::connect(&address, 1).await.expect("connects");
-                client.server_time().await.expect("answers");
+                client.managed_accounts().await.expect("answers");
                 client.disconnect().await;
             });
             assert!(

@@ -119,7 +119,7 @@ impl Bench {
     }
 
     async fn answered_since(&self, killed: Killed) -> Result<Duration> {
-        self.session_after(killed.generation).await?.server_time().await?;
+        self.session_after(killed.generation).await?.ping().await?;
         Ok(killed.at.elapsed())
     }
 

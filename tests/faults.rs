@@ -25,6 +25,10 @@ const MARGIN: Duration = Duration::from_millis(1_200);
 /// How soon an attempt ends that needs no deadline.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
+/// What a Gateway can say instead of its accounts.
+const LOST: &str = "Connectivity between IBKR and Trader Workstation has been lost.";
+const DISCLAIMER: &str = "Paper trading disclaimer must first be accepted for API connection.";
+
 /// A pause that hurts nobody.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -99,6 +103,9 @@ mod fake {
         closes_in_mid_version: fake(Behaviour::ClosesInMidVersion) => Fails(Rejected, Version);
         answers_in_http: fake(Behaviour::AnswersInHttp) => Fails(Protocol, Version);
         sends_no_number_as_version: fake(Behaviour::SendsNoNumberAsVersion) => Fails(Protocol, Version);
+        sends_news_before_its_version: fake(Behaviour::SendsNewsBeforeItsVersion) => Connects;
+        sends_news_instead_of_its_version: fake(Behaviour::SendsNewsInsteadOfItsVersion) => Fails(Protocol, Version);
+        writes_in_other_encodings: fake(Behaviour::WritesInOtherEncodings) => Connects;
         sends_version_212: fake(Behaviour::SendsVersion212) => Fails(ServerTooOld, Version);
         drips_its_version: fake(Behaviour::DripsItsVersion(PAUSE)) => TimesOut(HandshakeTimeout, Version);
         sends_its_version_in_pieces: fake(Behaviour::SendsItsVersionInPieces(PAUSE)) => Connects;
@@ -115,12 +122,26 @@ mod fake {
         only_chatters: fake(Behaviour::OnlyChatters) => TimesOut(HandshakeTimeout, StartApi);
         sends_only_accounts: fake(Behaviour::SendsOnlyAccounts) => TimesOut(HandshakeTimeout, Accounts);
         sends_only_next_valid_id: fake(Behaviour::SendsOnlyNextValidId) => TimesOut(HandshakeTimeout, Accounts);
-        sends_nobodys_accounts: fake(Behaviour::SendsNobodysAccounts) => Fails(Protocol, Accounts);
+        sends_nobodys_accounts: fake(Behaviour::SendsAccounts("")) => Fails(Protocol, Accounts);
+        sends_only_commas_as_accounts: fake(Behaviour::SendsAccounts(" ,,")) => Fails(Protocol, Accounts);
         floods_with_orders: fake(Behaviour::FloodsWithOrders) => Connects;
+        floods_with_notices: fake(Behaviour::FloodsWithNotices(150)) => Connects;
+        sends_small_errors_without_end: fake(Behaviour::SendsErrorsWithoutEnd(50)) => Fails(Protocol, StartApi);
+        sends_big_errors_without_end: fake(Behaviour::SendsErrorsWithoutEnd(1 << 20)) => Fails(Protocol, StartApi);
+        sends_errors_beyond_the_limit: fake(Behaviour::SendsErrorsWithoutEnd(8 << 20)) => Fails(Protocol, StartApi);
+        sends_an_order_id_beyond_the_limit: fake(Behaviour::SendsNextValidId(1_787_000_000)) => Connects;
+        sends_order_id_0: fake(Behaviour::SendsNextValidId(0)) => Connects;
+        says_only_that_ibkr_is_lost: fake(Behaviour::SaysOnly(1100, LOST)) => TimesOutWithCode(HandshakeTimeout, StartApi, 1100);
+        says_only_that_a_disclaimer_waits: fake(Behaviour::SaysOnly(10141, DISCLAIMER)) => TimesOutWithCode(HandshakeTimeout, StartApi, 10141);
         sends_next_valid_id_first: fake(Behaviour::SendsNextValidIdFirst) => Connects;
         stays_silent_after_handshake: fake(Behaviour::StaysSilentAfterHandshake) => TimesOut(HandshakeTimeout, Verify);
         closes_during_verify: fake(Behaviour::ClosesDuringVerify) => Fails(Disconnected, Verify);
         complains_during_verify: fake(Behaviour::ComplainsDuringVerify) => Connects;
+        complains_first: fake(Behaviour::ComplainsFirst(5)) => Connects;
+        only_complains: fake(Behaviour::OnlyComplains) => TimesOut(HandshakeTimeout, Verify);
+        complains_without_end: fake(Behaviour::ComplainsWithoutEnd(50)) => TimesOut(HandshakeTimeout, Verify);
+        complains_loudly_without_end: fake(Behaviour::ComplainsWithoutEnd(1 << 20)) => TimesOut(HandshakeTimeout, Verify);
+        knows_only_the_time: fake(Behaviour::KnowsOnlyTheTime) => Connects;
         never_closes: fake(Behaviour::NeverCloses) => Connects;
     }
 }
@@ -182,6 +203,8 @@ enum Expected {
     FailsWithCode(ErrorKind, Phase, i32),
     /// It fails at its deadline.
     TimesOut(ErrorKind, Phase),
+    /// The same, and TWS gave a code.
+    TimesOutWithCode(ErrorKind, Phase, i32),
 }
 
 use Expected::*;
@@ -189,7 +212,7 @@ use Expected::*;
 fn check(mode: ConnectionMode, gateway: &impl Gateway, expected: Expected) {
     let backend = Backend::new(mode);
     let mut target = target(gateway.port());
-    if matches!(expected, TimesOut(..)) {
+    if matches!(expected, TimesOut(..) | TimesOutWithCode(..)) {
         target.timeout = SHORT;
     }
     let begun = Instant::now();
@@ -206,6 +229,7 @@ fn check(mode: ConnectionMode, gateway: &impl Gateway, expected: Expected) {
         Fails(kind, phase) => (Err((kind, Some(phase), None)), AT_ONCE),
         FailsWithCode(kind, phase, code) => (Err((kind, Some(phase), Some(code))), AT_ONCE),
         TimesOut(kind, phase) => (Err((kind, Some(phase), None)), SHORT + MARGIN),
+        TimesOutWithCode(kind, phase, code) => (Err((kind, Some(phase), Some(code))), SHORT + MARGIN),
     };
     assert_eq!(got, wanted, "{outcome:?} after {took:?}");
     assert!(took < within, "{outcome:?} after {took:?}");

@@ -18,7 +18,7 @@ use crate::support::{PATIENCE, run, until};
 #[test]
 fn whoever_waits_for_a_killed_worker_learns_of_it() {
     run(async {
-        let gateway = FakeGateway::start(Behaviour::KnowsOnlyTheTime);
+        let gateway = FakeGateway::start(Behaviour::KnowsOnlyItsAccounts);
         let backend = Backend::new(ConnectionMode::Subprocess);
         let session = Session::new(backend.connect(&target(gateway.port())).await.unwrap());
         let worker = Identity::of(session.info().worker_pid.unwrap()).unwrap();
@@ -26,11 +26,11 @@ fn whoever_waits_for_a_killed_worker_learns_of_it() {
             session.market_data(MarketDataParams::streaming(Contract::stock("AAPL"))).await.unwrap();
 
         let (pending, reason) = tokio::join!(session.positions(), async {
-            session.server_time().await.expect("the question about positions has been sent by now");
+            session.ping().await.expect("the question about positions has been sent by now");
             send(worker.pid, Signal::KILL);
             session.closed().await
         });
-        let later = session.server_time().await;
+        let later = session.ping().await;
         for error in [pending.unwrap_err(), ticks.next().await.unwrap().unwrap_err(), later.unwrap_err()] {
             assert_eq!(error.kind(), ErrorKind::WorkerCrashed, "{error}");
             assert!(error.is_retryable() && error.message().contains("SIGKILL"), "{error}");

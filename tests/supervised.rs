@@ -170,13 +170,13 @@ impl Stage {
 
     async fn assert_answers(&self) {
         self.supervisor.session().await.unwrap();
-        self.supervisor.request(Request::ServerTime).await.unwrap();
+        self.supervisor.request(Request::ProofOfLife).await.unwrap();
     }
 
     /// While nothing listens, looking is all that is done.
     async fn assert_nobody_connects(&self) {
         let before = self.connects();
-        let error = self.supervisor.request(Request::ServerTime).await.unwrap_err();
+        let error = self.supervisor.request(Request::ProofOfLife).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
         tokio::time::sleep(20 * LISTENER_POLL).await;
         assert_eq!(self.connects(), before);

@@ -17,7 +17,7 @@ pub(crate) async fn an_abandoned_connect_leaves_nothing(backend: &Backend) {
     for (fault, last_message) in [
         (Fault::Silent, None),
         (Fault::NoManagedAccounts, Some("startApi")),
-        (Fault::MuteAfterHandshake, Some("reqCurrentTime")),
+        (Fault::MuteAfterHandshake, Some("reqManagedAccts")),
     ] {
         let reached =
             |stats: Stats| stats.accepted == 1 && last_message.is_none_or(|name| stats.requested(name) == 1);
@@ -36,26 +36,26 @@ pub(crate) async fn an_abandoned_connect_leaves_nothing(backend: &Backend) {
 }
 
 pub(crate) async fn an_unanswered_request_times_out_alone(backend: &Backend) {
-    let gateway = FakeGateway::start(Behaviour::KnowsOnlyTheTime);
+    let gateway = FakeGateway::start(Behaviour::KnowsOnlyItsAccounts);
     let limit = Duration::from_millis(400);
     let session = session(&**backend, &Target { request_timeout: limit, ..target(gateway.port()) }).await;
     let begun = Instant::now();
     let error = session.positions().await.unwrap_err();
     assert_eq!((error.kind(), error.phase()), (ErrorKind::Timeout, None), "{error}");
     assert!((limit..limit * 5).contains(&begun.elapsed()), "{:?}", begun.elapsed());
-    session.server_time().await.expect("the others are answered");
+    session.ping().await.expect("the others are answered");
     session.close().await.unwrap();
     backend.assert_left_nothing(gateway.port());
 }
 
 pub(crate) async fn a_request_may_have_a_deadline_of_its_own(backend: &Backend) {
-    let gateway = FakeGateway::start(Behaviour::KnowsOnlyTheTime);
+    let gateway = FakeGateway::start(Behaviour::KnowsOnlyItsAccounts);
     let session = session(&**backend, &target(gateway.port())).await;
     let limit = Duration::from_millis(400);
     let error = session.with_timeout(limit).positions().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert!(error.message().contains("400ms"), "the backend's own deadline, not a later one: {error}");
-    session.server_time().await.expect("the others are answered");
+    session.ping().await.expect("the others are answered");
     session.close().await.unwrap();
     backend.assert_left_nothing(gateway.port());
 }
@@ -66,7 +66,7 @@ pub(crate) async fn the_deadline_of_requests_is_not_that_of_the_handshake(backen
         Simulator::start(SimOptions { faults: slow, notices: false, ..SimOptions::default() }).unwrap();
     let limit = Duration::from_millis(50);
     let session = session(&**backend, &Target { request_timeout: limit, ..target(gateway.port()) }).await;
-    assert_eq!(session.server_time().await.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(session.ping().await.unwrap_err().kind(), ErrorKind::Timeout);
     session.close().await.unwrap();
     backend.assert_left_nothing(gateway.port());
 }
@@ -96,7 +96,7 @@ async fn is_lost_by(backend: &Backend, cause: impl Fn(&Simulator)) {
     assert!(ticks.next().await.is_none());
     let reason = session.closed().await;
     assert!(matches!(reason, CloseReason::Disconnected(_)), "{reason}");
-    let error = session.server_time().await.unwrap_err();
+    let error = session.ping().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
     assert!(error.is_retryable());
     session.close().await.unwrap();

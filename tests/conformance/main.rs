@@ -8,6 +8,7 @@ mod support;
 
 mod accounts;
 mod agreement;
+mod alive;
 mod contracts;
 mod data;
 mod endings;
@@ -15,6 +16,7 @@ mod gateway;
 mod loss;
 mod market;
 mod news;
+mod openings;
 mod orders;
 mod played;
 mod sessions;
@@ -78,6 +80,18 @@ macro_rules! real_backends {
                 connects_while_the_caller_is_blocked
                 blocking_calls_need_no_runtime
                 blocking_calls_are_answered_while_the_runtime_is_blocked
+            }
+            alive {
+                a_gateway_is_alive_as_often_as_it_is_asked
+                questions_for_the_time_wait_for_their_turn
+                the_clock_is_proof_where_nothing_else_is_answered
+                a_complaint_about_something_else_fails_no_ping
+            }
+            openings {
+                a_flood_of_notices_costs_neither_accounts_nor_notices
+                what_is_no_utf_8_is_read_all_the_same
+                an_order_id_beyond_the_limit_keeps_out_those_who_trade
+                what_was_said_instead_of_accounts_is_the_reason
             }
             accounts {
                 the_clock_has_milliseconds

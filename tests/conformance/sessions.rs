@@ -71,7 +71,7 @@ pub(crate) async fn a_client_id_has_one_user(backend: &Backend) {
         (ErrorKind::ClientIdInUse, Some(Phase::StartApi), Some(326)),
         "{refused}"
     );
-    first.server_time().await.expect("the first user keeps the id");
+    first.ping().await.expect("the first user keeps the id");
 
     first.close().await.unwrap();
     until("the id is free", || gateway.stats().client_ids.is_empty()).await;
@@ -90,17 +90,17 @@ pub(crate) async fn a_stream_ticks_until_it_is_dropped(backend: &Backend) {
     assert_eq!(gateway.stats().cancels, 0);
     drop(ticks);
     until("the cancel arrives", || gateway.stats().requested("cancelMktData") == 1).await;
-    session.server_time().await.expect("the session goes on");
+    session.ping().await.expect("the session goes on");
     session.close().await.unwrap();
     backend.assert_left_nothing(gateway.port());
 }
 
 pub(crate) async fn closing_ends_what_is_open(backend: &Backend) {
-    let gateway = FakeGateway::start(Behaviour::KnowsOnlyTheTime);
+    let gateway = FakeGateway::start(Behaviour::KnowsOnlyItsAccounts);
     let session = session(&**backend, &target(gateway.port())).await;
     let mut ticks = session.market_data(MarketDataParams::streaming(Contract::stock("AAPL"))).await.unwrap();
     let (pending, closed) = tokio::join!(session.positions(), async {
-        session.server_time().await.expect("the question about positions has been sent by now");
+        session.ping().await.expect("the question about positions has been sent by now");
         session.close().await
     });
     closed.unwrap();
@@ -108,7 +108,7 @@ pub(crate) async fn closing_ends_what_is_open(backend: &Backend) {
     assert_eq!(ticks.next().await.unwrap().unwrap_err().kind(), ErrorKind::Closed);
     assert!(ticks.next().await.is_none());
     assert_eq!(session.closed().await, CloseReason::Requested);
-    assert_eq!(session.server_time().await.unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(session.ping().await.unwrap_err().kind(), ErrorKind::Closed);
     backend.assert_left_nothing(gateway.port());
 }
 
@@ -117,7 +117,7 @@ pub(crate) async fn dropping_a_session_closes_it(backend: &Backend) {
     let session = session(&**backend, &target(gateway.port())).await;
     let clone = session.clone();
     drop(session);
-    clone.server_time().await.expect("the last one closes");
+    clone.ping().await.expect("the last one closes");
     drop(clone);
     until("the Gateway sees the end", || gateway.stats().active == 0).await;
     assert_eq!((gateway.stats().eofs_seen, gateway.stats().resets_seen), (1, 0), "a session ends in order");
@@ -135,7 +135,7 @@ pub(crate) async fn connects_while_the_caller_is_blocked(backend: &Backend) {
         () = std::future::ready(()) => {}
     }
     // This blocks the one thread of the test's runtime.
-    assert!(gateway.wait_until(PATIENCE / 2, |stats| stats.requested("reqCurrentTime") == 1));
+    assert!(gateway.wait_until(PATIENCE / 2, |stats| stats.requested("reqManagedAccts") == 1));
     connect.await.unwrap().close().await.unwrap();
     backend.assert_left_nothing(gateway.port());
 }
@@ -205,7 +205,7 @@ pub(crate) async fn notices_begin_with_those_of_the_handshake(backend: &Backend)
     let lost = notices.next().await.unwrap().unwrap();
     assert_eq!((lost.code, lost.time.is_some()), (1100, true), "{lost}");
     assert!(lost.message.starts_with("Connectivity between"), "{lost}");
-    session.server_time().await.expect("a notice is nobody's error");
+    session.ping().await.expect("a notice is nobody's error");
 
     session.close().await.unwrap();
     backend.assert_left_nothing(gateway.port());

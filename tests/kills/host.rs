@@ -217,7 +217,7 @@ async fn ask(supervisor: &Supervisor, tape: &watch::Receiver<Tape>) -> String {
             return wrong;
         }
         let asked = Timestamp::now();
-        match timeout(PATIENCE, session.server_time()).await {
+        match timeout(PATIENCE, session.ping()).await {
             Ok(Ok(_)) => say(asked, session.generation(), &tape.borrow()),
             Ok(Err(error)) if is_loss(&error) => {}
             Ok(Err(error)) => return format!("an answer: {error}"),

@@ -50,7 +50,7 @@ impl<'a> Play<'a> {
     pub(crate) async fn begin(row: &'a Row, backend: &Backend) -> Outcome<Self> {
         let mut gateway = PlayedGateway::start();
         let target = Target { client_id: Some(CLIENT), ..target(gateway.port()) };
-        let connected = meanwhile(backend.connect(&target), answer_the_time(&mut gateway, None)).await?;
+        let connected = meanwhile(backend.connect(&target), name_the_accounts(&mut gateway, None)).await?;
         let session = Session::new(connected.map_err(|error| format!("no connection: {error}"))?);
         let notices = session.notices().await.map_err(|error| format!("no notices: {error}"))?;
         Ok(Self { row, gateway, session, notices, id: -1, answers: Vec::new() })
@@ -106,9 +106,9 @@ impl<'a> Play<'a> {
     /// The client has done what it was told before, and sent nothing, or `tolerated`.
     pub(crate) async fn round_trip(&mut self, tolerated: Option<&Frame>) -> Outcome {
         let tolerated = tolerated.map(|frame| (frame, self.id));
-        let time =
-            meanwhile(self.session.server_time(), answer_the_time(&mut self.gateway, tolerated)).await?;
-        time.map(drop).map_err(|error| format!("no time: {error}"))
+        let answer = name_the_accounts(&mut self.gateway, tolerated);
+        let accounts = meanwhile(self.session.managed_accounts(), answer).await?;
+        accounts.map(drop).map_err(|error| format!("no accounts: {error}"))
     }
 
     async fn hear(&mut self, exchange: &Exchange) -> Outcome<i64> {
@@ -160,7 +160,7 @@ async fn hear(gateway: &mut PlayedGateway, frame: &Frame, id: Option<i64>) -> Ou
     compare(frame, gateway.receive(PATIENCE).await.as_ref(), id)
 }
 
-async fn answer_the_time(gateway: &mut PlayedGateway, tolerated: Option<(&Frame, i64)>) -> Outcome {
+async fn name_the_accounts(gateway: &mut PlayedGateway, tolerated: Option<(&Frame, i64)>) -> Outcome {
     let mut received = gateway.receive(PATIENCE).await;
     if let (Some((frame, id)), Some(other)) = (tolerated, &received)
         && other.message == frame.message
@@ -168,8 +168,8 @@ async fn answer_the_time(gateway: &mut PlayedGateway, tolerated: Option<(&Frame,
         compare(frame, Some(other), Some(id))?;
         received = gateway.receive(PATIENCE).await;
     }
-    compare(&frame!(49 {}), received.as_ref(), None)?;
-    gateway.send(&[frame!(49 { 1: 1_787_000_000 })], -1);
+    compare(&frame!(17 {}), received.as_ref(), None)?;
+    gateway.send(&[frame!(15 { 1: "DU7654321,DU7654322," })], -1);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use ibkr_connect::types::{
     AccountSummaryParams, AccountSummaryValue, Bar, BarTime, Contract, ContractDetails, HistoricalBars,
-    MarketDataEvent, Position, TickType,
+    MarketDataEvent, Position, ProofOfLife, TickType,
 };
 use ibkr_connect::{
     ConnectionInfo, ConnectionMode, Error, ErrorKind, Event, EventStream, MockConnection, MockConnector,
@@ -43,6 +43,7 @@ fn connection(target: &Target) -> MockConnection {
 
 fn answer(request: &Request) -> Result<Reply> {
     Ok(match request {
+        Request::ProofOfLife => Reply::ProofOfLife(ProofOfLife::ManagedAccounts),
         Request::ServerTime => Reply::ServerTime(Timestamp::now()),
         Request::ManagedAccounts => Reply::ManagedAccounts(vec![ACCOUNT.to_owned()]),
         Request::AccountSummary(params) => Reply::AccountSummary(summary(params)),

@@ -13,6 +13,7 @@ use ibkr_connect::{
 use ibkr_connect_cleanup::half_closed;
 use ibkr_connect_sim::{Fault, SimOptions, Simulator};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::timeout;
 
 use crate::recorder::{self, told};
 use crate::stage::{Stage, TICK, assert_told, gateway_program};
@@ -61,6 +62,11 @@ pub(crate) fn zombies_are_told_and_counted(mode: ConnectionMode) {
 async fn a_session_is(stage: &Stage) {
     let session = stage.connect().await.unwrap();
     session.positions().await.unwrap();
+    session.server_time().await.unwrap();
+    timeout(Duration::from_millis(100), session.server_time()).await.unwrap_err();
+    if stage.mode == ConnectionMode::Direct {
+        assert_told("clock_question_waits", &[("command", "server_time")]);
+    }
     let error = session.contract_details(Contract::stock("NOSUCH")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::GatewayError);
     let params = MarketDataParams::streaming(Contract::stock("AAPL"));

@@ -30,7 +30,7 @@ pub trait Connector: Debug + Send + Sync {
     /// The value of `IBKR_CONNECTION_MODE` that chooses it.
     fn mode(&self) -> ConnectionMode;
 
-    /// Connects once: TCP, handshake, and a server-time round trip that proves the Gateway answers.
+    /// Connects once: TCP, handshake, and a round trip that proves the Gateway answers.
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>>;
 }
 

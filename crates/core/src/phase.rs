@@ -21,7 +21,7 @@ pub enum Phase {
     StartApi,
     /// Until both managed accounts and next valid id are there.
     Accounts,
-    /// A server-time round trip that proves the Gateway answers.
+    /// A round trip that proves the Gateway answers: see [`Request::ProofOfLife`](crate::Request::ProofOfLife).
     Verify,
 }
 

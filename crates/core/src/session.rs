@@ -52,13 +52,13 @@ impl Session {
         self.connection.info()
     }
 
-    /// Asks the Gateway for its time and says how long the answer took.
+    /// Asks the Gateway for a [`proof_of_life`](Self::proof_of_life) and says how long the answer took.
     ///
     /// # Errors
-    /// Those of [`server_time`](Self::server_time).
+    /// Those of [`proof_of_life`](Self::proof_of_life).
     pub async fn ping(&self) -> Result<Duration> {
         let asked = Instant::now();
-        self.server_time().await?;
+        self.proof_of_life().await?;
         Ok(asked.elapsed())
     }
 

@@ -13,9 +13,14 @@ macro_rules! operation_table {
     ($consumer:ident) => {
         $consumer! {
             requests {
-                /// The Gateway's clock, to the second: the cheapest proof that it answers.
+                /// A round trip that proves that the Gateway answers: it is asked for the managed accounts, and, if it says nothing
+                /// for a second, for its time as well; either answer will do.
+                Read fn proof_of_life() -> ProofOfLife = ProofOfLife;
+                /// The Gateway's clock, to the second. A Gateway leaves a question for its time unanswered that follows the last
+                /// one within about four seconds, so both clocks of a connection are asked at most every 4.25 s: who asks meanwhile
+                /// waits, and all who wait share the next answer. `timeout`, at once, where that comes too late.
                 Read fn server_time() -> jiff::Timestamp = ServerTime as Time;
-                /// The Gateway's clock, to the millisecond.
+                /// The Gateway's clock, to the millisecond. It waits as `server_time` does.
                 Read fn server_time_millis() -> jiff::Timestamp = ServerTimeMillis as Time;
                 /// The accounts this login manages.
                 Read fn managed_accounts() -> Vec<String> = ManagedAccounts;

@@ -24,6 +24,7 @@ mod order;
 mod order_state;
 mod pnl;
 mod portfolio;
+mod proof_of_life;
 mod quote;
 mod reference;
 mod scanner;
@@ -88,6 +89,7 @@ pub use portfolio::{
     AccountUpdatesEvent, AccountUpdatesParams, AccountUpdatesSnapshot, AccountValue, PortfolioValue,
     PositionUpdatesEvent,
 };
+pub use proof_of_life::ProofOfLife;
 pub use quote::{MarketDataType, Quote, QuoteSnapshotParams};
 pub use reference::{
     MarketRule, MarketRuleParams, MatchingSymbolsParams, OptionChain, OptionChainParams, PriceIncrement,

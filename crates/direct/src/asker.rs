@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use ibapi::Client;
 use ibkr_connect_core::{Error, Result};
+use time::OffsetDateTime;
 
+use crate::clock::Unit;
 use crate::error::request_error;
 use crate::execute::Shared;
 use crate::log;
@@ -79,6 +81,12 @@ impl Asker {
     ) -> Result<T> {
         self.notes.ask();
         question.await.map_err(|error| self.failed(error))
+    }
+
+    /// Asks for the Gateway's time, within `limit`; where another question is due first, when its turn comes.
+    pub(crate) async fn time(&self, unit: Unit, limit: Duration) -> Result<OffsetDateTime> {
+        self.notes.ask();
+        self.shared.clock.time(&self.client, unit, limit).await
     }
 
     /// The Gateway says something about an operation that goes on.

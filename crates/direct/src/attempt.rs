@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::Ipv4Addr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ibapi::Client;
@@ -17,14 +18,12 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use crate::dial::{dial, is_local, resolve, settle};
 use crate::ending::Ending;
 use crate::error::request_error;
-use crate::execute::Shared;
-use crate::handshake::relay_handshake;
+use crate::execute::{Shared, proof_of_life};
+use crate::handshake::{Caller, relay_handshake};
+use crate::opening::accounts_of;
 use crate::progress::Progress;
 use crate::relay::relay;
 use crate::wire::OrderGuard;
-
-/// How often an unrelated complaint of the Gateway may end the verifying request.
-const VERIFY_TRIES: u32 = 3;
 
 /// Between the two looks that tell a stuck accept queue from a busy one.
 const SECOND_LOOK: Duration = Duration::from_millis(50);
@@ -32,12 +31,10 @@ const SECOND_LOOK: Duration = Duration::from_millis(50);
 /// A session that has answered.
 pub(crate) struct Established {
     pub(crate) info: ConnectionInfo,
-    pub(crate) client: Client,
-    /// What the Gateway says to nobody in particular, from the handshake on.
-    pub(crate) notices: NoticeStream,
+    pub(crate) client: Arc<Client>,
     /// Carries the session's bytes; ends with the connection and says why.
     pub(crate) relay: Relay,
-    /// What the session's operations share, and what the relay sees.
+    /// What the session's operations share, and what the relay sees. Its notices are those from the handshake on.
     pub(crate) shared: Shared,
 }
 
@@ -117,7 +114,8 @@ impl Attempt<'_> {
         let relay = async {
             let (mut ibapi, _) = listener.accept().await.map_err(no_relay)?;
             ibapi.set_nodelay(true).map_err(no_relay)?;
-            relay_handshake(&mut self.gateway, &mut ibapi, self.client_id, self.progress).await?;
+            let caller = Caller { client_id: self.client_id, readonly: self.target.readonly };
+            relay_handshake(&mut self.gateway, &mut ibapi, caller, self.progress).await?;
             Ok(ibapi)
         };
         let connect = async { connect.await.map_err(|error| request_error("the handshake", error)) };
@@ -125,18 +123,23 @@ impl Attempt<'_> {
         Ok((greeted, ibapi))
     }
 
-    /// Proves with a server-time round trip that the Gateway answers, and turns the attempt into a session.
+    /// Proves with a round trip that the Gateway answers, and turns the attempt into a session.
     async fn prove(self, (client, notices): Greeted, ibapi: TcpStream) -> Result<Established> {
         self.progress.enter(Phase::Verify);
+        let accounts = accounts_of(&client.handshake_managed_accounts().join(","))?;
+        let (client, shared) = (Arc::new(client), Shared::default());
+        // Ends with ibapi's client.
+        tokio::spawn(shared.notices.clone().collect(notices));
         let armed = rustix::io::dup(&self.gateway).map_err(|error| no_relay(error.into()))?;
         let guard = self.target.readonly.then(OrderGuard::default);
-        let shared = Shared::default();
         let mut relay: Relay = Box::pin(relay(self.gateway, ibapi, guard, shared.tap.clone()));
         let proof = tokio::select! {
             biased;
-            answered = verify(&client) => answered,
+            answered = proof_of_life(&client, &shared.clock) => answered.map(drop),
             ending = &mut relay => Err(ending.error()),
-            () = sleep_until(self.deadline) => Err(silent(self.target, "the server-time request went unanswered")),
+            () = sleep_until(self.deadline) => {
+                Err(self.progress.silence(self.target, "the questions for its accounts and its time went unanswered"))
+            }
         };
         proof.map_err(|error| error.in_phase(Phase::Verify))?;
         settle(&armed).map_err(no_relay)?;
@@ -144,7 +147,7 @@ impl Attempt<'_> {
             mode: ConnectionMode::Direct,
             client_id: self.client_id,
             server_version: client.server_version(),
-            accounts: client.handshake_managed_accounts().iter().filter(|a| !a.is_empty()).cloned().collect(),
+            accounts,
             readonly: self.target.readonly,
             phases: self.progress.timings(),
             connect_ms: self.progress.total_ms(),
@@ -152,7 +155,7 @@ impl Attempt<'_> {
             zombies: None,
             attempts: Vec::new(),
         };
-        Ok(Established { info, client, notices, relay, shared })
+        Ok(Established { info, client, relay, shared })
     }
 
     async fn timed_out(&self) -> Error {
@@ -161,34 +164,13 @@ impl Attempt<'_> {
         {
             return wedged(self.target, phase);
         }
-        let silence = match (phase, &self.progress.complaint) {
-            (_, Some((code, complaint))) => format!("its last word was {code}: {complaint}"),
-            (Phase::Version, _) => "it accepted the connection but did not send its version".to_owned(),
-            (Phase::StartApi, _) => {
-                "it sent its version, but neither accounts nor a next order id".to_owned()
-            }
-            _ => "it sent only one of accounts and next order id".to_owned(),
+        let missing = match phase {
+            Phase::Version => "it accepted the connection but did not send its version",
+            Phase::StartApi => "it sent its version, but neither accounts nor a next order id",
+            _ => "it sent only one of accounts and next order id",
         };
-        silent(self.target, &silence).in_phase(phase)
+        self.progress.silence(self.target, missing).in_phase(phase)
     }
-}
-
-async fn verify(client: &Client) -> Result<()> {
-    let mut tries = 1;
-    loop {
-        match client.server_time().await {
-            Ok(_) => return Ok(()),
-            // An error without a request id fails whatever is in flight, also what it is not about.
-            Err(ibapi::Error::Notice(_)) if tries < VERIFY_TRIES => tries += 1,
-            Err(error) => return Err(request_error("server_time", error)),
-        }
-    }
-}
-
-fn silent(target: &Target, what: &str) -> Error {
-    let message =
-        format!("{} did not finish the handshake within {:?}: {what}", target.address(), target.timeout);
-    Error::new(ErrorKind::HandshakeTimeout, message)
 }
 
 fn wedged(target: &Target, phase: Phase) -> Error {

@@ -53,10 +53,37 @@ pub(crate) fn day_to_ibapi(day: Date) -> Result<time::Date> {
     })
 }
 
+/// Of a longer text the beginning is kept. TWS's own are sentences; one that is no sentence must not fill our memory.
+pub(crate) const LONGEST_TEXT: usize = 4_096;
+
 pub(crate) fn notice(notice: ibapi::Notice) -> Notice {
     Notice {
         code: notice.code,
-        message: notice.message,
+        message: proportionate(notice.message),
         time: notice.error_time.and_then(|time| timestamp(time).ok()),
+    }
+}
+
+fn proportionate(text: String) -> String {
+    if text.len() <= LONGEST_TEXT {
+        text
+    } else {
+        text[..text.floor_char_boundary(LONGEST_TEXT)].to_owned() + "…"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_text_out_of_proportion_the_beginning_is_kept() {
+        for (text, kept) in [
+            ("x".repeat(LONGEST_TEXT), "x".repeat(LONGEST_TEXT)),
+            ("x".repeat(8 << 20), "x".repeat(LONGEST_TEXT) + "…"),
+            ("拒".repeat(LONGEST_TEXT), "拒".repeat(LONGEST_TEXT / 3) + "…"),
+        ] {
+            assert_eq!(proportionate(text), kept);
+        }
     }
 }

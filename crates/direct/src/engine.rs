@@ -56,7 +56,7 @@ async fn live(target: &Target, mut ready: Ready<DirectConnection>) {
         () = ready.closed() => return,
         outcome = attempt(target) => outcome,
     };
-    let Established { info, client, notices: source, relay, shared } = match outcome {
+    let Established { info, client, relay, shared } = match outcome {
         Ok(established) => established,
         Err(error) => {
             let _ = ready.send(Err(error));
@@ -67,9 +67,7 @@ async fn live(target: &Target, mut ready: Ready<DirectConnection>) {
     let (closed, watcher) = watch::channel(None);
     let (done, end) = std_mpsc::channel::<()>();
     let client_id = info.client_id;
-    let client = Arc::new(client);
-    // Both end with ibapi's client.
-    tokio::spawn(shared.notices.clone().collect(source));
+    // Ends with ibapi's client.
     tokio::spawn(shared.orders.clone().collect(Arc::clone(&client)));
     let session = Session { client, shared, inbox, closed, request_timeout: target.request_timeout };
     let relay = tokio::spawn(relay);
@@ -134,7 +132,7 @@ impl Session {
                         biased;
                         () = reply.closed() => return,
                         ending = ended(closed.clone()) => Err(ending.error()),
-                        outcome = in_time(&asker, limit, execute(&asker, &request)) => outcome,
+                        outcome = in_time(&asker, limit, execute(&asker, &request, limit)) => outcome,
                     };
                     let _ = reply.send(with_reason(outcome, closed).await);
                 })

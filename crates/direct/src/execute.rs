@@ -12,6 +12,7 @@ mod history;
 mod market_data;
 mod news;
 mod orders;
+mod proof_of_life;
 mod reference;
 mod scanner;
 mod shared_feed;
@@ -19,15 +20,19 @@ mod summaries;
 mod ticks;
 mod wsh;
 
+use std::time::Duration;
+
 use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Reply, Request, Result, StreamRequest};
 
 use crate::asker::Asker;
+use crate::clock::{Clock, Unit};
 use crate::convert;
 use crate::notices::Notices;
 use crate::orders::Orders;
 use crate::wiretap::Wiretap;
 
 pub(crate) use forward::next;
+pub(crate) use proof_of_life::proof_of_life;
 
 use account_feeds::{AccountUpdates, Positions};
 use bulletins::Bulletins;
@@ -40,6 +45,7 @@ use summaries::Summaries;
 pub(crate) struct Shared {
     pub(crate) tap: Wiretap,
     pub(crate) notices: Notices,
+    pub(crate) clock: Clock,
     data_type: ChosenDataType,
     pub(crate) orders: Orders,
     /// The one subscription to positions.
@@ -57,6 +63,7 @@ impl Default for Shared {
         let tap = Wiretap::default();
         Self {
             notices: Notices::default(),
+            clock: Clock::default(),
             data_type: ChosenDataType::default(),
             orders: Orders::new(&tap),
             positions: Positions::default(),
@@ -68,18 +75,22 @@ impl Default for Shared {
     }
 }
 
-/// Runs a one-shot. The caller keeps the deadline; dropping the future cancels the request at the Gateway.
-pub(crate) async fn execute(asker: &Asker, request: &Request) -> Result<Reply> {
+/// Runs a one-shot. The caller ends it after `limit`; dropping the future cancels the request at the Gateway.
+pub(crate) async fn execute(asker: &Asker, request: &Request, limit: Duration) -> Result<Reply> {
     Ok(match request {
+        Request::ProofOfLife => {
+            asker.notes.ask();
+            Reply::ProofOfLife(proof_of_life(asker.client(), &asker.shared.clock).await?)
+        }
         Request::ServerTime => {
-            Reply::ServerTime(convert::timestamp(asker.ask_unnumbered(|| asker.server_time()).await?)?)
+            Reply::ServerTime(convert::timestamp(asker.time(Unit::Seconds, limit).await?)?)
         }
         Request::ManagedAccounts => Reply::ManagedAccounts(convert::accounts(
             asker.ask_unnumbered(|| asker.managed_accounts()).await?,
         )),
-        Request::ServerTimeMillis => Reply::ServerTimeMillis(convert::timestamp(
-            asker.ask_unnumbered(|| asker.server_time_millis()).await?,
-        )?),
+        Request::ServerTimeMillis => {
+            Reply::ServerTimeMillis(convert::timestamp(asker.time(Unit::Millis, limit).await?)?)
+        }
         Request::FamilyCodes => {
             Reply::FamilyCodes(convert::family_codes(asker.ask_unnumbered(|| asker.family_codes()).await?))
         }

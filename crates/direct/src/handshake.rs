@@ -1,37 +1,45 @@
 //! The handshake, seen from between ibapi and the Gateway: bytes are passed on, phases and refusals are noticed.
 //!
-//! ibapi gives up silently when more than 100 other messages come before the accounts, as they do for a master
-//! client; so those are held back until the handshake is complete.
+//! ibapi gives up silently when more than 100 other messages come before the accounts, and errors count among them. So it gets
+//! the accounts and the next order id first, and then what else was said meanwhile, in its order.
 
 use ibkr_connect_core::{Error, ErrorKind, Phase, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::dial::acknowledge_at_once;
+use crate::opening::Opening;
 use crate::progress::Progress;
-use crate::wire::{
-    ErrorMessage, Frame, FrameError, MIN_SERVER_VERSION, ManagedAccounts, NextValidId, incoming, read_ack,
-    read_frame,
-};
+use crate::wire::{Frame, FrameError, MIN_SERVER_VERSION, START_API, read_frame, read_text};
 
-/// The code with which TWS refuses a client id that is taken.
-const CLIENT_ID_IN_USE: i32 = 326;
+/// How much may come after startApi until the accounts and the next order id are known, all messages together.
+const MAX_OPENING: usize = 8 << 20;
 
-/// How much may be held back until the accounts are known.
-const MAX_HELD: usize = 16 << 20;
+/// How much may come before the version. A Gateway can send a piece of news there (nautilus#1191); IBKR's own client skips it.
+const MAX_BEFORE_VERSION: usize = 64 << 10;
+
+/// The longest hello that makes sense: a range of versions.
+const MAX_HELLO: usize = 1_024;
+
+/// Who shakes hands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller {
+    pub(crate) client_id: i32,
+    pub(crate) readonly: bool,
+}
 
 /// Relays the handshake to its end.
 ///
 /// # Behavior
 /// `progress` follows the phases. On success ibapi has received everything it needs to finish, and both streams
-/// stand at a frame boundary.
+/// stand at a frame boundary. From ibapi nothing passes but its hello and startApi. What is kept meanwhile is bounded.
 pub(crate) async fn relay_handshake(
     gateway: &mut TcpStream,
     ibapi: &mut TcpStream,
-    client_id: i32,
+    caller: Caller,
     progress: &mut Progress,
 ) -> Result<()> {
-    let mut handshake = Handshake { gateway, ibapi, client_id, progress };
+    let mut handshake = Handshake { gateway, ibapi, caller, progress };
     handshake.exchange_versions().await?;
     handshake.start_api().await
 }
@@ -39,19 +47,21 @@ pub(crate) async fn relay_handshake(
 struct Handshake<'a> {
     gateway: &'a mut TcpStream,
     ibapi: &'a mut TcpStream,
-    client_id: i32,
+    caller: Caller,
     progress: &'a mut Progress,
 }
 
 impl Handshake<'_> {
     async fn exchange_versions(&mut self) -> Result<()> {
-        let mut hello = b"API\0".to_vec();
+        let mut hello = vec![0; 4];
         self.ibapi.read_exact(&mut hello).await.map_err(ibapi_gone)?;
-        hello.extend(read_ack(self.ibapi).await.map_err(ibapi_frame)?.as_bytes());
+        if hello != *b"API\0" {
+            return Err(not_ours("API", &format!("{hello:?}")));
+        }
+        hello.extend(read_text(self.ibapi, MAX_HELLO).await.map_err(ibapi_frame)?.as_bytes());
         self.send(&hello).await?;
 
-        let ack = read_ack(self.gateway).await.map_err(|error| self.unreadable(error))?;
-        self.progress.heard = true;
+        let ack = self.acknowledgement().await?;
         let version = self.server_version(ack.payload())?;
         if version < MIN_SERVER_VERSION {
             let message = format!(
@@ -63,6 +73,19 @@ impl Handshake<'_> {
         self.ibapi.write_all(ack.as_bytes()).await.map_err(ibapi_gone)
     }
 
+    /// The first message that has the acknowledgement's two fields.
+    async fn acknowledgement(&mut self) -> Result<Frame> {
+        let mut left = MAX_BEFORE_VERSION;
+        loop {
+            let frame = read_text(self.gateway, left).await.map_err(|error| self.unreadable(error))?;
+            if fields(frame.payload()).count() == 2 {
+                return Ok(frame);
+            }
+            left -= frame.as_bytes().len();
+            self.progress.skip(&cut(&String::from_utf8_lossy(frame.payload())));
+        }
+    }
+
     fn server_version(&self, ack: &[u8]) -> Result<i32> {
         let text = String::from_utf8_lossy(ack);
         let version = text.split('\0').next().unwrap_or_default();
@@ -70,23 +93,24 @@ impl Handshake<'_> {
     }
 
     async fn start_api(&mut self) -> Result<()> {
-        let start_api = read_frame(self.ibapi).await.map_err(ibapi_frame)?;
+        let start_api = read_frame(self.ibapi, MAX_HELLO).await.map_err(ibapi_frame)?;
+        if start_api.id() != START_API {
+            return Err(not_ours("startApi", &format!("message {}", start_api.id())));
+        }
         self.send(start_api.as_bytes()).await?;
 
-        let mut missing = Missing { accounts: true, order_id: true };
-        let mut held = Vec::new();
-        while missing.accounts || missing.order_id {
+        let mut opening = Opening::new(self.caller);
+        let mut left = MAX_OPENING;
+        while !opening.is_complete() {
             acknowledge_at_once(&*self.gateway);
-            let frame = read_frame(self.gateway).await.map_err(|error| self.unreadable(error))?;
-            if self.is_part_of_handshake(&frame, &mut missing)? {
-                self.ibapi.write_all(frame.as_bytes()).await.map_err(ibapi_gone)?;
-            } else if held.len() + frame.as_bytes().len() > MAX_HELD {
-                return Err(self.protocol(format!("{MAX_HELD} bytes of other messages before the accounts")));
-            } else {
-                held.extend_from_slice(frame.as_bytes());
-            }
+            let frame = read_frame(self.gateway, left).await.map_err(|error| self.unreadable(error))?;
+            left -= frame.as_bytes().len();
+            opening.take(frame, self.progress)?;
         }
-        self.ibapi.write_all(&held).await.map_err(ibapi_gone)
+        for bytes in opening.in_ibapis_order() {
+            self.ibapi.write_all(bytes).await.map_err(ibapi_gone)?;
+        }
+        Ok(())
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<()> {
@@ -95,90 +119,59 @@ impl Handshake<'_> {
         sent.map_err(|error| self.refused(&format!("broke the connection ({error})")))
     }
 
-    fn is_part_of_handshake(&mut self, frame: &Frame, missing: &mut Missing) -> Result<bool> {
-        match frame.id() {
-            incoming::MANAGED_ACCOUNTS => {
-                let accounts: ManagedAccounts = self.decode(frame, "accounts")?;
-                if accounts.accounts.unwrap_or_default().trim_matches([',', ' ']).is_empty() {
-                    self.progress.enter(Phase::Accounts);
-                    return Err(self
-                        .protocol("an empty list of accounts".to_owned())
-                        .retryable()
-                        .with_advice("log in to the Gateway, or wait until its login is complete"));
-                }
-                missing.accounts = false;
-            }
-            incoming::NEXT_VALID_ID => {
-                let next: NextValidId = self.decode(frame, "next order id")?;
-                if next.order_id.unwrap_or_default() <= 0 {
-                    return Err(self.protocol(format!("{:?} as the next order id", next.order_id)));
-                }
-                missing.order_id = false;
-            }
-            incoming::ERROR => self.listen(frame)?,
-            _ => return Ok(false),
-        }
-        if missing.accounts != missing.order_id && self.progress.phase() == Phase::StartApi {
-            self.progress.enter(Phase::Accounts);
-        }
-        Ok(true)
-    }
-
-    /// Takes note of what the Gateway says about the session: refusals end it, the rest explains a close.
-    fn listen(&mut self, frame: &Frame) -> Result<()> {
-        let error: ErrorMessage = self.decode(frame, "error message")?;
-        let (code, message) = (error.code.unwrap_or_default(), error.message.unwrap_or_default());
-        if code == CLIENT_ID_IN_USE {
-            let text =
-                format!("client id {} is already in use by another client of this Gateway", self.client_id);
-            return Err(Error::new(ErrorKind::ClientIdInUse, text)
-                .in_phase(self.progress.phase())
-                .with_code(code));
-        }
-        if !(2_100..2_200).contains(&code) {
-            self.progress.complaint = Some((code, message));
-        }
-        Ok(())
-    }
-
-    fn decode<M: prost::Message + Default>(&self, frame: &Frame, what: &str) -> Result<M> {
-        frame
-            .decode()
-            .map_err(|error| self.protocol(format!("an undecodable {what} ({error})")).with_source(error))
-    }
-
     fn unreadable(&self, error: FrameError) -> Error {
-        match error {
-            FrameError::Lost(how) => self.refused(&how),
-            FrameError::BadLength { length, head } => self
+        match (error, self.progress.skipped()) {
+            (FrameError::Lost(how), Some(skipped)) => {
+                self.protocol(format!("{skipped:?} instead of its version, and {how}"))
+            }
+            (FrameError::Lost(how), None) => self.refused(&how),
+            (FrameError::TooLong { length }, _) if self.progress.phase() == Phase::Version => {
+                self.protocol(format!("a message of {length} bytes instead of its version"))
+            }
+            (FrameError::TooLong { .. }, _) => {
+                self.protocol(format!("{MAX_OPENING} bytes of other messages before the accounts"))
+            }
+            (FrameError::BadLength { length, head }, _) => self
                 .protocol(format!("{:?}, a frame length of {length}", cut(&String::from_utf8_lossy(&head)))),
         }
     }
 
     fn refused(&self, how: &str) -> Error {
-        let phase = self.progress.phase();
-        let error = match &self.progress.complaint {
-            Some((code, complaint)) => {
-                Error::new(ErrorKind::Rejected, format!("the Gateway {how} and said: {complaint}"))
-                    .with_code(*code)
-            }
+        let error = match self.progress.complaint() {
+            Some(complaint) => complaint.explain(Error::new(
+                ErrorKind::Rejected,
+                format!("the Gateway {how} and said: {}", complaint.text),
+            )),
             None => Error::new(ErrorKind::Rejected, format!("the Gateway {how} during the handshake")),
         };
-        error.in_phase(phase)
+        error.in_phase(self.progress.phase())
     }
 
     fn protocol(&self, got: String) -> Error {
-        Error::new(ErrorKind::Protocol, format!("the other side sent {got}")).in_phase(self.progress.phase())
+        unexpected(got).in_phase(self.progress.phase())
     }
 }
 
-struct Missing {
-    accounts: bool,
-    order_id: bool,
+/// The fields of a text, each of which ends with a NUL.
+fn fields(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
+    payload.strip_suffix(&[0]).unwrap_or(payload).split(|byte| *byte == 0)
+}
+
+/// What is not the protocol.
+pub(crate) fn unexpected(got: String) -> Error {
+    Error::new(ErrorKind::Protocol, format!("the other side sent {got}"))
 }
 
 fn cut(text: &str) -> String {
     text.chars().take(40).collect()
+}
+
+/// Nothing of what ibapi says in a handshake is let through unread.
+fn not_ours(expected: &str, got: &str) -> Error {
+    Error::new(
+        ErrorKind::Protocol,
+        format!("the client sent {got} where {expected} belongs; nothing of it was passed on"),
+    )
 }
 
 /// ibapi's end of the relay failed: the real cause is ibapi's own error, this one only stands in for it.

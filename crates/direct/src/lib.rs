@@ -12,12 +12,14 @@
 
 mod asker;
 mod attempt;
+mod clock;
 mod connection;
 mod convert;
 mod dial;
 mod ending;
 mod engine;
 mod error;
+mod error_frame;
 mod execute;
 mod family;
 mod handshake;
@@ -26,6 +28,7 @@ mod line;
 mod log;
 mod notes;
 mod notices;
+mod opening;
 mod orders;
 mod overdue;
 mod progress;

@@ -13,8 +13,8 @@ const PROTOBUF: u32 = 200;
 /// The largest frame that TWS's own client accepts.
 const MAX_FRAME: u32 = 0x00FF_FFFF;
 
-/// The longest handshake acknowledgement that makes sense: a version and a time with its zone.
-const MAX_ACK: u32 = 1_024;
+/// The message that begins a session, the first with an id.
+pub(crate) const START_API: u32 = 71;
 
 pub(crate) mod incoming {
     pub(crate) const ERROR: u32 = 4;
@@ -25,15 +25,6 @@ pub(crate) mod incoming {
 /// The messages that place, change, cancel or exercise, or replace an advisor's allocation.
 const TRADING: [(u32, &str); 5] =
     [(3, "PlaceOrder"), (4, "CancelOrder"), (19, "ReplaceFA"), (21, "ExerciseOptions"), (58, "GlobalCancel")];
-
-/// An Error message: everything TWS has to say, from "farm is OK" to "client id in use".
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct ErrorMessage {
-    #[prost(int32, optional, tag = "3")]
-    pub(crate) code: Option<i32>,
-    #[prost(string, optional, tag = "4")]
-    pub(crate) message: Option<String>,
-}
 
 /// ManagedAccounts: a comma-separated list.
 #[derive(Clone, PartialEq, Message)]
@@ -50,11 +41,24 @@ pub(crate) struct NextValidId {
 }
 
 /// A frame as it came, length prefix included, so that it can be passed on unchanged.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
     bytes: Vec<u8>,
 }
 
 impl Frame {
+    /// A message of ours.
+    pub(crate) fn protobuf(id: u32, message: &impl Message) -> Self {
+        Self::raw(id + PROTOBUF, &message.encode_to_vec())
+    }
+
+    /// A frame of an id as it stands on the wire, and a body.
+    pub(crate) fn raw(id: u32, body: &[u8]) -> Self {
+        // No body of ours is near the limit of a frame.
+        let length = u32::try_from(body.len() + 4).unwrap_or(MAX_FRAME);
+        Self { bytes: [&length.to_be_bytes(), &id.to_be_bytes(), body].concat() }
+    }
+
     /// The frame as it came.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes
@@ -67,7 +71,16 @@ impl Frame {
 
     /// The message's id, with or without the protobuf mark.
     pub(crate) fn id(&self) -> u32 {
-        base_id(u32::from_be_bytes([self.bytes[4], self.bytes[5], self.bytes[6], self.bytes[7]]))
+        base_id(self.marked_id())
+    }
+
+    /// Whether it has the protobuf mark.
+    pub(crate) fn is_protobuf(&self) -> bool {
+        self.marked_id() > PROTOBUF
+    }
+
+    fn marked_id(&self) -> u32 {
+        u32::from_be_bytes([self.bytes[4], self.bytes[5], self.bytes[6], self.bytes[7]])
     }
 
     /// Decodes the protobuf body.
@@ -83,27 +96,39 @@ pub(crate) enum FrameError {
     Lost(String),
     /// The length prefix can't be one.
     BadLength { length: u32, head: [u8; 4] },
+    /// It is longer than it may be here. Nothing of its body was read.
+    TooLong { length: u32 },
 }
 
-/// Reads a frame of a message: length, id, body.
-pub(crate) async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<Frame, FrameError> {
-    read_prefixed(stream, 4..=MAX_FRAME).await
+/// Reads a frame of a message, at most `most` bytes of it: length, id, body.
+pub(crate) async fn read_frame(
+    stream: &mut (impl AsyncRead + Unpin),
+    most: usize,
+) -> Result<Frame, FrameError> {
+    read_prefixed(stream, 4..=MAX_FRAME, most).await
 }
 
-/// Reads the handshake acknowledgement: length and text, no id.
-pub(crate) async fn read_ack(stream: &mut (impl AsyncRead + Unpin)) -> Result<Frame, FrameError> {
-    read_prefixed(stream, 1..=MAX_ACK).await
+/// Reads a frame of the handshake, at most `most` bytes of it: length and text, no id.
+pub(crate) async fn read_text(
+    stream: &mut (impl AsyncRead + Unpin),
+    most: usize,
+) -> Result<Frame, FrameError> {
+    read_prefixed(stream, 1..=MAX_FRAME, most).await
 }
 
 async fn read_prefixed(
     stream: &mut (impl AsyncRead + Unpin),
     valid: std::ops::RangeInclusive<u32>,
+    most: usize,
 ) -> Result<Frame, FrameError> {
     let mut head = [0; 4];
     stream.read_exact(&mut head).await.map_err(lost)?;
     let length = u32::from_be_bytes(head);
     if !valid.contains(&length) {
         return Err(FrameError::BadLength { length, head });
+    }
+    if 4 + length as usize > most {
+        return Err(FrameError::TooLong { length });
     }
     let mut bytes = vec![0; 4 + length as usize];
     bytes[..4].copy_from_slice(&head);

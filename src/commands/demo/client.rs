@@ -65,7 +65,7 @@ async fn naive(port: u16, number: usize, deadline: Duration) -> Attempt {
     let client_id = i32::try_from(number).unwrap_or_default() + 1;
     let connected = timeout(deadline, async {
         let client = Client::connect(&format!("127.0.0.1:{port}"), client_id).await?;
-        client.server_time().await.map(|_| client)
+        client.managed_accounts().await.map(|_| client)
     });
     let client = match connected.await {
         Ok(Ok(client)) => client,
@@ -73,7 +73,7 @@ async fn naive(port: u16, number: usize, deadline: Duration) -> Attempt {
         Err(_) => return Attempt::failed(format!("no connection within {deadline:?}")),
     };
     let connected_in = Some(begun.elapsed());
-    let pinged = timeout(deadline, client.server_time()).await;
+    let pinged = timeout(deadline, client.managed_accounts()).await;
     let contract = IbContract::stock("AAPL").build();
     let bars = client.historical_data(&contract, HistoricalBarSize::Min).duration(1.days());
     let fetched = timeout(deadline, bars.fetch()).await;

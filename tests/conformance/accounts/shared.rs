@@ -118,8 +118,8 @@ async fn connected(backend: &Backend) -> (PlayedGateway, Session) {
     let mut gateway = PlayedGateway::start();
     let target = target(gateway.port());
     let (session, ()) = tokio::join!(session(&**backend, &target), async {
-        gateway.hears(49, b"").await;
-        gateway.sends([frame!(49 { 1: 1_787_000_000 })]);
+        gateway.hears(17, b"").await;
+        gateway.sends([frame!(15 { 1: &*ACCOUNTS.join(",") })]);
     });
     (gateway, session)
 }

@@ -8,6 +8,11 @@ use crate::support::fake_gateway::wire::frame;
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
+        Row::new("proof_of_life", json!({}))
+            .asks(frame!(17 {}))
+            .answered([frame!(15 { 1: "DU7654321,DU7654322," })])
+            .gives(json!("managed_accounts"))
+            .never_refused(),
         Row::new("server_time", json!({}))
             .asks(frame!(49 {}))
             .answered([frame!(49 { 1: 1_787_000_000 })])

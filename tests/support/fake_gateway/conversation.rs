@@ -10,7 +10,7 @@ use socket2::SockRef;
 use super::Behaviour::{self, *};
 use super::Stage;
 use super::message::{ID, message};
-use super::wire::{Frame, ack, error, frame, open_order, position, raw_frame};
+use super::wire::{Frame, ack, ack_of, error, frame, news, open_order, position, raw_error, raw_frame};
 
 pub(super) struct Conversation<'a> {
     pub(super) stream: Arc<TcpStream>,
@@ -75,6 +75,12 @@ impl Conversation<'_> {
             AnswersInHttp => self.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")?,
             SendsNoNumberAsVersion => self.write(&ack("two hundred"))?,
             SendsVersion212 => self.write(&ack("212"))?,
+            SendsNewsBeforeItsVersion => self.write(&[news(), version].concat())?,
+            SendsNewsInsteadOfItsVersion => loop {
+                self.write(&news())?;
+            },
+            // "GMT+8, China" in GBK.
+            WritesInOtherEncodings => self.write(&ack_of("222", b"GMT+08:00 \xd6\xd0\xb9\xfa"))?,
             DripsItsVersion(interval) => self.write_in_pieces(&version, 1, interval)?,
             SendsItsVersionInPieces(interval) => self.write_in_pieces(&version, 11, interval)?,
             _ => self.write(&version)?,
@@ -103,13 +109,29 @@ impl Conversation<'_> {
                 self.send([&error(326, "Unable to connect as the client id is already in use.")])?;
             }
             Refuses(code) => self.send([&error(code, "Bad message")])?,
+            SaysOnly(code, text) => self.send([&error(code, text), &farm])?,
+            SendsErrorsWithoutEnd(length) => self.complain(length)?,
+            SendsOtherThings(total) => {
+                let error = error(321, &"x".repeat(1 << 10)).bytes(-1);
+                let both = [raw_frame(5, &vec![0; 1 << 20]), error].concat();
+                self.write(&both.repeat(total / both.len()))?;
+            }
+            WritesInOtherEncodings => {
+                // "Connection OK" in Latin-1 Portuguese.
+                self.write(&raw_error(2104, b"Conex\xe3o OK"))?;
+                self.send([&accounts, &next_valid_id])?;
+            }
+            FloodsWithNotices(count) => {
+                self.send(std::iter::repeat_n(&farm, count).chain([&accounts, &next_valid_id]))?;
+            }
             OnlyChatters => loop {
                 self.send([&farm])?;
                 self.stage.pause(Duration::from_millis(20));
             },
             SendsOnlyAccounts => self.send([&accounts])?,
             SendsOnlyNextValidId => self.send([&next_valid_id])?,
-            SendsNobodysAccounts => self.send([&frame!(15 { 1: "" }), &next_valid_id])?,
+            SendsAccounts(list) => self.send([&next_valid_id, &frame!(15 { 1: list })])?,
+            SendsNextValidId(next) => self.send([&accounts, &frame!(9 { 1: next })])?,
             FloodsWithOrders => {
                 self.send((1..=200).flat_map(open_order))?;
                 self.send([&frame!(53 {}), &farm, &accounts, &next_valid_id])?;
@@ -123,31 +145,41 @@ impl Conversation<'_> {
         }
         Ok(match self.behaviour {
             RefusesTheClientId | Refuses(_) => Some(End::Close),
-            SendsFrameLength(_)
+            SaysOnly(..)
+            | SendsOtherThings(_)
+            | SendsFrameLength(_)
             | SendsUndecodableAccounts
             | SendsOnlyAccounts
             | SendsOnlyNextValidId
-            | SendsNobodysAccounts
+            | SendsAccounts(_)
             | StaysSilentAfterHandshake => Some(End::Keep),
             _ => None,
         })
     }
 
     fn session(&self) -> io::Result<End> {
-        let mut complaints = 0;
+        let complaint = error(321, "Error validating request: it was another client's");
+        let accounts = frame!(15 { 1: "DU7654321,DU7654322," });
+        let mut asked = 0;
         loop {
             let Ok((request, body)) = self.read_frame() else {
                 return Ok(if self.behaviour == NeverCloses { End::Keep } else { End::Close });
             };
             match (request, self.behaviour) {
-                (49, ClosesDuringVerify) => return Ok(End::Close),
-                (49, behaviour) => {
-                    if behaviour == ComplainsDuringVerify && complaints == 0 {
-                        complaints += 1;
-                        self.send([&error(321, "Error validating request: it was another client's")])?;
-                    }
-                    self.send([&frame!(49 { 1: 1_787_000_000 })])?;
+                (17, ClosesDuringVerify) => return Ok(End::Close),
+                (17, ComplainsDuringVerify) if asked == 0 => {
+                    asked += 1;
+                    self.send([&complaint, &accounts])?;
                 }
+                (17, ComplainsFirst(times)) if asked < times => {
+                    asked += 1;
+                    self.send([&complaint])?;
+                }
+                (_, OnlyComplains) => self.send([&complaint])?,
+                (_, ComplainsWithoutEnd(length)) => self.complain(length)?,
+                (17, KnowsOnlyTheTime) => {}
+                (49, KnowsOnlyTheTime) => self.send([&frame!(49 { 1: 1_787_000_000 })])?,
+                (17, _) => self.send([&accounts])?,
                 (_, ClosesAtAQuestion) => return Ok(End::Close),
                 (1, FloodsWithTicks(count)) => self.flood(&body, count)?,
                 (61, SpreadsItsPositions(interval)) => {
@@ -159,6 +191,15 @@ impl Conversation<'_> {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Complains until the client leaves, in words of this length.
+    fn complain(&self, length: usize) -> io::Result<()> {
+        let complaint = error(321, &"x".repeat(length)).bytes(-1);
+        let complaints = complaint.repeat((64 * 1024 / complaint.len()).max(1));
+        loop {
+            self.write(&complaints)?;
         }
     }
 

@@ -32,6 +32,12 @@ pub(crate) enum Behaviour {
     AnswersInHttp,
     SendsNoNumberAsVersion,
     SendsVersion212,
+    /// A piece of news comes before its version (nautilus#1191).
+    SendsNewsBeforeItsVersion,
+    /// The same without an end.
+    SendsNewsInsteadOfItsVersion,
+    /// Its time zone and its notices are in Latin-1 and GBK.
+    WritesInOtherEncodings,
     /// One byte per interval.
     DripsItsVersion(Duration),
     SendsItsVersionInPieces(Duration),
@@ -47,18 +53,35 @@ pub(crate) enum Behaviour {
     OnlyChatters,
     SendsOnlyAccounts,
     SendsOnlyNextValidId,
-    SendsNobodysAccounts,
+    SendsAccounts(&'static str),
+    SendsNextValidId(i64),
     /// Sends hundreds of orders before the accounts, as to a master client.
     FloodsWithOrders,
+    /// Sends so many farm notices before the accounts.
+    FloodsWithNotices(usize),
+    /// Sends errors with so long a text instead of its accounts.
+    SendsErrorsWithoutEnd(usize),
+    /// Sends orders and errors, big ones, up to so many bytes, and then nothing.
+    SendsOtherThings(usize),
+    /// Says this, and never more than farm notices after it.
+    SaysOnly(i32, &'static str),
     SendsNextValidIdFirst,
     StaysSilentAfterHandshake,
     ClosesDuringVerify,
     ComplainsDuringVerify,
+    /// Answers its first questions for the accounts with complaints about something else.
+    ComplainsFirst(usize),
+    /// Answers every question with a complaint about something else.
+    OnlyComplains,
+    /// Answers no question but that for its time.
+    KnowsOnlyTheTime,
+    /// Complains about something else without a pause and answers nothing; its words are so long.
+    ComplainsWithoutEnd(usize),
     /// Keeps its socket after the client's FIN, also after a healthy session.
     NeverCloses,
-    /// Answers questions about the time and no other.
-    KnowsOnlyTheTime,
-    /// Closes at the first question that is not about the time.
+    /// Answers questions about its accounts and no other.
+    KnowsOnlyItsAccounts,
+    /// Closes at the first question that is not about its accounts.
     ClosesAtAQuestion,
     /// Answers a question for positions with three, one per interval.
     SpreadsItsPositions(Duration),

@@ -49,7 +49,23 @@ pub(super) fn raw_frame(id: u32, body: &[u8]) -> Vec<u8> {
 
 /// The acknowledgement, framed text as at every server version.
 pub(super) fn ack(version: &str) -> Vec<u8> {
-    prefixed(format!("{version}\020260713 17:53:51 Central European Standard Time\0").into_bytes())
+    ack_of(version, b"Central European Standard Time")
+}
+
+/// The same with any time zone.
+pub(super) fn ack_of(version: &str, zone: &[u8]) -> Vec<u8> {
+    prefixed([version.as_bytes(), b"\x0020260713 17:53:51 ", zone, b"\0"].concat())
+}
+
+/// A piece of news in the text dialect: five fields.
+pub(super) fn news() -> Vec<u8> {
+    prefixed(["14", "1", "7", "1", "An exchange is down", ""].join("\0").into_bytes())
+}
+
+/// An error of nobody's request with a text in any encoding, shorter than 128 bytes.
+pub(super) fn raw_error(code: i32, text: &[u8]) -> Vec<u8> {
+    let head = frame!(4 { 1: -1, 2: 1_787_000_000_123_i64, 3: code }).body.bytes(-1);
+    raw_frame(4, &[&head, [0x22, u8::try_from(text.len()).unwrap()].as_slice(), text].concat())
 }
 
 /// An error of nobody's request: a notice, or the end of a handshake.

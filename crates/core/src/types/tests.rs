@@ -145,6 +145,7 @@ type_tests! {
     PositionsMultiParams
     PrecautionsConfig
     PriceIncrement
+    ProofOfLife
     Quote
     QuoteSnapshotParams
     RealTimeBarKind

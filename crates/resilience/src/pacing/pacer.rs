@@ -140,7 +140,7 @@ impl ConnectionPacer {
     ) -> Result<Admission<'_>> {
         let limit = timeout.unwrap_or(self.limit);
         let mut budget = WaitBudget::new(&self.pacer.waits, request.command(), limit);
-        let open = if matches!(request, Request::ServerTime) {
+        let open = if matches!(request, Request::ProofOfLife) {
             self.pacer.ping(&mut budget).await.map(|()| None)
         } else {
             let cost = Cost::of_request(request, self.pacer.waits.now().wall);

@@ -101,7 +101,7 @@ fn deaf(error: &Error, log_accounts: LogAccounts) {
 mod tests {
     use ibkr_connect_core::{
         Connection, ConnectionInfo, ConnectionMode, FlowControl, MockConnection, Reply, Request, Result,
-        event_channel,
+        event_channel, types::ProofOfLife,
     };
 
     use super::*;
@@ -138,8 +138,8 @@ mod tests {
             notices()
         });
         connection.expect_request().return_once(|request, _| {
-            assert_eq!(request, Request::ServerTime);
-            Ok(Reply::ServerTime(jiff::Timestamp::UNIX_EPOCH))
+            assert_eq!(request, Request::ProofOfLife);
+            Ok(Reply::ProofOfLife(ProofOfLife::ManagedAccounts))
         });
         Session::new(Box::new(connection) as Box<dyn Connection>)
     }

@@ -28,8 +28,8 @@ fn a_loss_is_repaired(cause: impl Fn(&Simulator)) {
     assert_eq!((stream.generation(), supervisor.generation()), (2, 2));
     let second = session(&supervisor);
     assert_eq!(second.generation(), 2);
-    block_on(second.server_time()).unwrap();
-    assert_eq!(block_on(first.server_time()).unwrap_err().kind(), ErrorKind::Disconnected);
+    block_on(second.ping()).unwrap();
+    assert_eq!(block_on(first.ping()).unwrap_err().kind(), ErrorKind::Disconnected);
 
     block_on(supervisor.close());
     assert_eq!(gateway.stats().accepted, 2, "one attempt was enough");
@@ -83,7 +83,7 @@ fn a_gateway_that_is_restarted_is_waited_for_without_a_connect() {
         matches!(state, SupervisorState::Recovering { next: NextAttempt::WhenListening, .. })
     });
     assert!(waiting.to_string().contains("when something listens"), "{waiting}");
-    let error = block_on(supervisor.request(Request::ServerTime)).unwrap_err();
+    let error = block_on(supervisor.request(Request::ProofOfLife)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected);
     assert!(error.message().starts_with("the session is recovering"), "{error}");
     assert_eq!(block_on(supervisor.subscribe(quotes())).unwrap_err().kind(), ErrorKind::Disconnected);

@@ -118,7 +118,7 @@ fn the_end_is_told_to_everybody_and_leaves_nothing() {
     block_on(supervisor.close());
     block_on(supervisor.close());
     assert_eq!(supervisor.state(), SupervisorState::Closed);
-    assert_eq!(block_on(session.server_time()).unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(block_on(session.ping()).unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(block_on(supervisor.session()).unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(block_on(supervisor.session_within(PATIENCE)).unwrap_err().kind(), ErrorKind::Closed);
     let end = loop {

@@ -142,14 +142,14 @@ async fn a_ping_is_held_up_by_nobody_and_pays_for_it() {
     let (process, other) = (machine.process(), machine.process());
     while goes_at_once(&process, &ONE).await {}
     let before = next_in(&process);
-    assert!(goes_at_once(&process, &Request::ServerTime).await, "it goes first");
+    assert!(goes_at_once(&process, &Request::ProofOfLife).await, "it goes first");
     assert_about(next_in(&process), before + TOKEN);
     assert_about(next_in(&other), before + TOKEN);
-    assert!(!goes_at_once(&process, &Request::ServerTime).await, "one a second");
-    assert!(!goes_at_once(&other, &Request::ServerTime).await, "of all processes together");
+    assert!(!goes_at_once(&process, &Request::ProofOfLife).await, "one a second");
+    assert!(!goes_at_once(&other, &Request::ProofOfLife).await, "of all processes together");
     tokio::time::sleep(Duration::from_secs(1)).await;
     while goes_at_once(&process, &ONE).await {}
-    assert!(goes_at_once(&other, &Request::ServerTime).await);
+    assert!(goes_at_once(&other, &Request::ProofOfLife).await);
 }
 
 #[tokio::test(start_paused = true)]
