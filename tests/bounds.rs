@@ -43,6 +43,7 @@ fn check(mode: ConnectionMode) {
         // Just below the limit of what is kept before the accounts.
         Behaviour::SendsOtherThings(8 << 20),
         Behaviour::ComplainsWithoutEnd(50),
+        Behaviour::ComplainsWithoutEnd(8 << 20),
     ] {
         let (memory, took) = cost(mode, behaviour);
         let more = memory.saturating_sub(healthy);

@@ -5,6 +5,7 @@ use std::fmt;
 use prost::Message;
 use tokio::time::Instant;
 
+use crate::error_frame::ErrorMessage;
 use crate::family::{Family, Part};
 use crate::wire::incoming;
 use crate::wiretap::{EndMark, Wiretap, Word};
@@ -15,8 +16,8 @@ const LENGTHS: std::ops::RangeInclusive<u32> = 4..=0x00FF_FFFF;
 /// Marks a message whose body is protobuf; every one is, in a session.
 const PROTOBUF: u32 = 200;
 
-/// The longest frame that is looked into. An error's text is a sentence.
-const LONGEST_READ: u32 = 64 * 1024;
+/// How much of a frame is looked into. An error's text is a sentence.
+const LONGEST_READ: usize = 64 * 1024;
 
 /// Length and id.
 const HEAD: usize = 8;
@@ -30,6 +31,8 @@ pub(crate) struct Inbound {
     wanted: usize,
     /// How much of a frame is still to be passed on unread.
     unread: usize,
+    /// How much of one is still to be dropped: the rest of an error that is out of proportion.
+    dropped: usize,
 }
 
 /// How it goes on with the bytes that are left.
@@ -53,17 +56,6 @@ impl fmt::Display for BadFrame {
     }
 }
 
-/// An Error message with the request that it is about.
-#[derive(Clone, PartialEq, Message)]
-struct ErrorAbout {
-    #[prost(int32, optional, tag = "1")]
-    id: Option<i32>,
-    #[prost(int32, optional, tag = "3")]
-    code: Option<i32>,
-    #[prost(string, optional, tag = "4")]
-    text: Option<String>,
-}
-
 /// AccountDataEnd.
 #[derive(Clone, PartialEq, Message)]
 struct AccountEnd {
@@ -72,7 +64,8 @@ struct AccountEnd {
 }
 
 impl Inbound {
-    /// Takes in the next bytes and puts those that may go on into `out`. What is seen on the way is noted on `tap`.
+    /// Takes in the next bytes and puts those that may go on into `out`. What is seen on the way is noted on `tap`. An error that
+    /// ibapi could not read, or that is out of proportion, goes on as one that says the same.
     ///
     /// # Errors
     /// For a frame that can't be one; `out` has everything before it.
@@ -84,6 +77,9 @@ impl Inbound {
         out: &mut Vec<u8>,
     ) -> Result<Flow, BadFrame> {
         while !bytes.is_empty() {
+            let dropped = self.dropped.min(bytes.len());
+            self.dropped -= dropped;
+            *bytes = &bytes[dropped..];
             let passed = self.unread.min(bytes.len());
             self.unread -= passed;
             out.extend_from_slice(&bytes[..passed]);
@@ -113,14 +109,16 @@ impl Inbound {
         let (length, id) = (u32::from_be_bytes([l0, l1, l2, l3]), u32::from_be_bytes([i0, i1, i2, i3]));
         let (whole, family) = (4 + length as usize, id.checked_sub(PROTOBUF).and_then(Family::of));
         let is_error = id == PROTOBUF + incoming::ERROR;
-        let is_read = (is_error || matches!(family, Some((_, Part::End)))) && length <= LONGEST_READ;
-        if is_read && self.kept.len() < whole {
-            self.wanted = whole;
+        let is_end = matches!(family, Some((_, Part::End))) && whole <= LONGEST_READ;
+        let wanted = if is_error || is_end { whole.min(LONGEST_READ) } else { HEAD };
+        if self.kept.len() < wanted {
+            self.wanted = wanted;
             return Flow::GoesOn;
         }
         self.wanted = 0;
-        self.unread = whole - self.kept.len();
-        if is_error && is_read {
+        let rest = whole - self.kept.len();
+        (self.unread, self.dropped) = if is_error { (0, rest) } else { (rest, 0) };
+        if is_error {
             self.hear(now, tap);
         }
         let mark = family.map_or(EndMark::Passes, |(family, part)| self.see(now, tap, family, part));
@@ -131,11 +129,17 @@ impl Inbound {
         if mark == EndMark::Halts { Flow::Halts } else { Flow::GoesOn }
     }
 
-    fn hear(&self, now: Instant, tap: &Wiretap) {
-        // ibapi complains about what can't be read.
-        if let Ok(error) = ErrorAbout::decode(&self.kept[HEAD..]) {
-            let word = Word::new(error.code.unwrap_or_default(), &error.text.unwrap_or_default());
-            tap.hear(now, error.id.unwrap_or(-1), word);
+    fn hear(&mut self, now: Instant, tap: &Wiretap) {
+        let error = ErrorMessage::read(&self.kept[HEAD..]);
+        if let Some(error) = &error {
+            tap.hear(now, error.id(), Word::new(error.code(), &error.text()));
+        }
+        if let Some(repaired) = error.and_then(|error| error.repaired()) {
+            self.kept.clear();
+            self.kept.extend_from_slice(repaired.as_bytes());
+        } else if self.dropped > 0 {
+            // Nothing of it can be read, nor kept.
+            self.kept.clear();
         }
     }
 
@@ -166,8 +170,11 @@ mod tests {
     }
 
     fn error(code: i32, text: &str) -> Vec<u8> {
-        let about = ErrorAbout { id: Some(-1), code: Some(code), text: Some(text.to_owned()) };
-        frame(204, &about.encode_to_vec())
+        let mut body = Vec::new();
+        prost::encoding::int32::encode(1, &-1, &mut body);
+        prost::encoding::int32::encode(3, &code, &mut body);
+        prost::encoding::string::encode(4, &text.to_owned(), &mut body);
+        frame(204, &body)
     }
 
     /// What goes on of `bytes` that come in pieces of `size`, and the last word that was heard.
@@ -186,7 +193,9 @@ mod tests {
             frames in prop::collection::vec((0_u32..300, prop::collection::vec(any::<u8>(), 0..40)), 0..6),
             size in 1_usize..30,
         ) {
-            let mut bytes: Vec<u8> = frames.iter().flat_map(|(id, body)| frame(*id, body)).collect();
+            // Errors are below.
+            let others = frames.iter().filter(|(id, _)| *id != 204);
+            let mut bytes: Vec<u8> = others.flat_map(|(id, body)| frame(*id, body)).collect();
             bytes.extend(error(320, "Error reading request"));
             let (out, word, outcome) = followed(&bytes, size);
             prop_assert_eq!(outcome, Ok(()));
@@ -215,10 +224,38 @@ mod tests {
 
     #[test]
     fn what_is_no_error_or_can_not_be_read_says_nothing() {
-        for bytes in [frame(204, b"\x22\xff"), frame(261, &error(320, "x")[8..]), frame(204, &[0; 70_000])] {
+        for bytes in [frame(204, b"\x22\xff"), frame(261, &error(320, "x")[8..]), frame(204, &[0; 60_000])] {
             let (out, word, outcome) = followed(&bytes, 1_000);
             assert_eq!((out, word, outcome), (bytes, None, Ok(())));
         }
+        let (out, word, outcome) = followed(&[frame(204, &[0; 70_000]), frame(249, b"x")].concat(), 1_000);
+        assert_eq!((out, word, outcome), (frame(249, b"x"), None, Ok(())), "too long to be kept");
+    }
+
+    #[test]
+    fn an_error_that_ibapi_could_not_read_goes_on_in_words_that_it_can() {
+        let gbk = error(1100, "gone")
+            .iter()
+            .map(|byte| if *byte == b'g' { 0xd6 } else { *byte })
+            .collect::<Vec<_>>();
+        for size in [1, 7, 100] {
+            let (out, word, _) = followed(&[gbk.clone(), frame(249, b"x")].concat(), size);
+            assert_eq!(out, [error(1100, "\u{fffd}one"), frame(249, b"x")].concat());
+            assert_eq!(word, Some(Word::new(1100, "\u{fffd}one")));
+        }
+    }
+
+    #[test]
+    fn an_error_out_of_proportion_is_cut_and_never_kept_whole() {
+        let long = error(321, &"x".repeat(8 << 20));
+        let (mut inbound, tap, now) = (Inbound::default(), Wiretap::default(), Instant::now());
+        let mut out = Vec::new();
+        for mut piece in long.chunks(10_000).chain([frame(249, b"x").as_slice()]) {
+            inbound.follow(&mut piece, now, &tap, &mut out).unwrap();
+            assert!(inbound.kept.capacity() <= 2 * LONGEST_READ);
+        }
+        assert_eq!(out, [error(321, &("x".repeat(4_096) + "…")), frame(249, b"x")].concat());
+        assert_eq!(tap.last_word(now).unwrap().code, 321);
     }
 
     fn account_end(account: &str) -> Vec<u8> {

@@ -86,15 +86,15 @@ impl Opening {
 
     /// Takes note of what the Gateway says about the session: refusals end it, the rest explains a close or silence.
     fn take_error(&mut self, frame: &Frame, progress: &mut Progress) -> Result<()> {
-        match ErrorMessage::read(frame) {
-            Some(error) if error.code == Some(CLIENT_ID_IN_USE) => return Err(self.client_id_in_use()),
-            Some(error) => {
-                progress.hear(error.code.unwrap_or_default(), error.readable_text());
-                self.others.extend_from_slice(error.repaired(frame).as_bytes());
+        let error = if frame.is_protobuf() { ErrorMessage::read(frame.body()) } else { None };
+        if let Some(error) = &error {
+            if error.code() == CLIENT_ID_IN_USE {
+                return Err(self.client_id_in_use());
             }
-            // ibapi says so, or not, as in a session.
-            None => self.others.extend_from_slice(frame.as_bytes()),
+            progress.hear(error.code(), error.text());
         }
+        let repaired = error.and_then(|error| error.repaired());
+        self.others.extend_from_slice(repaired.as_ref().unwrap_or(frame).as_bytes());
         Ok(())
     }
 

@@ -96,7 +96,7 @@ fn a_refused_client_id_ends_it() {
 #[test]
 fn errors_in_any_encoding_and_undecodable_ones_end_nothing() {
     let latin = error(2_107, b"n\xe3o h\xe1");
-    let torn = Frame::raw(204, b"\x22\x7f");
+    let torn = Frame::raw(204, b"\x22\xff");
     let text = Frame::raw(4, b"-1\x002104\0farm is OK\0\x000\0");
     let said = [latin, torn.clone(), text.clone(), accounts("DU1"), order_id(5)];
     let repaired = error(2_107, "n\u{fffd}o h\u{fffd}".as_bytes());

@@ -83,9 +83,14 @@ impl Frame {
         u32::from_be_bytes([self.bytes[4], self.bytes[5], self.bytes[6], self.bytes[7]])
     }
 
+    /// What follows the id.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.bytes[8..]
+    }
+
     /// Decodes the protobuf body.
     pub(crate) fn decode<M: Message + Default>(&self) -> Result<M, prost::DecodeError> {
-        M::decode(&self.bytes[8..])
+        M::decode(self.body())
     }
 }
 
