@@ -118,6 +118,8 @@ impl Session {
             if let Some(relay) = relay {
                 let _ = relay.await;
             }
+            // Whoever closes waits until it is dropped.
+            drop(self.closed);
         }
     }
 
