@@ -5,7 +5,8 @@
 //! - [`Place`]: the machine, network and process ids that a process knows;
 //! - [`Dir`]: files that other users can't plant, swap or read; [`names`]: how they are called;
 //! - [`FileLock`]: a lock that the kernel frees when its holder dies, with a [`Note`] of its [`Owner`] for people;
-//! - [`Record`]: what a file contains, for every boot that reads it; [`Shared`]: a record in a file of its own.
+//! - [`Record`]: what a file contains, for every boot that reads it; [`Shared`]: a record in a file of its own;
+//!   [`InPlace`]: one that changes with every request.
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +15,7 @@ mod disk;
 mod error;
 mod file_lock;
 mod files;
+mod in_place;
 pub mod names;
 mod note;
 mod owner;
@@ -30,6 +32,7 @@ pub use disk::{Disk, KernelDisk};
 pub use error::{Error, Result};
 pub use file_lock::{FileLock, POLL, Probe, lock_briefly, poll_interval};
 pub use files::Dir;
+pub use in_place::InPlace;
 pub use note::{Note, read_note};
 pub use owner::Owner;
 pub use place::{Place, digest};

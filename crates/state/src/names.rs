@@ -9,7 +9,8 @@
 //! | `breaker-STEM.json.bad` | a breaker that could not be read, put aside by `breaker reset` |
 //! | `handshake-STEM.lock` | held by the process that shakes hands |
 //! | `clients-STEM/` | client ids: `registry.lock`, held by who looks for one; `client-N.lock`, held by who has id N; `refused.json` and `.lock`, ids that the Gateway holds itself |
-//! | `rate-STEM.lock`, `history-STEM.lock` | the messages and historical requests that were sent |
+//! | `rate-STEM.lock` | the messages that were sent: a record in its own lock file |
+//! | `history-STEM.json`, `.lock` | the historical requests that were sent |
 //! | `restart-STEM.json`, `.lock` | when the Gateway was restarted |
 //! | `workers/PID-START.json` | a worker process |
 //! | `maintenance.toml` | the user's own maintenance windows |
@@ -36,7 +37,7 @@ pub enum Kept {
     Clients,
     /// The messages that were sent: a record in its lock file.
     Rate,
-    /// The historical requests that were sent: a record in its lock file.
+    /// The historical requests that were sent: a record.
     History,
     /// When the Gateway was restarted: a record.
     Restart,
@@ -58,7 +59,7 @@ impl Kept {
         let (prefix, suffix) = self.parts();
         let rest = name.strip_prefix(prefix)?.strip_prefix('-')?;
         match self {
-            Self::Breaker | Self::Restart => rest.strip_suffix(".json"),
+            Self::Breaker | Self::History | Self::Restart => rest.strip_suffix(".json"),
             _ => rest.strip_suffix(suffix),
         }
     }
@@ -69,7 +70,7 @@ impl Kept {
             Self::Handshake => ("handshake", ".lock"),
             Self::Clients => ("clients", ""),
             Self::Rate => ("rate", ".lock"),
-            Self::History => ("history", ".lock"),
+            Self::History => ("history", ""),
             Self::Restart => ("restart", ""),
         }
     }
@@ -113,7 +114,7 @@ mod tests {
     fn every_name_leads_back_to_its_gateway_and_to_no_other_kind() {
         for kept in Kept::ALL {
             let name = match kept {
-                Kept::Breaker | Kept::Restart => format!("{}.json", kept.of("h_1")),
+                Kept::Breaker | Kept::History | Kept::Restart => format!("{}.json", kept.of("h_1")),
                 _ => kept.of("h_1"),
             };
             let found: Vec<_> = Kept::ALL.into_iter().filter(|other| other.stem(&name).is_some()).collect();

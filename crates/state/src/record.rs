@@ -126,10 +126,13 @@ impl<T: Shareable> Record<T> {
         self.moment_at(self.written.at, now)
     }
 
-    /// Whether the clock of `now` is known to it. If not, it should be written once more, for the clocks of the boot to
-    /// count from then on.
+    /// Whether the clock of `now` is known to it, and nothing in it had to be put right. If not, it should be written once
+    /// more: for the clock of the boot to count from then on, and for a moment in the future not to be in it for ever.
     pub fn knows(&self, now: &Stamp) -> bool {
-        matches!(self.shift(now), Shift::Known(_))
+        let Shift::Known(shift_ms) = self.shift(now) else { return false };
+        let mut content = self.content.clone();
+        content.moments(&mut |moment| *moment = moment.shifted(shift_ms.saturating_neg()));
+        content == self.content_at(now)
     }
 
     fn moment_at(&self, moment: Moment, now: &Stamp) -> Moment {
