@@ -351,7 +351,7 @@ pub(crate) struct Sim {
     /// Answer every question for the time
     #[arg(long, conflicts_with = "clock_suppression")]
     pub(crate) no_clock_suppression: bool,
-    /// Refuse requests for history that don't keep IBKR's pacing
+    /// Refuse requests for bars of 30 seconds and less, ticks and real-time bars that don't keep IBKR's pacing
     #[arg(long)]
     pub(crate) historical_pacing: bool,
     /// The server version, 213 to 226

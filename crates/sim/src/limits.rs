@@ -1,5 +1,5 @@
-//! The limits that a Gateway sets to all its clients together: messages per second, and the pacing of history. Pure, and
-//! the current time is an argument.
+//! The limits that a Gateway sets to all its clients together: messages per second, and the pacing of small bars and ticks.
+//! Pure, and the current time is an argument.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use prost::Message;
 
 use crate::SimOptions;
-use crate::messages::{HistoricalDataRequest, HistoricalTicksRequest, request};
+use crate::messages::{HistoricalDataRequest, HistoricalTicksRequest, RealTimeBarsRequest, request};
 use crate::session::Refusal;
 use crate::wire::Frame;
 
@@ -17,7 +17,8 @@ const STRIKES: u32 = 3;
 /// Exceeding the rate after so long begins anew.
 const FORGIVEN_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
-/// Identical requests, requests for one series, and all requests for history have to keep these.
+/// Identical requests, requests for one series, and all requests for small bars and ticks have to keep these (IBKR, "Pacing
+/// Violations for Small Bars (30 secs or less)").
 const IDENTICAL: SignedDuration = SignedDuration::from_secs(15);
 const SERIES: (usize, SignedDuration) = (5, SignedDuration::from_secs(2));
 const ALL: (usize, SignedDuration) = (60, SignedDuration::from_mins(10));
@@ -95,16 +96,19 @@ impl Rate {
     }
 }
 
-/// The requests for history that were served.
+/// The requests for small bars and ticks that were served.
 #[derive(Debug, Default)]
 struct Pacing {
     served: VecDeque<Asked>,
 }
 
-/// A request for history.
+/// A request for small bars or ticks.
 #[derive(Debug)]
 struct Asked {
     at: Timestamp,
+    req_id: i32,
+    /// What refuses it.
+    refusal: (i32, &'static str),
     /// All of it but its id.
     whole: Vec<u8>,
     /// Its contract and kind of data.
@@ -115,18 +119,18 @@ struct Asked {
 
 impl Pacing {
     fn judge(&mut self, frame: &Frame, now: Timestamp) -> Verdict {
-        let Some((req_id, asked)) = Asked::read(frame, now) else { return Verdict::Served };
+        let Some(asked) = Asked::read(frame, now) else { return Verdict::Served };
         self.served.retain(|before| now.duration_since(before.at) < ALL.1);
         let within = |span: SignedDuration| {
             self.served.iter().filter(move |asked| now.duration_since(asked.at) < span)
         };
         let identical = within(IDENTICAL).any(|before| before.whole == asked.whole);
-        let series = within(SERIES.1).filter(|before| before.series == asked.series).count();
+        let of_series = |before: &&Asked| before.series == asked.series;
+        let series: usize = within(SERIES.1).filter(of_series).map(|before| before.weight).sum();
         let all: usize = within(ALL.1).map(|before| before.weight).sum();
         if identical || series + asked.weight > SERIES.0 || all + asked.weight > ALL.0 {
-            let message =
-                "Historical Market Data Service error message:Historical data request pacing violation";
-            return Verdict::Refused(Refusal::new(req_id, 162, message));
+            let (code, message) = asked.refusal;
+            return Verdict::Refused(Refusal::new(asked.req_id, code, message));
         }
         self.served.push_back(asked);
         Verdict::Served
@@ -134,11 +138,18 @@ impl Pacing {
 }
 
 impl Asked {
-    /// The request with its id; `None` for what is not about history.
-    fn read(frame: &Frame, at: Timestamp) -> Option<(i32, Self)> {
+    /// The request; `None` for what has no pacing.
+    fn read(frame: &Frame, at: Timestamp) -> Option<Self> {
         let (req_id, whole, contract, show) = match frame.id {
             request::HISTORICAL_DATA => {
                 let mut wanted = HistoricalDataRequest::decode(frame.body.as_slice()).ok()?;
+                if !wanted.bar_size_setting.as_deref().is_some_and(is_small) {
+                    return None;
+                }
+                (wanted.req_id.take(), wanted.encode_to_vec(), wanted.contract, wanted.what_to_show)
+            }
+            request::REAL_TIME_BARS => {
+                let mut wanted = RealTimeBarsRequest::decode(frame.body.as_slice()).ok()?;
                 (wanted.req_id.take(), wanted.encode_to_vec(), wanted.contract, wanted.what_to_show)
             }
             request::HISTORICAL_TICKS => {
@@ -150,8 +161,18 @@ impl Asked {
         let show = show.unwrap_or_default();
         let weight = if show == "BID_ASK" { 2 } else { 1 };
         let series = [contract.unwrap_or_default().encode_to_vec(), show.into_bytes()].concat();
-        Some((req_id.unwrap_or(-1), Self { at, whole, series, weight }))
+        let refusal = if frame.id == request::REAL_TIME_BARS { REAL_TIME } else { HISTORICAL };
+        Some(Self { at, req_id: req_id.unwrap_or(-1), refusal, whole, series, weight })
     }
+}
+
+const HISTORICAL: (i32, &str) =
+    (162, "Historical Market Data Service error message:Historical data request pacing violation");
+const REAL_TIME: (i32, &str) = (420, "Invalid Real-time Query:Historical data request pacing violation");
+
+/// Bars of 30 seconds and less.
+fn is_small(size: &str) -> bool {
+    matches!(size, "1 secs" | "5 secs" | "10 secs" | "15 secs" | "30 secs")
 }
 
 #[cfg(test)]
@@ -168,9 +189,14 @@ mod tests {
     }
 
     fn bars(con_id: i32, duration: &str, show: &str) -> Frame {
+        bars_of("30 secs", con_id, duration, show)
+    }
+
+    fn bars_of(size: &str, con_id: i32, duration: &str, show: &str) -> Frame {
         let wanted = HistoricalDataRequest {
             req_id: Some(con_id),
             contract: Some(Contract { con_id: Some(con_id), ..Default::default() }),
+            bar_size_setting: Some(size.into()),
             duration: Some(duration.into()),
             what_to_show: Some(show.into()),
             ..Default::default()
@@ -227,6 +253,7 @@ mod tests {
         };
         assert_eq!([1, 2, 3, 4, 5, 6].map(|duration| ask(0, duration, "TRADES")), [0, 0, 0, 0, 0, 162]);
         assert_eq!(ask(0, 7, "MIDPOINT"), 0, "another series");
+        assert_eq!([1, 2, 3].map(|duration| ask(0, duration, "BID_ASK")), [0, 0, 162], "they count twice");
         assert_eq!(ask(2_000, 8, "TRADES"), 0);
     }
 
@@ -239,5 +266,31 @@ mod tests {
         }
         assert_eq!((ask(1, 100, "TRADES"), ask(1, 101, "BID_ASK"), ask(1, 102, "TRADES")), (0, 162, 0));
         assert_eq!((ask(2, 103, "TRADES"), ask(600_001, 103, "TRADES")), (162, 0));
+    }
+
+    #[test]
+    fn bars_of_a_minute_and_more_have_no_pacing() {
+        let mut limits = limited(None, true);
+        for size in ["1 min", "1 hour", "1 day"] {
+            for _ in 0..100 {
+                assert_eq!(code(&limits.judge(&bars_of(size, 1, "1 D", "TRADES"), at(0))), 0, "{size}");
+            }
+        }
+        assert_eq!(code(&limits.judge(&bars(1, "1 D", "TRADES"), at(0))), 0);
+    }
+
+    #[test]
+    fn real_time_bars_count_among_the_sixty() {
+        let mut limits = limited(None, true);
+        let real_time = |con_id| {
+            let contract = Some(Contract { con_id: Some(con_id), ..Default::default() });
+            let wanted = RealTimeBarsRequest { req_id: Some(con_id), contract, ..Default::default() };
+            Frame { id: request::REAL_TIME_BARS, body: wanted.encode_to_vec() }
+        };
+        for con_id in 0..60 {
+            assert_eq!(code(&limits.judge(&real_time(con_id), at(0))), 0);
+        }
+        assert_eq!(code(&limits.judge(&real_time(60), at(1))), 420);
+        assert_eq!(code(&limits.judge(&bars(60, "1 D", "TRADES"), at(1))), 162);
     }
 }

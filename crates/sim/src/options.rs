@@ -62,7 +62,8 @@ pub struct SimOptions {
     /// A question for the time (`reqCurrentTime`, `reqCurrentTimeInMillis`) that comes so soon after the client's last one
     /// stays unanswered, as at a real Gateway (ib_insync#479). Zero answers all.
     pub clock_suppression: Duration,
-    /// Whether requests for history have to keep IBKR's pacing; those that don't are refused with 162.
+    /// Whether requests for bars of 30 seconds and less, for ticks and for real-time bars have to keep IBKR's pacing; those that
+    /// don't are refused with 162, real-time bars with 420. Longer bars have no pacing.
     pub historical_pacing: bool,
     /// Whether the API is read-only: questions about orders are refused with 321, as orders always are.
     pub read_only_api: bool,

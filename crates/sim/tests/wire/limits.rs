@@ -17,10 +17,10 @@ fn bytes(field: u8, value: &[u8]) -> Vec<u8> {
     [&[field << 3 | 2, u8::try_from(value.len()).unwrap()], value].concat()
 }
 
-/// One day of SPY in bars of an hour.
-fn bars(req_id: u8) -> Vec<u8> {
+/// An hour of SPY in bars of this size.
+fn bars(req_id: u8, size: &str) -> Vec<u8> {
     let contract = [bytes(2, b"SPY"), bytes(3, b"STK")].concat();
-    let fields = [bytes(2, &contract), bytes(4, b"1 hour"), bytes(5, b"1 D"), bytes(7, b"TRADES")];
+    let fields = [bytes(2, &contract), bytes(4, size.as_bytes()), bytes(5, b"3600 S"), bytes(7, b"TRADES")];
     [vec![8, req_id], fields.concat()].concat()
 }
 
@@ -68,9 +68,14 @@ fn an_identical_request_for_history_is_error_162() {
     let options = SimOptions { historical_pacing: true, ..SimOptions::default() };
     let simulator = Simulator::start(options).unwrap();
     let mut client = RawClient::handshaken(&simulator, 1);
-    client.request(20, &bars(5));
+    // Longer bars have no pacing.
+    for req_id in [1, 2] {
+        client.request(20, &bars(req_id, "1 min"));
+        client.frames_until(108);
+    }
+    client.request(20, &bars(5, "30 secs"));
     client.frames_until(108);
-    client.request(20, &bars(6));
+    client.request(20, &bars(6, "30 secs"));
     let (id, body) = client.frame().unwrap();
     assert_eq!((id, &body[..2], error_code(&body)), (4, [8, 6].as_slice(), 162));
     assert!(String::from_utf8_lossy(&body).contains("pacing violation"));
@@ -78,7 +83,7 @@ fn an_identical_request_for_history_is_error_162() {
     let unlimited = Simulator::start(SimOptions::default()).unwrap();
     let mut client = RawClient::handshaken(&unlimited, 1);
     for req_id in [5, 6] {
-        client.request(20, &bars(req_id));
+        client.request(20, &bars(req_id, "30 secs"));
         client.frames_until(108);
     }
 }

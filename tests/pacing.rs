@@ -1,0 +1,202 @@
+//! IBKR's limits on messages and historical data, at a Gateway that enforces them: programs that ask for too much at once wait,
+//! and are never refused, as long as they are told to.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use ibkr_connect::config::Pacing;
+use ibkr_connect::types::{
+    AccountSummaryParams, BarSize, Contract, HistoricalBarsParams, MarketDataParams, Notice,
+};
+use ibkr_connect::{
+    Config, ConnectionMode, ErrorKind, Event, EventStream, Request, Result, Session, StreamRequest,
+};
+use ibkr_connect_sim::{SimOptions, Simulator};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use crate::support::backend::PrivateWorker;
+
+macro_rules! in_both_modes {
+    ($( $test:ident; )+) => {
+        mod direct {
+            $( #[test] fn $test() { super::run(super::ConnectionMode::Direct, |stage| Box::pin(super::$test(stage))); } )+
+        }
+        mod subprocess {
+            $( #[test] fn $test() { super::run(super::ConnectionMode::Subprocess, |stage| Box::pin(super::$test(stage))); } )+
+        }
+    };
+}
+
+in_both_modes! {
+    programs_that_flood_the_gateway_stay_below_fifty_messages_a_second;
+    daily_histories_wait_for_nothing_but_the_messages;
+    small_bars_wait_and_what_would_wait_too_long_was_never_sent;
+    off_lifts_the_limits_on_history_and_keeps_the_messages;
+    unlimited_keeps_nothing;
+}
+
+/// Less than the time that a Gateway takes to count a second.
+const SECOND: Duration = Duration::from_millis(990);
+
+fn run(mode: ConnectionMode, test: impl FnOnce(Stage) -> std::pin::Pin<Box<dyn Future<Output = ()>>>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(test(Stage::new(mode)));
+}
+
+/// A Gateway as strict as IBKR's, and programs that share a state directory.
+struct Stage {
+    mode: ConnectionMode,
+    gateway: Simulator,
+    state: TempDir,
+    worker: PrivateWorker,
+}
+
+impl Stage {
+    fn new(mode: ConnectionMode) -> Self {
+        let options = SimOptions {
+            message_rate: Some(50),
+            historical_pacing: true,
+            notices: false,
+            ..SimOptions::default()
+        };
+        let gateway = Simulator::start(options).unwrap();
+        Self { mode, gateway, state: tempfile::tempdir().unwrap(), worker: PrivateWorker::new() }
+    }
+
+    async fn program(&self, pacing: Pacing) -> Session {
+        let config = Config {
+            mode: self.mode,
+            port: self.gateway.port(),
+            pacing,
+            state_dir: self.state.path().to_owned(),
+            worker_path: Some(self.worker.path().to_owned()),
+            ..Config::default()
+        };
+        ibkr_connect::connect(&config).await.unwrap()
+    }
+}
+
+/// What the Gateway has complained about so far.
+async fn complaints(session: &Session, notices: &mut EventStream) -> Vec<Notice> {
+    // What it has said before this answer comes before it.
+    let answered = session.managed_accounts();
+    let mut answered = std::pin::pin!(answered);
+    let mut said = Vec::new();
+    loop {
+        tokio::select! {
+            biased;
+            event = notices.next() => match event.unwrap().unwrap() {
+                Event::Notices(notice) => said.push(notice),
+                other => panic!("no notice: {other:?}"),
+            },
+            _ = &mut answered => return said,
+        }
+    }
+}
+
+async fn notices(session: &Session) -> EventStream {
+    session.subscribe(StreamRequest::Notices).await.unwrap()
+}
+
+fn bars(symbol: &str, bar_size: BarSize) -> HistoricalBarsParams {
+    HistoricalBarsParams { bar_size, ..HistoricalBarsParams::last_day(Contract::stock(symbol)) }
+}
+
+/// Requests of several messages, streams that are opened and dropped at once, and nobody waits for an answer in between.
+async fn flood(session: Session) -> Result<()> {
+    let mut asked = JoinSet::new();
+    for _ in 0..10 {
+        let one = session.clone();
+        asked.spawn(async move { one.positions().await.map(drop) });
+        let one = session.clone();
+        let summary = AccountSummaryParams::default();
+        asked.spawn(async move { one.account_summary(summary).await.map(drop) });
+        let one = session.clone();
+        let quotes = MarketDataParams { contract: Contract::stock("AAPL"), ..MarketDataParams::default() };
+        asked.spawn(async move { one.market_data(quotes).await.map(drop) });
+    }
+    asked.join_all().await.into_iter().collect()
+}
+
+async fn programs_that_flood_the_gateway_stay_below_fifty_messages_a_second(stage: Stage) {
+    let (first, second) = (stage.program(Pacing::Queue).await, stage.program(Pacing::Queue).await);
+    let mut told = [notices(&first).await, notices(&second).await];
+    // The messages of the connects are not ours to pace.
+    tokio::time::sleep(SECOND).await;
+    let start = Instant::now();
+    let (one, other) = tokio::join!(flood(first.clone()), flood(second.clone()));
+    one.unwrap();
+    other.unwrap();
+    // At least 100 messages, and the last of them are on their way.
+    assert!(start.elapsed() >= Duration::from_millis(1_600), "{:?}", start.elapsed());
+    for (session, told) in [&first, &second].into_iter().zip(&mut told) {
+        assert_eq!(complaints(session, told).await, []);
+    }
+}
+
+async fn daily_histories_wait_for_nothing_but_the_messages(stage: Stage) {
+    let session = stage.program(Pacing::Queue).await;
+    let start = Instant::now();
+    for _ in 0..100 {
+        session.historical_bars(bars("SPY", BarSize::Day1)).await.unwrap();
+    }
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    // And they leave room for what has limits.
+    let impatient = session.with_timeout(Duration::from_secs(2));
+    impatient.historical_bars(bars("SPY", BarSize::Secs30)).await.unwrap();
+}
+
+async fn small_bars_wait_and_what_would_wait_too_long_was_never_sent(stage: Stage) {
+    let (session, other) = (stage.program(Pacing::Queue).await, stage.program(Pacing::Queue).await);
+    let until = |hour: u32| HistoricalBarsParams {
+        end: Some(format!("2026-03-04T{hour}:00:00Z").parse().unwrap()),
+        ..bars("SPY", BarSize::Secs30)
+    };
+    for hour in 15..20 {
+        session.historical_bars(until(hour)).await.unwrap();
+    }
+    let asked = || stage.gateway.stats().requested("reqHistoricalData");
+    let before = asked();
+    for session in [&session, &other] {
+        let impatient = session.with_timeout(Duration::from_secs(5));
+        let error = impatient.historical_bars(until(15)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert!(error.waited().unwrap() < Duration::from_secs(1), "at once: {error}");
+        assert!(error.is_retryable() && error.message().contains("not sent"), "{error}");
+    }
+    assert_eq!(asked(), before);
+    // The sixth of a series within two seconds.
+    let start = Instant::now();
+    other.historical_bars(until(20)).await.unwrap();
+    assert!(start.elapsed() > Duration::from_millis(300), "it waited, and was answered");
+}
+
+async fn off_lifts_the_limits_on_history_and_keeps_the_messages(stage: Stage) {
+    let session = stage.program(Pacing::Off).await;
+    let mut told = notices(&session).await;
+    session.historical_bars(bars("SPY", BarSize::Secs30)).await.unwrap();
+    let error = session.historical_bars(bars("SPY", BarSize::Secs30)).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::GatewayError, Some(162)), "{error}");
+    tokio::time::sleep(SECOND).await;
+    flood(session.clone()).await.unwrap();
+    assert_eq!(complaints(&session, &mut told).await, []);
+}
+
+async fn unlimited_keeps_nothing(stage: Stage) {
+    let session = stage.program(Pacing::Unlimited).await;
+    let mut told = notices(&session).await;
+    session.historical_bars(bars("SPY", BarSize::Secs30)).await.unwrap();
+    let error = session.historical_bars(bars("SPY", BarSize::Secs30)).await.unwrap_err();
+    assert_eq!(error.code(), Some(162), "{error}");
+    let mut asked = JoinSet::new();
+    for _ in 0..100 {
+        let one = session.with_timeout(Duration::from_secs(1));
+        asked.spawn(async move { one.request(Request::NextOrderId).await.map(drop) });
+    }
+    drop(asked.join_all().await);
+    let said = complaints(&session, &mut told).await;
+    assert!(said.iter().any(|notice| notice.code == 100), "{said:?}");
+}
