@@ -51,4 +51,5 @@ pub mod parts {
     pub use crate::breaker::{Outcome, Permit};
     pub use crate::connect::{HandshakeGuard, HandshakeLock};
     pub use crate::ids::Lease;
+    pub use crate::pacing::Bucket;
 }

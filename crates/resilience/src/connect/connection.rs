@@ -76,3 +76,127 @@ impl Drop for RobustConnection {
         close_elsewhere(&self.inner, || lease.take());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::task::{Context, Poll, Waker};
+
+    use ibkr_connect_core::{ConnectionMode, Error, MockConnection, block_on, event_channel};
+    use ibkr_connect_state::{Clock, ManualClock};
+
+    use super::*;
+    use crate::gateway::Gateway;
+    use crate::ids::Leases;
+    use crate::pacing::{Limits, Pacer};
+
+    /// A connection under a pacer of its own, whose clock stands still: four messages may go, and no more.
+    struct Fixture {
+        temp: tempfile::TempDir,
+        pacer: Arc<Pacer>,
+        connection: RobustConnection,
+    }
+
+    impl Fixture {
+        fn new(prepare: impl FnOnce(&mut MockConnection, &Path)) -> Self {
+            let temp = tempfile::tempdir().unwrap();
+            let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
+            let gateway = Gateway::new("localhost", 4002);
+            let lease = leases(temp.path()).fixed(7).unwrap();
+            let pacer = Arc::new(Pacer::new(temp.path(), &gateway, &clock, Default::default()));
+            pacer.open();
+            let mut inner = MockConnection::new();
+            prepare(&mut inner, temp.path());
+            inner.expect_close().returning(|| Ok(()));
+            let limit = Duration::from_secs(30);
+            let paced = ConnectionPacer { pacer: Arc::clone(&pacer), limits: Limits::All, limit };
+            let connection = RobustConnection::new(info(), Box::new(inner), lease, Some(paced));
+            Self { temp, pacer, connection }
+        }
+
+        /// How many messages were counted beyond the four.
+        fn debt(&self) -> u128 {
+            (self.pacer.status().next_in.as_micros() * 45 + 500_000) / 1_000_000
+        }
+    }
+
+    fn leases(directory: &Path) -> Leases {
+        Leases::new(directory, Gateway::new("localhost", 4002), "test", Arc::new(ManualClock::new()))
+    }
+
+    fn info() -> ConnectionInfo {
+        ConnectionInfo {
+            mode: ConnectionMode::Mock,
+            client_id: 7,
+            server_version: 226,
+            accounts: Vec::new(),
+            readonly: true,
+            phases: Vec::new(),
+            connect_ms: 0.0,
+            worker_pid: None,
+            zombies: None,
+            attempts: Vec::new(),
+        }
+    }
+
+    fn waits<T>(future: impl Future<Output = T>) -> bool {
+        let mut future = std::pin::pin!(future);
+        matches!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending)
+    }
+
+    #[test]
+    fn requests_and_streams_are_paced_and_notices_are_not() {
+        let fixture = Fixture::new(|inner, _| {
+            inner.expect_request().returning(|_, _| Ok(Reply::NextOrderId(1)));
+            inner.expect_subscribe().returning(|_, _| {
+                let (sender, stream) = event_channel(FlowControl::default(), || {});
+                // It goes on until it is cancelled.
+                std::mem::forget(sender);
+                Ok(stream)
+            });
+        });
+        let Fixture { connection, .. } = &fixture;
+        let flow = FlowControl::default();
+        for _ in 0..10 {
+            drop(block_on(connection.subscribe(StreamRequest::Notices, flow)).unwrap());
+        }
+        let mut streams = Vec::new();
+        for _ in 0..2 {
+            block_on(connection.request(Request::NextOrderId, None)).unwrap();
+            streams.push(block_on(connection.subscribe(StreamRequest::PositionUpdates, flow)).unwrap());
+        }
+        assert_eq!(fixture.debt(), 1, "the four are gone, one more would wait");
+        assert!(waits(connection.request(Request::NextOrderId, None)));
+        assert!(waits(connection.subscribe(StreamRequest::PositionUpdates, flow)));
+        assert_eq!(fixture.debt(), 1, "who has given up has taken nothing");
+        drop(streams);
+        assert_eq!(fixture.debt(), 3, "the two cancels");
+    }
+
+    #[test]
+    fn a_request_that_is_given_up_costs_its_cancel() {
+        let fixture = Fixture::new(|inner, _| {
+            let mut answers =
+                [Ok(Reply::NextOrderId(1)), Err(Error::new(ErrorKind::Timeout, "late"))].into_iter();
+            inner.expect_request().returning(move |_, _| answers.next().unwrap());
+        });
+        block_on(fixture.connection.request(Request::NextOrderId, None)).unwrap();
+        block_on(fixture.connection.request(Request::NextOrderId, None)).unwrap_err();
+        // 1 + 1 and a cancel: of the four one is left.
+        fixture.pacer.count(2);
+        assert_eq!(fixture.debt(), 2);
+    }
+
+    #[test]
+    fn the_client_id_is_given_back_when_the_connection_is_closed_and_not_before() {
+        let fixture = Fixture::new(|inner, state| {
+            let state = state.to_path_buf();
+            inner.expect_close().once().returning(move || {
+                assert_eq!(leases(&state).fixed(7).unwrap_err().kind(), ErrorKind::ClientIdInUse);
+                Ok(())
+            });
+        });
+        block_on(fixture.connection.close()).unwrap();
+        drop(leases(fixture.temp.path()).fixed(7).unwrap());
+    }
+}

@@ -26,7 +26,7 @@ pub(crate) fn time_for(messages: u32) -> Duration {
 /// A token bucket. A message takes its token when its turn is next, so the bucket runs into debt by at most one request of
 /// each process, and the processes take turns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Bucket {
+pub struct Bucket {
     /// Tokens at `at`; negative while messages wait for those that they have taken.
     level: f64,
     at: Moment,
@@ -35,20 +35,26 @@ pub(crate) struct Bucket {
     overtaken: Option<Moment>,
 }
 
+impl Default for Bucket {
+    fn default() -> Self {
+        Self::full(Moment::default())
+    }
+}
+
 impl Bucket {
     /// A full bucket.
-    pub(crate) fn full(now: Moment) -> Self {
+    pub fn full(now: Moment) -> Self {
         Self { level: BURST, at: now, overtaken: None }
     }
 
     /// How long a request of so many messages would have to wait.
-    pub(crate) fn wait(&self, now: Moment, messages: u32) -> Duration {
+    pub fn wait(&self, now: Moment, messages: u32) -> Duration {
         let missing = f64::from(messages) - self.level(now);
         Duration::try_from_secs_f64(missing / RATE).unwrap_or(Duration::ZERO)
     }
 
     /// Takes the tokens of a request, which has to wait for them as [`wait`](Self::wait) has said.
-    pub(crate) fn take(&mut self, now: Moment, messages: u32) {
+    pub fn take(&mut self, now: Moment, messages: u32) {
         self.level = self.level(now) - f64::from(messages);
         self.at = now;
     }
@@ -68,6 +74,11 @@ impl Bucket {
     pub(crate) fn overtake(&mut self, now: Moment) {
         self.take(now, 1);
         self.overtaken = Some(now);
+    }
+
+    pub(crate) fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
+        change(&mut self.at);
+        self.overtaken.as_mut().map(change);
     }
 
     /// Makes sense of what was read from a file.

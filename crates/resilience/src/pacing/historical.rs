@@ -9,7 +9,8 @@ use ibkr_connect_core::Result;
 use tokio::sync::Notify;
 
 use super::history::{HistoricalKey, HistoricalRequests};
-use super::ledger::{Both, Ledger};
+use super::history_ledger::HistoryLedger;
+use super::ledger::Both;
 use super::waits::{WaitBudget, Waits};
 use ibkr_connect_state::Moment;
 
@@ -20,7 +21,7 @@ const OPEN_LIMIT: usize = 50;
 /// The historical requests to one Gateway.
 #[derive(Debug)]
 pub(crate) struct HistoricalPacer {
-    ledger: Ledger<HistoricalRequests>,
+    ledger: HistoryLedger,
     /// Those that wait for the rules, in the order in which they came.
     waiting: Mutex<BTreeMap<u64, HistoricalKey>>,
     next_ticket: AtomicU64,
@@ -30,7 +31,7 @@ pub(crate) struct HistoricalPacer {
 }
 
 impl HistoricalPacer {
-    pub(crate) fn new(ledger: Ledger<HistoricalRequests>) -> Self {
+    pub(crate) fn new(ledger: HistoryLedger) -> Self {
         Self {
             ledger,
             waiting: Mutex::default(),
@@ -40,7 +41,7 @@ impl HistoricalPacer {
         }
     }
 
-    pub(crate) fn ledger(&self) -> &Ledger<HistoricalRequests> {
+    pub(crate) fn ledger(&self) -> &HistoryLedger {
         &self.ledger
     }
 
@@ -92,7 +93,7 @@ impl Waiting<'_> {
     pub(crate) async fn wait(&self, waits: &Waits, budget: &mut WaitBudget<'_>) -> Result<()> {
         loop {
             let freed = self.pacer.freed.notified();
-            let wait = self.change(|both, now, ahead| self.needed(&both, now, ahead)).await;
+            let wait = self.change(|both, now, key, ahead| needed(&both, now, key, ahead)).await;
             if wait.is_zero() {
                 return Ok(());
             }
@@ -103,27 +104,38 @@ impl Waiting<'_> {
 
     /// Records it as sent, unless another process was faster and it has to wait once more.
     pub(crate) async fn record(&self) -> Recorded {
-        let record = |mut both: Both<'_, HistoricalRequests>, now, ahead: &[HistoricalKey]| {
-            if !self.needed(&both, now, ahead).is_zero() {
-                return Recorded::No;
-            }
-            both.each(|requests| requests.record(now, &self.key));
-            Recorded::Yes
-        };
+        let record =
+            |mut both: Both<'_, HistoricalRequests>, now, key: &HistoricalKey, ahead: &[HistoricalKey]| {
+                if !needed(&both, now, key, ahead).is_zero() {
+                    return Recorded::No;
+                }
+                both.each(|requests| requests.record(now, key));
+                Recorded::Yes
+            };
         self.change(record).await
     }
 
-    async fn change<R>(
+    async fn change<R: Send + 'static>(
         &self,
-        change: impl Fn(Both<'_, HistoricalRequests>, Moment, &[HistoricalKey]) -> R,
+        change: impl Fn(Both<'_, HistoricalRequests>, Moment, &HistoricalKey, &[HistoricalKey]) -> R
+        + Send
+        + Sync
+        + 'static,
     ) -> R {
         let ahead: Vec<_> = self.pacer.waiting().range(..self.ticket).map(|(_, key)| key.clone()).collect();
-        self.pacer.ledger.change(|both, now| change(both, now, &ahead)).await
+        let key = self.key.clone();
+        self.pacer.ledger.change(move |both, now| change(both, now, &key, &ahead)).await
     }
+}
 
-    fn needed(&self, both: &Both<'_, HistoricalRequests>, now: Moment, ahead: &[HistoricalKey]) -> Duration {
-        both.own.wait(now, &self.key, ahead).max(both.all.wait(now, &self.key, ahead))
-    }
+/// How long a request has to wait that comes after those `ahead`.
+fn needed(
+    both: &Both<'_, HistoricalRequests>,
+    now: Moment,
+    key: &HistoricalKey,
+    ahead: &[HistoricalKey],
+) -> Duration {
+    both.own.wait(now, key, ahead).max(both.all.wait(now, key, ahead))
 }
 
 impl Drop for Waiting<'_> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use ibkr_connect_state::{Moment, Stamp};
+use ibkr_connect_state::Moment;
 
 /// An identical request may come again after this.
 const IDENTICAL: Duration = Duration::from_secs(15);
@@ -75,11 +75,15 @@ impl HistoricalRequests {
         self.sent.push_back(Sent { at: now, key: key.clone() });
     }
 
-    /// Moves what was recorded together with `then` to the uptime of `now`.
-    pub(crate) fn translate(&mut self, now: &Stamp, then: &Stamp) {
-        for sent in &mut self.sent {
-            sent.at = now.translate(sent.at, then);
-        }
+    /// Adds what others have not recorded yet.
+    pub(crate) fn add(&mut self, others: Self) {
+        let unknown: Vec<_> = others.sent.into_iter().filter(|sent| !self.sent.contains(sent)).collect();
+        self.sent.extend(unknown);
+        self.sent.make_contiguous().sort_by_key(|sent| sent.at);
+    }
+
+    pub(crate) fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
+        self.sent.iter_mut().for_each(|sent| change(&mut sent.at));
     }
 
     /// Makes sense of what was read from a file.
@@ -200,6 +204,17 @@ mod tests {
         assert!(requests.sent.iter().all(|sent| sent.at == at(5) && sent.key.weight == 1));
         assert_eq!(requests.wait(at(5), &key(1, 1, 1), []), ALL);
         assert_eq!(requests.wait(at(600_005), &key(0, 0, 2), []), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_others_add_is_added_once_and_in_order() {
+        let [mut one, mut other] = [0; 2].map(|_| HistoricalRequests::default());
+        ask(&mut one, 0, &key(1, 1, 1));
+        other.add(one.clone());
+        ask(&mut other, 2_000, &key(2, 1, 1));
+        ask(&mut one, 1_000, &key(3, 1, 1));
+        one.add(other);
+        assert_eq!(one.sent.iter().map(|sent| sent.at).collect::<Vec<_>>(), [0, 1_000, 2_000].map(at));
     }
 
     proptest! {

@@ -7,7 +7,8 @@ use ibkr_connect_core::Result;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::bucket::{Bucket, time_for};
-use super::ledger::{Both, Ledger};
+use super::ledger::Both;
+use super::message_ledger::MessageLedger;
 use super::waits::{WaitBudget, Waits};
 use ibkr_connect_state::Moment;
 
@@ -19,7 +20,7 @@ use ibkr_connect_state::Moment;
 /// - A request that is dropped while it waits gives back what it has taken.
 #[derive(Debug)]
 pub(crate) struct MessagePacer {
-    ledger: Ledger<Bucket>,
+    ledger: MessageLedger,
     /// Held by the first in the line. Fair: who waits first gets it first.
     first: Mutex<()>,
     /// How many messages stand behind the first.
@@ -27,18 +28,18 @@ pub(crate) struct MessagePacer {
 }
 
 impl MessagePacer {
-    pub(crate) fn new(ledger: Ledger<Bucket>) -> Self {
+    pub(crate) fn new(ledger: MessageLedger) -> Self {
         Self { ledger, first: Mutex::default(), behind: AtomicU32::new(0) }
     }
 
-    pub(crate) fn ledger(&self) -> &Ledger<Bucket> {
+    pub(crate) fn ledger(&self) -> &MessageLedger {
         &self.ledger
     }
 
     /// How long one more message would wait at least.
     pub(crate) fn next_in(&self) -> Duration {
         let behind = self.behind.load(Ordering::Relaxed);
-        self.ledger.look(|own, all, now| own.wait(now, 1).max(all.wait(now, 1))) + time_for(behind)
+        self.ledger.look(|both, now| both.own.wait(now, 1).max(both.all.wait(now, 1))) + time_for(behind)
     }
 
     /// Waits until so many messages may be sent.
@@ -115,13 +116,13 @@ fn take_within(mut both: Both<'_, Bucket>, now: Moment, messages: u32, limit: Du
     wait
 }
 
-fn give_back(ledger: &Ledger<Bucket>, messages: u32) {
+fn give_back(ledger: &MessageLedger, messages: u32) {
     ledger.change_soon(move |mut both, now| both.each(|bucket| bucket.give_back(now, messages)));
 }
 
 /// Tokens that are taken and not used yet. Dropping them gives them back.
 struct Taken<'a> {
-    ledger: &'a Ledger<Bucket>,
+    ledger: &'a MessageLedger,
     messages: u32,
 }
 

@@ -9,7 +9,8 @@ use ibkr_connect_core::{EventStream, Request, Result, StreamRequest};
 
 use super::cost::{Answer, Cost};
 use super::historical::{HistoricalPacer, Open, Recorded};
-use super::ledger::{Kept, Ledger};
+use super::history_ledger::HistoryLedger;
+use super::message_ledger::MessageLedger;
 use super::messages::{MessagePacer, Overtaking};
 use super::timer::Timer;
 use super::waits::{WaitBudget, Waits};
@@ -58,20 +59,29 @@ pub(crate) struct Pacer {
 
 impl Pacer {
     pub(crate) fn new(state_dir: &Path, gateway: &Gateway, clock: &Arc<dyn Clock>, timer: Timer) -> Self {
-        let rate = Ledger::new(state_dir, gateway, Arc::clone(clock), timer.clone());
-        let history = Ledger::new(state_dir, gateway, Arc::clone(clock), timer.clone());
+        let messages = MessageLedger::new(state_dir, gateway, Arc::clone(clock), timer.clone());
+        let history = HistoryLedger::new(state_dir, gateway, Arc::clone(clock), timer.clone());
         Self {
-            messages: MessagePacer::new(rate),
+            messages: MessagePacer::new(messages),
             historical: HistoricalPacer::new(history),
             waits: Waits::new(Arc::clone(clock), timer),
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_history(self, history: HistoryLedger) -> Self {
+        Self { historical: HistoricalPacer::new(history), ..self }
     }
 
     /// Opens what it shares with other processes. That may take as long as a disk takes, so it is done before there are
     /// requests.
     pub(crate) fn open(&self) {
         self.messages.ledger().open();
-        self.historical.ledger().open();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn count(&self, messages: u32) {
+        self.messages.count(messages);
     }
 
     pub(crate) fn status(&self) -> PacingStatus {
@@ -112,8 +122,9 @@ impl Pacer {
     }
 
     /// Says once that the limits are kept by this process alone.
-    fn tell_trouble<T: Kept>(ledger: &Ledger<T>, command: &str) {
-        if let Some(error) = ledger.trouble() {
+    fn tell_trouble(&self, command: &str) {
+        let trouble = [self.messages.ledger().trouble(), self.historical.ledger().trouble()];
+        for error in trouble.into_iter().flatten() {
             tracing::warn!(command, %error, "request_not_paced");
         }
     }
@@ -146,7 +157,7 @@ impl ConnectionPacer {
             let cost = Cost::of_request(request, self.pacer.waits.now().wall);
             self.pacer.admit(&mut budget, self.limited(cost)).await
         };
-        self.tell_trouble(request.command());
+        self.pacer.tell_trouble(request.command());
         Ok(Admission { pacer: &self.pacer, _open: open?, cancel: 1 })
     }
 
@@ -158,7 +169,7 @@ impl ConnectionPacer {
         let mut budget = WaitBudget::new(&self.pacer.waits, request.command(), self.limit);
         let cost = Cost::of_stream(request, self.pacer.waits.now().wall);
         let admitted = self.pacer.admit(&mut budget, self.limited(cost)).await;
-        self.tell_trouble(request.command());
+        self.pacer.tell_trouble(request.command());
         admitted.map(drop)
     }
 
@@ -176,11 +187,6 @@ impl ConnectionPacer {
             Limits::All => cost,
             Limits::Messages => Cost { small: None, answer: Answer::Other, ..cost },
         }
-    }
-
-    fn tell_trouble(&self, command: &str) {
-        Pacer::tell_trouble(self.pacer.messages.ledger(), command);
-        Pacer::tell_trouble(self.pacer.historical.ledger(), command);
     }
 }
 

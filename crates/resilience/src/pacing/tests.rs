@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use ibkr_connect_core::types::{BarSize, Contract, HistoricalBarsParams};
 use ibkr_connect_core::{Request, Result};
-use ibkr_connect_state::{Clock, ManualClock, Stamp};
+use ibkr_connect_state::names::Kept;
+use ibkr_connect_state::{Clock, DiskFault, ManualClock, ManualDisk, Shared, Stamp};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+use super::history_ledger::HistoryLedger;
 use super::pacer::{Admission, ConnectionPacer, Limits, Pacer};
 use super::timer::Timer;
 
@@ -54,12 +56,30 @@ impl Machine {
     }
 
     fn process_in(&self, state_dir: &Path) -> ConnectionPacer {
-        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
-        let gateway = Gateway::new("localhost", 4002);
-        let pacer = Pacer::new(state_dir, &gateway, &clock, Timer::of_this_runtime());
-        pacer.open();
-        ConnectionPacer { pacer: Arc::new(pacer), limits: Limits::All, limit: LIMIT }
+        paced_by(Pacer::new(state_dir, &gateway(), &self.clock(), Timer::of_this_runtime()))
     }
+
+    /// A process whose histories are on another disk.
+    fn process_on(&self, disk: &ManualDisk) -> ConnectionPacer {
+        let shared = Shared::new(self.temp.path(), Kept::History.of(&gateway().file_stem()), self.clock());
+        let history =
+            HistoryLedger::of(shared.on(Arc::new(disk.clone())), self.clock(), Timer::of_this_runtime());
+        let pacer = Pacer::new(self.temp.path(), &gateway(), &self.clock(), Timer::of_this_runtime());
+        paced_by(pacer.with_history(history))
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(self.clock.clone())
+    }
+}
+
+fn gateway() -> Gateway {
+    Gateway::new("localhost", 4002)
+}
+
+fn paced_by(pacer: Pacer) -> ConnectionPacer {
+    pacer.open();
+    ConnectionPacer { pacer: Arc::new(pacer), limits: Limits::All, limit: LIMIT }
 }
 
 /// The request is sent, and answered.
@@ -69,12 +89,8 @@ async fn send(process: &ConnectionPacer, request: &Request) -> Result<()> {
 
 /// Whether the request would be sent at once. If so it is.
 async fn goes_at_once(process: &ConnectionPacer, request: &Request) -> bool {
-    let start = Instant::now();
-    tokio::select! {
-        biased;
-        sent = send(process, request) => sent.is_ok() && start.elapsed().is_zero(),
-        () = tokio::task::yield_now() => false,
-    }
+    let sent = tokio::time::timeout(Duration::from_millis(1), send(process, request)).await;
+    sent.is_ok_and(|sent| sent.is_ok())
 }
 
 fn next_in(process: &ConnectionPacer) -> Duration {

@@ -68,13 +68,14 @@ async fn a_dropped_wait_was_never_sent_and_lets_the_next_one_go() {
         async move { tokio::time::timeout(Duration::from_secs(limit), send(&process, &small_bars("IBM"))).await }
     };
     let first = tokio::spawn(waits(10));
-    tokio::task::yield_now().await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(process.pacer.status().queued, 1);
     let start = Instant::now();
     let second = tokio::spawn(waits(60));
     first.await.unwrap().unwrap_err();
     second.await.unwrap().unwrap().unwrap();
-    assert_eq!(start.elapsed().as_secs(), 15, "it does not wait for the one that has given up");
+    let took = start.elapsed();
+    assert!(took <= Duration::from_secs(15), "it does not wait for the one that has given up: {took:?}");
     assert_eq!(process.pacer.status().queued, 0);
 }
 

@@ -12,30 +12,44 @@ use super::*;
 
 const ONE: Request = Request::ManagedAccounts;
 
+fn file(machine: &Machine, name: &str) -> PathBuf {
+    machine.temp.path().join(name)
+}
+
 /// The records of a machine, as another process sees them.
 fn records(machine: &Machine) -> [PathBuf; 2] {
-    ["rate", "history"].map(|name| machine.temp.path().join(format!("{name}-localhost_4002.lock")))
+    ["rate-localhost_4002.lock", "history-localhost_4002.json"].map(|name| file(machine, name))
 }
 
 #[tokio::test(start_paused = true)]
 async fn records_that_a_stopped_process_holds_are_waited_for_once_and_briefly() {
     let machine = Machine::new();
     let process = machine.process();
-    let held = records(&machine).map(|path| File::open(path).unwrap());
-    held.iter().for_each(|file| file.lock().unwrap());
+    send(&process, &small_bars("MSFT")).await.unwrap();
+    let held = ["rate", "history"].map(|name| {
+        let held = File::open(file(&machine, &format!("{name}-localhost_4002.lock"))).unwrap();
+        held.lock().unwrap();
+        held
+    });
+    let start = Instant::now();
     for _ in 0..20 {
         send(&process, &ONE).await.unwrap();
     }
-    send(&process, &small_bars("IBM")).await.unwrap();
-    let took = machine.clock.start.elapsed().as_millis();
-    // 50 ms for the first of the two records, then 17 messages at the rate, while the second one is waited for too.
-    assert!((428..480).contains(&took), "{took}");
-    assert!(!goes_at_once(&process, &small_bars("IBM")).await, "the rules are kept by this process alone");
+    // 17 messages at the rate, and 50 ms for the first of them, in which the bucket fills up.
+    let took = start.elapsed().as_millis();
+    assert!((378..430).contains(&took), "{took}");
+    for known in ["IBM", "MSFT"] {
+        let _ = tokio::time::timeout(Duration::from_secs(1), send(&process, &small_bars(known))).await;
+        assert!(
+            !goes_at_once(&process, &small_bars(known)).await,
+            "the rules are kept by this process alone"
+        );
+    }
 
     held.iter().for_each(|file| file.unlock().unwrap());
-    let other = machine.process();
-    send(&process, &small_bars("MSFT")).await.unwrap();
-    assert!(!goes_at_once(&other, &small_bars("MSFT")).await, "the others know again");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    send(&process, &small_bars("AAPL")).await.unwrap();
+    assert!(!goes_at_once(&machine.process(), &small_bars("AAPL")).await, "the others know again");
 }
 
 #[test]
@@ -44,20 +58,25 @@ fn records_that_a_stopped_process_holds_stop_no_thread_of_the_runtime() {
     let clock: Arc<dyn Clock> = Arc::new(ibkr_connect_state::KernelClock::default());
     let pacer = Pacer::new(temp.path(), &Gateway::new("localhost", 4002), &clock, Timer::default());
     pacer.open();
-    let held = File::open(temp.path().join("rate-localhost_4002.lock")).unwrap();
-    held.lock().unwrap();
     let process = Arc::new(ConnectionPacer { pacer: Arc::new(pacer), limits: Limits::All, limit: LIMIT });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(send(&process, &small_bars("MSFT"))).unwrap();
+    let held = ["rate", "history"]
+        .map(|name| File::open(temp.path().join(format!("{name}-localhost_4002.lock"))).unwrap());
+    held.iter().for_each(|file| file.lock().unwrap());
     let ticks = runtime.block_on(async {
         let mut requests = tokio::task::JoinSet::new();
-        for _ in 0..20 {
+        for number in 0..20 {
             let process = Arc::clone(&process);
-            requests.spawn(async move { send(&process, &ONE).await });
+            let request = if number % 4 == 0 { small_bars(&format!("S{number}")) } else { ONE };
+            requests.spawn(async move { send(&process, &request).await });
         }
-        let mut ticks = 0;
-        let all_sent =
-            async { while requests.join_next().await.transpose().unwrap().transpose().unwrap().is_some() {} };
-        let mut all_sent = std::pin::pin!(all_sent);
+        let all_sent = async {
+            while let Some(sent) = requests.join_next().await {
+                sent.unwrap().unwrap();
+            }
+        };
+        let (mut all_sent, mut ticks) = (std::pin::pin!(all_sent), 0);
         loop {
             tokio::select! {
                 biased;
@@ -73,7 +92,7 @@ fn records_that_a_stopped_process_holds_stop_no_thread_of_the_runtime() {
 #[tokio::test(start_paused = true)]
 async fn without_the_records_the_limits_are_kept_by_this_process_alone_and_that_is_told_once() {
     let machine = Machine::new();
-    let file = machine.temp.path().join("file");
+    let file = file(&machine, "file");
     fs::write(&file, "").unwrap();
     let process = machine.process_in(&file);
     let log = Log::default();
@@ -92,6 +111,21 @@ async fn without_the_records_the_limits_are_kept_by_this_process_alone_and_that_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_full_disk_makes_this_process_forget_nothing_and_the_others_learn_of_it_later() {
+    let machine = Machine::new();
+    let disk = ManualDisk::default();
+    let process = machine.process_on(&disk);
+    disk.set(Some(DiskFault::Full));
+    send(&process, &small_bars("IBM")).await.unwrap();
+    assert!(!goes_at_once(&process, &small_bars("IBM")).await);
+    disk.set(None);
+    send(&process, &small_bars("MSFT")).await.unwrap();
+    for symbol in ["IBM", "MSFT"] {
+        assert!(!goes_at_once(&machine.process(), &small_bars(symbol)).await, "{symbol}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn records_that_are_removed_are_made_anew_and_nothing_is_forgotten() {
     let machine = Machine::new();
     let process = machine.process();
@@ -105,7 +139,7 @@ async fn records_that_are_removed_are_made_anew_and_nothing_is_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nonsense_says_as_much_as_nothing_and_this_process_remembers() {
+async fn what_makes_no_sense_leaves_every_process_with_what_it_remembers() {
     let machine = Machine::new();
     let process = machine.process();
     send(&process, &small_bars("IBM")).await.unwrap();
@@ -125,13 +159,13 @@ async fn a_record_from_the_future_holds_nobody_up_for_ever() {
     while goes_at_once(&machine.process(), &ONE).await {}
     for path in records(&machine) {
         let mut record: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        let far = serde_json::json!(i64::MAX);
-        match record["kept"].get_mut("sent") {
+        let (far, content) = (serde_json::json!(i64::MAX), &mut record["content"]);
+        match content.get_mut("sent") {
             Some(sent) => sent[0]["at"] = far,
             None => {
-                record["kept"]["at"] = far.clone();
-                record["kept"]["level"] = serde_json::json!(-1e300);
-                record["kept"]["overtaken"] = far;
+                content["at"] = far.clone();
+                content["level"] = serde_json::json!(-1e300);
+                content["overtaken"] = far;
             }
         }
         fs::write(&path, record.to_string()).unwrap();
