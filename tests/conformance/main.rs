@@ -187,6 +187,7 @@ macro_rules! real_backends {
                 the_end_mark_of_another_account_ends_nothing
                 an_account_without_an_end_does_not_block_the_next
                 what_times_out_says_why
+                who_follows_an_account_is_told_that_nothing_comes
                 what_was_mended_is_no_reason
                 the_opening_of_a_stream_has_a_deadline
             }

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use ibkr_connect::types::{
-    AccountUpdatesParams, AccountUpdatesSnapshot, Contract, HistoricalBarsParams, OpenOrder,
-    TickByTickParams, TickByTickType,
+    AccountUpdatesEvent, AccountUpdatesParams, AccountUpdatesSnapshot, Contract, HistoricalBarsParams,
+    OpenOrder, TickByTickParams, TickByTickType,
 };
 use ibkr_connect::{ErrorKind, Request};
 
@@ -259,6 +259,18 @@ pub(crate) async fn what_times_out_says_why(backend: &Backend) {
 enum About {
     TheRequest,
     Nothing,
+}
+
+pub(crate) async fn who_follows_an_account_is_told_that_nothing_comes(backend: &Backend) {
+    let (mut gateway, session) = connected(backend).await;
+    let mut updates = session.account_updates(of(ACCOUNTS[0])).await.unwrap();
+    gateway.is_asked(6).await;
+    for code in [2101, 2100] {
+        gateway.says([notice(-1, 2104, "OK:usfarm"), notice(-1, code, "as it says")]);
+        let told = updates.next().await.unwrap().unwrap();
+        assert_eq!(told, AccountUpdatesEvent::Notice { code, message: "as it says".to_owned() });
+    }
+    session.close().await.unwrap();
 }
 
 pub(crate) async fn what_was_mended_is_no_reason(backend: &Backend) {

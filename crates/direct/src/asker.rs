@@ -89,6 +89,15 @@ impl Asker {
         self.shared.clock.time(&self.client, unit, limit).await
     }
 
+    /// ibapi takes an answer that never came, because its end was closed, for one that is empty.
+    pub(crate) fn answered<T>(&self, rows: Vec<T>) -> Result<Vec<T>> {
+        if rows.is_empty() && !self.is_connected() {
+            Err(self.failed(ibapi::Error::Shutdown))
+        } else {
+            Ok(rows)
+        }
+    }
+
     /// The Gateway says something about an operation that goes on.
     pub(crate) fn notice(&self, notice: &ibapi::Notice) {
         log::request_notice(self.command, notice.code, &notice.message);

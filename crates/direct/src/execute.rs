@@ -85,14 +85,16 @@ pub(crate) async fn execute(asker: &Asker, request: &Request, limit: Duration) -
         Request::ServerTime => {
             Reply::ServerTime(convert::timestamp(asker.time(Unit::Seconds, limit).await?)?)
         }
-        Request::ManagedAccounts => Reply::ManagedAccounts(convert::accounts(
-            asker.ask_unnumbered(|| asker.managed_accounts()).await?,
-        )),
+        Request::ManagedAccounts => {
+            let accounts = asker.ask_unnumbered(|| asker.managed_accounts()).await?;
+            Reply::ManagedAccounts(convert::accounts(asker.answered(accounts)?))
+        }
         Request::ServerTimeMillis => {
             Reply::ServerTimeMillis(convert::timestamp(asker.time(Unit::Millis, limit).await?)?)
         }
         Request::FamilyCodes => {
-            Reply::FamilyCodes(convert::family_codes(asker.ask_unnumbered(|| asker.family_codes()).await?))
+            let codes = asker.ask_unnumbered(|| asker.family_codes()).await?;
+            Reply::FamilyCodes(convert::family_codes(asker.answered(codes)?))
         }
         Request::UserInfo => Reply::UserInfo(convert::user_info(asker.ask(asker.user_info()).await?)),
         Request::AccountSummary(params) => {

@@ -7,9 +7,10 @@ use ibapi::accounts::types::AccountId;
 use ibapi::accounts::{AccountUpdate, PositionUpdate};
 use ibapi::subscriptions::Subscription;
 use ibkr_connect_core::types::{
-    AccountUpdatesEvent, AccountUpdatesParams, AccountUpdatesSnapshot, Position, PositionUpdatesEvent,
+    AccountUpdatesEvent, AccountUpdatesParams, AccountUpdatesSnapshot, Notice, Position, PositionUpdatesEvent,
 };
 use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Result};
+use tokio::sync::mpsc;
 
 use super::forward::{Carrying, next};
 use super::shared_feed::{Change, Entry, Opener, Seat, SharedFeed, Source, Stay};
@@ -17,6 +18,7 @@ use crate::asker::Asker;
 use crate::convert;
 use crate::error::request_error;
 use crate::family::Family;
+use crate::notices::Notices;
 use crate::wiretap::Wiretap;
 
 pub(crate) type Positions = SharedFeed<PositionUpdatesEvent>;
@@ -95,7 +97,8 @@ fn join_account_updates(
         Vec::new()
     };
     let (client, tap) = (Arc::clone(asker.client()), asker.shared.tap.clone());
-    let opener = AccountOpener { client, tap, account: account.clone(), of_others };
+    let notices = asker.shared.notices.clone();
+    let opener = AccountOpener { client, tap, notices, account: account.clone(), of_others };
     asker.shared.account_updates.join(&account, stay, opener)
 }
 
@@ -152,6 +155,7 @@ impl Source for PositionRows {
 struct AccountOpener {
     client: Arc<Client>,
     tap: Wiretap,
+    notices: Notices,
     account: String,
     /// Whose rows may still come from the subscription before.
     of_others: Vec<String>,
@@ -162,10 +166,11 @@ impl Opener for AccountOpener {
 
     async fn open(&self) -> Result<AccountRows> {
         self.tap.expect_account_end(&self.account);
+        let notices = self.notices.follow_from_now();
         let rows = self.client.account_updates(&AccountId(self.account.clone())).await;
         let rows = rows.map_err(|error| request_error(AccountUpdatesEvent::COMMAND, error))?;
         let (account, of_others) = (self.account.clone(), self.of_others.clone());
-        Ok(AccountRows { rows, account, is_named: of_others.is_empty(), of_others })
+        Ok(AccountRows { rows, notices, account, is_named: of_others.is_empty(), of_others })
     }
 
     fn frames(&self) -> u64 {
@@ -173,8 +178,13 @@ impl Opener for AccountOpener {
     }
 }
 
+/// Notices about account updates, which name no request: who follows those would wait for what does not come. 2100: TWS has ended
+/// them. 2101: another client has those of another account.
+const UNSUBSCRIBED: [i32; 2] = [2100, 2101];
+
 struct AccountRows {
     rows: Subscription<AccountUpdate>,
+    notices: mpsc::UnboundedReceiver<Notice>,
     account: String,
     of_others: Vec<String>,
     /// Whether a row has said that it is about this account. The time, which names none, may be another one's until then.
@@ -200,13 +210,23 @@ impl Source for AccountRows {
     type Event = AccountUpdatesEvent;
 
     async fn next(&mut self) -> Result<Option<AccountUpdatesEvent>> {
-        while let Some(item) = next(AccountUpdatesEvent::COMMAND, &mut self.rows).await? {
-            let event = convert::account_update(item, &self.account);
-            if self.is_ours(&event) {
-                return Ok(Some(event));
+        loop {
+            tokio::select! {
+                biased;
+                item = next(AccountUpdatesEvent::COMMAND, &mut self.rows) => {
+                    let Some(item) = item? else { return Ok(None) };
+                    let event = convert::account_update(item, &self.account);
+                    if self.is_ours(&event) {
+                        return Ok(Some(event));
+                    }
+                }
+                Some(Notice { code, message, .. }) = self.notices.recv() => {
+                    if UNSUBSCRIBED.contains(&code) {
+                        return Ok(Some(AccountUpdatesEvent::Notice { code, message }));
+                    }
+                }
             }
         }
-        Ok(None)
     }
 
     async fn cancel(&mut self) {

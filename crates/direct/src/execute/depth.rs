@@ -32,6 +32,6 @@ pub(super) async fn market_depth<'a>(
 }
 
 pub(super) async fn depth_exchanges(asker: &Asker) -> Result<Vec<DepthExchange>> {
-    let exchanges = asker.ask_unnumbered(|| asker.market_depth_exchanges()).await?;
+    let exchanges = asker.answered(asker.ask_unnumbered(|| asker.market_depth_exchanges()).await?)?;
     Ok(exchanges.into_iter().map(convert::depth_exchange).collect())
 }

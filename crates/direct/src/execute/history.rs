@@ -97,6 +97,6 @@ pub(super) async fn histogram(asker: &Asker, params: &HistogramParams) -> Result
     let contract = convert::contract_to_ibapi(&params.contract)?;
     let hours = TradingHours::from_use_rth(params.use_rth);
     let period = convert::histogram_period(params.period);
-    let entries = asker.ask(asker.histogram_data(&contract, hours, period)).await?;
+    let entries = asker.answered(asker.ask(asker.histogram_data(&contract, hours, period)).await?)?;
     Ok(entries.into_iter().map(convert::histogram_entry).collect())
 }

@@ -6,7 +6,6 @@ use ibkr_connect_core::types::{
     MatchingSymbolsParams, OptionChain, OptionChainParams, OptionComputation, SymbolMatch,
 };
 
-use super::cut_short;
 use super::forward::collect;
 use crate::asker::Asker;
 use crate::convert;
@@ -15,11 +14,7 @@ pub(super) async fn matching_symbols(
     asker: &Asker,
     params: &MatchingSymbolsParams,
 ) -> Result<Vec<SymbolMatch>> {
-    let found = asker.ask(asker.matching_symbols(&params.pattern)).await?;
-    // ibapi takes an answer that never came for one without symbols.
-    if found.is_empty() && !asker.is_connected() {
-        return Err(cut_short(asker.command()));
-    }
+    let found = asker.answered(asker.ask(asker.matching_symbols(&params.pattern)).await?)?;
     Ok(found.into_iter().map(convert::symbol_match).collect())
 }
 

@@ -166,8 +166,11 @@ impl<E: Entry> Board<E> {
 
     /// Takes an event in and passes it on.
     pub(super) fn take(&mut self, now: Instant, event: E) {
-        self.heard = Some(now);
-        match event.change() {
+        let change = event.change();
+        if change != Change::None {
+            self.heard = Some(now);
+        }
+        match change {
             // What is closed before the end was in the download, and TWS would say so again.
             Change::Gone(key) if self.end.is_some() => drop(self.rows.shift_remove(&key)),
             Change::Row(key) | Change::Gone(key) => drop(self.rows.insert(key, event.clone())),

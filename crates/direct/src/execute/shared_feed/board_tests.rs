@@ -116,7 +116,7 @@ fn an_unfinished_one_is_given_up_when_it_stays_silent_without_users() {
 #[test]
 fn who_finds_an_abandoned_question_has_it_asked_again_at_once() {
     let now = Instant::now();
-    let mut board = board(now, &[]);
+    let mut board = board(now, &[News]);
     drop(board.join(now, Stay::UntilTheEnd));
     assert_eq!(board.duty(now, Others::None), Duty::Wait(Some(now + GIVEN_UP)));
     let _user = board.join(now + SECOND, Stay::UntilTheEnd);
