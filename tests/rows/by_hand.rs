@@ -1,11 +1,13 @@
-//! A row at the Gateway that is played by hand: answered, given up, and refused.
+//! A row at the Gateway that is played by hand: answered, given up, refused, and met with silence.
+
+use std::time::Duration;
 
 use ibkr_connect::{ConnectionMode, Error, ErrorKind, EventStream, Request, StreamRequest};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::difference::difference;
-use crate::play::{Outcome, Play, REFUSAL, Take, give_up, meanwhile, soon};
+use crate::play::{Outcome, PATIENCE, Play, REFUSAL, Take, give_up, meanwhile, soon};
 use crate::row::Row;
 use crate::schema;
 use crate::support::backend::Backend;
@@ -58,7 +60,35 @@ async fn request(row: &Row, mut play: Play<'_>) -> Outcome {
         };
         in_scene("refused", refused).await?;
     }
+    if !row.asked_seldom {
+        in_scene("met with silence", silence(row, &request, &mut play)).await?;
+    }
     soon("the close", session.close()).await?.map_err(|error| error.to_string())
+}
+
+/// The Gateway says something about the question and does not answer it.
+async fn silence(row: &Row, request: &Request, play: &mut Play<'_>) -> Outcome {
+    let session = play.session.clone();
+    let mut limit = Duration::from_millis(100);
+    loop {
+        let hasty = session.with_timeout(limit);
+        let (outcome, said) =
+            tokio::join!(soon("the end", hasty.request(request.clone())), play.exchange_words());
+        let (error, (code, text)) = (outcome?.err().ok_or("it is answered")?, said?);
+        play.fence(row.cancel.as_ref()).await?;
+        if error.kind() == ErrorKind::Timeout
+            && error.code() == Some(code)
+            && error.message().contains(text)
+            && error.advice().is_some()
+        {
+            return Ok(());
+        }
+        // On a busy machine, its time may be over before the Gateway has said anything.
+        limit *= 4;
+        if limit > PATIENCE {
+            return Err(format!("expected a timeout with {code} {text:?}, found {error:?}"));
+        }
+    }
 }
 
 async fn stream(row: &Row, mut play: Play<'_>) -> Outcome {

@@ -18,13 +18,19 @@ use crate::support::fake_gateway::wire::{Frame, frame};
 pub(crate) type Outcome<T = ()> = Result<T, String>;
 
 /// How long anything may take that is due.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The client's id, which is in its orders.
 pub(crate) const CLIENT: i32 = 7;
 
 /// What the Gateway refuses with.
 pub(crate) const REFUSAL: (i32, &str) = (321, "Error validating request: não há – 拒否");
+
+/// What the Gateway says about a request that goes on.
+const ADVICE: (i32, &str) = (10090, "Part of requested market data is not subscribed. Não há – 没有");
+
+/// What it says about the session.
+const LOST: (i32, &str) = (1100, "Connectivity between IBKR and Trader Workstation has been lost. 连接断开");
 
 /// How the Gateway takes the last question of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +79,14 @@ impl<'a> Play<'a> {
             self.gateway.send(&exchange.answers, id);
         }
         Ok(())
+    }
+
+    /// The Gateway hears all that the row asks and says something about the last question, or about the session where it has no id.
+    pub(crate) async fn exchange_words(&mut self) -> Outcome<(i32, &'static str)> {
+        self.exchange(Take::Hears).await?;
+        let (code, text) = if self.id == -1 { LOST } else { ADVICE };
+        self.gateway.send(&[frame!(4 { 1: self.id, 2: 1_787_000_000_123_i64, 3: code, 4: text })], -1);
+        Ok((code, text))
     }
 
     /// The client sends this next, about the same request.

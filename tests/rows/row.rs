@@ -18,6 +18,7 @@ pub(crate) struct Row {
     pub(crate) cancel: Option<Frame>,
     pub(crate) read_to_its_end: bool,
     pub(crate) refusable: bool,
+    pub(crate) asked_seldom: bool,
     pub(crate) simulated: Simulated,
 }
 
@@ -61,6 +62,7 @@ impl Row {
             cancel: None,
             read_to_its_end: false,
             refusable: true,
+            asked_seldom: false,
             simulated: Simulated { params: None, events: 5, sameness: Sameness::Everything },
         }
     }
@@ -121,6 +123,11 @@ impl Row {
     /// The protocol has no way to refuse it.
     pub(crate) fn never_refused(self) -> Self {
         Self { refusable: false, ..self }
+    }
+
+    /// The client leaves seconds between such questions: one that has less time than that is not sent.
+    pub(crate) fn asked_seldom(self) -> Self {
+        Self { asked_seldom: true, ..self }
     }
 
     /// The simulator has other contracts, articles and so on.

@@ -18,12 +18,14 @@ pub(super) fn rows() -> Vec<Row> {
             .answered([frame!(49 { 1: 1_787_000_000 })])
             .gives(json!("2026-08-17T20:53:20Z"))
             .never_refused()
+            .asked_seldom()
             .tells_the_time(),
         Row::new("server_time_millis", json!({}))
             .asks(frame!(105 {}))
             .answered([frame!(109 { 1: 1_787_000_000_123_i64 })])
             .gives(json!("2026-08-17T20:53:20.123Z"))
             .never_refused()
+            .asked_seldom()
             .tells_the_time(),
         Row::new("user_info", json!({}))
             .asks(frame!(104 { 1: ID }))
