@@ -52,6 +52,14 @@ impl Gateway {
         }
     }
 
+    /// An end mark arrives that had passed the relay before.
+    fn end_arrives(&self) {
+        for listener in self.open.lock().unwrap().drain(..) {
+            // Who has left needs none.
+            let _ = listener.send(None);
+        }
+    }
+
     /// What was asked since the last look.
     async fn hears(&self) -> Vec<&'static str> {
         for _ in 0..20 {
@@ -236,4 +244,24 @@ async fn an_answer_that_comes_keeps_its_turn() {
     gateway.says([None]);
     assert_eq!(soon(first).await, [1, 2, 3]);
     assert_eq!(gateway.hears().await, ["all"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_mark_that_was_on_its_way_is_one_more() {
+    let gateway = Gateway::default();
+    let turns = gateway.turns();
+    let first = asks(&turns, Own(gateway.clone()));
+    assert_eq!(gateway.hears().await, ["own"]);
+    gateway.tap.count(FAMILY);
+    first.abort();
+    first.await.unwrap_err();
+    let second = asks(&turns, Own(gateway.clone()));
+    assert_eq!(gateway.hears().await, ["own"]);
+    // The relay did not stand at it: what followed may have been lost before the question was asked again.
+    gateway.end_arrives();
+    assert_eq!(gateway.hears().await, ["own"]);
+    gateway.says([Some(2), None]);
+    assert_eq!(gateway.hears().await, ["own"]);
+    gateway.says([Some(1), Some(2), None]);
+    assert_eq!(soon(second).await, [1, 2]);
 }

@@ -47,6 +47,8 @@ use Heard::{Cancelled, Opened};
 struct Wire {
     listener: Mutex<Option<UnboundedSender<Result<Number>>>>,
     frames: AtomicU64,
+    /// How many frames come while a subscription is made.
+    slips: AtomicU64,
 }
 
 impl Wire {
@@ -68,6 +70,7 @@ impl Opener for Subject {
         let (tell, told) = unbounded_channel();
         *self.wire.listener() = Some(tell);
         let _ = self.heard.send(Opened(self.name));
+        self.wire.frames.fetch_add(self.wire.slips.swap(0, Ordering::Relaxed), Ordering::Relaxed);
         Ok(Listening { name: self.name, told, heard: self.heard.clone() })
     }
 
@@ -307,4 +310,41 @@ async fn a_seat_is_open_when_the_gateway_has_been_asked() {
     second.opened(&notes).await;
     assert_eq!(notes.stage(), crate::notes::Stage::Asked);
     gateway.hears_all([Opened("a"), Cancelled("a"), Opened("b")]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_begins_between_two_questions_is_not_whole() {
+    let mut gateway = Gateway::new();
+    drop(gateway.join("a", Stay::UntilTheEnd).unwrap());
+    let first = gateway.join("a", Stay::UntilTheEnd).unwrap();
+    gateway.hears_all([Opened("a")]).await;
+    drop(first);
+    gateway.wire.slips.store(1, Ordering::Relaxed);
+    let second = gateway.asks("a");
+    gateway.hears_all([Cancelled("a"), Opened("a")]).await;
+    gateway.says([Row(2), End]);
+    gateway.hears_all([Cancelled("a"), Opened("a")]).await;
+    gateway.says([Row(1), Row(2), End]);
+    assert_eq!(soon(second).await, [Row(1), Row(2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubt_is_about_one_subject_and_ends() {
+    let mut gateway = Gateway::new();
+    drop(gateway.join("a", Stay::UntilTheEnd).unwrap());
+    let first = gateway.join("a", Stay::UntilTheEnd).unwrap();
+    gateway.hears_all([Opened("a")]).await;
+    gateway.says([Row(1)]);
+    drop(first);
+    // Another one takes the place in the middle of the answer.
+    let other = gateway.asks("b");
+    gateway.hears_all([Cancelled("a"), Opened("b")]).await;
+    gateway.says([Row(7), End]);
+    assert_eq!(soon(other).await, [Row(7)], "nothing of it was asked for before");
+    gateway.hears_all([Cancelled("b")]).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let again = gateway.asks("a");
+    gateway.hears_all([Opened("a")]).await;
+    gateway.says([Row(1), End]);
+    assert_eq!(soon(again).await, [Row(1)], "what has not come in so long does not come");
 }
