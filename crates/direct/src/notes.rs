@@ -87,3 +87,34 @@ impl Notes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn who_shares_a_question_was_not_asked_later_than_that_nor_earlier_than_itself() {
+        let notes = Notes::new();
+        let (begun, earlier) = (notes.since(), notes.since() - Duration::from_secs(1));
+        notes.share(begun + Duration::from_secs(1));
+        assert_eq!(notes.since(), begun);
+        notes.share(earlier);
+        assert_eq!((notes.since(), notes.stage()), (earlier, Stage::Asked));
+    }
+
+    #[test]
+    fn an_operation_moves_when_it_is_asked_and_when_it_is_answered() {
+        let notes = Notes::new();
+        notes.wait();
+        assert_eq!((notes.stage(), notes.request_ids()), (Stage::Waits, vec![]));
+        let waited = notes.silent_since();
+        notes.ask_as(7);
+        assert_eq!((notes.stage(), notes.request_ids()), (Stage::Asked, vec![7]));
+        let asked = notes.silent_since();
+        notes.hear();
+        assert_eq!(notes.stage(), Stage::Begun);
+        assert!(waited <= asked && asked <= notes.silent_since());
+    }
+}

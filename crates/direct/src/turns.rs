@@ -83,10 +83,9 @@ impl Turns {
         notes: &Notes,
         question: &Q,
     ) -> Result<Vec<<Q::Answer as Answer>::Row>> {
-        let spoilers = self.spoilers(Q::KIND);
-        let mut halting = (!spoilers.is_empty()).then(|| self.tap.halt_at_ends(self.family));
+        let mut rest = self.spoilers(Q::KIND);
+        let mut halting = (rest > 0).then(|| self.tap.halt_at_ends(self.family));
         let mut asked = Asked { turns: self, questions: Vec::new() };
-        let mut rest = spoilers.len();
         loop {
             asked.questions.push(self.unanswered(Q::KIND));
             notes.ask();
@@ -103,21 +102,21 @@ impl Turns {
                 rows.push(row);
             }
             if rest == 0 {
-                asked.is_answered(spoilers.iter().map(|spoiler| spoiler.asked).min());
+                asked.is_answered();
                 return Ok(rows);
             }
             rest -= 1;
         }
     }
 
-    /// The questions before whose answer, or the rest of it, could be taken for that to a question of `kind`.
-    fn spoilers(&self, kind: &'static str) -> Vec<Unanswered> {
+    /// How many questions there are whose answer, or the rest of it, could be taken for that to a question of `kind`.
+    fn spoilers(&self, kind: &'static str) -> usize {
         let (now, frames) = (Instant::now(), self.tap.frames(self.family));
         let mut unanswered = self.all_unanswered();
         unanswered.retain(|question| now - question.asked < OVERLOOKED);
         // Another one's answer is whole, and the same, if nothing of it has come.
         let spoils = |question: &&Unanswered| question.kind != kind || question.frames != frames;
-        unanswered.iter().filter(spoils).copied().collect()
+        unanswered.iter().filter(spoils).count()
     }
 
     fn unanswered(&self, kind: &'static str) -> Unanswered {
@@ -141,13 +140,10 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// One of them is answered. The others were asked because of a question that was asked at `oldest`, and count no longer than that.
-    fn is_answered(&mut self, oldest: Option<Instant>) {
-        self.questions.pop();
-        for question in &mut self.questions {
-            question.asked = oldest.unwrap_or(question.asked);
-            question.frames = self.turns.tap.frames(self.turns.family);
-        }
+    /// Nothing of it is open any more. A question that was asked once more for each that spoiled it may be answered once more for
+    /// each; but those are still counted.
+    fn is_answered(&mut self) {
+        self.questions.clear();
     }
 }
 
