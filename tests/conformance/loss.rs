@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use ibkr_connect::types::{Contract, MarketDataParams};
-use ibkr_connect::{CloseReason, ErrorKind, Target};
+use ibkr_connect::types::{Contract, MarketDataEvent, MarketDataParams};
+use ibkr_connect::{CloseReason, Error, ErrorKind, Session, Subscription, Target};
 use ibkr_connect_sim::{Fault, SimOptions, Simulator, Stats};
 
 use crate::data::session;
@@ -113,4 +113,52 @@ pub(crate) async fn whoever_waits_learns_of_the_loss(backend: &Backend) {
     assert!(matches!(reason, CloseReason::Disconnected(_)), "{reason}");
     session.close().await.unwrap();
     backend.assert_left_nothing(gateway.port());
+}
+
+pub(crate) async fn a_close_has_one_name_in_every_race(backend: &Backend) {
+    race_with(backend, Simulator::disconnect_all).await;
+}
+
+pub(crate) async fn a_reset_has_one_name_in_every_race(backend: &Backend) {
+    race_with(backend, Simulator::reset_all).await;
+}
+
+/// Requests before, during and after the loss, a stream and the connection's own word, a hundred times.
+async fn race_with(backend: &Backend, cause: fn(&Simulator)) {
+    let gateway = healthy();
+    for round in 0..100 {
+        let session = session(&**backend, &target(gateway.port())).await;
+        let ticks = session.market_data(MarketDataParams::streaming(Contract::stock("AAPL"))).await.unwrap();
+        let asking = tokio::spawn(until_refused(session.clone()));
+        // The loss comes at another moment of a question in each round.
+        for _ in 0..round % 10 {
+            tokio::task::yield_now().await;
+        }
+        cause(&gateway);
+        let (asked, streamed, reason) = tokio::join!(asking, last_of(ticks), session.closed());
+        let late = session.contract_details(Contract::stock("AAPL")).await.unwrap_err();
+        for error in [asked.unwrap(), streamed, late] {
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Disconnected, None), "{round}: {error}");
+        }
+        assert!(matches!(reason, CloseReason::Disconnected(_)), "{round}: {reason}");
+        session.close().await.unwrap();
+    }
+    backend.assert_left_nothing(gateway.port());
+}
+
+async fn until_refused(session: Session) -> Error {
+    loop {
+        if let Err(error) = session.contract_details(Contract::stock("AAPL")).await {
+            return error;
+        }
+    }
+}
+
+async fn last_of(mut ticks: Subscription<MarketDataEvent>) -> Error {
+    loop {
+        match ticks.next().await.expect("it does not end by itself") {
+            Ok(_) => {}
+            Err(error) => return error,
+        }
+    }
 }

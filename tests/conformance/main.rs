@@ -77,6 +77,7 @@ macro_rules! real_backends {
                 notices_begin_with_those_of_the_handshake
                 closing_ends_what_is_open
                 dropping_a_session_closes_it
+                dropping_a_session_inside_a_runtime_stops_nothing
                 connects_while_the_caller_is_blocked
                 blocking_calls_need_no_runtime
                 blocking_calls_are_answered_while_the_runtime_is_blocked
@@ -171,6 +172,8 @@ macro_rules! real_backends {
                 a_gateway_that_closes_ends_everything
                 a_gateway_that_resets_ends_everything
                 whoever_waits_learns_of_the_loss
+                a_close_has_one_name_in_every_race
+                a_reset_has_one_name_in_every_race
             }
             endings {
                 a_loss_has_one_name_whichever_way_it_comes

@@ -124,6 +124,34 @@ pub(crate) async fn dropping_a_session_closes_it(backend: &Backend) {
     backend.assert_left_nothing(gateway.port());
 }
 
+pub(crate) async fn dropping_a_session_inside_a_runtime_stops_nothing(backend: &Backend) {
+    // It keeps its socket, so that closing a session takes half a second.
+    let gateway = FakeGateway::start(Behaviour::NeverCloses);
+    let target = target(gateway.port());
+    let (inside, outside, closed) = tokio::join!(
+        session(&**backend, &target),
+        session(&**backend, &target),
+        session(&**backend, &target)
+    );
+    let waits = Duration::from_millis(400);
+
+    let begun = Instant::now();
+    drop(inside);
+    assert!(begun.elapsed() < waits, "the runtime stood still for {:?}", begun.elapsed());
+
+    let user = thread::spawn(move || {
+        let begun = Instant::now();
+        drop(outside);
+        begun.elapsed()
+    });
+    assert!(user.join().unwrap() > waits, "without a runtime the end is waited for");
+
+    let begun = Instant::now();
+    closed.close().await.unwrap();
+    assert!(begun.elapsed() > waits, "a close waits in both");
+    backend.assert_left_nothing(gateway.port());
+}
+
 pub(crate) async fn connects_while_the_caller_is_blocked(backend: &Backend) {
     let gateway = healthy();
     let target = target(gateway.port());

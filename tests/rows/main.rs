@@ -1,5 +1,6 @@
 //! Every row of the table of operations, in both modes: against a Gateway that is played by hand, with bytes that neither
-//! the backends nor the simulator have written, and against the simulator, also as a user calls it.
+//! the backends nor the simulator have written, and against the simulator, also as a user calls it; and all of them at once when the
+//! session is lost.
 //!
 //! The entries are in `table`. A row of [`OPERATIONS`] that has none fails the test; some have several.
 
@@ -11,6 +12,7 @@ mod support;
 
 mod by_hand;
 mod difference;
+mod lost;
 mod play;
 mod row;
 mod schema;
@@ -28,6 +30,7 @@ use crate::row::Row;
 fn main() -> ExitCode {
     let rows: Vec<_> = table::rows().into_iter().map(Arc::new).collect();
     let mut trials = vec![table_is_complete(&rows)];
+    trials.extend(lost::trials(&rows));
     for row in &rows {
         trials.extend([ConnectionMode::Direct, ConnectionMode::Subprocess].map(|mode| by_hand(row, mode)));
         trials.push(simulated(row));

@@ -54,10 +54,7 @@ pub(crate) struct Play<'a> {
 
 impl<'a> Play<'a> {
     pub(crate) async fn begin(row: &'a Row, backend: &Backend) -> Outcome<Self> {
-        let mut gateway = PlayedGateway::start();
-        let target = Target { client_id: Some(CLIENT), ..target(gateway.port()) };
-        let connected = meanwhile(backend.connect(&target), name_the_accounts(&mut gateway, None)).await?;
-        let session = Session::new(connected.map_err(|error| format!("no connection: {error}"))?);
+        let (gateway, session) = connect(backend).await?;
         let notices = session.notices().await.map_err(|error| format!("no notices: {error}"))?;
         Ok(Self { row, gateway, session, notices, id: -1, answers: Vec::new() })
     }
@@ -133,6 +130,15 @@ impl<'a> Play<'a> {
         }
         Ok(id)
     }
+}
+
+/// A client, and the Gateway that has let it in.
+pub(crate) async fn connect(backend: &Backend) -> Outcome<(PlayedGateway, Session)> {
+    let mut gateway = PlayedGateway::start();
+    let target = Target { client_id: Some(CLIENT), ..target(gateway.port()) };
+    let connected = meanwhile(backend.connect(&target), name_the_accounts(&mut gateway, None)).await?;
+    let session = Session::new(connected.map_err(|error| format!("no connection: {error}"))?);
+    Ok((gateway, session))
 }
 
 /// Plays the Gateway's part while the client asks, which it has to do, and returns what that gives.

@@ -85,6 +85,26 @@ impl Drop for PlayedGateway {
     }
 }
 
+/// How a Gateway ends a session that nobody has closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Break {
+    Closes,
+    Resets,
+    /// It sends something that is no frame.
+    SendsGarbage,
+}
+
+impl PlayedGateway {
+    pub(crate) fn breaks_off(&self, how: Break) {
+        match how {
+            Break::Closes => self.hang_up(),
+            // Dissolving a connection is the one way to reset it while the reader still has it open.
+            Break::Resets => drop(rustix::net::connect_unspec(&**self.client.get().expect("a client"))),
+            Break::SendsGarbage => self.send_bytes(&[0, 0, 0, 3, 0, 0, 0]),
+        }
+    }
+}
+
 /// Shakes hands, and hands on what the client says until it leaves.
 fn read(stream: Arc<TcpStream>, received: &mpsc::UnboundedSender<Received>) {
     let stage = Stage::default();

@@ -145,6 +145,23 @@ fn dropped_in_the_middle_of_an_attempt_it_abandons_it() {
 }
 
 #[test]
+fn dropped_inside_a_runtime_it_stops_nothing_and_closes_all_the_same() {
+    // It keeps its socket, so that closing a session takes half a second.
+    let gateway = gateway(vec![Fault::Hold]);
+    let supervisor = supervise(&gateway, quick());
+    drop(session(&supervisor));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let begun = Instant::now();
+    runtime.block_on(async { drop(supervisor) });
+    assert!(begun.elapsed() < Duration::from_millis(400), "{:?}", begun.elapsed());
+    assert!(
+        gateway.wait_until(PATIENCE, |stats| stats.eofs_seen == 1),
+        "closed in order: {:?}",
+        gateway.stats()
+    );
+}
+
+#[test]
 fn told_to_give_up_it_does_and_says_why() {
     let gateway = gateway(vec![Fault::CloseBeforeVersion]);
     let options = SupervisorOptions { give_up: GiveUp::AfterFailures(3), ..quick() };
