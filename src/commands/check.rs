@@ -1,13 +1,19 @@
 //! `check`: one connect, told phase by phase.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use ibkr_connect::{Config, ConnectionInfo, Error, cleanup, millis};
+use ibkr_connect::cleanup::{self, Forwarder};
+use ibkr_connect::resilience::Gateway;
+use ibkr_connect::types::VersionRetirement;
+use ibkr_connect::{Config, ConnectionInfo, Error, Event, Session, StreamRequest, millis};
 use serde_json::json;
 
 use super::runtime;
 use crate::exit::{self, Failed};
 use crate::output::{Format, error_json, print_json, print_line, table};
+
+/// A Gateway says within this time after the connect what it has to say about itself.
+const STARTUP_NOTICES: Duration = Duration::from_millis(300);
 
 /// Connects once, closes, looks at what is left on the port.
 pub(crate) fn run(config: &Config, format: Format) -> anyhow::Result<()> {
@@ -17,12 +23,19 @@ pub(crate) fn run(config: &Config, format: Format) -> anyhow::Result<()> {
         let session = ibkr_connect::session_over(connector.as_ref(), &config.target()).await?;
         let info = session.info().clone();
         let took = begun.elapsed();
-        session.close().await.map(|()| (info, took))
+        let retirement = retirement(&session).await;
+        session.close().await.map(|()| (info, took, retirement))
     });
-    let connect_ms = millis(outcome.as_ref().map_or_else(|_| begun.elapsed(), |(_, took)| *took));
-    let outcome = outcome.map(|(info, _)| info);
+    let connect_ms = millis(outcome.as_ref().map_or_else(|_| begun.elapsed(), |(_, took, _)| *took));
+    let (outcome, retirement) = match outcome {
+        Ok((info, _, retirement)) => (Ok(info), retirement),
+        Err(error) => (Err(error), None),
+    };
     let zombies = cleanup::half_closed(&[config.port]).ok().map(|sockets| sockets.len());
-    let report = Report { config, connect_ms, outcome: &outcome, zombies_after: zombies };
+    let is_here = Gateway::from(&config.target()).is_local();
+    let forwarder = if is_here { cleanup::forwarder(config.port).ok().flatten() } else { None };
+    let report =
+        Report { config, connect_ms, outcome: &outcome, zombies_after: zombies, forwarder, retirement };
     match format {
         Format::Json => report.print_json()?,
         Format::Table => report.print()?,
@@ -30,11 +43,30 @@ pub(crate) fn run(config: &Config, format: Format) -> anyhow::Result<()> {
     outcome.map(|_| ()).map_err(|error| Failed(exit::code(error.kind())).into())
 }
 
+/// What the Gateway has said about the end of its version, within the moment in which it says such things.
+async fn retirement(session: &Session) -> Option<VersionRetirement> {
+    let mut notices = session.subscribe(StreamRequest::Notices).await.ok()?;
+    let told = async {
+        loop {
+            match notices.next().await? {
+                Ok(Event::Notices(notice)) => match notice.version_retirement() {
+                    Some(retirement) => return Some(retirement),
+                    None => continue,
+                },
+                _ => return None,
+            }
+        }
+    };
+    tokio::time::timeout(STARTUP_NOTICES, told).await.ok().flatten()
+}
+
 struct Report<'a> {
     config: &'a Config,
     connect_ms: f64,
     outcome: &'a Result<ConnectionInfo, Error>,
     zombies_after: Option<usize>,
+    forwarder: Option<Forwarder>,
+    retirement: Option<VersionRetirement>,
 }
 
 impl Report<'_> {
@@ -49,6 +81,8 @@ impl Report<'_> {
             "accounts": info.map(|info| info.accounts.as_slice()).unwrap_or_default(),
             "phases": self.outcome.as_ref().map_or_else(Error::phases, |info| &info.phases),
             "zombies_after": self.zombies_after,
+            "forwarder": self.forwarder,
+            "version_retirement": self.retirement,
             "error": self.outcome.as_ref().err().map(error_json),
         }))
     }
@@ -67,15 +101,31 @@ impl Report<'_> {
                     .phases
                     .iter()
                     .map(|timing| vec![timing.phase.to_string(), format!("{:.3}", timing.ms)]);
-                print_line(&table(&["phase", "ms"], rows).to_string())
+                print_line(&table(&["phase", "ms"], rows).to_string())?;
+                self.print_notes()
             }
             Err(error) => {
                 print_line(&format!("not connected to {address} after {:.1} ms", self.connect_ms))?;
                 print_line(&format!("  mode            {}", self.config.mode))?;
                 print_line(&format!("  zombies after   {}", self.zombies()))?;
+                self.print_notes()?;
                 exit::explain(error);
                 Ok(())
             }
+        }
+    }
+
+    fn print_notes(&self) -> std::io::Result<()> {
+        if let Some(forwarder) = &self.forwarder {
+            print_line(&format!(
+                "note: {forwarder} listens on port {} and passes connections on; what a reset leaves at the Gateway is up to it (README, \
+                 \"Behind a forwarder\")",
+                self.config.port
+            ))?;
+        }
+        match &self.retirement {
+            Some(retirement) => print_line(&format!("note: {retirement}")),
+            None => Ok(()),
         }
     }
 

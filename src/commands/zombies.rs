@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ibkr_connect::Config;
 use ibkr_connect::cleanup::{
-    self, CleanupReport, Destroy, Done, ListenState, Policy, Proof, Register, Run, Scan, Watch, Zombie,
-    ZombieClass,
+    self, CleanupReport, Destroy, Done, Limit, ListenState, Policy, Proof, Register, Run, Scan, Watch,
+    Zombie, ZombieClass,
 };
 use serde_json::json;
 
@@ -28,7 +28,7 @@ pub(crate) fn list(config: &Config, format: Format, arguments: &ZombiesList) -> 
         return watch(port, format);
     }
     let listening = cleanup::inspect(port)?;
-    let scan = cleanup::scan(&[port])?;
+    let scan = with_forwarder(cleanup::scan(&[port])?, &listening);
     show(port, format, &listening, &scan)?;
     if scan.zombies.is_empty() { Ok(()) } else { Err(REMAIN.into()) }
 }
@@ -37,9 +37,17 @@ pub(crate) fn list(config: &Config, format: Format, arguments: &ZombiesList) -> 
 fn watch(port: u16, format: Format) -> anyhow::Result<()> {
     let mut watch = Watch::new(&[port], Proof::default())?;
     loop {
-        show(port, format, &cleanup::inspect(port)?, &watch.observe()?)?;
+        let listening = cleanup::inspect(port)?;
+        let scan = with_forwarder(watch.observe()?, &listening);
+        show(port, format, &listening, &scan)?;
         thread::sleep(WATCH_INTERVAL);
     }
+}
+
+/// What a forwarder hides is one more limit of the answer.
+fn with_forwarder(mut scan: Scan, listening: &ListenState) -> Scan {
+    scan.limits.extend(listening.forwarder().map(|by| Limit::Forwarded { by }));
+    scan
 }
 
 fn show(port: u16, format: Format, listening: &ListenState, scan: &Scan) -> std::io::Result<()> {

@@ -1,13 +1,14 @@
 //! `check`: an exit code per kind of failure, and always the same JSON.
 
 use ibkr_connect_sim::{Fault, SimOptions, Simulator};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::backend::NobodyListens;
-use crate::support::host::{Finished, User};
+use crate::support::backend::{COMMAND, NobodyListens};
+use crate::support::fake_gateway::{Behaviour, FakeGateway};
+use crate::support::host::{Finished, Running, User};
 use crate::support::traces;
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 11] = [
     "ok",
     "mode",
     "connect_ms",
@@ -16,6 +17,8 @@ const KEYS: [&str; 9] = [
     "accounts",
     "phases",
     "zombies_after",
+    "forwarder",
+    "version_retirement",
     "error",
 ];
 const ERROR_KEYS: [&str; 5] = ["kind", "phase", "message", "advice", "code"];
@@ -81,6 +84,67 @@ fn a_table_names_what_the_json_has() {
     }
 }
 
+const RETIREMENT: &str = "The version of the application you are running, 1045.1, needs to be upgraded, as it will be desupported \
+                          on 20261215. The minimum supported version at that time will be 1050.1.";
+
+#[test]
+fn the_end_of_the_gateways_version_is_told_with_its_day() {
+    for mode in ["direct", "subprocess"] {
+        for behaviour in [
+            Behaviour::SaysBeforeItsAccounts(2172, RETIREMENT),
+            Behaviour::SaysAfterItsAccounts(2172, RETIREMENT),
+        ] {
+            let gateway = FakeGateway::start(behaviour);
+            let report = check(mode, gateway.port(), 0);
+            let expected = json!({ "running": "1045.1", "date": "2026-12-15", "minimum": "1050.1" });
+            assert_eq!(report["version_retirement"], expected, "{mode}, {behaviour:?}");
+            let user = User::new();
+            let port = gateway.port().to_string();
+            let table = Finished::of(user.command(["check", "--mode", mode, "--port", &port]));
+            assert!(table.stdout.contains("note: ") && table.stdout.contains("2026-12-15"), "{table:?}");
+        }
+    }
+}
+
+/// The simulator under the name of a forwarder: the same listener, as far as anybody can see.
+fn forwarder(user: &User, faults: &[&str]) -> (Running, u16) {
+    let socat = user.home().join("socat");
+    std::os::unix::fs::symlink(COMMAND, &socat).unwrap();
+    let arguments = ["sim", "--port", "0"].iter().chain(faults).copied();
+    let (running, line) = Running::until_first_line(user.program(&socat, arguments));
+    let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
+    (running, port.unwrap_or_else(|| panic!("no port in {line:?}")))
+}
+
+#[test]
+fn a_forwarder_is_named_and_what_it_makes_of_a_gateway_that_is_down() {
+    for mode in ["direct", "subprocess"] {
+        let user = User::new();
+        let (running, port) = forwarder(&user, &["--fault", "close-before-version"]);
+        let report = check(mode, port, 5);
+        let pid = running.0.id();
+        assert_eq!(report["forwarder"], json!({ "command": "socat", "pid": pid }), "{report}");
+        let advice = report["error"]["advice"].as_str().unwrap();
+        assert!(advice.starts_with("see first whether the Gateway runs: socat (pid "), "{advice}");
+        let connected =
+            Finished::of(user.command(["accounts", "--json", "--mode", mode, "--port", &port.to_string()]));
+        assert_eq!(connected.code, 5, "{connected:?}");
+        assert!(connected.stdout.contains("see first whether the Gateway runs: socat"), "{connected:?}");
+    }
+}
+
+#[test]
+fn a_forwarder_before_a_gateway_that_works_is_a_note() {
+    let user = User::new();
+    let (_running, port) = forwarder(&user, &[]);
+    let port = port.to_string();
+    let table = Finished::of(user.command(["check", "--port", &port]));
+    assert_eq!((table.code, table.stderr.as_str()), (0, ""), "{table:?}");
+    assert!(table.stdout.contains("note: socat (pid "), "{table:?}");
+    let zombies = Finished::of(user.command(["zombies", "list", "--json", "--port", &port])).json();
+    assert!(zombies["limits"].to_string().contains("passes connections on"), "{zombies}");
+}
+
 fn with(fault: Fault) -> SimOptions {
     SimOptions { faults: vec![fault], ..SimOptions::default() }
 }
@@ -89,6 +153,7 @@ fn succeeds(mode: &str) {
     let gateway = Simulator::start(SimOptions::default()).unwrap();
     let report = check(mode, gateway.port(), 0);
     assert_eq!((&report["ok"], &report["error"]), (&Value::from(true), &Value::Null));
+    assert_eq!((&report["forwarder"], &report["version_retirement"]), (&Value::Null, &Value::Null));
     assert_eq!(report["accounts"], Value::from(vec!["DU1234567"]));
     assert_eq!(report["server_version"], 226);
     assert!(report["client_id"].as_i64().unwrap() >= 10_000, "{report}");

@@ -4,12 +4,12 @@
 //! the kernel; it never opens a connection and never binds a port.
 //!
 //! - [`listening`], [`inspect`]: who listens on a port, and whether they still accept.
+//! - [`forwarder`]: whether a program that passes connections on stands before the Gateway.
 //! - [`half_closed`], [`scan`], [`Watch`]: zombie connections, proved and with their owners.
 //! - [`clean`], [`Policy`]: removing them, without ever touching the Gateway's process.
 //! - [`Register`]: which processes are our own workers.
 //! - [`abort`]: our own sockets end in RST.
 //! - [`Child`]: processes that can't outlive their owner.
-//! - [`fill_standard_descriptors`]: nothing of ours takes the number of a closed stdin, stdout or stderr.
 
 #![deny(unsafe_code)]
 
@@ -17,6 +17,7 @@ mod abort;
 mod child;
 mod clean;
 mod error;
+mod forwarder;
 mod judge;
 mod limit;
 #[cfg(target_os = "linux")]
@@ -30,7 +31,6 @@ mod process;
 mod register;
 mod scan;
 mod socket;
-mod stdio;
 
 #[cfg(target_os = "linux")]
 use linux as sys;
@@ -41,6 +41,7 @@ pub use abort::{abort, arm_reset, disarm_reset};
 pub use child::{Child, ChildSpec, ExitReport, LineSink, SpawnError};
 pub use clean::{CleanupReport, Done, MissingRight, Skipped, clean};
 pub use error::Error;
+pub use forwarder::{Forwarder, forwarder};
 pub use judge::Proof;
 pub use limit::Limit;
 pub use listen::{ListenState, Listener, inspect, listening};
@@ -49,4 +50,3 @@ pub use process::{Owner, Process};
 pub use register::{Register, Registration, WorkerRecord};
 pub use scan::{Scan, Watch, Zombie, half_closed, scan, scan_with};
 pub use socket::{HalfClosed, ZombieClass};
-pub use stdio::fill_standard_descriptors;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::forwarder::Forwarder;
+
 /// Something the answer could not take into account. `Display` says what would help.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -22,6 +24,11 @@ pub enum Limit {
     NoProcesses {
         /// What the system said.
         reason: String,
+    },
+    /// Who listens passes connections on: the Gateway's own sockets are elsewhere.
+    Forwarded {
+        /// The program.
+        by: Forwarder,
     },
     /// The other side is on another host, behind a port mapping or in another network namespace.
     PeerOutOfSight {
@@ -46,6 +53,10 @@ impl fmt::Display for Limit {
             Self::NoProcesses { reason } => {
                 write!(f, "/proc can't be read ({reason}): no owner is known; mount it")
             }
+            Self::Forwarded { by } => write!(
+                f,
+                "{by} listens and passes connections on: the Gateway's own sockets are where it is, so look there too"
+            ),
             Self::PeerOutOfSight { connections } => write!(
                 f,
                 "the other side of {connections} connections is on another host or in another network namespace: they \

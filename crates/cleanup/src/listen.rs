@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::Error;
+use crate::forwarder::{Forwarder, of_listener};
 use crate::process::Process;
 use crate::socket::Row;
 use crate::sys::{Procs, Source};
@@ -51,6 +52,11 @@ impl ListenState {
             Self::Listening(listener) | Self::Wedged(listener) => Some(listener),
         }
     }
+
+    /// The program that passes connections on to the Gateway, if that is who listens; see [`forwarder`](crate::forwarder()).
+    pub fn forwarder(&self) -> Option<Forwarder> {
+        self.listener().and_then(of_listener)
+    }
 }
 
 /// Whether somebody listens on `port`: one question to the kernel (tens of microseconds), without owner and without
@@ -83,6 +89,11 @@ pub fn inspect(port: u16) -> Result<ListenState, Error> {
     } else {
         ListenState::Listening(second)
     })
+}
+
+/// Who listens on `port`, with its process, without waiting.
+pub(crate) fn listener_with_owner(port: u16) -> Result<Option<Listener>, Error> {
+    Ok(deepest(&mut Source::open(), port)?.map(with_owner))
 }
 
 /// The accept queue at one moment.

@@ -76,6 +76,12 @@ impl Procs {
         Ok(holders)
     }
 
+    /// The ids of all processes.
+    pub(crate) fn all(&self) -> io::Result<Vec<u32>> {
+        let lines = run("ps", &["-axo", "pid="]).map_err(io::Error::other)?;
+        Ok(lines.lines().filter_map(|line| line.trim().parse().ok()).collect())
+    }
+
     pub(crate) fn process(&self, pid: u32) -> io::Result<Process> {
         let fields = "ppid=,pgid=,uid=,lstart=,comm=";
         let line = run("ps", &["-o", fields, "-p", &pid.to_string()]).map_err(io::Error::other)?;

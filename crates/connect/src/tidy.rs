@@ -12,8 +12,8 @@ use ibkr_connect_core::backend::{close_elsewhere, own_thread};
 use ibkr_connect_core::config::ZombieCleanup;
 use ibkr_connect_core::telemetry::{ZOMBIES_CLEANED, ZOMBIES_FOUND};
 use ibkr_connect_core::{
-    CloseReason, Config, Connection, ConnectionInfo, ConnectionMode, Connector, EventStream, FlowControl,
-    Reply, Request, Result, StreamRequest, Target, ZombieReport,
+    CloseReason, Config, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind,
+    EventStream, FlowControl, Phase, Reply, Request, Result, StreamRequest, Target, ZombieReport,
 };
 use ibkr_connect_resilience::Gateway;
 
@@ -40,7 +40,7 @@ impl TidyConnector {
             Ok(inner) => inner,
             Err(error) => {
                 self.look(target);
-                return Err(error);
+                return Err(behind_forwarder(error, target));
             }
         };
         let registration = self.register(inner.info(), target);
@@ -94,8 +94,6 @@ impl Connector for TidyConnector {
     }
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
-        // Before the look at the port, which opens a socket. If it fails, so does the backend.
-        let _ = cleanup::fill_standard_descriptors();
         let (this, target) = (self.clone(), target.clone());
         own_thread("ibkr-connect", async move { this.tidy_connect(&target).await }).await
     }
@@ -138,6 +136,22 @@ impl Drop for TidyConnection {
     fn drop(&mut self) {
         close_elsewhere(&self.inner, || self.registration.take());
     }
+}
+
+/// A forwarder accepts also while the Gateway behind it is down; then the connection ends without a byte, or hangs. So a
+/// failure before the Gateway's first byte says nothing about what the usual advice is for.
+fn behind_forwarder(error: Error, target: &Target) -> Error {
+    let is_mute = error.phase() == Some(Phase::Version)
+        && matches!(error.kind(), ErrorKind::Rejected | ErrorKind::HandshakeTimeout);
+    if !is_mute || !is_local(&target.host) {
+        return error;
+    }
+    let Ok(Some(forwarder)) = cleanup::forwarder(target.port) else { return error };
+    let (port, usual) = (target.port, error.advice().unwrap_or_default().to_owned());
+    error.with_advice(format!(
+        "see first whether the Gateway runs: {forwarder} listens on port {port} and passes connections on, and accepts them also \
+         while the Gateway behind it is down. If it runs, {usual}; it sees the address of the forwarder, not of this program"
+    ))
 }
 
 fn report(port: u16) -> Result<ZombieReport, cleanup::Error> {

@@ -109,6 +109,12 @@ impl Conversation<'_> {
                 self.send([&error(326, "Unable to connect as the client id is already in use.")])?;
             }
             Refuses(code) => self.send([&error(code, "Bad message")])?,
+            SaysBeforeItsAccounts(code, text) => {
+                self.send([&error(code, text), &accounts, &next_valid_id])?;
+            }
+            SaysAfterItsAccounts(code, text) => {
+                self.send([&accounts, &next_valid_id, &error(code, text)])?;
+            }
             SaysOnly(code, text) => self.send([&error(code, text), &farm])?,
             SendsErrorsWithoutEnd(length) => self.complain(length)?,
             SendsOtherThings(total) => {

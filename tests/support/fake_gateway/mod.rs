@@ -63,6 +63,10 @@ pub(crate) enum Behaviour {
     SendsErrorsWithoutEnd(usize),
     /// Sends orders and errors, big ones, up to so many bytes, and then nothing.
     SendsOtherThings(usize),
+    /// Says this before its accounts.
+    SaysBeforeItsAccounts(i32, &'static str),
+    /// Says this after its accounts and order id.
+    SaysAfterItsAccounts(i32, &'static str),
     /// Says this, and never more than farm notices after it.
     SaysOnly(i32, &'static str),
     SendsNextValidIdFirst,

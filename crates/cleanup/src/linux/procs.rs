@@ -65,6 +65,11 @@ impl Procs {
         })
     }
 
+    /// The ids of all processes.
+    pub(crate) fn all(&self) -> io::Result<Vec<u32>> {
+        self.pids(&open_directory(&self.root)?)
+    }
+
     fn pids(&self, root: &OwnedFd) -> io::Result<Vec<u32>> {
         let mut buffer = Vec::with_capacity(BUFFER_BYTES);
         let mut entries = RawDir::new(root, buffer.spare_capacity_mut());
