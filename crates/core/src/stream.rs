@@ -381,7 +381,8 @@ impl FromIterator<Event> for EventStream {
 /// Observes and ends a stream that somebody else reads. It is not on the way of the events, and costs them nothing.
 ///
 /// # Behavior
-/// One task at a time waits with it: of two, only the later one is woken.
+/// One task at a time waits with it: of two, only the later one is woken. Clones are the same.
+#[derive(Clone)]
 pub struct StreamControl {
     shared: Arc<Shared>,
 }
@@ -390,6 +391,11 @@ impl StreamControl {
     /// How many events have come in, those that gave way to newer ones included.
     pub fn received(&self) -> u64 {
         self.shared.lock().accepted
+    }
+
+    /// How many of them are kept for the consumer.
+    pub fn unread(&self) -> usize {
+        self.shared.lock().unread.len()
     }
 
     /// Waits until no more events come, whether or not those that are kept were read: the stream has ended by itself, or with
@@ -541,7 +547,7 @@ mod tests {
         let (sender, mut stream, cancelled) = channel();
         let control = stream.control();
         sender.send_all([event(1), event(2)]);
-        assert_eq!(control.received(), 2);
+        assert_eq!((control.received(), control.unread()), (2, 2));
         assert!(pending(control.ended()) && pending(control.released()));
         sender.finish(Err(Error::new(ErrorKind::Timeout, "the end")));
         assert_eq!(block_on(control.ended()).unwrap_err().kind(), ErrorKind::Timeout);

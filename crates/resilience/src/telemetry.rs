@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
+use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::telemetry::{
     BREAKER_STATE, BREAKER_TRANSITIONS, CONNECTS, PHASE_SECONDS, RECOVERY_SECONDS, RETRIES, SESSION_UPTIME,
     WORKER_RESTARTS, outcome,
 };
-use ibkr_connect_core::{CloseReason, Connection, ConnectionMode, Error, PhaseTiming, Result, millis};
+use ibkr_connect_core::{
+    CloseReason, Connection, ConnectionMode, Error, PhaseTiming, Result, Target, millis,
+};
 
 use crate::breaker::BreakerState;
 use crate::gateway::Gateway;
+use crate::supervisor::Reading;
 
 /// Counts a connect when it ends, in whatever way.
 pub(crate) struct Connect {
@@ -73,7 +77,7 @@ pub(crate) fn breaker_is(gateway: &Gateway, state: &BreakerState) {
 
 /// Why a session was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cause {
+enum Cause {
     Disconnected,
     WorkerExited,
     /// By this program.
@@ -83,7 +87,7 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    pub(crate) fn of(end: Option<&CloseReason>) -> Self {
+    fn of(end: Option<&CloseReason>) -> Self {
         match end {
             Some(CloseReason::WorkerExited(_)) => Self::WorkerExited,
             Some(CloseReason::Requested) => Self::Closed,
@@ -102,18 +106,18 @@ impl Cause {
     }
 }
 
-pub(crate) fn session_lost(generation: u64, cause: Cause, reason: &str) {
+fn session_lost(generation: u64, cause: Cause, reason: &str) {
     tracing::warn!(reason, generation, cause = cause.as_str(), "session_lost");
 }
 
 /// How a lost session was replaced.
-pub(crate) struct Recovery {
-    pub(crate) mode: ConnectionMode,
-    pub(crate) cause: Cause,
-    pub(crate) took: Duration,
+struct Recovery {
+    mode: ConnectionMode,
+    cause: Cause,
+    took: Duration,
 }
 
-pub(crate) fn session_recovered(generation: u64, gateway: &Gateway, recovery: &Recovery) {
+fn session_recovered(generation: u64, gateway: &Gateway, recovery: &Recovery) {
     let Recovery { mode, cause, took } = recovery;
     let cause = cause.as_str();
     tracing::info!(generation, cause, ms = millis(*took), "session_recovered");
@@ -124,6 +128,62 @@ pub(crate) fn session_recovered(generation: u64, gateway: &Gateway, recovery: &R
 }
 
 /// How old the session is; `None` while there is none.
-pub(crate) fn session_is(mode: ConnectionMode, gateway: &Gateway, age: Option<Duration>) {
+fn session_is(mode: ConnectionMode, gateway: &Gateway, age: Option<Duration>) {
     SESSION_UPTIME.set([&mode, gateway], age.unwrap_or_default().as_secs_f64());
+}
+
+/// How a session is lost that has not ended.
+const SILENCE: &str = "the Gateway no longer answers";
+
+/// What a supervisor tells and counts of its sessions: how old they are, how they are lost, and how soon there is another.
+#[derive(Debug)]
+pub(crate) struct SessionTelemetry {
+    mode: ConnectionMode,
+    gateway: Gateway,
+    log_accounts: LogAccounts,
+    /// Since when there is the session.
+    connected: Option<Reading>,
+    /// How it has ended, until it is taken for lost.
+    end: Option<CloseReason>,
+    /// The loss that is being recovered from.
+    loss: Option<(Reading, Cause)>,
+}
+
+impl SessionTelemetry {
+    pub(crate) fn new(mode: ConnectionMode, target: &Target) -> Self {
+        let (gateway, log_accounts) = (Gateway::from(target), target.log_accounts);
+        Self { mode, gateway, log_accounts, connected: None, end: None, loss: None }
+    }
+
+    pub(crate) fn connected(&mut self, now: Reading) {
+        self.connected = Some(now);
+    }
+
+    pub(crate) fn ended(&mut self, reason: CloseReason) {
+        self.end = Some(reason);
+    }
+
+    /// The session is taken for lost.
+    pub(crate) fn lost(&mut self, now: Reading, generation: u64) {
+        let end = self.end.take();
+        let cause = Cause::of(end.as_ref());
+        let reason = end.map_or_else(|| SILENCE.to_owned(), |reason| reason.to_string());
+        session_lost(generation, cause, &self.log_accounts.text(reason).to_string());
+        self.loss = Some((now, cause));
+    }
+
+    /// There is no session any more, or not yet.
+    pub(crate) fn gone(&mut self) {
+        self.connected = None;
+    }
+
+    /// What is to be told and counted now.
+    pub(crate) fn at(&mut self, now: Reading, generation: u64, is_usable: bool) {
+        let age = self.connected.map(|connected| now.since(connected));
+        session_is(self.mode, &self.gateway, age);
+        if is_usable && let Some((lost, cause)) = self.loss.take() {
+            let recovery = Recovery { mode: self.mode, cause, took: now.since(lost) };
+            session_recovered(generation, &self.gateway, &recovery);
+        }
+    }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use ibkr_connect_core::Error;
 use serde::{Deserialize, Serialize};
 
+use super::BreakerStore;
+
 /// The leave to make an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admission {
@@ -49,7 +51,8 @@ pub enum Refusal {
 impl Refusal {
     /// The refusal that the error tells of, if it does.
     pub fn of_error(error: &Error) -> Option<&Self> {
-        error.source()?.downcast_ref()
+        let source = error.source()?;
+        source.downcast_ref().or_else(|| source.downcast_ref::<Refused>().map(|refused| &refused.refusal))
     }
 
     /// In what time an attempt is admitted, where that is known.
@@ -62,6 +65,28 @@ impl Refusal {
 }
 
 impl StdError for Refusal {}
+
+/// A refusal with the breaker that it comes from, so that who waits can see it change: the source of its errors.
+#[derive(Debug, Clone)]
+pub(crate) struct Refused {
+    pub(crate) refusal: Refusal,
+    pub(crate) breaker: BreakerStore,
+}
+
+impl Refused {
+    /// The breaker that has refused, if the error tells of one.
+    pub(crate) fn breaker_of(error: &Error) -> Option<&BreakerStore> {
+        error.source()?.downcast_ref::<Self>().map(|refused| &refused.breaker)
+    }
+}
+
+impl StdError for Refused {}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.refusal.fmt(f)
+    }
+}
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

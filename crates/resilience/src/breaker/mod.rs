@@ -10,7 +10,7 @@ mod settings;
 mod state;
 mod store;
 
-pub(crate) use admission::{Admission, TrialId};
+pub(crate) use admission::{Admission, Refused, TrialId};
 pub use admission::{Note, Refusal};
 pub(crate) use machine::{Breaker, Memory};
 pub use outcome::Outcome;

@@ -13,7 +13,7 @@ use ibkr_connect_core::{Error, ErrorKind, Phase, Result};
 use ibkr_connect_state::{Clock, Dir, FileLock, Moment, Stamp};
 use serde::{Deserialize, Serialize};
 
-use crate::breaker::{Admission, BreakerSettings, BreakerState, Note, Outcome, Refusal, TrialId};
+use crate::breaker::{Admission, BreakerSettings, BreakerState, Note, Outcome, Refusal, Refused, TrialId};
 use crate::breaker::{Breaker, Memory};
 use crate::error::unusable_state;
 use crate::gateway::Gateway;
@@ -185,7 +185,7 @@ impl BreakerStore {
         let message = format!("no attempt is made: the circuit breaker of {} is {refusal}", self.gateway);
         let error = Error::new(ErrorKind::CircuitOpen, message)
             .in_phase(Phase::Preflight)
-            .with_source(refusal.clone());
+            .with_source(Refused { refusal: refusal.clone(), breaker: self.clone() });
         match refusal {
             Refusal::Forced(_) => error.permanent().with_advice("`ibkr-connect breaker reset` closes it"),
             Refusal::Maintenance { .. } => error.with_advice(

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use ibkr_connect_core::config::GatewayRestart;
-use ibkr_connect_state::Moment;
+use jiff::SignedDuration;
 
-use super::machine::Lookout;
+use super::machine::ListenerCheck;
 use super::options::SupervisorOptions;
 use super::state::SupervisorState;
+use super::time::Reading;
 use super::world::{Mood, START, Turn, World};
 use crate::breaker::Breaker;
 use crate::breaker::BreakerSettings;
@@ -22,12 +23,12 @@ const MAINTAINED: &str =
     "Connectivity between IB and Trader Workstation has been restored - data maintained.";
 const VOID: &str = "Connectivity between IB and Trader Workstation has been restored - data lost.";
 
-fn at(seconds: u64) -> Moment {
+fn at(seconds: u64) -> Reading {
     START + Duration::from_secs(seconds)
 }
 
-fn outage(lookout: Lookout, mood: Mood) -> World {
-    outage_of(World::new(lookout), mood)
+fn outage(listener: ListenerCheck, mood: Mood) -> World {
+    outage_of(World::new(listener), mood)
 }
 
 fn outage_of(mut world: World, mood: Mood) -> World {
@@ -47,7 +48,7 @@ fn back(world: &World) -> Duration {
 
 #[test]
 fn a_quiet_day_needs_one_connect() {
-    let mut world = World::new(Lookout::Kernel);
+    let mut world = World::new(ListenerCheck::Kernel);
     world.run_until(at(24 * HOUR));
     assert_eq!((world.connects.len(), world.machine.generation()), (1, 1));
     assert_eq!(world.states_between(START, at(24 * HOUR)), ["connecting", "ready"]);
@@ -55,17 +56,17 @@ fn a_quiet_day_needs_one_connect() {
 
 #[test]
 fn six_hours_of_a_refused_port_cost_no_connect() {
-    let world = outage(Lookout::Kernel, Mood::Refusing);
+    let world = outage(ListenerCheck::Kernel, Mood::Refusing);
     assert_eq!(world.connects_between(at(HOUR), at(7 * HOUR)), 0);
     assert!(back(&world) <= Duration::from_secs(2), "{:?}", back(&world));
-    let lost_at = world.resumed[1].unwrap();
+    let [lost_at] = world.lost[..] else { panic!("{:?}", world.lost) };
     assert!(at(HOUR).since(lost_at) <= Duration::from_secs(30), "the gap begins at the last answer");
 }
 
 #[test]
 fn six_hours_of_a_mute_gateway_are_no_storm_and_never_ready() {
-    for lookout in [Lookout::Kernel, Lookout::Nobody] {
-        let world = outage(lookout, Mood::Mute);
+    for listener in [ListenerCheck::Kernel, ListenerCheck::Off] {
+        let world = outage(listener, Mood::Mute);
         let connects = world.connects_between(at(HOUR), at(7 * HOUR));
         assert!((70..=80).contains(&connects), "{connects}");
         assert!(back(&world) <= Duration::from_secs(300) + Duration::from_secs(11), "{:?}", back(&world));
@@ -73,7 +74,7 @@ fn six_hours_of_a_mute_gateway_are_no_storm_and_never_ready() {
         assert_eq!(
             world.states_between(noticed, at(7 * HOUR)),
             ["degraded", "recovering", "gateway_wedged"],
-            "{lookout:?}"
+            "{listener:?}"
         );
         assert_eq!(world.restarts, [], "nobody has said how");
     }
@@ -84,24 +85,27 @@ fn a_wedged_gateway_is_restarted_if_somebody_said_how_and_every_ten_minutes_at_m
     let how = GatewayRestart::Command(vec!["true".to_owned()]);
     let gateway_restart = Some(RestartHook::new(how, Path::new("/nowhere")));
     let options = SupervisorOptions { gateway_restart, ..SupervisorOptions::default() };
-    let mut world = World::with(options, Lookout::Kernel);
+    let mut world = World::with(options, ListenerCheck::Kernel);
     world.plan(at(HOUR), Turn::Mood(Mood::Mute));
     world.plan(at(2 * HOUR), Turn::Mood(Mood::Refusing));
     world.plan(at(2 * HOUR + 80), Turn::Mood(Mood::Up));
     world.plan(at(3 * HOUR), Turn::Mood(Mood::NotReady));
     world.run_until(at(4 * HOUR));
     // The third attempt is the first that is sure of it.
-    let third = world.connects.iter().filter(|began| **began > at(HOUR)).nth(2).unwrap();
+    let third = world.connects.iter().filter(|began| began.since(at(HOUR)) > Duration::ZERO).nth(2).unwrap();
     assert_eq!(world.restarts[0].since(*third), Duration::from_secs(10), "when it has failed");
     assert!(world.restarts.windows(2).all(|pair| pair[1].since(pair[0]) >= Duration::from_secs(600)));
     assert!((4..=6).contains(&world.restarts.len()), "{:?}", world.restarts);
-    assert!(*world.restarts.last().unwrap() < at(2 * HOUR + 10), "a Gateway that answers is not wedged");
+    assert!(
+        !world.restarts.last().unwrap().has_reached(at(2 * HOUR + 10)),
+        "a Gateway that answers is not wedged"
+    );
 }
 
 #[test]
 fn six_hours_of_a_mute_gateway_behind_a_breaker_are_no_storm_either() {
     let breaker = Breaker::new(BreakerSettings::default());
-    let world = outage_of(World::behind(breaker, Lookout::Kernel), Mood::Mute);
+    let world = outage_of(World::behind(breaker, ListenerCheck::Kernel), Mood::Mute);
     let connects = world.connects_between(at(HOUR), at(7 * HOUR));
     assert!((60..=80).contains(&connects), "{connects}");
     assert!(back(&world) <= Duration::from_secs(311), "{:?}", back(&world));
@@ -114,7 +118,7 @@ fn a_breaker_that_opens_is_shown_with_the_time_at_which_it_is_asked_again() {
     let long = Duration::from_secs(1_000);
     let settings = BreakerSettings { recovery: long, max_recovery: long, ..BreakerSettings::default() };
     let breaker = Breaker::new(settings);
-    let world = outage_of(World::behind(breaker, Lookout::Kernel), Mood::NotReady);
+    let world = outage_of(World::behind(breaker, ListenerCheck::Kernel), Mood::NotReady);
     let shown: Vec<_> = world
         .states
         .iter()
@@ -129,7 +133,7 @@ fn a_breaker_that_opens_is_shown_with_the_time_at_which_it_is_asked_again() {
 
 #[test]
 fn what_is_said_during_the_handshake_counts_and_voids_nothing() {
-    let mut world = World::new(Lookout::Kernel);
+    let mut world = World::new(ListenerCheck::Kernel);
     let millis = |millis| START + Duration::from_millis(millis);
     world.plan(millis(100), Turn::Notice(1100, LOST));
     world.plan(millis(150), Turn::Notice(1101, VOID));
@@ -141,19 +145,19 @@ fn what_is_said_during_the_handshake_counts_and_voids_nothing() {
 }
 
 #[test]
-fn six_hours_behind_a_forwarder_are_no_storm() {
-    let world = outage(Lookout::Kernel, Mood::NotReady);
+fn six_hours_behind_a_forwarder_cost_a_connect_every_half_minute_and_it_is_back_as_soon() {
+    let world = outage(ListenerCheck::Off, Mood::NotReady);
     let connects = world.connects_between(at(HOUR), at(7 * HOUR));
-    assert!((70..=80).contains(&connects), "{connects}");
-    assert!(back(&world) <= Duration::from_secs(301), "{:?}", back(&world));
+    assert!((700..=720).contains(&connects), "{connects}");
+    assert!(back(&world) <= Duration::from_secs(31), "{:?}", back(&world));
 }
 
 #[test]
 fn six_hours_of_sessions_that_die_young_are_no_storm() {
-    let world = outage(Lookout::Kernel, Mood::Fickle);
+    let world = outage(ListenerCheck::Kernel, Mood::Fickle);
     // The session from before the outage lives on.
     assert_eq!(world.connects.len(), 1);
-    let mut world = World::new(Lookout::Kernel);
+    let mut world = World::new(ListenerCheck::Kernel);
     world.plan(START, Turn::Mood(Mood::Fickle));
     world.run_until(at(6 * HOUR));
     assert!((70..=85).contains(&world.connects.len()), "{}", world.connects.len());
@@ -162,7 +166,7 @@ fn six_hours_of_sessions_that_die_young_are_no_storm() {
 
 #[test]
 fn a_night_of_1100_tears_nothing_down() {
-    let mut world = World::new(Lookout::Kernel);
+    let mut world = World::new(ListenerCheck::Kernel);
     for turn in 0..833_u64 {
         world.plan(at(HOUR + turn * 15 * HOUR / 833), Turn::Notice(1100, LOST));
     }
@@ -174,7 +178,7 @@ fn a_night_of_1100_tears_nothing_down() {
 
 #[test]
 fn a_night_of_1100_with_unanswered_pings_tears_nothing_down() {
-    let mut world = World::new(Lookout::Kernel);
+    let mut world = World::new(ListenerCheck::Kernel);
     world.plan(at(HOUR), Turn::Mood(Mood::Mute));
     for turn in 0..833_u64 {
         world.plan(at(HOUR + turn * 15 * HOUR / 833), Turn::Notice(1100, LOST));
@@ -189,7 +193,7 @@ fn a_night_of_1100_with_unanswered_pings_tears_nothing_down() {
 
 #[test]
 fn eight_minutes_of_farm_flaps_tear_nothing_down() {
-    let mut world = World::new(Lookout::Kernel);
+    let mut world = World::new(ListenerCheck::Kernel);
     for turn in 0..160 {
         world.plan(at(HOUR + turn * 3), Turn::Notice(2103, BROKEN));
         world.plan(at(HOUR + turn * 3 + 1), Turn::Notice(2104, OK));
@@ -201,7 +205,7 @@ fn eight_minutes_of_farm_flaps_tear_nothing_down() {
 
 #[test]
 fn a_daily_restart_is_over_within_seconds_of_the_gateways_return() {
-    let mut world = World::new(Lookout::Kernel);
+    let mut world = World::new(ListenerCheck::Kernel);
     let down = 23 * HOUR + 45 * 60;
     world.plan(at(down), Turn::Mood(Mood::Refusing));
     // TCP accepts before the API is ready.
@@ -216,7 +220,7 @@ fn a_daily_restart_is_over_within_seconds_of_the_gateways_return() {
 
 #[test]
 fn a_whole_day_of_everything() {
-    let mut world = World::new(Lookout::Kernel);
+    let mut world = World::new(ListenerCheck::Kernel);
     let turns = [
         // The nightly reset, with the socket up.
         (15 * 60, Turn::Notice(1100, LOST)),
@@ -252,7 +256,84 @@ fn a_whole_day_of_everything() {
         let back = world.states_between(at(returned), at(returned + interval));
         assert!(back.contains(&"ready"), "{returned}: {back:?}");
     }
-    assert!(world.connects_between(at(20 * HOUR), at(23 * HOUR)) <= 45);
-    assert!(world.connects.len() <= 130, "{}", world.connects.len());
+    let (free, logins) = (at(20 * HOUR), at(21 * HOUR));
+    assert!(
+        (110..=120).contains(&world.connects_between(free, logins)),
+        "{}",
+        world.connects_between(free, logins)
+    );
+    assert!(
+        world.connects_between(logins, at(23 * HOUR)) <= 40,
+        "{}",
+        world.connects_between(logins, at(23 * HOUR))
+    );
+    assert!(world.connects.len() <= 250, "{}", world.connects.len());
     assert_eq!(world.state(), SupervisorState::Ready);
+}
+
+#[test]
+fn a_breaker_that_is_reset_lets_a_session_back_in_within_a_second() {
+    let mut world = World::behind(Breaker::new(BreakerSettings::default()), ListenerCheck::Kernel);
+    world.plan(at(HOUR), Turn::BreakerOpens);
+    world.plan(at(HOUR + 1), Turn::Mood(Mood::Refusing));
+    world.plan(at(HOUR + 2), Turn::Mood(Mood::Up));
+    world.plan(at(2 * HOUR), Turn::BreakerIsReset);
+    world.run_until(at(3 * HOUR));
+    assert_eq!(world.connects_between(at(HOUR), at(2 * HOUR)), 0);
+    let (ready, _) = world.states.last().unwrap();
+    assert!(ready.since(at(2 * HOUR)) <= Duration::from_millis(1_300), "{ready:?}");
+    assert_eq!(world.state(), SupervisorState::Ready);
+}
+
+#[test]
+fn a_process_that_was_stopped_for_ten_minutes_asks_before_it_condemns() {
+    let mut world = World::new(ListenerCheck::Kernel);
+    world.plan(at(HOUR), Turn::Stopped(Duration::from_secs(600)));
+    world.run_until(at(2 * HOUR));
+    assert_eq!((world.connects.len(), world.lost.len()), (1, 0), "the session has lived on");
+    assert_eq!(world.states_between(at(1), at(2 * HOUR)), ["degraded", "ready"]);
+    let (degraded, _) = &world.states[2];
+    assert_eq!(*degraded, at(HOUR + 600), "never ready on an old answer");
+}
+
+#[test]
+fn a_session_that_was_lost_while_the_process_was_stopped_is_replaced_once() {
+    for mood in [Mood::Refusing, Mood::NotReady] {
+        let mut world = World::new(ListenerCheck::Kernel);
+        world.plan(at(HOUR), Turn::Stopped(Duration::from_secs(600)));
+        world.plan(at(HOUR + 60), Turn::Mood(mood));
+        world.plan(at(HOUR + 120), Turn::Mood(Mood::Up));
+        world.run_until(at(2 * HOUR));
+        let [proof] = world.lost[..] else { panic!("{:?}", world.lost) };
+        assert!(
+            at(HOUR).since(proof) <= Duration::from_secs(30),
+            "the gap begins before the stop: {proof:?}"
+        );
+        assert!(world.connects.len() <= 3, "{:?}", world.connects);
+        assert_eq!(world.state(), SupervisorState::Ready);
+    }
+}
+
+#[test]
+fn a_wall_clock_that_is_set_by_a_day_changes_nothing_but_the_times_that_are_shown() {
+    for day in [SignedDuration::from_hours(24), SignedDuration::from_hours(-24)] {
+        let mut world = World::new(ListenerCheck::Off);
+        world.plan(at(HOUR), Turn::WallClock(day));
+        world.plan(at(2 * HOUR), Turn::Mood(Mood::NotReady));
+        world.plan(at(2 * HOUR + 60), Turn::WallClock(-day));
+        world.plan(at(3 * HOUR), Turn::Mood(Mood::Up));
+        world.run_until(at(4 * HOUR));
+        let states = ["ready", "recovering", "ready"];
+        assert_eq!(world.states_between(at(0), at(4 * HOUR))[1..], states);
+        let [proof] = world.lost[..] else { panic!("{:?}", world.lost) };
+        assert!(at(2 * HOUR).since(proof) <= Duration::from_secs(30));
+        assert_eq!(
+            proof.wall(),
+            at(0).wall() + proof.since(at(0)) + day,
+            "as the clock was when it was answered"
+        );
+        let back = world.resumed[1];
+        assert_eq!(back.wall(), at(0).wall() + back.since(at(0)), "the gap ends by the clock of its end");
+        assert!((115..=125).contains(&world.connects.len()), "{}", world.connects.len());
+    }
 }

@@ -1,31 +1,36 @@
 //! The health of a live session: what its pings and the Gateway's notices say.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ibkr_connect_core::types::{Connectivity, FarmStatus, Notice};
-use ibkr_connect_state::Moment;
 
 use super::options::SupervisorOptions;
 use super::state::{Damage, Farm, FarmKind, SupervisorState};
+use super::time::Reading;
 
 /// A ping is sent so much of the interval before its end.
 const LEAD: u32 = 5;
+/// Fewer requests without an answer say something about the requests.
+const UNANSWERED: u32 = 3;
 
 /// What is known about a live session.
 #[derive(Debug)]
 pub(crate) struct Health {
     rules: Rules,
     /// When the Gateway last answered.
-    proof: Moment,
+    proof: Reading,
     /// When it was last heard of at all.
-    sign: Moment,
-    ask_at: Moment,
+    sign: Reading,
+    ask_at: Reading,
     is_asked: bool,
     /// The end of the interval.
-    due: Moment,
+    due: Reading,
     unanswered: u32,
     outage: Option<Outage>,
-    farms: std::collections::BTreeSet<Farm>,
+    farms: BTreeSet<Farm>,
+    /// Requests in a row without an answer.
+    requests_unanswered: u32,
 }
 
 #[derive(Debug)]
@@ -38,7 +43,7 @@ struct Rules {
 /// The Gateway has lost IBKR's servers.
 #[derive(Debug)]
 struct Outage {
-    since: Moment,
+    since: Reading,
     /// No notice says that a 2110 is over; a farm that is back does. A 1100 ends with 1101 or 1102.
     is_over_with_a_farm: bool,
 }
@@ -53,7 +58,7 @@ pub(crate) enum Verdict {
 
 impl Health {
     /// Of a session that was proved to answer at `proof`.
-    pub(crate) fn new(options: &SupervisorOptions, proof: Moment) -> Self {
+    pub(crate) fn new(options: &SupervisorOptions, proof: Reading) -> Self {
         let rules = Rules {
             interval: options.ping_interval,
             misses: options.misses,
@@ -68,24 +73,25 @@ impl Health {
             due: proof,
             unanswered: 0,
             outage: None,
-            farms: Default::default(),
+            farms: BTreeSet::new(),
+            requests_unanswered: 0,
         };
         health.answered(proof);
         health
     }
 
     /// When the Gateway last answered.
-    pub(crate) fn proof(&self) -> Moment {
+    pub(crate) fn proof(&self) -> Reading {
         self.proof
     }
 
     /// When to [`check`](Self::check) next.
-    pub(crate) fn wake_at(&self) -> Moment {
+    pub(crate) fn wake_at(&self) -> Reading {
         if self.is_asked { self.due } else { self.ask_at }
     }
 
     /// A ping was answered.
-    pub(crate) fn answered(&mut self, now: Moment) {
+    pub(crate) fn answered(&mut self, now: Reading) {
         self.proof = now;
         self.sign = now;
         self.unanswered = 0;
@@ -98,8 +104,8 @@ impl Health {
     ///
     /// At most one is counted at a time: after this machine has slept for an hour, the Gateway is asked before it is
     /// condemned.
-    pub(crate) fn check(&mut self, now: Moment) -> Verdict {
-        if now >= self.due {
+    pub(crate) fn check(&mut self, now: Reading) -> Verdict {
+        if now.has_reached(self.due) {
             self.unanswered = self.unanswered.saturating_add(1);
             if self.unanswered >= self.rules.misses && !self.is_excused(now) {
                 return Verdict::Lost;
@@ -108,7 +114,7 @@ impl Health {
             self.ask_at = now;
             self.due = now + self.rules.interval;
         }
-        if self.is_asked || now < self.ask_at {
+        if self.is_asked || !now.has_reached(self.ask_at) {
             return Verdict::Wait;
         }
         self.is_asked = true;
@@ -116,7 +122,7 @@ impl Health {
     }
 
     /// Takes a notice; `Some` when every market data subscription is void since then.
-    pub(crate) fn notice(&mut self, now: Moment, notice: &Notice) -> Option<Moment> {
+    pub(crate) fn notice(&mut self, now: Reading, notice: &Notice) -> Option<Reading> {
         self.sign = now;
         match notice.connectivity()? {
             Connectivity::Lost {} => self.servers_lost(Outage { since: now, is_over_with_a_farm: false }),
@@ -139,18 +145,26 @@ impl Health {
         None
     }
 
+    /// So many requests in a row got no answer in time.
+    pub(crate) fn requests_unanswered(&mut self, count: u32) {
+        self.requests_unanswered = count;
+    }
+
     /// Ready or degraded.
-    pub(crate) fn state(&self, now: Moment) -> SupervisorState<Moment> {
+    pub(crate) fn state(&self, now: Reading) -> SupervisorState<Reading> {
         let stale = u32::from(now.since(self.proof) > self.rules.interval);
         let damage = Damage {
             unanswered: self.unanswered.max(stale),
             upstream_lost: self.outage.is_some(),
             farms: self.farms.clone(),
+            requests_unanswered: Some(self.requests_unanswered)
+                .filter(|count| *count >= UNANSWERED)
+                .unwrap_or(0),
         };
         if damage == Damage::default() { SupervisorState::Ready } else { SupervisorState::Degraded(damage) }
     }
 
-    fn is_excused(&self, now: Moment) -> bool {
+    fn is_excused(&self, now: Reading) -> bool {
         self.outage.is_some() && now.since(self.sign) < self.rules.patience
     }
 
@@ -159,7 +173,7 @@ impl Health {
         self.outage.get_or_insert(outage);
     }
 
-    fn farm_back(&mut self, now: Moment, kind: FarmKind, name: &str) {
+    fn farm_back(&mut self, now: Reading, kind: FarmKind, name: &str) {
         self.farms.retain(|farm| farm.kind != kind || !(name.is_empty() || farm.name == name));
         if self.outage.as_ref().is_some_and(|outage| outage.is_over_with_a_farm) {
             self.outage_over(now);
@@ -167,7 +181,7 @@ impl Health {
     }
 
     /// Ends the outage and says when it began. The silence in it was excused, so the Gateway is asked again at once.
-    fn outage_over(&mut self, now: Moment) -> Option<Moment> {
+    fn outage_over(&mut self, now: Reading) -> Option<Reading> {
         let outage = self.outage.take()?;
         if self.unanswered > 0 {
             self.unanswered = 1;
@@ -183,17 +197,15 @@ impl Health {
 mod tests {
     use super::*;
 
-    const START: Moment = Moment::from_millis(0);
-
-    fn at(seconds: u64) -> Moment {
-        START + Duration::from_secs(seconds)
+    fn at(seconds: u64) -> Reading {
+        Reading::START + Duration::from_secs(seconds)
     }
 
     fn health() -> Health {
-        Health::new(&SupervisorOptions::default(), START)
+        Health::new(&SupervisorOptions::default(), Reading::START)
     }
 
-    fn tell(health: &mut Health, seconds: u64, code: i32, message: &str) -> Option<Moment> {
+    fn tell(health: &mut Health, seconds: u64, code: i32, message: &str) -> Option<Reading> {
         health.notice(at(seconds), &Notice { code, message: message.to_owned(), time: None })
     }
 
@@ -294,12 +306,24 @@ mod tests {
         assert_eq!(health.state(at(25)), SupervisorState::Ready);
         assert_eq!(
             tell(&mut health, 26, 1101, "restored, data lost"),
-            Some(START),
+            Some(Reading::START),
             "nobody told of the loss"
         );
         tell(&mut health, 27, 1100, "lost");
         assert_eq!(tell(&mut health, 28, 1102, "restored, data maintained"), None);
         assert_eq!(health.state(at(28)), SupervisorState::Ready);
+    }
+
+    #[test]
+    fn requests_without_an_answer_are_damage_until_one_is_answered() {
+        let mut health = health();
+        for (count, shown) in [(2, None), (3, Some(3)), (7, Some(7)), (0, None)] {
+            health.requests_unanswered(count);
+            let damage = shown.map(|requests_unanswered| Damage { requests_unanswered, ..Damage::default() });
+            let state = damage.map_or(SupervisorState::Ready, SupervisorState::Degraded);
+            assert_eq!(health.state(at(1)), state, "{count}");
+            assert!(health.state(at(1)).is_usable(), "or nobody could find out that it is over");
+        }
     }
 
     #[test]

@@ -1,18 +1,22 @@
 //! The state machine of a supervised session: events and the time in, actions out. It knows no sockets, threads or clocks.
 
+use std::time::Duration;
+
 use ibkr_connect_core::types::Notice;
 use ibkr_connect_core::{Error, ErrorKind, Phase};
-use ibkr_connect_state::Moment;
 
 use super::health::{Health, Verdict};
 use super::options::{GiveUp, SupervisorOptions};
 use super::retry::Retry;
 use super::state::{NextAttempt, SupervisorState};
-use crate::breaker::Refusal;
+use super::time::{Reading, earliest};
+use crate::breaker::{Refusal, Refused};
 use crate::supervisor::restart::PAUSE as RESTART_PAUSE;
 
 /// So many attempts are made before the Gateway is restarted.
 const ATTEMPTS_BEFORE_RESTART: u32 = 3;
+/// How often an open breaker is looked at: somebody may have closed it.
+const BREAKER_POLL: Duration = Duration::from_secs(1);
 
 /// What happened.
 #[derive(Debug, Clone)]
@@ -22,7 +26,7 @@ pub(crate) enum Event {
     /// The attempt has made a session, and no stream is open in it yet.
     Connected {
         /// When its Gateway last answered.
-        proof: Moment,
+        proof: Reading,
         /// What its Gateway has said so far.
         said: Vec<Notice>,
     },
@@ -34,13 +38,24 @@ pub(crate) enum Event {
     Lost,
     /// The Gateway has said something.
     Notice(Notice),
-    /// What a look at the port has found.
+    /// So many requests in a row got no answer in time.
+    RequestsUnanswered(u32),
+    /// Whether somebody listens.
     Port(Port),
+    /// Whether the breaker that has refused the last attempt would admit one.
+    Breaker(Admits),
     /// The user wants an end.
     Close,
 }
 
-/// What a look at the port has found.
+/// Whether a breaker admits an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admits {
+    Now,
+    NotYet,
+}
+
+/// Whether somebody listens on the port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Port {
     /// Somebody listens, or nobody can tell.
@@ -52,38 +67,40 @@ pub(crate) enum Port {
 /// What is to be done. Of each kind there is at most one under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Look whether somebody listens, and report at once.
-    Look,
+    /// Ask whether somebody listens, and report at once.
+    CheckPort,
+    /// Ask the breaker that has refused the last attempt, and report.
+    AskBreaker,
     /// Begin an attempt.
     Connect,
-    /// Ask the session for the Gateway's time; a question still open is forgotten.
+    /// Ask the Gateway whether it answers; a question still open is given up.
     Ping,
-    /// Put the new session to use and open all streams in it. Events since then may be missing.
-    Resume { dark_since: Option<Moment> },
-    /// Open all market data streams anew in the same session. Events since then are missing.
-    ResubscribeMarketData { dark_since: Moment },
+    /// Put the new session, the one with this number, to use, and open all streams in it.
+    Resume { generation: u64 },
+    /// Open all market data streams again in the same session. Events since then are missing.
+    ResubscribeMarketData { since: Reading },
     /// Have the Gateway restarted, and go on.
     RestartGateway,
-    /// Close what is left of the session.
-    Discard,
+    /// Close what is left of the session. Its Gateway last answered then.
+    Discard { proof: Reading },
     /// Stop for good.
     Stop,
 }
 
-/// Who is asked whether somebody listens.
+/// Whether somebody listens is asked before an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lookout {
-    /// The kernel.
+pub(crate) enum ListenerCheck {
+    /// The kernel knows.
     Kernel,
-    /// Nobody: the Gateway is on another machine, or the user says that it can't be seen.
-    Nobody,
+    /// The Gateway is on another machine, or the user says that its listener can't be seen.
+    Off,
 }
 
 /// The machine.
 #[derive(Debug)]
 pub(crate) struct Machine {
     options: SupervisorOptions,
-    lookout: Lookout,
+    listener: ListenerCheck,
     stage: Stage,
     retry: Retry,
     generation: u64,
@@ -94,17 +111,15 @@ pub(crate) struct Machine {
     /// Handshakes in a row that got no answer.
     unheard: u32,
     /// When a restart of the Gateway was last asked for.
-    restarted: Option<Moment>,
-    /// The last session's last sign of life, once it is lost.
-    dark_since: Option<Moment>,
+    restarted: Option<Reading>,
 }
 
 #[derive(Debug)]
 enum Stage {
-    Waiting { due: Moment, reason: Reason },
-    Looking,
+    Waiting { due: Reading, reason: Reason },
+    CheckingPort,
     Attempting,
-    Up { since: Moment, health: Health },
+    Up { health: Health },
     Ended,
 }
 
@@ -112,15 +127,29 @@ enum Stage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reason {
     Schedule,
-    Circuit,
+    /// Sessions were lost too often.
+    Losses,
+    /// The breaker has refused an attempt.
+    Breaker(BreakerPoll),
     NoListener,
+}
+
+/// Whether the breaker that has refused is looked at before the attempt is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BreakerPoll {
+    /// The connector's breaker can't be reached.
+    Off,
+    /// Then.
+    At(Reading),
+    /// It is being asked.
+    Asked,
 }
 
 impl Machine {
     /// A machine that begins with its first event.
-    pub(crate) fn new(options: SupervisorOptions, lookout: Lookout, now: Moment) -> Self {
+    pub(crate) fn new(options: SupervisorOptions, listener: ListenerCheck, now: Reading) -> Self {
         Self {
-            lookout,
+            listener,
             stage: Stage::Waiting { due: now, reason: Reason::Schedule },
             retry: Retry::new(&options),
             generation: 0,
@@ -128,13 +157,12 @@ impl Machine {
             failures: 0,
             unheard: 0,
             restarted: None,
-            dark_since: None,
             options,
         }
     }
 
     /// Takes an event and says what is to be done, in this order. An event that comes too late changes nothing.
-    pub(crate) fn on(&mut self, now: Moment, event: Event) -> Vec<Action> {
+    pub(crate) fn on(&mut self, now: Reading, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         match event {
             Event::Tick => {}
@@ -143,7 +171,9 @@ impl Machine {
             Event::Answered => self.answered(now),
             Event::Lost => self.lost(now, &mut actions),
             Event::Notice(notice) => self.noticed(now, &notice, &mut actions),
-            Event::Port(port) => self.looked(now, port, &mut actions),
+            Event::RequestsUnanswered(count) => self.requests_unanswered(count),
+            Event::Port(port) => self.port_checked(now, port, &mut actions),
+            Event::Breaker(admits) => self.breaker_asked(now, admits),
             Event::Close => self.end(&mut actions),
         }
         self.advance(now, &mut actions);
@@ -151,11 +181,14 @@ impl Machine {
     }
 
     /// When the next [`Event::Tick`] is wanted, if nothing else happens before.
-    pub(crate) fn wake_at(&self) -> Option<Moment> {
+    pub(crate) fn wake_at(&self) -> Option<Reading> {
         match &self.stage {
+            Stage::Waiting { due, reason: Reason::Breaker(BreakerPoll::At(poll)) } => {
+                earliest([Some(*due), Some(*poll)])
+            }
             Stage::Waiting { due, .. } => Some(*due),
-            Stage::Up { health, .. } => Some(health.wake_at()),
-            Stage::Looking | Stage::Attempting | Stage::Ended => None,
+            Stage::Up { health } => Some(health.wake_at()),
+            Stage::CheckingPort | Stage::Attempting | Stage::Ended => None,
         }
     }
 
@@ -165,20 +198,22 @@ impl Machine {
     }
 
     /// The state at `now`, also if the machine was not told that it is `now`.
-    pub(crate) fn state(&self, now: Moment) -> SupervisorState<Moment> {
+    pub(crate) fn state(&self, now: Reading) -> SupervisorState<Reading> {
         match &self.stage {
             Stage::Ended => SupervisorState::Closed,
-            Stage::Up { health, .. } => health.state(now),
+            Stage::Up { health } => health.state(now),
             _ if self.is_wedged() => SupervisorState::GatewayWedged,
-            Stage::Waiting { due, reason: Reason::Circuit } => SupervisorState::CircuitOpen { until: *due },
+            Stage::Waiting { due, reason: Reason::Losses | Reason::Breaker(_) } => {
+                SupervisorState::CircuitOpen { until: *due }
+            }
             Stage::Waiting { reason: Reason::NoListener, .. } => self.recovering(NextAttempt::WhenListening),
             _ if self.generation == 0 && self.failures == 0 => SupervisorState::Connecting,
             Stage::Waiting { due, .. } => self.recovering(NextAttempt::At(*due)),
-            Stage::Looking | Stage::Attempting => self.recovering(NextAttempt::Now),
+            Stage::CheckingPort | Stage::Attempting => self.recovering(NextAttempt::Now),
         }
     }
 
-    fn recovering(&self, next: NextAttempt<Moment>) -> SupervisorState<Moment> {
+    fn recovering(&self, next: NextAttempt<Reading>) -> SupervisorState<Reading> {
         let is_under_way = matches!(self.stage, Stage::Attempting);
         SupervisorState::Recovering { attempt: self.attempt + u32::from(!is_under_way), next }
     }
@@ -187,7 +222,7 @@ impl Machine {
         self.unheard >= self.options.wedged_after
     }
 
-    fn connected(&mut self, now: Moment, proof: Moment, said: &[Notice], actions: &mut Vec<Action>) {
+    fn connected(&mut self, now: Reading, proof: Reading, said: &[Notice], actions: &mut Vec<Action>) {
         if !matches!(self.stage, Stage::Attempting) {
             return;
         }
@@ -196,13 +231,14 @@ impl Machine {
             // Void are the subscriptions from before it, and this session has none yet.
             let _ = health.notice(now, notice);
         }
-        self.stage = Stage::Up { since: now, health };
+        self.stage = Stage::Up { health };
         self.generation += 1;
         (self.attempt, self.failures, self.unheard) = (0, 0, 0);
-        actions.push(Action::Resume { dark_since: self.dark_since });
+        self.retry.connected();
+        actions.push(Action::Resume { generation: self.generation });
     }
 
-    fn failed(&mut self, now: Moment, error: &Error, actions: &mut Vec<Action>) {
+    fn failed(&mut self, now: Reading, error: &Error, actions: &mut Vec<Action>) {
         if !matches!(self.stage, Stage::Attempting) {
             return;
         }
@@ -218,10 +254,14 @@ impl Machine {
         let wait = match Refusal::of_error(error).and_then(Refusal::retry_in) {
             Some(until_admitted) => until_admitted,
             None if is_refusal(error) => self.retry.after_refusal(),
+            None if is_free(error) => self.retry.after_free_failure(),
             None => self.retry.after_failure(),
         };
         let reason = match error.kind() {
-            ErrorKind::CircuitOpen => Reason::Circuit,
+            ErrorKind::CircuitOpen if Refused::breaker_of(error).is_some() => {
+                Reason::Breaker(BreakerPoll::At(now + BREAKER_POLL))
+            }
+            ErrorKind::CircuitOpen => Reason::Breaker(BreakerPoll::Off),
             _ => Reason::Schedule,
         };
         self.stage = Stage::Waiting { due: now + wait, reason };
@@ -240,7 +280,7 @@ impl Machine {
 
     /// Whether the Gateway is to be restarted: this attempt found it wedged, and so did enough others, after each of which the
     /// connector has cleaned up.
-    fn restarts_gateway(&self, now: Moment, error: &Error) -> bool {
+    fn restarts_gateway(&self, now: Reading, error: &Error) -> bool {
         let found_mute = matches!(error.kind(), ErrorKind::GatewayWedged | ErrorKind::HandshakeTimeout);
         let is_due = self.restarted.is_none_or(|restarted| now.since(restarted) >= RESTART_PAUSE);
         let is_wanted = self.options.gateway_restart.is_some();
@@ -251,37 +291,51 @@ impl Machine {
         match self.options.give_up {
             GiveUp::Never => false,
             GiveUp::AfterFailures(count) => self.failures >= count,
-            GiveUp::WhenPermanent => !error.is_retryable(),
+            GiveUp::WhenPermanent => is_permanent(error),
         }
     }
 
-    fn answered(&mut self, now: Moment) {
-        if let Stage::Up { health, .. } = &mut self.stage {
+    fn answered(&mut self, now: Reading) {
+        if let Stage::Up { health } = &mut self.stage {
             health.answered(now);
         }
     }
 
-    fn noticed(&mut self, now: Moment, notice: &Notice, actions: &mut Vec<Action>) {
-        if let Stage::Up { health, .. } = &mut self.stage
-            && let Some(dark_since) = health.notice(now, notice)
+    fn noticed(&mut self, now: Reading, notice: &Notice, actions: &mut Vec<Action>) {
+        if let Stage::Up { health } = &mut self.stage
+            && let Some(since) = health.notice(now, notice)
         {
-            actions.push(Action::ResubscribeMarketData { dark_since });
+            actions.push(Action::ResubscribeMarketData { since });
         }
     }
 
-    fn lost(&mut self, now: Moment, actions: &mut Vec<Action>) {
-        let Stage::Up { since, health } = &self.stage else { return };
-        let (since, proof) = (*since, health.proof());
-        self.dark_since = Some(proof);
-        self.stage = match self.retry.after_loss(proof.since(since)) {
+    fn lost(&mut self, now: Reading, actions: &mut Vec<Action>) {
+        let Stage::Up { health } = &self.stage else { return };
+        let proof = health.proof();
+        self.stage = match self.retry.after_loss(now) {
             None => Stage::Waiting { due: now, reason: Reason::Schedule },
-            Some(wait) => Stage::Waiting { due: now + wait, reason: Reason::Circuit },
+            Some(wait) => Stage::Waiting { due: now + wait, reason: Reason::Losses },
         };
-        actions.push(Action::Discard);
+        actions.push(Action::Discard { proof });
     }
 
-    fn looked(&mut self, now: Moment, port: Port, actions: &mut Vec<Action>) {
-        if !matches!(self.stage, Stage::Looking) {
+    fn requests_unanswered(&mut self, count: u32) {
+        if let Stage::Up { health } = &mut self.stage {
+            health.requests_unanswered(count);
+        }
+    }
+
+    fn breaker_asked(&mut self, now: Reading, admits: Admits) {
+        if let Stage::Waiting { due, reason: Reason::Breaker(poll) } = &mut self.stage {
+            match admits {
+                Admits::Now => *due = now,
+                Admits::NotYet => *poll = BreakerPoll::At(now + BREAKER_POLL),
+            }
+        }
+    }
+
+    fn port_checked(&mut self, now: Reading, port: Port, actions: &mut Vec<Action>) {
+        if !matches!(self.stage, Stage::CheckingPort) {
             return;
         }
         match port {
@@ -295,16 +349,24 @@ impl Machine {
     }
 
     /// Does what is due.
-    fn advance(&mut self, now: Moment, actions: &mut Vec<Action>) {
+    fn advance(&mut self, now: Reading, actions: &mut Vec<Action>) {
         match &mut self.stage {
-            Stage::Waiting { due, .. } if now >= *due => match self.lookout {
-                Lookout::Kernel => {
-                    self.stage = Stage::Looking;
-                    actions.push(Action::Look);
+            Stage::Waiting { due, .. } if now.has_reached(*due) => match self.listener {
+                ListenerCheck::Kernel => {
+                    self.stage = Stage::CheckingPort;
+                    actions.push(Action::CheckPort);
                 }
-                Lookout::Nobody => self.attempt(actions),
+                ListenerCheck::Off => self.attempt(actions),
             },
-            Stage::Up { health, .. } => match health.check(now) {
+            Stage::Waiting { reason: Reason::Breaker(poll), .. } => {
+                if let BreakerPoll::At(at) = poll
+                    && now.has_reached(*at)
+                {
+                    *poll = BreakerPoll::Asked;
+                    actions.push(Action::AskBreaker);
+                }
+            }
+            Stage::Up { health } => match health.check(now) {
                 Verdict::Wait => {}
                 Verdict::Ask => actions.push(Action::Ping),
                 Verdict::Lost => {
@@ -327,6 +389,22 @@ impl Machine {
             self.stage = Stage::Ended;
             actions.push(Action::Stop);
         }
+    }
+}
+
+/// Whether neither time nor somebody else cures it: a wedged Gateway is restarted, and a forced breaker reset, from outside.
+fn is_permanent(error: &Error) -> bool {
+    let is_cured_outside = matches!(error.kind(), ErrorKind::GatewayWedged | ErrorKind::CircuitOpen);
+    !error.is_retryable() && !is_cured_outside
+}
+
+/// Whether the attempt cost the Gateway nothing: its machine has refused or was not reached, or somebody has closed the connection
+/// without a byte, as a forwarder does while the Gateway behind it is down.
+fn is_free(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::NotListening | ErrorKind::Unreachable => error.phase() <= Some(Phase::Tcp),
+        ErrorKind::Rejected => error.phase() == Some(Phase::Version),
+        _ => false,
     }
 }
 

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::*;
+use crate::breaker::Note;
 use crate::supervisor::options::RestartLimit;
 use crate::supervisor::state::Damage;
 
-const START: Moment = Moment::from_millis(0);
+const START: Reading = Reading::START;
 
-fn at(seconds: u64) -> Moment {
+fn at(seconds: u64) -> Reading {
     START + Duration::from_secs(seconds)
 }
 
@@ -29,19 +30,19 @@ fn notice(code: i32, message: &str) -> Notice {
     Notice { code, message: message.to_owned(), time: None }
 }
 
-fn machine_with(options: SupervisorOptions, lookout: Lookout) -> Machine {
-    Machine::new(options, lookout, START)
+fn machine_with(options: SupervisorOptions, listener: ListenerCheck) -> Machine {
+    Machine::new(options, listener, START)
 }
 
 fn remote() -> Machine {
-    machine_with(SupervisorOptions::default(), Lookout::Nobody)
+    machine_with(SupervisorOptions::default(), ListenerCheck::Off)
 }
 
 /// A machine whose first session began at 0 s and was proved to live at 72 s.
 fn settled() -> Machine {
     let mut machine = remote();
     assert_eq!(machine.on(START, Event::Tick), [Action::Connect]);
-    assert_eq!(machine.on(START, connected(0)), [Action::Resume { dark_since: None }]);
+    assert_eq!(machine.on(START, connected(0)), [Action::Resume { generation: 1 }]);
     for now in [24, 48, 72] {
         assert_eq!(machine.on(at(now), Event::Tick), [Action::Ping]);
         assert_eq!(machine.on(at(now), Event::Answered), []);
@@ -52,10 +53,10 @@ fn settled() -> Machine {
 #[test]
 fn a_lost_session_is_replaced_at_once_and_the_gap_begins_at_its_last_sign_of_life() {
     let mut machine = settled();
-    assert_eq!(machine.on(at(90), Event::Lost), [Action::Discard, Action::Connect]);
+    assert_eq!(machine.on(at(90), Event::Lost), [Action::Discard { proof: at(72) }, Action::Connect]);
     let next = NextAttempt::Now;
     assert_eq!(machine.state(at(90)), SupervisorState::Recovering { attempt: 1, next });
-    assert_eq!(machine.on(at(91), connected(91)), [Action::Resume { dark_since: Some(at(72)) }]);
+    assert_eq!(machine.on(at(91), connected(91)), [Action::Resume { generation: 2 }]);
     assert_eq!((machine.generation(), machine.state(at(91))), (2, SupervisorState::Ready));
 }
 
@@ -66,7 +67,7 @@ fn failed_attempts_follow_the_schedule_and_the_state_tells_when() {
     let mut now = 90;
     for (attempt, wait) in [(2, 15), (3, 30), (4, 60), (5, 120), (6, 300), (7, 300)] {
         now += 1;
-        assert_eq!(machine.on(at(now), fails(ErrorKind::Rejected, Phase::Version)), []);
+        assert_eq!(machine.on(at(now), fails(ErrorKind::Rejected, Phase::StartApi)), []);
         let next = NextAttempt::At(at(now + wait));
         assert_eq!(machine.state(at(now)), SupervisorState::Recovering { attempt, next });
         assert_eq!(machine.on(at(now + wait - 1), Event::Tick), []);
@@ -89,32 +90,32 @@ fn it_is_connecting_until_something_fails() {
 
 #[test]
 fn while_nothing_listens_it_waits_for_the_listener() {
-    let mut machine = machine_with(SupervisorOptions::default(), Lookout::Kernel);
-    assert_eq!(machine.on(START, Event::Tick), [Action::Look]);
+    let mut machine = machine_with(SupervisorOptions::default(), ListenerCheck::Kernel);
+    assert_eq!(machine.on(START, Event::Tick), [Action::CheckPort]);
     for now in 0..3600 {
         assert_eq!(machine.on(at(now), Event::Port(Port::Shut)), []);
         let next = NextAttempt::WhenListening;
         assert_eq!(machine.state(at(now)), SupervisorState::Recovering { attempt: 1, next });
-        assert_eq!(machine.on(at(now + 1), Event::Tick), [Action::Look]);
+        assert_eq!(machine.on(at(now + 1), Event::Tick), [Action::CheckPort]);
     }
     assert_eq!(machine.on(at(3600), Event::Port(Port::Open)), [Action::Connect]);
 }
 
 #[test]
 fn a_listener_that_comes_back_does_not_shorten_the_schedule() {
-    let mut machine = machine_with(SupervisorOptions::default(), Lookout::Kernel);
+    let mut machine = machine_with(SupervisorOptions::default(), ListenerCheck::Kernel);
     machine.on(START, Event::Tick);
     machine.on(START, Event::Port(Port::Open));
     assert_eq!(machine.on(at(1), fails(ErrorKind::Rejected, Phase::Version)), []);
     assert_eq!(machine.on(at(2), Event::Port(Port::Open)), [], "nobody was asked to look");
     assert_eq!(machine.on(at(15), Event::Tick), []);
-    assert_eq!(machine.on(at(16), Event::Tick), [Action::Look]);
+    assert_eq!(machine.on(at(16), Event::Tick), [Action::CheckPort]);
 }
 
 #[test]
 fn a_wedged_gateway_that_goes_away_is_not_wedged_any_more() {
     let options = SupervisorOptions { wedged_after: 1, ..Default::default() };
-    let mut machine = machine_with(options, Lookout::Kernel);
+    let mut machine = machine_with(options, ListenerCheck::Kernel);
     machine.on(START, Event::Tick);
     machine.on(START, Event::Port(Port::Open));
     machine.on(at(10), mute());
@@ -133,7 +134,7 @@ fn silence_is_lost_after_three_intervals_and_the_new_attempt_is_immediate() {
         let damage = Damage { unanswered, ..Damage::default() };
         assert_eq!(machine.state(at(now)), SupervisorState::Degraded(damage));
     }
-    assert_eq!(machine.on(at(162), Event::Tick), [Action::Discard, Action::Connect]);
+    assert_eq!(machine.on(at(162), Event::Tick), [Action::Discard { proof: at(72) }, Action::Connect]);
     assert_eq!(machine.on(at(163), Event::Answered), [], "too late");
 }
 
@@ -195,17 +196,111 @@ fn a_breaker_that_cannot_tell_is_asked_again_at_an_even_pace() {
 }
 
 #[test]
-fn sessions_that_die_young_open_the_circuit() {
+fn sessions_that_are_lost_too_often_open_the_circuit() {
     let mut machine = remote();
     machine.on(START, Event::Tick);
     for now in 0..5 {
         machine.on(at(now), connected(now));
-        assert_eq!(machine.on(at(now), Event::Lost), [Action::Discard, Action::Connect], "{now}");
+        assert_eq!(machine.on(at(now), Event::Lost), [Action::Discard { proof: at(now) }, Action::Connect]);
     }
     machine.on(at(5), connected(5));
-    assert_eq!(machine.on(at(6), Event::Lost), [Action::Discard]);
+    assert_eq!(machine.on(at(6), Event::Lost), [Action::Discard { proof: at(5) }]);
     assert_eq!(machine.state(at(6)), SupervisorState::CircuitOpen { until: at(21) });
     assert_eq!(machine.on(at(21), Event::Tick), [Action::Connect]);
+}
+
+#[test]
+fn what_costs_the_gateway_nothing_is_tried_every_half_minute() {
+    let free = [
+        (ErrorKind::NotListening, Phase::Tcp),
+        (ErrorKind::Unreachable, Phase::Tcp),
+        (ErrorKind::Rejected, Phase::Version),
+    ];
+    for (kind, phase) in free {
+        let mut machine = remote();
+        machine.on(START, Event::Tick);
+        let mut now = 1;
+        for wait in [15, 30, 30, 30, 30, 30] {
+            machine.on(at(now), fails(kind, phase));
+            assert_eq!(machine.wake_at(), Some(at(now + wait)), "{kind}");
+            now += wait;
+            assert_eq!(machine.on(at(now), Event::Tick), [Action::Connect]);
+        }
+        machine.on(at(now), fails(ErrorKind::Rejected, Phase::StartApi));
+        assert_eq!(machine.wake_at(), Some(at(now + 15)), "the schedule begins with what costs something");
+    }
+}
+
+/// An error as the connector's breaker gives it.
+fn refused(refusal: Refusal) -> Event {
+    let error = Error::new(ErrorKind::CircuitOpen, "as planned").in_phase(Phase::Preflight).permanent();
+    Event::Failed(error.with_source(super::super::world::refused(refusal)))
+}
+
+#[test]
+fn a_breaker_that_somebody_closes_is_noticed_within_a_second() {
+    let mut machine = remote();
+    machine.on(START, Event::Tick);
+    let open = Refusal::Open { retry_in: Duration::from_secs(240), last_failure: None };
+    assert_eq!(machine.on(START, refused(open)), []);
+    for now in 1..=5 {
+        assert_eq!(machine.wake_at(), Some(at(now)));
+        assert_eq!(machine.on(at(now), Event::Tick), [Action::AskBreaker]);
+        assert_eq!(machine.on(at(now), Event::Tick), [], "it is being asked");
+        assert_eq!(machine.wake_at(), Some(at(240)));
+        assert_eq!(machine.on(at(now), Event::Breaker(Admits::NotYet)), []);
+        assert_eq!(machine.state(at(now)), SupervisorState::CircuitOpen { until: at(240) });
+    }
+    machine.on(at(6), Event::Tick);
+    assert_eq!(machine.on(at(6), Event::Breaker(Admits::Now)), [Action::Connect]);
+    assert_eq!(machine.on(at(7), Event::Breaker(Admits::Now)), [], "too late");
+}
+
+#[test]
+fn losses_and_other_waits_are_not_shortened_by_a_breaker() {
+    let mut machine = remote();
+    machine.on(START, Event::Tick);
+    machine.on(at(1), mute());
+    assert_eq!(machine.on(at(2), Event::Breaker(Admits::Now)), []);
+    assert_eq!(machine.wake_at(), Some(at(16)));
+}
+
+#[test]
+fn requests_without_an_answer_degrade_a_session_that_answers_pings() {
+    let mut machine = settled();
+    machine.on(at(73), Event::RequestsUnanswered(3));
+    let damage = Damage { requests_unanswered: 3, ..Damage::default() };
+    assert_eq!(machine.state(at(73)), SupervisorState::Degraded(damage));
+    machine.on(at(74), Event::RequestsUnanswered(0));
+    assert_eq!(machine.state(at(74)), SupervisorState::Ready);
+    machine.on(at(75), Event::RequestsUnanswered(9));
+    machine.on(at(76), Event::Lost);
+    machine.on(at(77), connected(77));
+    assert_eq!(machine.state(at(77)), SupervisorState::Ready, "another session");
+}
+
+#[test]
+fn a_port_that_refuses_is_not_wedged_and_a_failure_on_this_machine_says_nothing() {
+    let wedged = || {
+        let options = SupervisorOptions { wedged_after: 1, ..Default::default() };
+        let mut machine = machine_with(options, ListenerCheck::Off);
+        machine.on(START, Event::Tick);
+        machine.on(at(1), mute());
+        machine.on(at(16), Event::Tick);
+        machine
+    };
+    for (kind, phase, state) in [
+        (ErrorKind::NotListening, Phase::Preflight, "recovering"),
+        (ErrorKind::NotListening, Phase::Tcp, "recovering"),
+        (ErrorKind::Rejected, Phase::Version, "recovering"),
+        (ErrorKind::LockTimeout, Phase::Preflight, "gateway_wedged"),
+        (ErrorKind::WorkerSpawn, Phase::Spawn, "gateway_wedged"),
+        (ErrorKind::CircuitOpen, Phase::Preflight, "gateway_wedged"),
+    ] {
+        let mut machine = wedged();
+        machine.on(at(17), fails(kind, phase));
+        assert_eq!(machine.state(at(17)).as_str(), state, "{kind} in {phase}");
+    }
 }
 
 #[test]
@@ -217,7 +312,7 @@ fn an_outage_upstream_and_farm_flaps_tear_nothing_down() {
     assert_eq!(tell(75, 1100, "lost"), []);
     assert_eq!(tell(76, 1102, "restored, data maintained"), []);
     assert_eq!(tell(80, 1100, "lost"), []);
-    let resubscribe = Action::ResubscribeMarketData { dark_since: at(80) };
+    let resubscribe = Action::ResubscribeMarketData { since: at(80) };
     assert_eq!(tell(81, 1101, "restored, data lost"), [resubscribe]);
     assert_eq!((machine.generation(), machine.state(at(81))), (1, SupervisorState::Ready));
 }
@@ -229,7 +324,7 @@ fn what_was_said_before_the_first_stream_is_true_but_voids_none() {
         machine.on(START, Event::Tick);
         let said = said.iter().map(|(code, text)| notice(*code, text)).collect();
         let actions = machine.on(at(1), Event::Connected { proof: at(1), said });
-        assert_eq!(actions, [Action::Resume { dark_since: None }]);
+        assert_eq!(actions, [Action::Resume { generation: 1 }]);
         machine.state(at(1))
     };
     assert_eq!(connected(&[(2104, "OK:usfarm"), (1101, "restored, data lost")]), SupervisorState::Ready);
@@ -251,7 +346,8 @@ fn a_session_is_as_fresh_as_its_gateways_last_answer() {
 #[test]
 fn it_gives_up_only_if_told_to() {
     let give_up = |give_up| {
-        let mut machine = machine_with(SupervisorOptions { give_up, ..Default::default() }, Lookout::Nobody);
+        let mut machine =
+            machine_with(SupervisorOptions { give_up, ..Default::default() }, ListenerCheck::Off);
         machine.on(START, Event::Tick);
         machine
     };
@@ -259,6 +355,10 @@ fn it_gives_up_only_if_told_to() {
     assert_eq!(give_up(GiveUp::Never).on(at(1), permanent()), []);
     assert_eq!(give_up(GiveUp::WhenPermanent).on(at(1), mute()), []);
     assert_eq!(give_up(GiveUp::WhenPermanent).on(at(1), permanent()), [Action::Stop]);
+    let forced = Refusal::Forced(Note { actor: "ops".to_owned(), reason: "update".to_owned() });
+    for cured_outside in [fails(ErrorKind::GatewayWedged, Phase::Preflight), refused(forced)] {
+        assert_eq!(give_up(GiveUp::WhenPermanent).on(at(1), cured_outside), []);
+    }
     let mut machine = give_up(GiveUp::AfterFailures(2));
     assert_eq!(machine.on(at(1), mute()), []);
     machine.on(at(16), Event::Tick);
@@ -279,10 +379,10 @@ fn closed_is_the_end() {
 #[test]
 fn without_a_limit_every_loss_is_repaired_at_once() {
     let restarts = RestartLimit { count: u32::MAX, ..RestartLimit::default() };
-    let mut machine = machine_with(SupervisorOptions { restarts, ..Default::default() }, Lookout::Nobody);
+    let mut machine = machine_with(SupervisorOptions { restarts, ..Default::default() }, ListenerCheck::Off);
     machine.on(START, Event::Tick);
     for _ in 0..1_000 {
         machine.on(START, connected(0));
-        assert_eq!(machine.on(START, Event::Lost), [Action::Discard, Action::Connect]);
+        assert_eq!(machine.on(START, Event::Lost), [Action::Discard { proof: START }, Action::Connect]);
     }
 }

@@ -1,30 +1,39 @@
-//! A session that stays up: made anew when it is lost, watched, and never said to be better than it is.
+//! A session that stays up: replaced when it is lost, watched, and never said to be better than it is.
 //!
-//! Reading order: [`Supervisor`], `options`, `state`; `machine` decides with the help of `health` (of a live session) and
-//! `retry` (when to try again), and knows only events and times; `shell` is the thread around it, `hearing` its ear for the
-//! Gateway, `tally` its words about itself; `stream` and `status` are what its users hold.
+//! Reading order: [`Supervisor`], `options`, `state`, and `stream` and `status`, which are what its users hold. Two state machines
+//! decide, and know only events and times: `machine`, with `health` (of a live session) and `retry` (when to try again); and
+//! `streams`, across sessions. `shell` is the thread around them; it waits for what `life` has under way, the session's `notices`
+//! included, and for the `subscriptions` behind the streams. `replay` drops what a reopened stream repeats, `observed` counts
+//! requests without an answer, `time` is what the clocks show.
 
 mod health;
-mod hearing;
+mod life;
 mod machine;
+mod notices;
+mod observed;
 mod options;
+mod replay;
 pub(crate) mod restart;
 mod retry;
 mod shell;
 mod state;
 mod status;
 mod stream;
-mod tally;
-mod uptime;
+mod streams;
+mod subscriptions;
+mod time;
 
 #[cfg(test)]
 mod day_tests;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]
+mod shell_tests;
+#[cfg(test)]
 mod world;
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
 use std::time::Duration;
 
@@ -32,7 +41,7 @@ use ibkr_connect_core::backend::{may_wait, spawn_runtime};
 use ibkr_connect_core::{
     Connector, Error, ErrorKind, FlowControl, Reply, Request, Result, StreamRequest, Target,
 };
-use ibkr_connect_state::Moment;
+use ibkr_connect_state::{Clock, KernelClock};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument;
 
@@ -42,14 +51,12 @@ pub use state::{Damage, Farm, FarmKind, NextAttempt, SupervisorState};
 pub use status::SupervisedSession;
 pub use stream::{StreamItem, SupervisedStream};
 
-use crate::connect::PortCheck;
-use crate::gateway::Gateway;
-use machine::{Lookout, Machine};
-use shell::{Command, Jobs, Shell};
-use status::{Board, Status, usable};
-use stream::Registration;
-use tally::Tally;
-use uptime::Uptime;
+use shell::{Command, Shell};
+use status::{Status, usable};
+use stream::Signal;
+use streams::StreamId;
+use subscriptions::Wanted;
+pub(crate) use time::Reading;
 
 /// How long a dropped supervisor waits for its thread: an abandoned attempt, or a session that closes in order.
 const DROP_GRACE: Duration = Duration::from_secs(5);
@@ -63,12 +70,13 @@ const DROP_GRACE: Duration = Duration::from_secs(5);
 ///   [`misses`](SupervisorOptions::misses) intervals makes a new session. It hears the Gateway by the session's own
 ///   [`notices`](ibkr_connect_core::Session::notices), from the handshake on; over a connection without them, pings and the
 ///   connection's end are all it knows.
-/// - The attempt after a loss is immediate, the next ones follow the [`schedule`](SupervisorOptions::schedule). While
-///   nothing listens on a local port, none is made.
+/// - The attempt after a loss is immediate, unless sessions are lost too [often](SupervisorOptions::restarts); the next ones follow
+///   the [`schedule`](SupervisorOptions::schedule). While nothing listens on a local port, none is made. A circuit breaker that
+///   somebody closes, or whose trial by another process succeeds, is noticed within a second.
 /// - A Gateway that is wedged is restarted only if a [`gateway_restart`](SupervisorOptions::gateway_restart) says how: after
 ///   three attempts in vain, and at most every ten minutes, whichever process of the user does it.
 /// - It is never `Ready` unless the Gateway has answered a ping within the interval.
-/// - A request is never repeated behind its caller's back: without a session it fails at once.
+/// - A request is never repeated behind its caller's back: without a session it fails at once. A stream waits.
 /// - One attempt is one `connect` of the connector. A [`RobustConnector`](crate::RobustConnector) should be given
 ///   [`max_retries`](crate::Policy::max_retries) 0, or each attempt is several handshakes.
 /// - Dropping it closes it. Outside a tokio runtime that waits, at most 5 s; inside of one it returns at once, because a wait
@@ -78,7 +86,9 @@ pub struct Supervisor {
     commands: Mutex<Option<mpsc::UnboundedSender<Command>>>,
     status: watch::Receiver<Status>,
     states: watch::Receiver<SupervisorState>,
-    uptime: Uptime,
+    /// What the streams tell the thread.
+    signals: mpsc::UnboundedSender<(StreamId, Signal)>,
+    last_stream: AtomicU64,
     /// Disconnects when the thread is done.
     end: Mutex<std_mpsc::Receiver<()>>,
 }
@@ -87,29 +97,56 @@ impl Supervisor {
     /// Starts to make a session with `target` and returns at once.
     ///
     /// # Errors
-    /// `busy`, when the system gives no thread.
+    /// `busy`, when the system refuses a thread.
     pub fn start(
         connector: impl Into<Arc<dyn Connector>>,
         target: Target,
         options: SupervisorOptions,
     ) -> Result<Self> {
-        let uptime = Uptime::start();
-        let lookout = match options.port_check {
-            PortCheck::Local if Gateway::from(&target).is_local() => Lookout::Kernel,
-            PortCheck::Local | PortCheck::Off => Lookout::Nobody,
-        };
-        let (commands, inbox) = mpsc::unbounded_channel();
+        Self::start_with_clock(connector, target, options, Arc::new(KernelClock::default()))
+    }
+
+    /// The same by another clock. It should go on while the machine sleeps, as the default does: what was missed meanwhile is looked
+    /// at within a second of the waking.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start).
+    pub fn start_with_clock(
+        connector: impl Into<Arc<dyn Connector>>,
+        target: Target,
+        options: SupervisorOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let (supervisor, shell, ended) = Self::new(connector.into(), target, options, clock);
+        let span = shell.span();
+        spawn_runtime("ibkr-supervisor", move || async move {
+            shell.run().instrument(span).await;
+            drop(ended);
+        })?;
+        Ok(supervisor)
+    }
+
+    /// The handle, what is to be run, and what is to be dropped when that has ended.
+    fn new(
+        connector: Arc<dyn Connector>,
+        target: Target,
+        options: SupervisorOptions,
+        clock: Arc<dyn Clock>,
+    ) -> (Self, Shell, std_mpsc::Sender<()>) {
         let (ended, end) = std_mpsc::channel();
-        let board = Board::new();
-        let (status, states) = (board.status.subscribe(), board.states.subscribe());
-        let restart = options.gateway_restart.clone();
-        let machine = Machine::new(options, lookout, Moment::default());
-        let connector = connector.into();
-        let tally = Tally::new(connector.mode(), &target);
-        let shell =
-            Shell { connector, target, machine, restart, uptime, inbox, board, tally, jobs: Jobs::default() };
-        on_a_thread(shell, ended)?;
-        Ok(Self { commands: Mutex::new(Some(commands)), status, states, uptime, end: Mutex::new(end) })
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let (signals, heard) = mpsc::unbounded_channel();
+        let shell = Shell::new(connector, target, options, clock, inbox, heard);
+        let (status, states) = shell.followed();
+        let supervisor = Self {
+            commands: Mutex::new(Some(commands)),
+            status,
+            states,
+            signals,
+            last_stream: AtomicU64::new(0),
+            end: Mutex::new(end),
+        };
+        (supervisor, shell, ended)
     }
 
     /// Waits for a session whose Gateway answers, as long as it takes.
@@ -151,8 +188,14 @@ impl Supervisor {
 
     /// Opens a stream that goes on in later sessions.
     ///
+    /// # Behavior
+    /// It waits until the stream is open, as long as it takes: without a session it waits for one, and what keeps a stream from
+    /// being opened for a while, such as IBKR's limits or a lost session, is waited for as well. [`SupervisedStream`] says what ends
+    /// one. Dropping the future gives the stream up.
+    ///
     /// # Errors
-    /// Those of [`current`](Self::current) and of [`Session::subscribe`](ibkr_connect_core::Session::subscribe).
+    /// `read_only`, `invalid_request`, or the error with which the Gateway refuses it; some backends learn of that later, and the
+    /// stream then begins with it. `closed`, when the supervisor is closed or gives up.
     pub async fn subscribe(&self, request: StreamRequest) -> Result<SupervisedStream> {
         self.subscribe_with(request, FlowControl::default()).await
     }
@@ -166,16 +209,15 @@ impl Supervisor {
         request: StreamRequest,
         flow: FlowControl,
     ) -> Result<SupervisedStream> {
-        let (session, epoch) = {
-            let status = self.status.borrow();
-            (status.session()?, status.epoch)
-        };
-        let since = self.uptime.now();
-        let events = session.with_flow(flow).subscribe(request.clone()).await?;
+        request.check()?;
+        let id = StreamId(self.last_stream.fetch_add(1, Ordering::Relaxed) + 1);
         let (switches, receiver) = mpsc::unbounded_channel();
-        let registration = Registration { request, flow, switches, epoch, since, dark_since: None };
-        self.send(Command::Register(Box::new(registration)))?;
-        Ok(SupervisedStream::new(events, receiver, session.generation()))
+        let mut stream = SupervisedStream::new(id, &request, receiver, self.signals.clone());
+        self.send(Command::Subscribe(Box::new(Wanted { id, request, flow, switches })))?;
+        // The thread ends only after its last word.
+        let opened = stream.opened().await;
+        opened.unwrap_or_else(|| Err(self.status.borrow().absence(ErrorKind::Closed)))?;
+        Ok(stream)
     }
 
     /// The state now.
@@ -237,13 +279,4 @@ impl fmt::Debug for Supervisor {
             .field("failure", &status.failure)
             .finish_non_exhaustive()
     }
-}
-
-fn on_a_thread(shell: Shell, ended: std_mpsc::Sender<()>) -> Result<()> {
-    let gateway = Gateway::from(&shell.target);
-    let span = tracing::info_span!("supervisor", %gateway, mode = shell.connector.mode().as_str());
-    spawn_runtime("ibkr-supervisor", move || async move {
-        shell.run().instrument(span).await;
-        drop(ended);
-    })
 }

@@ -10,14 +10,15 @@ use crate::supervisor::restart::RestartHook;
 /// The rules of a [`Supervisor`](super::Supervisor).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SupervisorOptions {
-    /// At least this often a session is asked for the Gateway's time. A question is sent a fifth earlier, so that its
-    /// answer comes within the interval.
+    /// At least this often the Gateway is asked whether it answers. A question is sent a fifth earlier, so that its answer
+    /// comes within the interval.
     pub ping_interval: Duration,
     /// So many intervals in a row without an answer, and the session is lost.
     pub misses: u32,
-    /// The waits between failed attempts; the last one repeats. The attempt after the loss of a session needs none.
+    /// The waits between failed attempts; the last one repeats. The attempt after the loss of a session needs none. Attempts that
+    /// cost the Gateway nothing (refused by its machine, or closed without a byte) are at most 30 s apart.
     pub schedule: Vec<Duration>,
-    /// How often a session may be lost young before attempts follow the schedule.
+    /// How often sessions may be lost before attempts follow the schedule.
     pub restarts: RestartLimit,
     /// So many handshakes in a row that get no answer, and the Gateway is said to be wedged.
     pub wedged_after: u32,
@@ -60,23 +61,22 @@ impl From<&Config> for SupervisorOptions {
     }
 }
 
-/// How often a session may be lost young.
+/// How often sessions may be lost and replaced at once: `count` times within any `window`.
 ///
-/// A session that dies before it has lived for `window` is replaced at once, up to `count` times in a row. What follows
-/// waits as [`SupervisorOptions::schedule`] says, until a session has lived that long: a Gateway that lets everybody in and
-/// throws them out again must not be logged into every few seconds.
+/// The loss after that waits for the first entry of [`SupervisorOptions::schedule`], each further one for the next entry, until
+/// the window holds fewer: a Gateway that lets everybody in and throws them out again must not be logged into all the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RestartLimit {
-    /// So many.
+    /// So many losses.
     pub count: u32,
-    /// A session this old was no mistake.
+    /// Within this time.
     pub window: Duration,
 }
 
 impl Default for RestartLimit {
-    /// 5 in 60 s.
+    /// 5 in an hour.
     fn default() -> Self {
-        Self { count: 5, window: Duration::from_secs(60) }
+        Self { count: 5, window: Duration::from_secs(3_600) }
     }
 }
 
@@ -88,6 +88,8 @@ pub enum GiveUp {
     Never,
     /// After this many failed attempts in a row, too.
     AfterFailures(u32),
-    /// At the first failure that will not go away by itself, too.
+    /// At the first failure that only another configuration, program or Gateway cures, too: `config`, `unsupported`,
+    /// `server_too_old`, `protocol`, `worker_spawn` and the like. A Gateway that is wedged and a breaker that somebody has forced
+    /// open are waited for: both are cured from outside.
     WhenPermanent,
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use ibkr_connect_core::types::Notice;
 use ibkr_connect_core::{Error, ErrorKind, Phase};
-use ibkr_connect_state::Moment;
 use proptest::prelude::*;
 
-use super::machine::{Action, Event, Lookout, Machine, Port};
+use super::machine::{Action, Event, ListenerCheck, Machine, Port};
 use super::options::SupervisorOptions;
 use super::state::SupervisorState;
+use super::time::Reading;
 use super::world::{Mood, START, Turn, World};
 
 fn mood() -> impl Strategy<Value = Mood> {
@@ -31,8 +31,8 @@ fn turn() -> impl Strategy<Value = Turn> {
     ]
 }
 
-fn lookout() -> impl Strategy<Value = Lookout> {
-    prop_oneof![Just(Lookout::Kernel), Just(Lookout::Nobody)]
+fn listener() -> impl Strategy<Value = ListenerCheck> {
+    prop_oneof![Just(ListenerCheck::Kernel), Just(ListenerCheck::Off)]
 }
 
 /// From a moment to some minutes.
@@ -76,10 +76,10 @@ proptest! {
     /// once, never a wait shorter than the schedule.
     #[test]
     fn whatever_the_gateway_does_the_rules_are_kept_and_it_comes_back(
-        lookout in lookout(),
+        listener in listener(),
         turns in prop::collection::vec((pause(), turn()), 0..40),
     ) {
-        let mut world = World::new(lookout);
+        let mut world = World::new(listener);
         let mut at = START;
         for (pause, turn) in turns {
             at = at + Duration::from_millis(pause);
@@ -94,14 +94,14 @@ proptest! {
     /// Events that make no sense: too late, twice, out of order.
     #[test]
     fn no_sequence_of_events_makes_two_attempts_or_a_lie(
-        lookout in lookout(),
+        listener in listener(),
         events in prop::collection::vec((pause(), event()), 0..200),
     ) {
         let options = SupervisorOptions::default();
-        let mut machine = Machine::new(options.clone(), lookout, START);
+        let mut machine = Machine::new(options.clone(), listener, START);
         let mut now = START;
         let mut is_attempting = false;
-        let mut answered: Option<Moment> = None;
+        let mut answered: Option<Reading> = None;
         for (pause, mut event) in events {
             now = now + Duration::from_millis(pause);
             match &mut event {

@@ -1,36 +1,42 @@
-//! The thread of a supervisor: feeds the state machine with what happens, and does what it says.
+//! The thread of a supervisor: feeds its state machines with what happens, and does what they say.
 
-use std::collections::VecDeque;
-use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ibkr_connect_cleanup::{ListenState, listening};
 use ibkr_connect_core::config::LogAccounts;
-use ibkr_connect_core::{
-    CloseReason, Connector, Error, ErrorKind, EventStream, Result, Session, Target, millis,
-};
-use ibkr_connect_state::Moment;
-use tokio::sync::{mpsc, oneshot};
+use ibkr_connect_core::types::Notice;
+use ibkr_connect_core::{Connector, Error, ErrorKind, Result, Session, Target, millis};
+use ibkr_connect_state::Clock;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use tracing::Span;
 
-use super::hearing::{Heard, listen, next_notice};
-use super::machine::{Action, Event, Machine, Port};
-use super::status::{Board, Status, SupervisedSession, usable};
-use super::stream::{Registration, Switch, is_loss};
-use super::tally::Tally;
-use super::uptime::{Uptime, sleep_until};
+use super::life::{Happened, Life, NewSession, Up, establish, join};
+use super::machine::{Action, Admits, Event, ListenerCheck, Machine, Port};
+use super::options::SupervisorOptions;
+use super::restart::RestartHook;
+use super::state::SupervisorState;
+use super::status::{Status, StatusPublisher, SupervisedSession, usable};
+use super::stream::{Signal, Switch, is_loss};
+use super::streams::{self, Gap, StreamId, Streams, Why};
+use super::subscriptions::{Subscriptions, Wanted};
+use super::time::{Reading, earliest};
+use crate::breaker::{BreakerStore, Refused};
+use crate::connect::PortCheck;
 use crate::gateway::Gateway;
-use crate::supervisor::restart::RestartHook;
+use crate::telemetry::SessionTelemetry;
 
 /// How long a lost session may take to close before the next attempt begins.
 const CLOSE_GRACE: Duration = Duration::from_secs(3);
+/// The longest sleep. Timers stand still while the machine sleeps, and the clock does not: after that it is looked at again.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// What the handle asks of the thread.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Register(Box<Registration>),
+    Subscribe(Box<Wanted>),
     /// Answers when there is a usable session, or with an error after `limit`.
     Wait {
         limit: Duration,
@@ -40,67 +46,128 @@ pub(crate) enum Command {
 
 /// Everything the thread needs.
 pub(crate) struct Shell {
-    pub(crate) connector: Arc<dyn Connector>,
-    pub(crate) target: Target,
-    pub(crate) machine: Machine,
-    pub(crate) restart: Option<RestartHook>,
-    pub(crate) uptime: Uptime,
-    pub(crate) inbox: mpsc::UnboundedReceiver<Command>,
-    pub(crate) board: Board,
-    pub(crate) tally: Tally,
-    pub(crate) jobs: Jobs,
-}
-
-/// What is under way. A job is a task of its own, so that its panic is its own too.
-#[derive(Debug, Default)]
-pub(crate) struct Jobs {
-    attempt: Option<JoinHandle<Result<Heard>>>,
-    ping: Option<JoinHandle<Result<Duration>>>,
-    end: Option<JoinHandle<CloseReason>>,
-    closing: Option<JoinHandle<()>>,
-    session: Option<SupervisedSession>,
-    notices: Option<EventStream>,
-    streams: Vec<Registration>,
-    openings: JoinSet<(Registration, Result<EventStream>)>,
-    waits: JoinSet<()>,
-    epoch: u64,
+    connector: Arc<dyn Connector>,
+    target: Target,
+    clock: Arc<dyn Clock>,
+    restart: Option<RestartHook>,
+    machine: Machine,
+    streams: Streams,
+    subscriptions: Subscriptions,
+    inbox: mpsc::UnboundedReceiver<Command>,
+    signals: mpsc::UnboundedReceiver<(StreamId, Signal)>,
+    publisher: StatusPublisher,
+    telemetry: SessionTelemetry,
+    life: Life,
+    /// Why the last attempt failed, until one succeeds.
     failure: Option<Error>,
+    waits: JoinSet<()>,
+    /// The breaker that has refused the last attempt is being asked.
+    breaker: Option<JoinHandle<Admits>>,
 }
 
 impl Shell {
+    pub(crate) fn new(
+        connector: Arc<dyn Connector>,
+        target: Target,
+        options: SupervisorOptions,
+        clock: Arc<dyn Clock>,
+        inbox: mpsc::UnboundedReceiver<Command>,
+        signals: mpsc::UnboundedReceiver<(StreamId, Signal)>,
+    ) -> Self {
+        let listener = match options.port_check {
+            PortCheck::Local if Gateway::from(&target).is_local() => ListenerCheck::Kernel,
+            PortCheck::Local | PortCheck::Off => ListenerCheck::Off,
+        };
+        let now = clock.now().into();
+        Self {
+            telemetry: SessionTelemetry::new(connector.mode(), &target),
+            // The backend's own deadlines are shorter: that of the queue, and that of the opening.
+            streams: Streams::new(target.request_timeout.saturating_mul(3), now),
+            restart: options.gateway_restart.clone(),
+            machine: Machine::new(options, listener, now),
+            subscriptions: Subscriptions::default(),
+            publisher: StatusPublisher::new(),
+            life: Life::default(),
+            failure: None,
+            waits: JoinSet::new(),
+            breaker: None,
+            connector,
+            target,
+            clock,
+            inbox,
+            signals,
+        }
+    }
+
+    pub(crate) fn span(&self) -> Span {
+        let (gateway, mode) = (Gateway::from(&self.target), self.connector.mode());
+        tracing::info_span!("supervisor", %gateway, mode = mode.as_str())
+    }
+
+    /// What is published from now on.
+    pub(crate) fn followed(&self) -> (watch::Receiver<Status>, watch::Receiver<SupervisorState>) {
+        (self.publisher.status.subscribe(), self.publisher.states.subscribe())
+    }
+
     /// Lives until the handle hangs up or the machine stops.
     pub(crate) async fn run(mut self) {
         self.tell(Event::Tick);
         while !self.is_stopped() {
-            let wake = self.machine.wake_at().map(|at| self.uptime.instant(at));
+            let wait = self.wait();
             tokio::select! {
                 biased;
                 command = self.inbox.recv() => self.obey(command),
-                reason = join(&mut self.jobs.end) => self.session_ended(reason),
-                outcome = join(&mut self.jobs.attempt) => self.attempt_ended(outcome),
-                answer = join(&mut self.jobs.ping) => self.ping_ended(answer),
-                Some(opened) = self.jobs.openings.join_next() => self.stream_opened(opened.ok()),
-                Some(_) = self.jobs.waits.join_next() => {}
-                notice = next_notice(&mut self.jobs.notices, self.target.log_accounts) => {
-                    self.tell(Event::Notice(notice));
+                Some((id, signal)) = self.signals.recv() => self.signalled(id, signal),
+                happened = self.life.next(&self.clock) => self.lived(happened),
+                event = self.subscriptions.next() => self.tell_streams(event),
+                admits = join(&mut self.breaker) => {
+                    self.tell(Event::Breaker(admits.unwrap_or(Admits::NotYet)));
                 }
-                () = sleep_until(wake) => self.tell(Event::Tick),
+                Some(_) = self.waits.join_next() => {}
+                () = sleep(wait) => self.tick(),
             }
         }
         self.close().await;
     }
 
     fn is_stopped(&self) -> bool {
-        self.board.status.borrow().state == super::SupervisorState::Closed
+        self.publisher.status.borrow().state == SupervisorState::Closed
+    }
+
+    fn now(&self) -> Reading {
+        self.clock.now().into()
+    }
+
+    /// How long there is nothing to do.
+    fn wait(&self) -> Duration {
+        let wake =
+            [self.machine.wake_at(), self.streams.wake_at(), self.streams.sample_at(), self.life.wake_at()];
+        earliest(wake).map_or(LONGEST_SLEEP, |at| at.since(self.now())).min(LONGEST_SLEEP)
+    }
+
+    fn tick(&mut self) {
+        self.tell(Event::Tick);
+        let now = self.now();
+        self.life.tick(now);
+        if self.streams.sample_at().is_some_and(|due| now.has_reached(due)) {
+            self.sample();
+        } else {
+            self.tell_streams(streams::Event::Tick);
+        }
+    }
+
+    fn sample(&mut self) {
+        let samples = self.subscriptions.samples();
+        self.tell_streams(streams::Event::Sampled(samples));
     }
 
     fn obey(&mut self, command: Option<Command>) {
         match command {
             None => self.tell(Event::Close),
-            Some(Command::Register(registration)) => self.settle(*registration),
+            Some(Command::Subscribe(wanted)) => self.subscribe(*wanted),
             Some(Command::Wait { limit, mut reply }) => {
-                let status = self.board.status.subscribe();
-                self.jobs.waits.spawn(async move {
+                let status = self.publisher.status.subscribe();
+                self.waits.spawn(async move {
                     let found = tokio::select! {
                         biased;
                         () = reply.closed() => return,
@@ -113,60 +180,105 @@ impl Shell {
         }
     }
 
-    fn session_ended(&mut self, reason: Joined<CloseReason>) {
-        self.tally.ended(reason.unwrap_or_else(CloseReason::Disconnected));
-        self.tell(Event::Lost);
+    fn subscribe(&mut self, wanted: Wanted) {
+        // Who has left already has said so before it was known here.
+        if wanted.switches.is_closed() {
+            return;
+        }
+        let (id, content) = (wanted.id, (&wanted.request).into());
+        self.subscriptions.add(wanted);
+        self.tell_streams(streams::Event::Registered { id, content });
     }
 
-    fn attempt_ended(&mut self, outcome: Joined<Result<Heard>>) {
-        let panicked = |panic| {
-            Err(Error::new(ErrorKind::Internal, format!("the connector failed: {panic}")).retryable())
-        };
-        match outcome.unwrap_or_else(panicked) {
-            Ok(Heard { session, proof, said, notices }) => {
-                self.jobs.failure = None;
-                self.tally.connected(self.uptime.now());
-                let generation = self.machine.generation() + 1;
-                self.jobs.session = Some(SupervisedSession { session, generation });
-                self.jobs.notices = notices;
-                self.tell(Event::Connected { proof, said });
+    fn signalled(&mut self, id: StreamId, signal: Signal) {
+        self.tell_streams(match signal {
+            Signal::Taken(opening) => streams::Event::Taken { id, opening },
+            Signal::ReadToEnd(opening) => streams::Event::ReadToEnd { id, opening },
+            Signal::Dropped => streams::Event::Dropped { id },
+        });
+    }
+
+    fn lived(&mut self, happened: Happened) {
+        match happened {
+            Happened::Connected(session) => {
+                self.failure = None;
+                self.telemetry.connected(self.now());
+                let (proof, said) = (session.proof, session.said.clone());
+                let changes: Vec<_> = said.iter().filter_map(Notice::connectivity).collect();
+                let actions = self.machine.on(self.now(), Event::Connected { proof, said });
+                self.perform(actions, Some(*session));
+                for change in changes {
+                    self.tell_streams(streams::Event::Connectivity(change));
+                }
             }
-            Err(error) => {
+            Happened::Failed(error) => {
                 tracing::warn!(error = %self.target.log_accounts.text(&error), "attempt_failed");
-                self.jobs.failure = Some(error.clone());
+                self.failure = Some(error.clone());
                 self.tell(Event::Failed(error));
             }
-        }
-    }
-
-    fn ping_ended(&mut self, answer: Joined<Result<Duration>>) {
-        match answer {
-            Ok(Ok(took)) => {
+            Happened::Ended(reason) => {
+                self.telemetry.ended(reason);
+                self.tell(Event::Lost);
+            }
+            Happened::Answered(took) => {
                 tracing::trace!(ms = took.as_secs_f64() * 1e3, "ping_answered");
                 self.tell(Event::Answered);
             }
-            // No answer: the machine counts the interval when it is over.
-            Ok(Err(error)) => tracing::debug!(error = %self.target.log_accounts.text(error), "ping_failed"),
-            Err(panic) => tracing::error!(error = %self.target.log_accounts.text(panic), "ping_failed"),
+            Happened::PingFailed(error) => self.ping_failed(&error),
+            Happened::Noticed(notice) => {
+                // What came before it must not be taken for what comes after it.
+                self.sample();
+                let change = notice.connectivity();
+                self.tell(Event::Notice(notice));
+                if let Some(change) = change {
+                    self.tell_streams(streams::Event::Connectivity(change));
+                }
+            }
+            Happened::RequestsUnanswered(count) => self.tell(Event::RequestsUnanswered(count)),
         }
     }
 
-    /// Tells the machine, does what it says, and tells the world.
+    /// No answer: the machine counts the interval when it is over.
+    fn ping_failed(&self, error: &Error) {
+        let text = self.target.log_accounts.text(error);
+        if error.kind() == ErrorKind::Internal {
+            tracing::error!(error = %text, "ping_failed");
+        } else {
+            tracing::debug!(error = %text, "ping_failed");
+        }
+    }
+
+    /// Tells the machine of the session, does what it says, and tells the world.
     fn tell(&mut self, event: Event) {
-        let mut actions = VecDeque::from(self.machine.on(self.uptime.now(), event));
-        while let Some(action) = actions.pop_front() {
+        let actions = self.machine.on(self.now(), event);
+        self.perform(actions, None);
+    }
+
+    fn perform(&mut self, actions: Vec<Action>, mut arrived: Option<NewSession>) {
+        for action in actions {
             match action {
-                Action::Look => {
-                    let port = look(self.target.port);
-                    actions.extend(self.machine.on(self.uptime.now(), Event::Port(port)));
+                Action::CheckPort => {
+                    let port = port(self.target.port);
+                    let actions = self.machine.on(self.now(), Event::Port(port));
+                    self.perform(actions, None);
                 }
+                Action::AskBreaker => self.ask_breaker(),
                 Action::Connect => self.connect(),
-                Action::Ping => self.ping(),
-                Action::Resume { dark_since } => self.resume(dark_since),
-                Action::ResubscribeMarketData { dark_since } => self.resubscribe_market_data(dark_since),
+                Action::Ping => self.life.ping(),
+                Action::Resume { generation } => {
+                    if let Some(session) = arrived.take() {
+                        self.life = Life::Up(Box::new(Up::begin(session, generation)));
+                        self.tell_streams(streams::Event::SessionUp);
+                    }
+                }
+                Action::ResubscribeMarketData { since } => {
+                    tracing::info!(generation = self.machine.generation(), "market_data_void");
+                    self.tell_streams(streams::Event::Void { since });
+                }
                 Action::RestartGateway => self.restart_gateway(),
-                Action::Discard => {
-                    self.tally.lost(self.uptime.now(), self.machine.generation());
+                Action::Discard { proof } => {
+                    self.telemetry.lost(self.now(), self.machine.generation());
+                    self.tell_streams(streams::Event::SessionLost { proof });
                     self.discard();
                 }
                 Action::Stop => self.discard(),
@@ -177,24 +289,24 @@ impl Shell {
 
     /// The lost session is closed first: its client id and its slot are needed again.
     fn connect(&mut self) {
-        let (connector, target) = (Arc::clone(&self.connector), self.target.clone());
-        let (closing, uptime, log_accounts) =
-            (self.jobs.closing.take(), self.uptime, self.target.log_accounts);
-        self.jobs.attempt = Some(tokio::spawn(async move {
+        let closing = match &mut self.life {
+            Life::Between { closing } => closing.take(),
+            Life::Attempting(_) | Life::Up(_) => return,
+        };
+        let (connector, target, clock) =
+            (Arc::clone(&self.connector), self.target.clone(), Arc::clone(&self.clock));
+        self.life = Life::Attempting(Some(tokio::spawn(async move {
             if let Some(closing) = closing {
                 let _ = closing.await;
             }
-            let session = Session::new(connector.connect(&target).await?);
-            Ok(listen(session, uptime, log_accounts).await)
-        }));
+            establish(&*connector, &target, &clock).await
+        })));
     }
 
-    fn ping(&mut self) {
-        let Some(SupervisedSession { session, .. }) = self.jobs.session.clone() else { return };
-        let ping = tokio::spawn(async move { session.ping().await });
-        if let Some(unanswered) = self.jobs.ping.replace(ping) {
-            unanswered.abort();
-        }
+    /// Its file may be held by a stopped process, which must not hold up this thread.
+    fn ask_breaker(&mut self) {
+        let breaker = self.failure.as_ref().and_then(Refused::breaker_of).cloned();
+        self.breaker = breaker.map(|breaker| tokio::task::spawn_blocking(move || admits(&breaker)));
     }
 
     fn restart_gateway(&self) {
@@ -203,118 +315,99 @@ impl Shell {
         }
     }
 
-    fn resume(&mut self, dark_since: Option<Moment>) {
-        let Some(SupervisedSession { session, .. }) = self.jobs.session.clone() else { return };
-        self.jobs.end = Some(tokio::spawn(async move { session.closed().await }));
-        self.jobs.epoch += 1;
-        for registration in std::mem::take(&mut self.jobs.streams) {
-            self.reopen(registration, dark_since);
+    /// Tells the machine of the streams, and does what it says.
+    fn tell_streams(&mut self, event: streams::Event) {
+        let actions = self.streams.on(self.now(), event);
+        let is_claimed = actions.iter().any(|action| matches!(action, streams::Action::Hand { .. }));
+        if !is_claimed {
+            // Before the next one is asked for.
+            self.subscriptions.drop_unclaimed();
+        }
+        for action in actions {
+            self.perform_on_stream(action);
         }
     }
 
-    fn resubscribe_market_data(&mut self, dark_since: Moment) {
-        tracing::info!(generation = self.machine.generation(), "market_data_void");
-        self.jobs.epoch += 1;
-        for registration in std::mem::take(&mut self.jobs.streams) {
-            if registration.request.is_market_data() {
-                self.reopen(registration, Some(dark_since));
-            } else {
-                self.jobs.streams.push(Registration { epoch: self.jobs.epoch, ..registration });
-            }
-        }
-    }
-
-    fn reopen(&mut self, mut registration: Registration, dark_since: Option<Moment>) {
-        let Some(SupervisedSession { session, .. }) = self.jobs.session.clone() else {
-            return self.jobs.streams.push(registration);
+    fn perform_on_stream(&mut self, action: streams::Action) {
+        let command = |subscriptions: &Subscriptions, id| {
+            subscriptions.request(id).map_or("", |request| request.command())
         };
-        if registration.is_abandoned() {
-            return;
+        match action {
+            streams::Action::Open { id, opening } => {
+                let Life::Up(up) = &self.life else { return };
+                let generation = self.machine.generation();
+                tracing::debug!(command = command(&self.subscriptions, id), generation, "stream_opening");
+                self.subscriptions.open(id, opening, up.session());
+            }
+            streams::Action::Cancel { id, opening } => self.subscriptions.cancel(id, opening),
+            streams::Action::Hand { id, gap } => self.hand(id, gap),
+            streams::Action::End { id, end } => {
+                if let Err(error) = &end {
+                    let text = self.target.log_accounts.text(error);
+                    tracing::warn!(command = command(&self.subscriptions, id), error = %text, "stream_refused");
+                }
+                self.subscriptions.end(id, end);
+            }
+            streams::Action::Forget { id } => self.subscriptions.forget(id),
+            streams::Action::AskAgain { id, why, pause } => {
+                say_why(command(&self.subscriptions, id), &why, pause, self.target.log_accounts);
+            }
         }
-        registration.epoch = self.jobs.epoch;
-        registration.interrupted(dark_since);
-        let (request, session) = (registration.request.clone(), session.with_flow(registration.flow));
+    }
+
+    fn hand(&mut self, id: StreamId, gap: Option<Gap>) {
         let generation = self.machine.generation();
-        tracing::debug!(command = request.command(), generation, "stream_resubscribing");
-        self.jobs.openings.spawn(async move { (registration, session.subscribe(request).await) });
-    }
-
-    /// A panic in a backend takes its registration with it, which ends the stream.
-    fn stream_opened(&mut self, opened: Option<(Registration, Result<EventStream>)>) {
-        let Some((mut registration, outcome)) = opened else { return };
-        match outcome {
-            Ok(events) => {
-                let now = self.uptime.now();
-                let from = registration.dark_since.take().unwrap_or(registration.since);
-                let (generation, gap_ms) = (self.machine.generation(), millis(now.since(from)));
-                let command = registration.request.command();
-                tracing::info!(command, generation, gap_ms, "stream_gap");
-                let (from, to) = (self.uptime.wall(from), self.uptime.wall(now));
-                registration.since = now;
-                // An error means that the consumer has gone, which settling finds out too.
-                let _ = registration.switches.send(Switch::Resumed { events, from, to, generation });
-                self.settle(registration);
-            }
-            // The session is lost again; the next one opens it.
-            Err(error) if is_loss(&error) => self.settle(registration),
-            Err(error) => {
-                let command = registration.request.command();
-                tracing::warn!(command, error = %self.target.log_accounts.text(&error), "stream_refused");
-                drop(registration.switches.send(Switch::Refused(error)));
-            }
+        if let (Some(Gap { from, to }), Some(request)) = (gap, self.subscriptions.request(id)) {
+            let gap_ms = millis(to.since(from));
+            tracing::info!(command = request.command(), generation, gap_ms, "stream_gap");
         }
-    }
-
-    /// Keeps the stream; opens it anew if others were while it was being opened.
-    fn settle(&mut self, registration: Registration) {
-        self.jobs.streams.retain(|registration| !registration.is_abandoned());
-        if registration.epoch < self.jobs.epoch {
-            self.reopen(registration, None);
-        } else if !registration.is_abandoned() {
-            self.jobs.streams.push(registration);
-        }
+        let gap = gap.map(|Gap { from, to }| (from.wall(), to.wall()));
+        self.subscriptions.hand(id, |opening, events| Switch::Opened { opening, events, generation, gap });
     }
 
     fn discard(&mut self) {
-        self.jobs.ping.take().inspect(JoinHandle::abort);
-        self.tally.gone();
-        self.jobs.notices = None;
-        self.jobs.end.take().inspect(JoinHandle::abort);
-        if let Some(SupervisedSession { session, .. }) = self.jobs.session.take() {
-            let log_accounts = self.target.log_accounts;
-            self.jobs.closing = Some(tokio::spawn(async move { hang_up(&session, log_accounts).await }));
-        }
+        self.telemetry.gone();
+        let life = std::mem::take(&mut self.life);
+        self.life = match life {
+            Life::Up(up) => {
+                let (session, log_accounts) = (up.end(), self.target.log_accounts);
+                let closing = tokio::spawn(async move { hang_up(&session, log_accounts).await });
+                Life::Between { closing: Some(closing) }
+            }
+            other => other,
+        };
     }
 
     fn publish(&mut self) {
-        let (now, generation) = (self.uptime.now(), self.machine.generation());
+        let (now, generation) = (self.now(), self.machine.generation());
         let state = self.machine.state(now);
         // First, so that who has seen the state finds what belongs to it.
-        self.tally.at(now, generation, state.is_usable());
-        self.board.publish(Status {
-            state: state.map(|at| self.uptime.wall(at)),
-            session: self.jobs.session.clone(),
+        self.telemetry.at(now, generation, state.is_usable());
+        self.publisher.publish(Status {
+            state: state.map(|due| now.wall_of(due)),
+            session: self.life.session(),
             generation,
-            epoch: self.jobs.epoch,
-            failure: self.jobs.failure.clone(),
+            failure: self.failure.clone(),
         });
     }
 
     async fn close(mut self) {
-        if let Some(attempt) = self.jobs.attempt.take() {
+        if let Life::Attempting(attempt) = &mut self.life
+            && let Some(attempt) = attempt.take()
+        {
             attempt.abort();
             // Dropping its future is what abandons it; a connection that came at the last moment is dropped, too.
             let _ = attempt.await;
         }
         self.discard();
-        if let Some(closing) = self.jobs.closing.take() {
+        if let Life::Between { closing: Some(closing) } = self.life {
             let _ = closing.await;
         }
     }
 }
 
 /// One question to the kernel; what can't be seen counts as open.
-fn look(port: u16) -> Port {
+fn port(port: u16) -> Port {
     match listening(port) {
         Ok(ListenState::NotListening) => Port::Shut,
         Ok(_) => Port::Open,
@@ -322,6 +415,27 @@ fn look(port: u16) -> Port {
             tracing::debug!(%error, port, "port_not_checked");
             Port::Open
         }
+    }
+}
+
+/// A breaker that can't be asked would not admit anybody either.
+fn admits(breaker: &BreakerStore) -> Admits {
+    match breaker.refusal() {
+        Ok(None) => Admits::Now,
+        Ok(Some(_)) | Err(_) => Admits::NotYet,
+    }
+}
+
+fn say_why(command: &str, why: &Why, pause: Duration, log_accounts: LogAccounts) {
+    let wait_ms = millis(pause);
+    match why {
+        Why::Failed(error) if is_loss(error) => {
+            tracing::debug!(command, error = %log_accounts.text(error), wait_ms, "stream_waits");
+        }
+        Why::Failed(error) => {
+            tracing::warn!(command, error = %log_accounts.text(error), wait_ms, "stream_waits");
+        }
+        Why::Silent => tracing::warn!(command, "stream_silent"),
     }
 }
 
@@ -345,15 +459,4 @@ fn late(status: &Status, limit: Duration) -> Error {
         None => late,
     }
     .with_source(error)
-}
-
-/// The outcome of a task, or what it panicked with.
-type Joined<T> = Result<T, String>;
-
-/// Waits for the job, for ever if there is none, and clears its place.
-async fn join<T>(job: &mut Option<JoinHandle<T>>) -> Joined<T> {
-    let Some(handle) = job else { return pending().await };
-    let outcome = handle.await;
-    *job = None;
-    outcome.map_err(|error| error.to_string())
 }

@@ -25,7 +25,7 @@ pub enum SupervisorState<At = Timestamp> {
         /// When it is made.
         next: NextAttempt<At>,
     },
-    /// There is no session, and no attempt is made: the breaker is open, or sessions died young too often.
+    /// There is no session, and no attempt is made: the breaker is open, or sessions were lost too often.
     CircuitOpen {
         /// Then the next attempt is made: when the breaker admits one, where it says when.
         until: At,
@@ -59,6 +59,9 @@ pub struct Damage {
     pub upstream_lost: bool,
     /// The data farms that the Gateway has lost (2103, 2105, 2157).
     pub farms: BTreeSet<Farm>,
+    /// So many requests in a row, three at least, got no answer in time while the Gateway answers pings; 0 if fewer. One that is
+    /// answered ends it. A Gateway whose login is being renewed is like that (ib_insync#172).
+    pub requests_unanswered: u32,
 }
 
 /// A data farm of IBKR's.
@@ -145,6 +148,9 @@ impl fmt::Display for Damage {
             parts.push("the Gateway has lost IBKR's servers".to_owned());
         }
         parts.extend(self.farms.iter().map(|farm| format!("{farm} is down")));
+        if self.requests_unanswered > 0 {
+            parts.push(format!("the last {} requests got no answer", self.requests_unanswered));
+        }
         f.write_str(&parts.join(", "))
     }
 }
@@ -185,6 +191,8 @@ mod tests {
         let json = serde_json::to_value(&states[3]).unwrap();
         assert_eq!(json["next"]["at"], "2026-03-04T15:00:00Z");
         assert_eq!(states[2].to_string(), "degraded: market data farm usfarm is down");
+        let damage = Damage { requests_unanswered: 4, ..Damage::default() };
+        assert_eq!(damage.to_string(), "the last 4 requests got no answer");
         assert_eq!(states[3].to_string(), "recovering: attempt 2 follows at 2026-03-04T15:00:00Z");
     }
 }

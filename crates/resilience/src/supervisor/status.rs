@@ -38,8 +38,6 @@ pub(crate) struct Status {
     pub(crate) state: SupervisorState,
     pub(crate) session: Option<SupervisedSession>,
     pub(crate) generation: u64,
-    /// Counts how often streams were opened anew.
-    pub(crate) epoch: u64,
     /// Why the last attempt failed, until one succeeds.
     pub(crate) failure: Option<Error>,
 }
@@ -91,17 +89,17 @@ pub(crate) async fn usable(mut status: watch::Receiver<Status>) -> Result<Superv
     )
 }
 
-/// The thread's end: whatever happens to the thread, it does not leave a lie behind.
+/// The thread's side of the status: whatever happens to the thread, it does not leave a lie behind.
 #[derive(Debug)]
-pub(crate) struct Board {
+pub(crate) struct StatusPublisher {
     pub(crate) status: watch::Sender<Status>,
     pub(crate) states: watch::Sender<SupervisorState>,
 }
 
-impl Board {
+impl StatusPublisher {
     pub(crate) fn new() -> Self {
         let state = SupervisorState::Connecting;
-        let status = Status { state: state.clone(), session: None, generation: 0, epoch: 0, failure: None };
+        let status = Status { state: state.clone(), session: None, generation: 0, failure: None };
         Self { status: watch::Sender::new(status), states: watch::Sender::new(state) }
     }
 
@@ -116,7 +114,7 @@ impl Board {
     }
 }
 
-impl Drop for Board {
+impl Drop for StatusPublisher {
     fn drop(&mut self) {
         let last = self.status.borrow().clone();
         self.publish(Status { state: SupervisorState::Closed, session: None, ..last });
@@ -129,12 +127,12 @@ mod tests {
 
     #[test]
     fn a_thread_that_ends_in_whatever_way_says_closed() {
-        let board = Board::new();
-        let (status, states) = (board.status.subscribe(), board.states.subscribe());
+        let publisher = StatusPublisher::new();
+        let (status, states) = (publisher.status.subscribe(), publisher.states.subscribe());
         let ready = Status { state: SupervisorState::Ready, ..status.borrow().clone() };
-        board.publish(ready);
+        publisher.publish(ready);
         assert_eq!(*states.borrow(), SupervisorState::Ready);
-        drop(board);
+        drop(publisher);
         assert_eq!(*states.borrow(), SupervisorState::Closed);
         assert_eq!(pollster::block_on(usable(status)).unwrap_err().kind(), ErrorKind::Closed);
     }

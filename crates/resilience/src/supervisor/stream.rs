@@ -1,14 +1,16 @@
-//! Streams that outlive sessions.
+//! Streams that outlive sessions: what their consumers hold.
 
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use ibkr_connect_core::{Error, ErrorKind, Event, EventStream, FlowControl, Result, StreamRequest};
-use ibkr_connect_state::Moment;
+use ibkr_connect_core::{Error, ErrorKind, Event, EventStream, Result, StreamRequest};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+
+use super::replay::{self, Replay};
+use super::streams::{Content, OpeningId, StreamId};
 
 /// What a [`SupervisedStream`] gives.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,10 +19,11 @@ pub enum StreamItem {
     Data(Event),
     /// The stream was interrupted and goes on. Events between these times may be missing; none is repeated.
     Gap {
-        /// When the Gateway was last known to serve the stream: its last answer to a ping, or the last time the stream was
-        /// opened. Events of later times may have come before the gap.
+        /// When the Gateway was last known to serve the stream, and the consumer to have read what it gave: its last answer to a
+        /// ping, a look at the stream every few seconds, or the last time the stream was opened. Events of later times may have
+        /// come before the gap.
         from: Timestamp,
-        /// When the stream was opened anew.
+        /// When the stream was opened again.
         to: Timestamp,
     },
 }
@@ -28,14 +31,28 @@ pub enum StreamItem {
 /// A stream of events that goes on in the next session when one is lost. Dropping it cancels it at the Gateway.
 ///
 /// # Behavior
-/// - What was received before a loss is given first, then one [`StreamItem::Gap`], then what follows.
-/// - While there is no session it waits; [`states`](super::Supervisor::states) says why.
-/// - It ends when the Gateway ends it, e.g. a complete snapshot; with the Gateway's error, if it refuses the stream, also
-///   anew; and with `closed` when the supervisor is closed or gives up.
+/// - What was received before an interruption is given first, then one [`StreamItem::Gap`], then what follows.
+/// - While there is no session it waits; [`states`](super::Supervisor::states) says why. It also waits, and is asked for again after
+///   growing pauses, when IBKR's limits or a deadline keep it from being opened, when the Gateway asks for another subscription
+///   (10225, 10182, 316), during a competing session (10197), and when a lively stream stays silent after an outage.
+/// - It ends with the Gateway's error if the Gateway refuses the stream, also when it is opened again; without an error when it is
+///   complete, as a snapshot is; and with `closed` when the supervisor is closed or gives up.
+/// - A consumer that is too slow (`slow_consumer`) does not end it: the consumer gets what was kept, then a gap, then the stream is
+///   opened again.
+/// - A stream that begins with the past gives that once: after a gap, a history of `historical_bar_updates` begins with the newest
+///   bar that was given before, if that has changed, and fills the gap; bulletins, headlines and the session's notices that were
+///   given before are left out. What is a state and no history is given anew after a gap: positions, account values, last prices,
+///   and an order book, which has to be emptied at the gap.
 #[derive(Debug)]
 pub struct SupervisedStream {
+    id: StreamId,
+    content: Content,
+    replay: Replay,
+    /// The subscription that is read; `None` after its end.
     events: Option<EventStream>,
+    opening: OpeningId,
     switches: Option<mpsc::UnboundedReceiver<Switch>>,
+    signals: mpsc::UnboundedSender<(StreamId, Signal)>,
     merged: u64,
     generation: u64,
 }
@@ -43,31 +60,41 @@ pub struct SupervisedStream {
 /// What the supervisor tells a stream.
 #[derive(Debug)]
 pub(crate) enum Switch {
-    Resumed { events: EventStream, from: Timestamp, to: Timestamp, generation: u64 },
-    Refused(Error),
+    /// It goes on in this subscription, after this gap.
+    Opened { opening: OpeningId, events: EventStream, generation: u64, gap: Option<(Timestamp, Timestamp)> },
+    /// It is over.
+    Ended(Result<()>),
 }
 
-/// The supervisor's end of a stream.
-#[derive(Debug)]
-pub(crate) struct Registration {
-    pub(crate) request: StreamRequest,
-    pub(crate) flow: FlowControl,
-    pub(crate) switches: mpsc::UnboundedSender<Switch>,
-    /// Which opening of streams it has taken part in.
-    pub(crate) epoch: u64,
-    /// When it was last opened.
-    pub(crate) since: Moment,
-    /// Since when it has been interrupted.
-    pub(crate) dark_since: Option<Moment>,
+/// What a stream tells the supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// This subscription is being read.
+    Taken(OpeningId),
+    /// It was read to its end.
+    ReadToEnd(OpeningId),
+    /// Nobody reads any more.
+    Dropped,
 }
 
 impl SupervisedStream {
     pub(crate) fn new(
-        events: EventStream,
+        id: StreamId,
+        request: &StreamRequest,
         switches: mpsc::UnboundedReceiver<Switch>,
-        generation: u64,
+        signals: mpsc::UnboundedSender<(StreamId, Signal)>,
     ) -> Self {
-        Self { events: Some(events), switches: Some(switches), merged: 0, generation }
+        Self {
+            id,
+            content: Content::from(request),
+            replay: Replay::from(request),
+            events: None,
+            opening: OpeningId(0),
+            switches: Some(switches),
+            signals,
+            merged: 0,
+            generation: 0,
+        }
     }
 
     /// The next item; `None` when the stream has ended.
@@ -85,32 +112,71 @@ impl SupervisedStream {
         self.generation
     }
 
-    fn poll_switch(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<StreamItem>>> {
-        let Some(switches) = &mut self.switches else { return Poll::Ready(None) };
-        let Poll::Ready(switch) = switches.poll_recv(context) else { return Poll::Pending };
+    /// Waits until it is open for the first time; `None` if the supervisor ends before.
+    pub(crate) async fn opened(&mut self) -> Option<Result<()>> {
+        let switch = self.switches.as_mut()?.recv().await?;
+        Some(self.take(switch).map(drop))
+    }
+
+    /// Follows the supervisor; the gap, if there is one.
+    fn take(&mut self, switch: Switch) -> Result<Option<StreamItem>> {
         match switch {
-            Some(Switch::Resumed { events, from, to, generation }) => {
-                self.leave_session();
-                self.events = Some(events);
-                self.generation = generation;
-                Poll::Ready(Some(Ok(StreamItem::Gap { from, to })))
+            Switch::Opened { opening, events, generation, gap } => {
+                self.leave_subscription();
+                let is_same = generation == self.generation;
+                self.replay.begins_again(if is_same { replay::Session::Same } else { replay::Session::New });
+                (self.events, self.opening, self.generation) = (Some(events), opening, generation);
+                self.signal(Signal::Taken(opening));
+                Ok(gap.map(|(from, to)| StreamItem::Gap { from, to }))
             }
-            Some(Switch::Refused(error)) => self.end(Some(Err(error))),
-            None => {
-                self.end(Some(Err(Error::new(ErrorKind::Closed, "the supervisor of this stream has ended"))))
+            Switch::Ended(end) => {
+                self.end();
+                end.map(|()| None)
             }
         }
     }
 
-    fn end(&mut self, last: Option<Result<StreamItem>>) -> Poll<Option<Result<StreamItem>>> {
-        self.leave_session();
-        self.switches = None;
-        Poll::Ready(last)
+    /// The next event that was not given before; `None` when the subscription has no more.
+    fn poll_events(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        loop {
+            let Some(events) = &mut self.events else { return Poll::Ready(None) };
+            match Pin::new(events).poll_next(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Ok(event))) => {
+                    if let Some(event) = self.replay.admit(event) {
+                        return Poll::Ready(Some(event));
+                    }
+                }
+                // What follows is for the supervisor to say.
+                Poll::Ready(Some(Err(_))) => self.leave_ended(),
+                Poll::Ready(None) => {
+                    self.leave_ended();
+                    if self.content == Content::Snapshot {
+                        self.end();
+                    }
+                }
+            }
+        }
     }
 
-    fn leave_session(&mut self) {
+    fn leave_ended(&mut self) {
+        self.leave_subscription();
+        self.signal(Signal::ReadToEnd(self.opening));
+    }
+
+    fn leave_subscription(&mut self) {
         self.merged = self.merged();
         self.events = None;
+    }
+
+    fn end(&mut self) {
+        self.leave_subscription();
+        self.switches = None;
+    }
+
+    fn signal(&self, signal: Signal) {
+        // An error means that the supervisor has ended, which the stream learns from its switches.
+        let _ = self.signals.send((self.id, signal));
     }
 }
 
@@ -118,29 +184,33 @@ impl Stream for SupervisedStream {
     type Item = Result<StreamItem>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(events) = &mut self.events {
-            match Pin::new(events).poll_next(context) {
-                Poll::Ready(Some(Ok(event))) => return Poll::Ready(Some(Ok(StreamItem::Data(event)))),
-                Poll::Ready(Some(Err(error))) if is_loss(&error) => self.leave_session(),
-                Poll::Ready(Some(Err(error))) => return self.end(Some(Err(error))),
-                Poll::Ready(None) => return self.end(None),
-                Poll::Pending => {}
+        loop {
+            if let Poll::Ready(Some(event)) = self.poll_events(context) {
+                return Poll::Ready(Some(Ok(StreamItem::Data(event))));
+            }
+            let Some(switches) = &mut self.switches else { return Poll::Ready(None) };
+            let Poll::Ready(switch) = switches.poll_recv(context) else { return Poll::Pending };
+            let taken = match switch {
+                Some(switch) => self.take(switch),
+                None => {
+                    self.end();
+                    Err(Error::new(ErrorKind::Closed, "the supervisor of this stream has ended"))
+                }
+            };
+            match taken {
+                Ok(Some(gap)) => return Poll::Ready(Some(Ok(gap))),
+                Ok(None) => {}
+                Err(error) => return Poll::Ready(Some(Err(error))),
             }
         }
-        self.poll_switch(context)
     }
 }
 
-impl Registration {
-    /// Whether the consumer has dropped the stream, or its end was read.
-    pub(crate) fn is_abandoned(&self) -> bool {
-        self.switches.is_closed()
-    }
-
-    /// Notes an interruption; one that was not reported yet began earlier.
-    pub(crate) fn interrupted(&mut self, dark_since: Option<Moment>) {
-        let began = dark_since.filter(|began| *began > self.since).unwrap_or(self.since);
-        self.dark_since.get_or_insert(began);
+impl Drop for SupervisedStream {
+    fn drop(&mut self) {
+        // The supervisor must see it closed when it hears that it was dropped.
+        self.end();
+        self.signal(Signal::Dropped);
     }
 }
 
@@ -150,123 +220,5 @@ pub(crate) fn is_loss(error: &Error) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use ibkr_connect_core::types::{MarketDataEvent, MarketDataParams, TickType};
-    use ibkr_connect_core::{EventSender, event_channel};
-
-    use super::*;
-
-    fn event(value: i32) -> Event {
-        Event::MarketData(MarketDataEvent::MarketDataType { market_data_type: value })
-    }
-
-    fn quote(price: f64) -> Event {
-        let price = Some(price);
-        Event::MarketData(MarketDataEvent::Price { tick_type: TickType::BID, price, size: None })
-    }
-
-    fn time(seconds: i64) -> Timestamp {
-        Timestamp::from_second(seconds).unwrap()
-    }
-
-    struct Source {
-        sender: EventSender,
-        switches: mpsc::UnboundedSender<Switch>,
-    }
-
-    fn stream() -> (Source, SupervisedStream) {
-        let (sender, events) = event_channel(FlowControl::Conflate, || {});
-        let (switches, receiver) = mpsc::unbounded_channel();
-        (Source { sender, switches }, SupervisedStream::new(events, receiver, 1))
-    }
-
-    fn resume(source: &mut Source, generation: u64) {
-        let (sender, events) = event_channel(FlowControl::Conflate, || {});
-        let (from, to) = (time(1), time(2));
-        source.switches.send(Switch::Resumed { events, from, to, generation }).unwrap();
-        source.sender = sender;
-    }
-
-    #[track_caller]
-    fn next(stream: &mut SupervisedStream) -> Option<Result<StreamItem>> {
-        let next =
-            pollster::block_on(poll_fn(|context| Poll::Ready(Pin::new(&mut *stream).poll_next(context))));
-        match next {
-            Poll::Ready(item) => item,
-            Poll::Pending => panic!("nothing is ready"),
-        }
-    }
-
-    #[test]
-    fn what_was_received_comes_before_the_gap_and_the_rest_after_it() {
-        let (mut source, mut stream) = stream();
-        source.sender.send_all([event(1), quote(2.0), quote(3.0)]);
-        source.sender.finish(Err(Error::new(ErrorKind::Disconnected, "lost")));
-        resume(&mut source, 2);
-        source.sender.send(event(9));
-        assert_eq!(next(&mut stream).unwrap().unwrap(), StreamItem::Data(event(1)));
-        assert_eq!(next(&mut stream).unwrap().unwrap(), StreamItem::Data(quote(3.0)));
-        assert_eq!(next(&mut stream).unwrap().unwrap(), StreamItem::Gap { from: time(1), to: time(2) });
-        assert_eq!((stream.merged(), stream.generation()), (1, 2));
-        assert_eq!(next(&mut stream).unwrap().unwrap(), StreamItem::Data(event(9)));
-    }
-
-    #[test]
-    fn a_void_subscription_is_replaced_although_it_has_not_ended() {
-        let (mut source, mut stream) = stream();
-        source.sender.send(event(1));
-        let old = std::mem::replace(&mut source.sender, event_channel(FlowControl::default(), || {}).0);
-        resume(&mut source, 1);
-        assert_eq!(next(&mut stream).unwrap().unwrap(), StreamItem::Data(event(1)));
-        assert!(matches!(next(&mut stream).unwrap().unwrap(), StreamItem::Gap { .. }));
-        assert!(old.is_abandoned(), "cancelled at the Gateway");
-    }
-
-    #[test]
-    fn the_gateways_own_end_is_the_end() {
-        let (source, mut stream) = stream();
-        source.sender.finish(Ok(()));
-        assert!(next(&mut stream).is_none());
-        assert!(source.switches.is_closed(), "nobody resumes it");
-        assert!(next(&mut stream).is_none());
-    }
-
-    #[test]
-    fn errors_of_the_stream_and_of_the_supervisor_end_it() {
-        let (source, mut refused) = stream();
-        source.sender.finish(Err(Error::new(ErrorKind::GatewayError, "no permission")));
-        assert_eq!(next(&mut refused).unwrap().unwrap_err().kind(), ErrorKind::GatewayError);
-        assert!(next(&mut refused).is_none());
-
-        let (source, mut refused_anew) = stream();
-        let error = Error::new(ErrorKind::GatewayError, "no permission any more");
-        source.switches.send(Switch::Refused(error)).unwrap();
-        assert_eq!(next(&mut refused_anew).unwrap().unwrap_err().kind(), ErrorKind::GatewayError);
-        assert!(next(&mut refused_anew).is_none());
-
-        let (Source { sender, switches }, mut closed) = stream();
-        drop(switches);
-        sender.finish(Err(Error::new(ErrorKind::Closed, "closed")));
-        assert_eq!(next(&mut closed).unwrap().unwrap_err().kind(), ErrorKind::Closed);
-        assert!(next(&mut closed).is_none());
-    }
-
-    #[test]
-    fn a_gap_begins_where_the_first_unreported_interruption_did() {
-        let at = Moment::from_millis;
-        let (switches, _receiver) = mpsc::unbounded_channel();
-        let request = StreamRequest::MarketData(MarketDataParams::default());
-        let mut registration = Registration {
-            request,
-            flow: FlowControl::default(),
-            switches,
-            epoch: 1,
-            since: at(50),
-            dark_since: None,
-        };
-        registration.interrupted(Some(at(20)));
-        assert_eq!(registration.dark_since, Some(at(50)), "it was opened after the session's last answer");
-        registration.interrupted(Some(at(90)));
-        assert_eq!(registration.dark_since, Some(at(50)));
-    }
-}
+#[path = "stream_tests.rs"]
+mod tests;

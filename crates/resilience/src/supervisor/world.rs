@@ -1,19 +1,25 @@
 //! A Gateway in virtual time, and the state machine that lives with it: for tests.
 
 use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ibkr_connect_core::types::Notice;
 use ibkr_connect_core::{Error, ErrorKind, Phase};
-use ibkr_connect_state::Moment;
+use ibkr_connect_state::KernelClock;
+use jiff::SignedDuration;
 
-use super::machine::{Action, Event, Lookout, Machine, Port};
+use super::machine::{Action, Admits, Event, ListenerCheck, Machine, Port};
 use super::options::SupervisorOptions;
 use super::state::SupervisorState;
-use crate::breaker::Breaker;
-use crate::breaker::{Admission, Outcome, Refusal, TrialId};
+use super::time::Reading;
+use crate::breaker::{
+    Admission, Breaker, BreakerSettings, BreakerStore, Note, Outcome, Refusal, Refused, TrialId,
+};
+use crate::gateway::Gateway;
 
-pub(crate) const START: Moment = Moment::from_millis(0);
+pub(crate) const START: Reading = Reading::START;
 const ROUND_TRIP: Duration = Duration::from_millis(5);
 const HANDSHAKE: Duration = Duration::from_millis(300);
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -38,45 +44,57 @@ pub(crate) enum Mood {
 pub(crate) enum Turn {
     Mood(Mood),
     Notice(i32, &'static str),
+    /// Somebody forces the breaker open, until it is reset.
+    BreakerOpens,
+    BreakerIsReset,
+    /// This process is stopped for so long, or the whole machine sleeps: nothing is heard or done meanwhile.
+    Stopped(Duration),
+    /// The wall clock is set by so much.
+    WallClock(SignedDuration),
 }
 
 /// The Gateway, the machine, and what was seen.
 pub(crate) struct World {
     pub(crate) machine: Machine,
-    pub(crate) now: Moment,
-    pub(crate) connects: Vec<Moment>,
-    pub(crate) resumed: Vec<Option<Moment>>,
-    pub(crate) resubscribed: Vec<Moment>,
-    pub(crate) restarts: Vec<Moment>,
-    pub(crate) states: Vec<(Moment, SupervisorState<Moment>)>,
+    pub(crate) now: Reading,
+    pub(crate) connects: Vec<Reading>,
+    pub(crate) resumed: Vec<Reading>,
+    /// When the Gateway had last answered in sessions that were lost.
+    pub(crate) lost: Vec<Reading>,
+    pub(crate) resubscribed: Vec<Reading>,
+    pub(crate) restarts: Vec<Reading>,
+    pub(crate) states: Vec<(Reading, SupervisorState<Reading>)>,
     options: SupervisorOptions,
     mood: Mood,
-    script: VecDeque<(Moment, Turn)>,
-    attempt: Option<(Moment, Option<Error>)>,
+    script: VecDeque<(Reading, Turn)>,
+    attempt: Option<(Reading, Option<Error>)>,
     /// The one in front of the Gateway, if the connector has one.
     breaker: Option<Breaker>,
     admission: Option<Admission>,
     is_up: bool,
+    /// By how much the wall clock was set.
+    wall_clock: SignedDuration,
     /// Notices of a session that is being made.
     said: Vec<Notice>,
-    session_end: Option<Moment>,
-    ping: Option<Moment>,
-    answered: Option<Moment>,
+    session_end: Option<Reading>,
+    ping: Option<Reading>,
+    answered: Option<Reading>,
     failures: usize,
-    not_before: Moment,
+    not_before: Reading,
 }
 
 impl World {
-    pub(crate) fn new(lookout: Lookout) -> Self {
-        Self::with(SupervisorOptions::default(), lookout)
+    pub(crate) fn new(listener: ListenerCheck) -> Self {
+        Self::with(SupervisorOptions::default(), listener)
     }
 
-    pub(crate) fn with(options: SupervisorOptions, lookout: Lookout) -> Self {
+    pub(crate) fn with(options: SupervisorOptions, listener: ListenerCheck) -> Self {
         Self {
-            machine: Machine::new(options.clone(), lookout, START),
+            machine: Machine::new(options.clone(), listener, START),
             now: START,
             connects: Vec::new(),
             resumed: Vec::new(),
+            lost: Vec::new(),
             resubscribed: Vec::new(),
             restarts: Vec::new(),
             states: Vec::new(),
@@ -87,6 +105,7 @@ impl World {
             breaker: None,
             admission: None,
             is_up: false,
+            wall_clock: SignedDuration::ZERO,
             said: Vec::new(),
             session_end: None,
             ping: None,
@@ -97,49 +116,55 @@ impl World {
     }
 
     /// The same, with a circuit breaker between the machine and the Gateway.
-    pub(crate) fn behind(breaker: Breaker, lookout: Lookout) -> Self {
-        Self { breaker: Some(breaker), ..Self::new(lookout) }
+    pub(crate) fn behind(breaker: Breaker, listener: ListenerCheck) -> Self {
+        Self { breaker: Some(breaker), ..Self::new(listener) }
     }
 
     /// Adds what happens, in order of time.
-    pub(crate) fn plan(&mut self, at: Moment, turn: Turn) {
-        assert!(self.script.back().is_none_or(|(last, _)| *last <= at), "{at:?} is out of order");
+    pub(crate) fn plan(&mut self, at: Reading, turn: Turn) {
+        assert!(self.script.back().is_none_or(|(last, _)| at.has_reached(*last)), "{at:?} is out of order");
         self.script.push_back((at, turn));
     }
 
     /// Lets the time pass.
-    pub(crate) fn run_until(&mut self, end: Moment) {
+    pub(crate) fn run_until(&mut self, end: Reading) {
         self.tell(Event::Tick);
-        while let Some((at, event)) = self.next().filter(|(at, _)| *at <= end) {
+        while let Some((at, event)) = self.next().filter(|(at, _)| end.has_reached(*at)) {
             self.look_back(at);
-            self.now = self.now.max(at);
+            self.time_passes(at);
             self.happens(event);
         }
         self.look_back(end);
-        self.now = end;
+        self.time_passes(end);
     }
 
-    pub(crate) fn connects_between(&self, from: Moment, to: Moment) -> usize {
-        self.connects.iter().filter(|at| (from..to).contains(*at)).count()
+    /// Until then, if that is still to come.
+    fn time_passes(&mut self, then: Reading) {
+        let then = self.now.later_of(then);
+        self.now = then.with_wall(START.wall() + then.since(START) + self.wall_clock);
+    }
+
+    pub(crate) fn connects_between(&self, from: Reading, to: Reading) -> usize {
+        self.connects.iter().filter(|at| is_between(**at, from, to)).count()
     }
 
     /// The names of the states entered in this time, after the one it began with.
-    pub(crate) fn states_between(&self, from: Moment, to: Moment) -> Vec<&'static str> {
+    pub(crate) fn states_between(&self, from: Reading, to: Reading) -> Vec<&'static str> {
         let mut names: Vec<_> = self
             .states
             .iter()
-            .filter(|(at, _)| (from..to).contains(at))
+            .filter(|(at, _)| is_between(*at, from, to))
             .map(|(_, state)| state.as_str())
             .collect();
         names.dedup();
         names
     }
 
-    pub(crate) fn state(&self) -> SupervisorState<Moment> {
+    pub(crate) fn state(&self) -> SupervisorState<Reading> {
         self.machine.state(self.now)
     }
 
-    fn next(&self) -> Option<(Moment, Happening)> {
+    fn next(&self) -> Option<(Reading, Happening)> {
         [
             self.script.front().map(|(at, _)| (*at, Happening::Turn)),
             self.session_end.map(|at| (at, Happening::SessionEnds)),
@@ -173,6 +198,21 @@ impl World {
                 Turn::Mood(mood) => self.turns(mood),
                 Turn::Notice(code, message) => {
                     self.speaks(Notice { code, message: message.to_owned(), time: None });
+                }
+                Turn::BreakerOpens => {
+                    let by = Note { actor: "somebody".to_owned(), reason: "as planned".to_owned() };
+                    let now = self.now.moment();
+                    self.breaker.as_mut().unwrap().force_open(now, by);
+                }
+                Turn::BreakerIsReset => self.breaker.as_mut().unwrap().reset(),
+                Turn::Stopped(length) => {
+                    // Whoever looks at it then sees what was published before; the next look is its own.
+                    self.time_passes(self.now + length);
+                    self.tell(Event::Tick);
+                }
+                Turn::WallClock(by) => {
+                    self.wall_clock += by;
+                    self.time_passes(self.now);
                 }
             },
         }
@@ -216,8 +256,10 @@ impl World {
 
     fn attempt_fails(&mut self, error: Error) {
         let scheduled = self.options.schedule[self.failures.min(self.options.schedule.len() - 1)];
+        let is_free = matches!(error.kind(), ErrorKind::Rejected | ErrorKind::NotListening);
         let wait = match Refusal::of_error(&error) {
             Some(refusal) => refusal.retry_in().unwrap_or(scheduled),
+            None if is_free => Duration::from_secs(15),
             None => {
                 self.failures += 1;
                 scheduled
@@ -231,7 +273,7 @@ impl World {
         let mut actions = VecDeque::from(self.machine.on(self.now, event));
         while let Some(action) = actions.pop_front() {
             match action {
-                Action::Look => {
+                Action::CheckPort => {
                     let port = if self.mood == Mood::Refusing { Port::Shut } else { Port::Open };
                     actions.extend(self.machine.on(self.now, Event::Port(port)));
                 }
@@ -241,10 +283,22 @@ impl World {
                     let answers = matches!(self.mood, Mood::Up | Mood::Fickle);
                     self.ping = answers.then(|| self.now + ROUND_TRIP);
                 }
-                Action::Resume { dark_since } => self.resumed.push(dark_since),
-                Action::ResubscribeMarketData { dark_since } => self.resubscribed.push(dark_since),
+                Action::AskBreaker => {
+                    let now = self.now.moment();
+                    let is_open = self.breaker.as_ref().is_some_and(|breaker| breaker.check(now).is_err());
+                    let admits = if is_open { Admits::NotYet } else { Admits::Now };
+                    if admits == Admits::Now {
+                        self.not_before = self.now;
+                    }
+                    actions.extend(self.machine.on(self.now, Event::Breaker(admits)));
+                }
+                Action::Resume { .. } => self.resumed.push(self.now),
+                Action::ResubscribeMarketData { since } => self.resubscribed.push(since),
                 Action::RestartGateway => self.restarts.push(self.now),
-                Action::Discard => (self.is_up, self.ping, self.session_end) = (false, None, None),
+                Action::Discard { proof } => {
+                    self.lost.push(proof);
+                    (self.is_up, self.ping, self.session_end) = (false, None, None);
+                }
                 Action::Stop => panic!("nobody told it to give up"),
             }
         }
@@ -253,10 +307,10 @@ impl World {
 
     fn connect(&mut self) {
         assert!(self.attempt.is_none() && !self.is_up, "two attempts at once");
-        assert!(self.now >= self.not_before, "{:?} is before {:?}", self.now, self.not_before);
+        assert!(self.now.has_reached(self.not_before), "{:?} is before {:?}", self.now, self.not_before);
         if let Some(refusal) = self.refusal() {
             let error = Error::new(ErrorKind::CircuitOpen, "open").in_phase(Phase::Preflight);
-            self.attempt = Some((self.now, Some(error.with_source(refusal))));
+            self.attempt = Some((self.now, Some(error.with_source(refused(refusal)))));
             return;
         }
         self.connects.push(self.now);
@@ -270,18 +324,18 @@ impl World {
     }
 
     fn refusal(&mut self) -> Option<Refusal> {
-        let admitted = self.breaker.as_mut()?.admit(self.now, TrialId(1));
+        let admitted = self.breaker.as_mut()?.admit(self.now.moment(), TrialId(1));
         admitted.map(|admission| self.admission = Some(admission)).err()
     }
 
     fn settle(&mut self, error: Option<&Error>) {
         let (Some(breaker), Some(admission)) = (&mut self.breaker, self.admission.take()) else { return };
         let outcome = error.map_or(Outcome::Success(HANDSHAKE), Outcome::of_error);
-        breaker.settle(self.now, admission, outcome);
+        breaker.settle(self.now.moment(), admission, outcome);
     }
 
     /// The time until `then` passes without an event: no instant of it may be a lie.
-    fn look_back(&self, then: Moment) {
+    fn look_back(&self, then: Reading) {
         for part in 0..=4 {
             let at = self.now + then.since(self.now) * part / 4;
             let is_fresh =
@@ -297,6 +351,18 @@ impl World {
             self.states.push((self.now, state));
         }
     }
+}
+
+fn is_between(at: Reading, from: Reading, to: Reading) -> bool {
+    at.has_reached(from) && !at.has_reached(to)
+}
+
+/// As the connector's breaker says it.
+pub(crate) fn refused(refusal: Refusal) -> Refused {
+    let gateway = Gateway::new("localhost", 4002);
+    let clock = Arc::new(KernelClock::default());
+    let breaker = BreakerStore::new(Path::new("/nowhere"), gateway, BreakerSettings::default(), clock);
+    Refused { refusal, breaker }
 }
 
 enum Happening {

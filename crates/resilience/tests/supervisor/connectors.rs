@@ -1,7 +1,7 @@
 //! Connectors around the direct backend that do what a test needs.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -60,7 +60,7 @@ pub(crate) struct Muffler {
 pub(crate) struct Switches {
     pub(crate) muted_generation: AtomicUsize,
     pub(crate) losing_generation: AtomicUsize,
-    pub(crate) subscribing: Mutex<()>,
+    pub(crate) subscribing: tokio::sync::Mutex<()>,
     open: AtomicUsize,
 }
 
@@ -113,7 +113,7 @@ impl Connection for Muffled {
             return Err(Error::new(ErrorKind::Disconnected, "lost while subscribing"));
         }
         let events = self.inner.subscribe(request, flow).await;
-        drop(self.switches.subscribing.lock().unwrap());
+        drop(self.switches.subscribing.lock().await);
         events
     }
 

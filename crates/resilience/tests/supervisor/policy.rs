@@ -1,7 +1,11 @@
 //! Over the connector that programs use: one handshake per attempt, under the policy.
 
+use std::time::Instant;
+
 use ibkr_connect_core::Config;
-use ibkr_connect_resilience::{BreakerSettings, Policy, Refusal, RobustConnector};
+use ibkr_connect_resilience::{
+    BreakerSettings, BreakerStore, Gateway, KernelClock, Note, Policy, Refusal, RobustConnector,
+};
 use jiff::SignedDuration;
 
 use super::*;
@@ -49,7 +53,7 @@ fn an_attempt_is_made_as_soon_as_the_breaker_admits_one() {
 }
 
 #[test]
-fn sessions_that_die_young_five_times_in_a_row_open_the_circuit() {
+fn sessions_that_are_lost_six_times_in_an_hour_open_the_circuit() {
     let gateway = gateway(Vec::new());
     let state = tempfile::tempdir().unwrap();
     let connector = robust(&state, BreakerSettings::default());
@@ -66,6 +70,56 @@ fn sessions_that_die_young_five_times_in_a_row_open_the_circuit() {
     assert_eq!((supervisor.generation(), gateway.stats().accepted), (6, 6), "five restarts");
     let error = supervisor.current().unwrap_err();
     assert!(error.message().contains("circuit open"), "{error}");
+}
+
+#[test]
+fn a_breaker_that_is_reset_or_whose_time_is_over_lets_a_session_in_within_a_second() {
+    for is_reset in [true, false] {
+        let gateway = gateway(Vec::new());
+        let state = tempfile::tempdir().unwrap();
+        let breaker = store(&state, gateway.port());
+        let by = || Note { actor: "ops".to_owned(), reason: "update".to_owned() };
+        let limit = if is_reset { Duration::from_secs(3_600) } else { Duration::from_millis(700) };
+        breaker.force_open_for(by(), limit).unwrap();
+        // What the schedule says would be an hour.
+        let options = SupervisorOptions { schedule: vec![Duration::from_secs(3_600)], ..quick() };
+        let connector = robust(&state, BreakerSettings::default());
+        let supervisor = Supervisor::start(connector, target(gateway.port()), options).unwrap();
+        until(&supervisor, "circuit open", is_circuit_open);
+        assert_eq!(gateway.stats().accepted, 0);
+        if is_reset {
+            breaker.reset(&by()).unwrap();
+        }
+        let begun = Instant::now();
+        session(&supervisor);
+        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn whoever_waited_for_a_trial_that_succeeded_goes_on_at_once() {
+    let gateway = gateway(vec![Fault::CloseBeforeVersion]);
+    let state = tempfile::tempdir().unwrap();
+    let recovery = Duration::from_millis(300);
+    let breaker = BreakerSettings { failures: 2, recovery, ..BreakerSettings::default() };
+    // Guesses would be an hour long.
+    let schedule = vec![Duration::from_millis(1), Duration::from_millis(1), Duration::from_secs(3_600)];
+    let start = || {
+        let options = SupervisorOptions { schedule: schedule.clone(), ..quick() };
+        Supervisor::start(robust(&state, breaker.clone()), target(gateway.port()), options).unwrap()
+    };
+    let supervisors = [(); 6].map(|()| start());
+    supervisors.iter().for_each(|supervisor| drop(until(supervisor, "circuit open", is_circuit_open)));
+    gateway.set_faults(Vec::new());
+    let begun = Instant::now();
+    supervisors.iter().for_each(|supervisor| drop(session(supervisor)));
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+}
+
+/// The breaker that the connector has.
+fn store(state: &tempfile::TempDir, port: u16) -> BreakerStore {
+    let clock = Arc::new(KernelClock::default());
+    BreakerStore::new(state.path(), Gateway::new("127.0.0.1", port), BreakerSettings::default(), clock)
 }
 
 fn is_circuit_open(state: &SupervisorState) -> bool {

@@ -1,0 +1,440 @@
+//! Streams across sessions: a state machine of events and time beside the session's, which knows no channels and no clocks.
+//!
+//! Its rules: a lost session is waited for; only the Gateway's refusal ends a stream; the old subscription is ended before the
+//! new one is opened, so that nothing is repeated; and every hole is told as a gap. `failure` judges what ends a subscription,
+//! `activity` finds those that stay silent, `entry` is what is known about one stream.
+
+mod activity;
+mod entry;
+mod failure;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ibkr_connect_core::types::{Connectivity, FarmKind, FarmStatus};
+use ibkr_connect_core::{Error, ErrorKind, StreamRequest};
+
+use self::entry::{Entry, State};
+use self::failure::{Verdict, judge};
+use super::time::{Reading, earliest};
+
+pub(crate) use self::failure::{Pace, Pauses};
+
+/// How often open streams are looked at.
+pub(crate) const SAMPLE: Duration = Duration::from_secs(5);
+/// How long the backend may take to let go of a cancelled subscription before the next one is opened all the same.
+const RELEASE: Duration = Duration::from_secs(2);
+
+/// Which stream of the supervisor's users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct StreamId(pub(crate) u64);
+
+/// Which subscription, of all that were ever opened: what is said about an earlier one is too late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct OpeningId(pub(crate) u64);
+
+/// What a stream is made of, and so what it depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Market data: void after 1101, and from a market data farm.
+    Market,
+    /// Historical bars that are kept up to date: void after 1101, and from farms of both kinds.
+    Bars,
+    /// Accounts and orders, from IBKR's servers.
+    Account,
+    /// What the Gateway itself says.
+    Gateway,
+    /// A snapshot of market data, which ends by itself.
+    Snapshot,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Time has passed; see [`Streams::wake_at`].
+    Tick,
+    /// A user wants a stream.
+    Registered { id: StreamId, content: Content },
+    /// The user has dropped it.
+    Dropped { id: StreamId },
+    /// The subscription is open.
+    Opened { id: StreamId, opening: OpeningId },
+    /// It could not be opened.
+    OpenFailed { id: StreamId, opening: OpeningId, error: Error },
+    /// It has ended, by itself or with an error, after so many events.
+    Ended { id: StreamId, opening: OpeningId, received: u64, end: Result<(), Error> },
+    /// The backend has let go of a cancelled one.
+    Released { id: StreamId, opening: OpeningId },
+    /// The consumer reads from it.
+    Taken { id: StreamId, opening: OpeningId },
+    /// The consumer has read it to its end.
+    ReadToEnd { id: StreamId, opening: OpeningId },
+    /// A look at the open ones.
+    Sampled(Vec<Sample>),
+    /// There is a session, and nothing is open in it.
+    SessionUp,
+    /// It is lost; the Gateway last answered then.
+    SessionLost { proof: Reading },
+    /// All market data are void since then (1101).
+    Void { since: Reading },
+    /// The Gateway's connection to IBKR has changed.
+    Connectivity(Connectivity),
+}
+
+/// A look at an open subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sample {
+    pub(crate) id: StreamId,
+    pub(crate) opening: OpeningId,
+    /// How many events have come so far.
+    pub(crate) received: u64,
+    /// How many of them the consumer has not read.
+    pub(crate) unread: usize,
+}
+
+/// What is to be done, in this order.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Open a subscription in the session.
+    Open { id: StreamId, opening: OpeningId },
+    /// End this one, also while it is being opened, and report when it is released. What it has given stays readable.
+    Cancel { id: StreamId, opening: OpeningId },
+    /// Give the subscription that was just opened to the consumer.
+    Hand { id: StreamId, gap: Option<Gap> },
+    /// Tell the consumer the end, and forget the stream.
+    End { id: StreamId, end: Result<(), Error> },
+    /// Forget a stream that nobody reads.
+    Forget { id: StreamId },
+    /// Tell why it is asked for again, and after which pause.
+    AskAgain { id: StreamId, why: Why, pause: Duration },
+}
+
+/// Events between these moments may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub(crate) from: Reading,
+    pub(crate) to: Reading,
+}
+
+/// Why a stream is asked for again in a session that goes on.
+#[derive(Debug)]
+pub(crate) enum Why {
+    Failed(Error),
+    /// It was lively before an outage, and is silent since it is over.
+    Silent,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Outage {
+    since: Reading,
+    /// No notice says that a 2110 is over; a farm that is back does. A 1100 ends with 1101 or 1102.
+    is_over_with_a_farm: bool,
+}
+
+/// All streams of a supervisor.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    entries: BTreeMap<StreamId, Entry>,
+    /// How long an opening may take: its backend keeps deadlines of its own, which are shorter.
+    opening_limit: Duration,
+    has_session: bool,
+    /// IBKR's servers are lost, and nothing comes from them.
+    outage: Option<Outage>,
+    last_opening: OpeningId,
+    sampled: Reading,
+}
+
+impl Streams {
+    pub(crate) fn new(opening_limit: Duration, now: Reading) -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            opening_limit,
+            has_session: false,
+            outage: None,
+            last_opening: OpeningId(0),
+            sampled: now,
+        }
+    }
+
+    /// Takes an event and says what is to be done. What comes too late changes nothing.
+    pub(crate) fn on(&mut self, now: Reading, event: Event) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match event {
+            Event::Tick => {}
+            Event::Registered { id, content } => drop(self.entries.insert(id, Entry::new(content, now))),
+            Event::Dropped { id } => self.dropped(id, &mut actions),
+            Event::Opened { id, opening } => self.opened(now, id, opening, &mut actions),
+            Event::OpenFailed { id, opening, error } => {
+                self.open_failed(now, id, opening, error, &mut actions);
+            }
+            Event::Ended { id, opening, received, end } => {
+                self.ended(now, (id, opening), received, end, &mut actions);
+            }
+            Event::Released { id, opening } => self.released(id, opening),
+            Event::Taken { id, opening } => self.consumer(id, |entry| entry.taken = opening),
+            Event::ReadToEnd { id, opening } => self.consumer(id, |entry| entry.read = opening),
+            Event::Sampled(samples) => self.sampled(now, &samples),
+            Event::SessionUp => self.session_up(),
+            Event::SessionLost { proof } => self.session_lost(proof, &mut actions),
+            Event::Void { since } => self.void(now, since, &mut actions),
+            Event::Connectivity(change) => self.connectivity(now, &change),
+        }
+        self.advance(now, &mut actions);
+        actions
+    }
+
+    /// When the next [`Event::Tick`] is wanted, if nothing else happens before.
+    pub(crate) fn wake_at(&self) -> Option<Reading> {
+        earliest(self.entries.values().map(|entry| entry.wake_at(self.has_session)))
+    }
+
+    /// When the next [`Event::Sampled`] is wanted; `None` while nothing is open.
+    pub(crate) fn sample_at(&self) -> Option<Reading> {
+        self.entries.values().any(Entry::is_open).then(|| self.sampled + SAMPLE)
+    }
+
+    fn dropped(&mut self, id: StreamId, actions: &mut Vec<Action>) {
+        let Some(entry) = self.entries.remove(&id) else { return };
+        actions.extend(entry.subscription().map(|opening| Action::Cancel { id, opening }));
+        actions.push(Action::Forget { id });
+    }
+
+    fn opened(&mut self, now: Reading, id: StreamId, opening: OpeningId, actions: &mut Vec<Action>) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if entry.is_opening(opening) {
+            let gap = entry.open(now, opening);
+            actions.push(Action::Hand { id, gap });
+        } else {
+            // It was cancelled in the meantime, and nobody takes it.
+            entry.release(opening);
+        }
+    }
+
+    fn open_failed(
+        &mut self,
+        now: Reading,
+        id: StreamId,
+        opening: OpeningId,
+        error: Error,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if entry.is_opening(opening) {
+            self.failed(now, id, error, actions);
+        } else {
+            entry.release(opening);
+        }
+    }
+
+    fn ended(
+        &mut self,
+        now: Reading,
+        (id, opening): (StreamId, OpeningId),
+        received: u64,
+        end: Result<(), Error>,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let State::Open { opening: current, since, .. } = entry.state else { return };
+        if current != opening {
+            return;
+        }
+        entry.has_given |= received > 0;
+        entry.interrupted(self.outage.map_or(now, |outage| outage.since));
+        entry.pauses.served(now.since(since));
+        match end {
+            Ok(()) if entry.content == Content::Snapshot => {
+                self.entries.remove(&id);
+                actions.push(Action::End { id, end: Ok(()) });
+            }
+            Ok(()) => self.failed(now, id, cut_short(), actions),
+            Err(error) => {
+                if error.kind() == ErrorKind::SlowConsumer {
+                    // Asking before that only fills the next buffer.
+                    entry.must_read = opening;
+                }
+                self.failed(now, id, error, actions);
+            }
+        }
+    }
+
+    fn failed(&mut self, now: Reading, id: StreamId, error: Error, actions: &mut Vec<Action>) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let pace = match judge(&error, entry.has_given) {
+            Verdict::Refused => {
+                self.entries.remove(&id);
+                return actions.push(Action::End { id, end: Err(error) });
+            }
+            // If the session is lost, the next one comes first.
+            Verdict::Lost => Pace::Soon,
+            Verdict::Again(pace) => pace,
+        };
+        let pause = entry.pauses.next(pace);
+        entry.state = State::Waiting { due: Some(now + pause) };
+        actions.push(Action::AskAgain { id, why: Why::Failed(error), pause });
+    }
+
+    fn released(&mut self, id: StreamId, opening: OpeningId) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.release(opening);
+        }
+    }
+
+    fn consumer(&mut self, id: StreamId, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            change(entry);
+        }
+    }
+
+    fn sampled(&mut self, now: Reading, samples: &[Sample]) {
+        self.sampled = now;
+        for sample in samples {
+            if let Some(entry) = self.entries.get_mut(&sample.id) {
+                entry.sampled(now, sample);
+            }
+        }
+    }
+
+    fn session_up(&mut self) {
+        (self.has_session, self.outage) = (true, None);
+        for entry in self.entries.values_mut() {
+            if let State::Waiting { due } = &mut entry.state {
+                *due = None;
+            }
+        }
+    }
+
+    fn session_lost(&mut self, proof: Reading, actions: &mut Vec<Action>) {
+        self.has_session = false;
+        let since = self.outage.map_or(proof, |outage| proof.earlier_of(outage.since));
+        for (id, entry) in &mut self.entries {
+            // One that has just ended was lost with the session.
+            entry.interrupted(since);
+            actions.extend(entry.subscription().map(|opening| Action::Cancel { id: *id, opening }));
+            entry.state = State::Waiting { due: None };
+        }
+    }
+
+    fn void(&mut self, now: Reading, since: Reading, actions: &mut Vec<Action>) {
+        for (id, entry) in &mut self.entries {
+            let is_void = matches!(entry.content, Content::Market | Content::Bars | Content::Snapshot);
+            if is_void && let Some(opening) = entry.subscription() {
+                // Whether one that is being opened was asked for before the 1101 is not known.
+                if entry.is_open() {
+                    entry.interrupted(since);
+                }
+                entry.close(opening, now + RELEASE, None);
+                actions.push(Action::Cancel { id: *id, opening });
+            }
+        }
+    }
+
+    fn connectivity(&mut self, now: Reading, change: &Connectivity) {
+        use Connectivity::{Broken, DataFarm, Lost, Restored};
+        self.servers(now, change);
+        for entry in self.entries.values_mut() {
+            let depends_on = |kind| match entry.content {
+                Content::Market => kind == FarmKind::MarketData,
+                Content::Bars => kind != FarmKind::SecurityDefinitions,
+                Content::Account | Content::Gateway | Content::Snapshot => false,
+            };
+            let depends_on_servers =
+                matches!(entry.content, Content::Market | Content::Bars | Content::Account);
+            let State::Open { activity, .. } = &mut entry.state else { continue };
+            match change {
+                Lost {} | Broken {} if depends_on_servers => activity.outage_began(now),
+                Restored { .. } => activity.outage_ended(now),
+                DataFarm { kind, status: FarmStatus::Disconnected, .. } if depends_on(*kind) => {
+                    activity.outage_began(now);
+                }
+                // One farm or another: those that go on say so themselves.
+                DataFarm { status: FarmStatus::Connected, .. } => activity.outage_ended(now),
+                _ => {}
+            }
+        }
+    }
+
+    fn servers(&mut self, now: Reading, change: &Connectivity) {
+        match change {
+            Connectivity::Lost {} => {
+                let since = self.outage.map_or(now, |outage| outage.since);
+                self.outage = Some(Outage { since, is_over_with_a_farm: false });
+            }
+            Connectivity::Broken {} => {
+                self.outage.get_or_insert(Outage { since: now, is_over_with_a_farm: true });
+            }
+            Connectivity::Restored { .. } => self.outage = None,
+            Connectivity::DataFarm { status: FarmStatus::Connected, .. } => {
+                self.outage.take_if(|outage| outage.is_over_with_a_farm);
+            }
+            _ => {}
+        }
+    }
+
+    /// Does what is due.
+    fn advance(&mut self, now: Reading, actions: &mut Vec<Action>) {
+        for (id, entry) in &mut self.entries {
+            let id = *id;
+            match &entry.state {
+                State::Opening { opening, until } if now.has_reached(*until) => {
+                    let opening = *opening;
+                    let pause = entry.pauses.next(Pace::Soon);
+                    let error = overdue(self.opening_limit);
+                    entry.close(opening, now + RELEASE, Some(now + pause));
+                    actions.push(Action::Cancel { id, opening });
+                    actions.push(Action::AskAgain { id, why: Why::Failed(error), pause });
+                }
+                State::Open { opening, activity, .. }
+                    if activity.suspected_at().is_some_and(|suspected| now.has_reached(suspected)) =>
+                {
+                    let opening = *opening;
+                    entry.interrupted(now);
+                    entry.close(opening, now + RELEASE, None);
+                    actions.push(Action::Cancel { id, opening });
+                    actions.push(Action::AskAgain { id, why: Why::Silent, pause: Duration::ZERO });
+                }
+                State::Closing { opening, until, .. } if now.has_reached(*until) => {
+                    let opening = *opening;
+                    entry.release(opening);
+                }
+                _ => {}
+            }
+            if self.has_session && entry.may_be_opened(now) {
+                self.last_opening.0 += 1;
+                let opening = self.last_opening;
+                entry.state = State::Opening { opening, until: now + self.opening_limit };
+                actions.push(Action::Open { id, opening });
+            }
+        }
+    }
+}
+
+impl From<&StreamRequest> for Content {
+    fn from(request: &StreamRequest) -> Self {
+        match request {
+            StreamRequest::MarketData(params) if params.snapshot || params.regulatory_snapshot => {
+                Self::Snapshot
+            }
+            StreamRequest::HistoricalBarUpdates(_) => Self::Bars,
+            StreamRequest::Notices | StreamRequest::Connectivity => Self::Gateway,
+            request if request.is_market_data() => Self::Market,
+            _ => Self::Account,
+        }
+    }
+}
+
+/// A stream that has no end of its own has ended without an error.
+fn cut_short() -> Error {
+    Error::new(ErrorKind::Disconnected, "the stream was cut short")
+}
+
+fn overdue(limit: Duration) -> Error {
+    Error::new(ErrorKind::Timeout, format!("the stream was not open within {limit:?}"))
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
+
+#[cfg(test)]
+mod tape_tests;

@@ -1,0 +1,184 @@
+//! The subscriptions behind the state machine of streams: opens, cancels and observes them, and speaks to their consumers.
+
+use std::collections::HashMap;
+use std::future::pending;
+
+use ibkr_connect_core::{
+    Error, ErrorKind, EventStream, FlowControl, Result, Session, StreamControl, StreamRequest,
+};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+
+use super::stream::Switch;
+use super::streams::{Event, OpeningId, Sample, StreamId};
+
+/// A stream as its user has asked for it.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) id: StreamId,
+    pub(crate) request: StreamRequest,
+    pub(crate) flow: FlowControl,
+    pub(crate) switches: mpsc::UnboundedSender<Switch>,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct Subscriptions {
+    streams: HashMap<StreamId, Line>,
+    openings: JoinSet<Result<EventStream>>,
+    /// Whose the openings are.
+    owners: HashMap<Id, (StreamId, OpeningId)>,
+    observers: JoinSet<Event>,
+    /// Opened just now, and nobody's yet.
+    unclaimed: Option<(OpeningId, EventStream)>,
+}
+
+#[derive(Debug)]
+struct Line {
+    wanted: Wanted,
+    current: Current,
+}
+
+#[derive(Debug)]
+enum Current {
+    None,
+    Opening { opening: OpeningId, task: AbortHandle },
+    Open { opening: OpeningId, control: StreamControl, observer: AbortHandle },
+}
+
+impl Subscriptions {
+    pub(crate) fn add(&mut self, wanted: Wanted) {
+        self.streams.insert(wanted.id, Line { wanted, current: Current::None });
+    }
+
+    pub(crate) fn request(&self, id: StreamId) -> Option<&StreamRequest> {
+        self.streams.get(&id).map(|line| &line.wanted.request)
+    }
+
+    /// What happens next to one of them; for ever while nothing does.
+    pub(crate) async fn next(&mut self) -> Event {
+        loop {
+            tokio::select! {
+                Some(opened) = self.openings.join_next_with_id() => {
+                    if let Some(event) = self.opened(opened) {
+                        return event;
+                    }
+                }
+                Some(Ok(event)) = self.observers.join_next() => return event,
+                else => pending().await,
+            }
+        }
+    }
+
+    /// Asks for it in this session.
+    pub(crate) fn open(&mut self, id: StreamId, opening: OpeningId, session: &Session) {
+        let Some(line) = self.streams.get_mut(&id) else { return };
+        let (session, request) = (session.with_flow(line.wanted.flow), line.wanted.request.clone());
+        let task = self.openings.spawn(async move { session.subscribe(request).await });
+        self.owners.insert(task.id(), (id, opening));
+        line.current = Current::Opening { opening, task };
+    }
+
+    /// Ends it at the Gateway; its release follows as an event.
+    pub(crate) fn cancel(&mut self, id: StreamId, number: OpeningId) {
+        let Some(line) = self.streams.get_mut(&id) else { return };
+        match std::mem::replace(&mut line.current, Current::None) {
+            // Dropping its future cancels it; the task's end is the release.
+            Current::Opening { opening, task } if opening == number => task.abort(),
+            Current::Open { opening, control, observer } if opening == number => {
+                observer.abort();
+                control.cancel();
+                self.observers.spawn(async move {
+                    control.released().await;
+                    Event::Released { id, opening }
+                });
+            }
+            other => line.current = other,
+        }
+    }
+
+    /// Gives what was opened just now to its consumer.
+    pub(crate) fn hand(&mut self, id: StreamId, switch: impl FnOnce(OpeningId, EventStream) -> Switch) {
+        let (Some(line), Some((opening, events))) = (self.streams.get(&id), self.unclaimed.take()) else {
+            return;
+        };
+        // An error means that the consumer has gone, which is told as well.
+        let _ = line.wanted.switches.send(switch(opening, events));
+    }
+
+    /// Drops what was opened just now if nobody was given it, which cancels it.
+    pub(crate) fn drop_unclaimed(&mut self) {
+        self.unclaimed = None;
+    }
+
+    /// Tells the consumer the end.
+    pub(crate) fn end(&mut self, id: StreamId, end: Result<()>) {
+        if let Some(line) = self.streams.remove(&id) {
+            // As above.
+            let _ = line.wanted.switches.send(Switch::Ended(end));
+        }
+    }
+
+    pub(crate) fn forget(&mut self, id: StreamId) {
+        self.streams.remove(&id);
+    }
+
+    /// A look at those that are open.
+    pub(crate) fn samples(&self) -> Vec<Sample> {
+        let sample = |(id, line): (&StreamId, &Line)| match &line.current {
+            Current::Open { opening, control, .. } => Some(Sample {
+                id: *id,
+                opening: *opening,
+                received: control.received(),
+                unread: control.unread(),
+            }),
+            _ => None,
+        };
+        self.streams.iter().filter_map(sample).collect()
+    }
+
+    /// A panic in a backend is the failure of this stream alone.
+    fn opened(&mut self, opened: Result<(Id, Result<EventStream>), JoinError>) -> Option<Event> {
+        let (task, outcome) = match opened {
+            Ok((task, outcome)) => (task, outcome),
+            Err(error) => {
+                let task = error.id();
+                match error.try_into_panic() {
+                    Ok(panic) => (task, Err(panicked(&*panic))),
+                    Err(_) => {
+                        let (id, opening) = self.owners.remove(&task)?;
+                        return Some(Event::Released { id, opening });
+                    }
+                }
+            }
+        };
+        let (id, opening) = self.owners.remove(&task)?;
+        match outcome {
+            Ok(events) => {
+                self.observe(id, opening, events.control());
+                self.unclaimed = Some((opening, events));
+                Some(Event::Opened { id, opening })
+            }
+            Err(error) => Some(Event::OpenFailed { id, opening, error }),
+        }
+    }
+
+    fn observe(&mut self, id: StreamId, number: OpeningId, control: StreamControl) {
+        let Some(line) = self.streams.get_mut(&id) else { return };
+        if !matches!(line.current, Current::Opening { opening, .. } if opening == number) {
+            return;
+        }
+        let observed = control.clone();
+        let observer = self.observers.spawn(async move {
+            let end = observed.ended().await;
+            Event::Ended { id, opening: number, received: observed.received(), end }
+        });
+        line.current = Current::Open { opening: number, control, observer };
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Error::new(ErrorKind::Internal, format!("opening the stream panicked: {}", text.unwrap_or("no message")))
+}
