@@ -24,6 +24,8 @@ pub use spawn_error::SpawnError;
 pub use stderr::LineSink;
 use stderr::Tail;
 
+use crate::fill_standard_descriptors;
+
 /// How long the drop of a [`Child`] waits for the killed process to be gone.
 const DROP_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -88,6 +90,9 @@ impl Child {
     /// # Errors
     /// [`SpawnError`] says what is wrong with the program; nothing is left running then.
     pub fn spawn(spec: ChildSpec) -> Result<(Self, ChildStdin, ChildStdout), SpawnError> {
+        // One end of a pipe would take the place of the child's other pipes.
+        fill_standard_descriptors()
+            .map_err(|source| SpawnError::System { program: spec.program.clone(), source })?;
         let (grace, label) = (spec.grace, spec.label.clone());
         let (shared, stdin, stdout) = spawn::supervised(spec)?;
         Ok((Self { shared, grace, label }, stdin, stdout))

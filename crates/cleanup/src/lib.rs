@@ -10,6 +10,7 @@
 //! - [`Register`]: which processes are our own workers.
 //! - [`abort`]: our own sockets end in RST.
 //! - [`Child`]: processes that can't outlive their owner.
+//! - [`fill_standard_descriptors`]: nothing of ours takes the number of a closed stdin, stdout or stderr.
 
 #![deny(unsafe_code)]
 
@@ -31,6 +32,7 @@ mod process;
 mod register;
 mod scan;
 mod socket;
+mod stdio;
 
 #[cfg(target_os = "linux")]
 use linux as sys;
@@ -50,3 +52,4 @@ pub use process::{Owner, Process};
 pub use register::{Register, Registration, WorkerRecord};
 pub use scan::{Scan, Watch, Zombie, half_closed, scan, scan_with};
 pub use socket::{HalfClosed, ZombieClass};
+pub use stdio::fill_standard_descriptors;

@@ -94,6 +94,8 @@ impl Connector for TidyConnector {
     }
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
+        // Before the look at the port, which opens a socket. If it fails, so does the backend.
+        let _ = cleanup::fill_standard_descriptors();
         let (this, target) = (self.clone(), target.clone());
         own_thread("ibkr-connect", async move { this.tidy_connect(&target).await }).await
     }

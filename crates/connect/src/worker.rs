@@ -7,24 +7,32 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ibkr_connect_core::config;
+
 /// The argument that a worker is started with.
 pub const ARGUMENT: &str = "worker";
 
-/// Whether `main` called [`run_if_worker`]: only then is starting this program again safe. It is a fact about the
-/// program, not a setting, hence a static.
+/// Whether this build can serve as a worker: it has the protocol, and ibapi to serve.
+const CAN_SERVE: bool = cfg!(all(feature = "subprocess", feature = "direct"));
+
+/// Whether `main` called [`run_if_worker`], and that can make a worker of it: only then is starting this program again safe. It
+/// is a fact about the program, not a setting, hence a static.
 static CAN_BE_A_WORKER: AtomicBool = AtomicBool::new(false);
 
 /// Call it first in `main`: in a worker process it serves the parent and never returns; in any other it returns at
 /// once and lets [`connect`](crate::connect) start this program as its worker. What comes before it in `main` runs in
 /// the worker too.
+///
+/// # Behavior
+/// A program that was built without the features `subprocess` and `direct` can't serve. It is never started as a worker by
+/// itself; started as one by another program, it says so on stderr and exits with code 69, before the rest of `main` runs.
 pub fn run_if_worker() {
-    #[cfg(all(feature = "subprocess", feature = "direct"))]
     if std::env::args_os().nth(1).is_some_and(|argument| argument == ARGUMENT)
-        && let Some(cookie) = ibkr_connect_core::config::worker_cookie()
+        && let Some(cookie) = config::worker_cookie()
     {
         serve::forever(&cookie);
     }
-    CAN_BE_A_WORKER.store(true, Ordering::Relaxed);
+    CAN_BE_A_WORKER.store(CAN_SERVE, Ordering::Relaxed);
 }
 
 #[cfg(feature = "subprocess")]
@@ -82,6 +90,24 @@ mod serve {
     }
 }
 
+#[cfg(not(all(feature = "subprocess", feature = "direct")))]
+mod serve {
+    //! Being none, and no second copy of the program either.
+
+    /// The exit code of a program that can't serve: EX_UNAVAILABLE of sysexits.h.
+    const UNAVAILABLE: i32 = 69;
+
+    #[expect(clippy::print_stderr, reason = "a worker's stderr is its log, and there is no other")]
+    pub(super) fn forever(_cookie: &str) -> ! {
+        eprintln!(
+            "ERROR ibkr_connect: this program can't be a worker: it was built without the cargo features \"subprocess\" and \
+             \"direct\" of ibkr-connect, which a worker needs; build it with both, or set IBKR_WORKER_PATH to the \
+             ibkr-connect command"
+        );
+        std::process::exit(UNAVAILABLE)
+    }
+}
+
 #[cfg(feature = "subprocess")]
 mod find {
     //! Finding a worker.
@@ -93,12 +119,15 @@ mod find {
     use ibkr_connect_subprocess::{SubprocessConnector, WorkerSpec};
     use tracing::level_filters::LevelFilter;
 
-    use super::{ARGUMENT, CAN_BE_A_WORKER};
+    use super::{ARGUMENT, CAN_BE_A_WORKER, CAN_SERVE};
 
     /// The command that serves as worker for programs that are none themselves.
     const COMMAND: &str = "ibkr-connect";
 
     pub(crate) fn connector(config: &Config) -> Result<Box<dyn Connector>> {
+        if config::worker_cookie().is_some() {
+            return Err(started_as_worker());
+        }
         let mut env = config::inherited_by_workers();
         env.push((config::WORKER_LOG.into(), LevelFilter::current().to_string().into()));
         let spec = WorkerSpec { program: program(config)?, args: vec![ARGUMENT.into()], env };
@@ -117,10 +146,30 @@ mod find {
         this.and_then(|path| Some(path.parent()?.join(COMMAND)))
             .filter(|path| path.is_file())
             .or_else(|| config::find_in_path(COMMAND))
-            .ok_or_else(|| {
-                let message = "no worker program: IBKR_WORKER_PATH is not set, this program's main does not call \
-                               run_if_worker, and there is no ibkr-connect beside it or in PATH";
-                Error::new(ErrorKind::WorkerSpawn, message).in_phase(Phase::Spawn)
-            })
+            .ok_or_else(no_program)
+    }
+
+    fn no_program() -> Error {
+        let this = if CAN_SERVE {
+            "this program's main does not call run_if_worker"
+        } else {
+            "this program was built without the cargo feature \"direct\" and can't be its own worker"
+        };
+        let message = format!(
+            "no worker program: IBKR_WORKER_PATH is not set, {this}, and there is no {COMMAND} beside it or in PATH"
+        );
+        Error::new(ErrorKind::WorkerSpawn, message).in_phase(Phase::Spawn)
+    }
+
+    /// A program that runs as a worker's stand-in, because it never looked whether it is one, starts no copy of itself: that
+    /// would start the next one.
+    fn started_as_worker() -> Error {
+        let message = format!(
+            "this process was itself started as a worker ({} is set), so it starts none",
+            config::WORKER_COOKIE
+        );
+        Error::new(ErrorKind::WorkerIncompatible, message).in_phase(Phase::Spawn).with_advice(
+            "have main call run_if_worker first, and a script around the program pass its arguments on; or unset the variable",
+        )
     }
 }

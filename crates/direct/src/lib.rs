@@ -40,7 +40,8 @@ mod wire;
 mod wiretap;
 
 use async_trait::async_trait;
-use ibkr_connect_core::{Connection, ConnectionMode, Connector, Result, Target};
+use ibkr_connect_cleanup::fill_standard_descriptors;
+use ibkr_connect_core::{Connection, ConnectionMode, Connector, Error, ErrorKind, Phase, Result, Target};
 
 /// Connects with ibapi in this process.
 ///
@@ -48,6 +49,7 @@ use ibkr_connect_core::{Connection, ConnectionMode, Connector, Result, Target};
 /// - One thread per connection, with a current-thread runtime; ibapi's own reconnecting is off.
 /// - The handshake has one deadline. When it fails, times out or its future is dropped, the socket is reset, never
 ///   half-closed: a FIN is what makes the Gateway's zombie.
+/// - No socket gets the number of a closed stdin, stdout or stderr.
 /// - A session is closed in order: our FIN, the Gateway's FIN; if that does not come within half a second, a reset.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DirectConnector;
@@ -59,6 +61,14 @@ impl Connector for DirectConnector {
     }
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
+        fill_standard_descriptors().map_err(|error| {
+            let message =
+                format!("can't open /dev/null in the place of a closed standard descriptor: {error}");
+            Error::new(ErrorKind::Unreachable, message)
+                .in_phase(Phase::Preflight)
+                .with_advice("start the program with stdin, stdout and stderr, or with a /dev/null")
+                .with_source(error)
+        })?;
         engine::start(target.clone()).await.map(|connection| Box::new(connection) as _)
     }
 }

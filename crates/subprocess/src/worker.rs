@@ -45,6 +45,11 @@ impl WorkerOptions {
     pub fn new(cookie: impl Into<String>) -> Self {
         Self { cookie: cookie.into(), patience: Duration::from_secs(2), on_overdue: Box::new(|| {}) }
     }
+
+    /// How long after the end of the input the last way out is taken: a little later than the loop's own patience.
+    fn last_moment(&self) -> Duration {
+        self.patience + self.patience / 4
+    }
 }
 
 impl std::fmt::Debug for WorkerOptions {
@@ -73,6 +78,7 @@ pub fn run(
     writer: impl Write + Send + 'static,
     options: WorkerOptions,
 ) -> io::Result<()> {
+    let last_moment = options.last_moment();
     let output = Arc::new(Output::new(writer));
     output.hello(&HelloFrame {
         hello: Hello {
@@ -89,8 +95,7 @@ pub fn run(
     let (patience, on_overdue) = (options.patience, options.on_overdue);
     thread::Builder::new().name("ibkr-worker-input".to_owned()).spawn(move || {
         input.read(reader);
-        // A little later than the loop's own patience.
-        if is_finished.recv_timeout(patience + patience / 4) == Err(mpsc::RecvTimeoutError::Timeout) {
+        if is_finished.recv_timeout(last_moment) == Err(mpsc::RecvTimeoutError::Timeout) {
             on_overdue();
         }
     })?;

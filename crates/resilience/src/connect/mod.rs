@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::thread;
 
 use async_trait::async_trait;
+use ibkr_connect_cleanup::fill_standard_descriptors;
 use ibkr_connect_core::backend::own_thread;
 use ibkr_connect_core::config::Pacing;
 use ibkr_connect_core::{Connection, ConnectionMode, Connector, Result, Target};
@@ -102,6 +103,8 @@ impl Connector for RobustConnector {
     }
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
+        // Before the files that processes share are opened. If it fails, so does the backend.
+        let _ = fill_standard_descriptors();
         let connect = telemetry::Connect::begun(self.mode());
         let run = self.run(target);
         let span = tracing::info_span!("connect", gateway = %run.gateway, mode = self.mode().as_str());

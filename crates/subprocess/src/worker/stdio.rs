@@ -2,10 +2,16 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use ibkr_connect_core::Connector;
-use rustix::io::fcntl_dupfd_cloexec;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::stdio::dup2_stdout;
 
 use super::{WorkerOptions, run};
@@ -27,7 +33,8 @@ pub struct NotStartedByParent;
 /// - Its first act is to take stdout for the protocol and to point fd 1 at stderr, so that a stray print ends in the
 ///   log and not in a frame.
 /// - `cookie` is the value of [`COOKIE_VARIABLE`], which the caller reads from the environment.
-/// - When the parent is gone and the session does not close within 2 s, it exits with code 70.
+/// - When stdin has ended, an end in order may take 2 s. Half a second later the process exits with code 70, whatever its other
+///   threads do: they may all wait for somebody to read stdout.
 ///
 /// # Errors
 /// [`NotStartedByParent`] (inside an [`io::Error`]) without a cookie; else only what keeps it from starting.
@@ -39,7 +46,53 @@ pub fn serve_stdio(connector: &dyn Connector, cookie: Option<&str>) -> io::Resul
     dup2_stdout(io::stderr())?;
     let options =
         WorkerOptions { on_overdue: Box::new(|| process::exit(OVERDUE)), ..WorkerOptions::new(cookie) };
+    let _watchdog = Watchdog::start(fcntl_dupfd_cloexec(io::stdin(), FIRST_FREE)?, options.last_moment())?;
     run(connector, reader, writer, options)
+}
+
+/// Ends the process when its stdin has ended and its loop has not. It waits for the kernel alone; the thread that reads may
+/// be stuck in an answer that nobody takes, and so learn nothing of the end. Dropping it calls it off.
+struct Watchdog {
+    is_called_off: Arc<AtomicBool>,
+}
+
+impl Watchdog {
+    fn start(stdin: OwnedFd, patience: Duration) -> io::Result<Self> {
+        let is_called_off = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&is_called_off);
+        thread::Builder::new().name("ibkr-worker-watchdog".to_owned()).spawn(move || {
+            if wait_for_hangup(&stdin).is_ok() {
+                thread::sleep(patience);
+                if !flag.load(Ordering::Relaxed) {
+                    process::exit(OVERDUE);
+                }
+            }
+        })?;
+        Ok(Self { is_called_off })
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.is_called_off.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Waits until nobody can write to a pipe or socket any more, whether or not what was written has been read. A file has no such
+/// moment; there the end is seen by reading.
+fn wait_for_hangup(stdin: &OwnedFd) -> Result<(), Errno> {
+    #[cfg(target_os = "linux")]
+    let half_closed = PollFlags::RDHUP;
+    #[cfg(not(target_os = "linux"))]
+    let half_closed = PollFlags::empty();
+    loop {
+        let mut fds = [PollFd::new(stdin, half_closed)];
+        match poll(&mut fds, None) {
+            Ok(_) if !fds[0].revents().is_empty() => return Ok(()),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Above stdin, stdout and stderr.
