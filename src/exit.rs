@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use ibkr_connect::{Error, ErrorKind};
+use ibkr_connect::{Error, ErrorKind, plain_lines};
 use serde_json::json;
 
 use crate::output::{Format, error_json, print_json};
@@ -85,7 +85,7 @@ pub(crate) fn explain(error: &Error) {
 
 #[expect(clippy::print_stderr, reason = "this is where the command talks to the user about errors")]
 fn complain(text: &str) {
-    eprintln!("{text}");
+    eprintln!("{}", plain_lines(text));
 }
 
 #[cfg(test)]

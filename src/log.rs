@@ -21,6 +21,9 @@ const SUPERVISOR: &str = "ibkr_connect_resilience";
 /// What is told where otherwise only errors are: that a request waits, for more than a second, to keep IBKR's limits.
 const WAITS: &str = "ibkr_connect_resilience::pacing=warn";
 
+/// In detail ibapi logs the bytes of its requests, in which no account id can be masked.
+const IBAPI: &str = "ibapi=info";
+
 /// Sends events where they go, from now on.
 pub(crate) fn init(log_accounts: LogAccounts) -> Sessions {
     let sessions = Sessions::default();
@@ -30,6 +33,11 @@ pub(crate) fn init(log_accounts: LogAccounts) -> Sessions {
         && let Ok(waits) = WAITS.parse()
     {
         filter = filter.add_directive(waits);
+    }
+    if filter.max_level_hint() > Some(LevelFilter::INFO)
+        && let Ok(ibapi) = IBAPI.parse()
+    {
+        filter = filter.add_directive(ibapi);
     }
     let lines = lines::layer().with_writer(move || Stderr(log_accounts)).with_filter(filter);
     let changes = Changes { sessions: sessions.clone(), cause: Mutex::default() };
@@ -43,8 +51,7 @@ struct Stderr(LogAccounts);
 
 impl Write for Stderr {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(line);
-        write!(io::stderr(), "{}", self.0.text(text))?;
+        io::stderr().write_all(self.0.line(line).as_bytes())?;
         Ok(line.len())
     }
 

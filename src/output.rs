@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use ibkr_connect::Error;
+use ibkr_connect::{Error, plain, plain_lines};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -16,10 +16,10 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Prints one line on stdout.
+/// Prints on stdout. Whatever words of others are in it move no cursor.
 pub(crate) fn print_line(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}")?;
+    writeln!(out, "{}", plain_lines(text))?;
     out.flush()
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) ->
         table.add_row(row.into_iter().map(|text| {
             let alignment =
                 if text.parse::<f64>().is_ok() { CellAlignment::Right } else { CellAlignment::Left };
-            comfy_table::Cell::new(text).set_alignment(alignment)
+            comfy_table::Cell::new(plain(&text)).set_alignment(alignment)
         }));
     }
     table

@@ -42,7 +42,7 @@ pub(crate) use find::connector;
 mod serve {
     //! Being the worker.
 
-    use std::io;
+    use std::io::{self, Write};
     use std::process;
     use std::thread;
 
@@ -51,12 +51,29 @@ mod serve {
     use ibkr_connect_direct::DirectConnector;
     use ibkr_connect_subprocess::worker::serve_stdio;
     use tracing::Level;
+    use tracing_subscriber::EnvFilter;
+
+    /// The worker's log. What the Gateway said, and ibapi passes on, is no line of its own.
+    struct Lines;
+
+    impl Write for Lines {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            io::stderr().write_all(config::worker_log_accounts().line(line).as_bytes())?;
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            io::stderr().flush()
+        }
+    }
 
     pub(super) fn forever(cookie: &str) -> ! {
         let level = config::worker_log_level().and_then(|level| level.parse().ok()).unwrap_or(Level::WARN);
+        // In detail ibapi logs the bytes of its requests, in which no account id can be masked.
+        let ibapi = level.min(Level::INFO);
         tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_writer(io::stderr)
+            .with_env_filter(EnvFilter::new(format!("{level},ibapi={ibapi}")))
+            .with_writer(|| Lines)
             .with_ansi(false)
             .without_time()
             .init();

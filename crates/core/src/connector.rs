@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::log_accounts::LogAccounts;
 use crate::{
-    Attempt, ConnectionMode, Error, ErrorKind, EventStream, FlowControl, PhaseTiming, Reply, Request, Result,
-    StreamRequest, mask_account,
+    Attempt, ConnectionMode, Error, ErrorKind, EventStream, FlowControl, Phase, PhaseTiming, Reply, Request,
+    Result, StreamRequest, mask_account,
 };
 
 /// A way to reach a Gateway.
@@ -95,6 +95,22 @@ impl Target {
             format!("[{}]:{}", self.host, self.port)
         } else {
             format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// Refuses what no Gateway takes. Both sides of a pipe check it: neither knows who is on the other.
+    ///
+    /// # Errors
+    /// `invalid_request`, naming the value.
+    pub fn check(&self) -> Result<()> {
+        match self.client_id {
+            Some(id) if id < 0 => {
+                let message = format!("client_id is {id}: expected a client id from 0 to {}", i32::MAX);
+                Err(Error::new(ErrorKind::InvalidRequest, message)
+                    .in_phase(Phase::Preflight)
+                    .with_advice("leave it out for a random one"))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -297,6 +313,16 @@ mod tests {
         assert_eq!(kind(CloseReason::Requested), ErrorKind::Closed);
         assert_eq!(kind(CloseReason::Disconnected(String::new())), ErrorKind::Disconnected);
         assert_eq!(kind(CloseReason::WorkerExited(String::new())), ErrorKind::WorkerCrashed);
+    }
+
+    #[test]
+    fn a_client_id_is_never_negative() {
+        let check = |client_id| Target { client_id, ..Target::default() }.check();
+        for id in [None, Some(0), Some(i32::MAX)] {
+            assert!(check(id).is_ok(), "{id:?}");
+        }
+        let error = check(Some(-1)).unwrap_err();
+        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::InvalidRequest, false), "{error}");
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod mode;
 mod operation;
 mod params;
 mod phase;
+mod plain;
 #[cfg(feature = "schema")]
 mod schema;
 mod session;
@@ -50,6 +51,7 @@ pub use mock::{MockConnection, MockConnector};
 pub use mode::ConnectionMode;
 pub use operation::{Access, Content, Event, OPERATIONS, OperationInfo, Reply, Request, StreamRequest};
 pub use phase::{Phase, PhaseTiming, millis};
+pub use plain::{plain, plain_lines};
 #[cfg(feature = "schema")]
 pub use schema::operations_schema;
 pub use session::{Session, check_access};

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Display};
 
 use crate::choice::choices;
+use crate::plain;
 
 /// What stands for the middle of an account id.
 const MASK: &str = "***";
@@ -20,9 +21,16 @@ choices! {
 }
 
 impl LogAccounts {
-    /// A text as a log may show it, e.g. an error in the Gateway's own words. It is masked when it is written.
+    /// A text as a log may show it, e.g. an error in the Gateway's own words: on one line, and without control characters. It is
+    /// masked when it is written.
     pub fn text<T: Display>(self, text: T) -> impl Display {
         Loggable { text, accounts: self }
+    }
+
+    /// A line of a log as it is written, ended by its line end alone. For writers of lines in which libraries have a part.
+    pub fn line(self, line: &[u8]) -> String {
+        let text = String::from_utf8_lossy(line);
+        format!("{}\n", self.text(text.strip_suffix('\n').unwrap_or(&text)))
     }
 
     /// Known account ids as a log may show them, separated by commas.
@@ -41,9 +49,10 @@ struct Loggable<T> {
 
 impl<T: Display> Display for Loggable<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.text.to_string();
         match self.accounts {
-            LogAccounts::Masked => f.write_str(&mask_accounts(&self.text.to_string())),
-            LogAccounts::Full => self.text.fmt(f),
+            LogAccounts::Masked => f.write_str(&mask_accounts(&plain(&text))),
+            LogAccounts::Full => f.write_str(&plain(&text)),
         }
     }
 }
@@ -130,6 +139,14 @@ mod tests {
         ] {
             assert!(matches!(mask_accounts(text), Cow::Borrowed(same) if same == text), "{text}");
         }
+    }
+
+    #[test]
+    fn the_words_of_others_begin_no_line_of_the_log() {
+        let words = "farm is OK\nERROR ibkr_connect: forged DU1234567\u{1b}[2J\n";
+        let line = r"farm is OK\u000aERROR ibkr_connect: forged DU***67\u001b[2J";
+        assert_eq!(LogAccounts::Masked.line(words.as_bytes()), format!("{line}\n"));
+        assert_eq!(LogAccounts::Full.text("a\nb").to_string(), r"a\u000ab");
     }
 
     #[test]

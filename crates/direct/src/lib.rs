@@ -61,6 +61,7 @@ impl Connector for DirectConnector {
     }
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
+        target.check()?;
         fill_standard_descriptors().map_err(|error| {
             let message =
                 format!("can't open /dev/null in the place of a closed standard descriptor: {error}");

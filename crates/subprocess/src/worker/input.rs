@@ -165,7 +165,11 @@ impl Input {
     fn command(&self, name: &str, line: &CommandLine<'_>) -> Result<Command, Error> {
         let params = line.params.map_or("{}", RawValue::get);
         Ok(match name {
-            command::CONNECT => Command::Connect(own_params::<ConnectParams>(name, params)?.into()),
+            command::CONNECT => {
+                let target = Target::from(own_params::<ConnectParams>(name, params)?);
+                target.check()?;
+                Command::Connect(target)
+            }
             command::CANCEL => Command::Cancel(own_params::<CancelParams>(name, params)?.target),
             command::CREDIT => Command::Credit(own_params(name, params)?),
             command::PING => Command::Ping,
