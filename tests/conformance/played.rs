@@ -28,8 +28,8 @@ pub(crate) async fn connected_with(
     let mut target = target(gateway.port());
     change(&mut target);
     let (session, ()) = tokio::join!(session(&**backend, &target), async {
-        gateway.is_asked(49).await;
-        gateway.says([frame!(49 { 1: 1_787_000_000 })]);
+        gateway.is_asked(17).await;
+        gateway.says([frame!(15 { 1: &*ACCOUNTS.join(",") })]);
     });
     (gateway, session)
 }
