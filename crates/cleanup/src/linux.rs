@@ -94,7 +94,7 @@ pub(crate) fn fin_timeout() -> Option<std::time::Duration> {
 
 /// Identifies this boot: start times count from it.
 pub(crate) fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+    ibkr_connect_state::boot()
 }
 
 fn wanted(row: &Row, end: End, states: &StateFlags) -> bool {
