@@ -24,7 +24,10 @@ pub(crate) fn open(config: &Config, format: Format, arguments: &BreakerOpen) -> 
 /// `breaker reset`
 pub(crate) fn reset(config: &Config, format: Format, arguments: &BreakerReset) -> anyhow::Result<()> {
     let store = store(config);
-    store.reset(&note(arguments.reason.as_deref()))?;
+    let put_aside = store.reset(&note(arguments.reason.as_deref()))?;
+    if let (Format::Table, Some(path)) = (format, put_aside) {
+        print_line(&format!("the breaker could not be read; its file is now {}", path.display()))?;
+    }
     show(config, format, &store)
 }
 
@@ -34,7 +37,7 @@ fn store(config: &Config) -> BreakerStore {
 }
 
 fn gateway(config: &Config) -> Gateway {
-    Gateway::from(&config.target())
+    Gateway::resolve_target(&config.target())
 }
 
 fn note(reason: Option<&str>) -> Note {
@@ -72,6 +75,9 @@ pub(crate) fn describe(state: &BreakerState) -> String {
                 |left| format!("for another {}", length(left)),
             );
             format!("forced open by {}, {until}: {}", by.actor, by.reason)
+        }
+        BreakerState::Unreadable { reason } => {
+            format!("unreadable, so that nobody connects: {reason}; `breaker reset` closes it")
         }
         other => other.as_str().to_owned(),
     }

@@ -11,7 +11,7 @@ pub(crate) const SETTLE: Duration = Duration::from_secs(2);
 /// Half-closed connections on the port now, both sides; `None` if the Gateway is not on this machine, or the socket
 /// table can't be read.
 pub(crate) fn zombies(config: &Config) -> Option<usize> {
-    let is_here = Gateway::from(&config.target()).is_local();
+    let is_here = Gateway::resolve_target(&config.target()).is_local();
     is_here.then(|| cleanup::half_closed(&[config.port]).ok().map(|found| found.len())).flatten()
 }
 

@@ -8,27 +8,36 @@ use serde_json::{Value, json};
 use super::breaker;
 use crate::output::{Format, optional, print_json, print_line, table};
 
+/// What the state directory says.
+struct SharedState {
+    gateways: Vec<GatewayStatus>,
+    /// How many Gateways are those of other machines that share the directory.
+    elsewhere: usize,
+    workers: Vec<WorkerRecord>,
+}
+
 /// Reads the state directory.
 pub(crate) fn run(config: &Config, format: Format) -> anyhow::Result<()> {
-    let gateways = GatewayStatus::all(&Policy::from(config))?;
-    let workers = workers(config)?;
+    let policy = Policy::from(config);
+    let shared = SharedState {
+        gateways: GatewayStatus::all(&policy)?,
+        elsewhere: GatewayStatus::count_elsewhere(&policy)?,
+        workers: workers(config)?,
+    };
     match format {
         Format::Json => print_json(&json!({
             "state_dir": config.state_dir,
-            "gateways": gateways.iter().map(gateway_json).collect::<Vec<_>>(),
-            "workers": workers.iter().map(worker_json).collect::<Vec<_>>(),
+            "gateways": shared.gateways.iter().map(gateway_json).collect::<Vec<_>>(),
+            "elsewhere": shared.elsewhere,
+            "workers": shared.workers.iter().map(worker_json).collect::<Vec<_>>(),
         }))?,
-        Format::Table => show(config, &gateways, &workers)?,
+        Format::Table => show(config, &shared)?,
     }
     Ok(())
 }
 
 /// The workers of this user that live, by process id.
 fn workers(config: &Config) -> Result<Vec<WorkerRecord>, Error> {
-    // A directory that is not there is not made by looking.
-    if !config.state_dir.exists() {
-        return Ok(Vec::new());
-    }
     let mut workers = Register::open(&config.state_dir)
         .and_then(|register| register.live())
         .map_err(|error| Error::new(ErrorKind::Config, error.to_string()).with_source(error))?;
@@ -44,6 +53,7 @@ fn gateway_json(status: &GatewayStatus) -> Value {
         "handshake": status.handshake.as_ref().map(owner_json),
         "slots": { "used": used, "free": SLOTS.saturating_sub(used), "total": SLOTS },
         "clients": status.clients.iter().map(client_json).collect::<Vec<_>>(),
+        "problems": status.problems,
     })
 }
 
@@ -59,7 +69,8 @@ fn worker_json(worker: &WorkerRecord) -> Value {
     json!({ "pid": worker.pid, "port": worker.port })
 }
 
-fn show(config: &Config, gateways: &[GatewayStatus], workers: &[WorkerRecord]) -> std::io::Result<()> {
+fn show(config: &Config, shared: &SharedState) -> std::io::Result<()> {
+    let SharedState { gateways, elsewhere, workers } = shared;
     let state_dir = config.state_dir.display();
     if gateways.is_empty() {
         print_line(&format!("no Gateway is known in {state_dir}: nothing has connected to one yet"))?;
@@ -67,6 +78,14 @@ fn show(config: &Config, gateways: &[GatewayStatus], workers: &[WorkerRecord]) -
         print_line(&format!("what {state_dir} says; no Gateway was asked"))?;
         let header = ["gateway", "circuit breaker", "shaking hands", "clients"];
         print_line(&table(&header, gateways.iter().map(gateway_cells)).to_string())?;
+    }
+    for (status, problem) in
+        gateways.iter().flat_map(|status| status.problems.iter().map(move |problem| (status, problem)))
+    {
+        print_line(&format!("{}: {problem}", status.gateway))?;
+    }
+    if *elsewhere > 0 {
+        print_line(&format!("{elsewhere} more on other machines or in other network namespaces"))?;
     }
     let clients =
         || gateways.iter().flat_map(|status| status.clients.iter().map(|slot| client_cells(status, slot)));

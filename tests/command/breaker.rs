@@ -1,5 +1,9 @@
 //! `breaker`, and exit code 9: while the breaker is open, no connect touches the Gateway.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 use ibkr_connect_sim::{Fault, SimOptions, Simulator};
@@ -72,6 +76,91 @@ fn a_sentence_says_what_it_is() {
     let breaker = "circuit breaker of localhost:4002:";
     assert_eq!(opened, format!("{breaker} forced open by the command line, until it is reset: an update\n"));
     assert_eq!(said(&["breaker", "reset"]), format!("{breaker} closed\n"));
+}
+
+#[test]
+fn forced_open_survives_whatever_happens_to_its_file() {
+    type Break = fn(&Path);
+    let broken: [(&str, Break); 4] = [
+        ("is empty", |file| fs::write(file, "").unwrap()),
+        ("makes no sense", |file| {
+            let bytes = fs::read(file).unwrap();
+            fs::write(file, &bytes[..bytes.len() / 2]).unwrap();
+        }),
+        ("newer version", |file| {
+            let text = fs::read_to_string(file).unwrap();
+            fs::write(file, text.replace("\"version\":2", "\"version\":9")).unwrap();
+        }),
+        ("mode 0600", |file| fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap()),
+    ];
+    let gateway = Simulator::start(SimOptions::default()).unwrap();
+    let (user, port) = (User::new(), gateway.port());
+    for (why, break_it) in broken {
+        run(&user, port, &["breaker", "open", "--reason", "an update"], 0);
+        let file = record(&user);
+        break_it(&file);
+        let before = fs::read(&file).unwrap();
+        for command in [&["positions"][..], &["breaker", "open"]] {
+            let error = &run(&user, port, command, 9)["error"];
+            let message = error["message"].as_str().unwrap();
+            assert!(message.contains(why) && message.contains(file.to_str().unwrap()), "{error}");
+            assert!(error["advice"].as_str().unwrap().contains("ibkr-connect breaker reset"), "{error}");
+        }
+        let status = Finished::of(user.command(["status", "--json"])).json();
+        assert_eq!(status["gateways"][0]["breaker"]["state"], "unreadable", "{status}");
+        assert_eq!(fs::read(&file).unwrap(), before, "nobody writes over it");
+        assert_eq!(gateway.stats().accepted, 0, "nobody connects");
+        assert_eq!(run(&user, port, &["breaker", "reset"], 0)["breaker"]["state"], "closed");
+        assert_eq!(fs::read(file.with_extension("json.bad")).unwrap(), before, "it is kept aside");
+    }
+    succeeds(&user, port);
+}
+
+#[test]
+fn on_a_full_disk_open_fails_loudly_and_what_is_open_stays_so() {
+    let gateway = Simulator::start(SimOptions::default()).unwrap();
+    let (user, port) = (User::new(), gateway.port());
+    run(&user, port, &["breaker", "reset"], 0);
+    let failed = Finished::of(on_a_full_disk(&user, &["breaker", "open", "--port", &port.to_string()]));
+    assert_eq!(failed.code, 2, "{failed:?}");
+    assert!(failed.stderr.contains("could not be opened, and stays as it is"), "{failed:?}");
+    assert!(failed.stderr.contains(record(&user).to_str().unwrap()), "{failed:?}");
+    run(&user, port, &["breaker", "open"], 0);
+    let refused = Finished::of(on_a_full_disk(&user, &["positions", "--port", &port.to_string()]));
+    assert_eq!(refused.code, 9, "{refused:?}");
+    assert!(refused.stderr.contains("forced open by the command line"), "{refused:?}");
+    assert_eq!(gateway.stats().accepted, 0);
+}
+
+#[test]
+fn a_gateway_is_its_address_whatever_it_is_called() {
+    let user = User::new();
+    let open = ["breaker", "open", "--port", "4002", "--host"];
+    assert_eq!(Finished::of(user.command(open.into_iter().chain(["127.1"]))).code, 0);
+    for host in ["localhost", "127.0.0.1", "2130706433", "::1", "[::1]", "0x7f.1", "LOCALHOST."] {
+        let refused = Finished::of(user.command(["positions", "--port", "4002", "--host", host]));
+        assert_eq!(refused.code, 9, "{host}: {refused:?}");
+    }
+    let status = Finished::of(user.command(["status", "--json"])).json();
+    assert_eq!(status["gateways"].as_array().unwrap().len(), 1, "{status}");
+}
+
+/// The breaker's file.
+fn record(user: &User) -> PathBuf {
+    let files = fs::read_dir(user.state_dir()).unwrap().map(|entry| entry.unwrap().path());
+    let is_record = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.starts_with("breaker-") && name.ends_with(".json")
+    };
+    files.filter(is_record).collect::<Vec<_>>().pop().expect("a breaker's file")
+}
+
+/// `ibkr-connect` where no byte can be written to a file.
+fn on_a_full_disk(user: &User, arguments: &[&str]) -> Command {
+    let limited = "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"";
+    let arguments =
+        ["-c", limited, crate::support::backend::COMMAND].into_iter().chain(arguments.iter().copied());
+    user.program(Path::new("/bin/sh"), arguments)
 }
 
 fn succeeds(user: &User, port: u16) {

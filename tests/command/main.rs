@@ -7,6 +7,7 @@ mod breaker;
 mod call;
 mod check;
 mod data;
+mod foreign;
 mod input;
 mod ongoing;
 mod probe;

@@ -116,6 +116,42 @@ fn a_breaker_is_shown_for_every_gateway() {
     assert_eq!(breakers, ["forced_open", "forced_open"]);
 }
 
+#[test]
+fn a_stuck_file_is_named_and_hides_nothing_else() {
+    let gateway = Simulator::start(SimOptions::default()).unwrap();
+    let user = User::new();
+    let port = gateway.port().to_string();
+    let watch = Ongoing::start(user.command(["watch", "--json", "--client-id", "77", "--port", &port]));
+    assert_eq!((&watch.json()["state"], &watch.json()["state"]), (&"connecting".into(), &"ready".into()));
+    // As a stopped process holds them.
+    let clients = fs::read_dir(user.state_dir()).unwrap().map(|entry| entry.unwrap().path());
+    let clients =
+        clients.into_iter().find(|path| path.is_dir() && path.to_str().unwrap().contains("clients-"));
+    let registry = fs::File::open(clients.unwrap().join("registry.lock")).unwrap();
+    registry.lock().unwrap();
+    let locks = fs::read_dir(user.state_dir()).unwrap().map(|entry| entry.unwrap().path());
+    let locks = locks.filter(|path| path.to_str().unwrap().ends_with(".lock"));
+    let held: Vec<_> = locks.map(|path| fs::File::open(path).unwrap()).collect();
+    held.iter().for_each(|file| file.lock().unwrap());
+    let begun = Instant::now();
+    let shown = status(&user);
+    assert!(begun.elapsed().as_secs() < 3, "{:?}", begun.elapsed());
+    let known = &shown["gateways"][0];
+    assert_eq!(
+        (&known["breaker"]["state"], &known["clients"][0]["client_id"]),
+        (&"closed".into(), &77.into())
+    );
+    let problem = known["problems"][0].as_str().unwrap();
+    assert!(
+        problem.contains("registry.lock has been locked for") && problem.contains("SIGSTOP"),
+        "{problem}"
+    );
+    let table = Finished::of(user.command(["status"]));
+    assert!(table.code == 0 && table.stdout.contains("registry.lock has been locked for"), "{table:?}");
+    drop((registry, held));
+    assert_eq!(watch.end(Signal::INT).0, 0);
+}
+
 fn status(user: &User) -> Value {
     let finished = Finished::of(user.command(["status", "--json"]));
     assert_eq!((finished.code, finished.stderr.as_str()), (0, ""));

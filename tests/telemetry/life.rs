@@ -120,6 +120,7 @@ async fn the_breaker_is(stage: &Stage) {
     assert_eq!(refused.kind(), ErrorKind::CircuitOpen);
     assert_told("connect_refused", &[("gateway", &stage.address), ("kind", "circuit_open")]);
     until("its time is over", || stage.breaker().state().unwrap().as_str() == "closed").await;
+    drop(stage.breaker().admit().unwrap());
     for (from, to) in [("closed", "forced_open"), ("forced_open", "closed")] {
         let labels = [by_gateway, ("from", from), ("to", to)];
         assert_eq!(stage.value("ibkr_connect_breaker_transitions_total", &labels), 1.0, "{from} to {to}");

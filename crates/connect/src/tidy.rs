@@ -1,7 +1,6 @@
 //! What surrounds a connect in either mode: a look for zombies on the port before it and after a failure, and an entry
 //! in the register for the worker. None of it ever fails a connect.
 
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +53,8 @@ impl TidyConnector {
         let (port, gateway) = (target.port, Gateway::from(target));
         let found = match self.cleanup {
             ZombieCleanup::Off => return None,
-            _ if !is_local(&target.host) => return None,
+            // The sockets of another host are not in our table; a name is not looked up for this.
+            _ if !gateway.is_local() => return None,
             ZombieCleanup::Report => report(port),
             ZombieCleanup::Clean => clean(port, &self.state_dir),
         };
@@ -145,7 +145,7 @@ impl Drop for TidyConnection {
 fn behind_forwarder(error: Error, target: &Target) -> Error {
     let is_mute = error.phase() == Some(Phase::Version)
         && matches!(error.kind(), ErrorKind::Rejected | ErrorKind::HandshakeTimeout);
-    if !is_mute || !is_local(&target.host) {
+    if !is_mute || !Gateway::from(target).is_local() {
         return error;
     }
     let Ok(Some(forwarder)) = cleanup::forwarder(target.port) else { return error };
@@ -172,10 +172,4 @@ fn clean(port: u16, state_dir: &Path) -> Result<ZombieReport, cleanup::Error> {
         removed: done.found.len() - done.remaining.len(),
         problem: None,
     })
-}
-
-/// The sockets of another host are not in our table.
-fn is_local(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

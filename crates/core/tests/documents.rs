@@ -27,6 +27,7 @@ fn every_link_to_a_file_leads_to_one() {
         "docs/gateway-behaviour.md",
         "docs/ibapi-traps.md",
         "docs/protocol.md",
+        "docs/state.md",
         "docs/tws-protocol.md",
         "docs/zombies.md",
     ] {

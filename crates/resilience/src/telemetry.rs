@@ -71,6 +71,7 @@ pub(crate) fn breaker_is(gateway: &Gateway, state: &BreakerState) {
         BreakerState::HalfOpen { .. } => 1.0,
         BreakerState::Open { .. } => 2.0,
         BreakerState::ForcedOpen { .. } => 3.0,
+        BreakerState::Unreadable { .. } => 4.0,
     };
     BREAKER_STATE.set([gateway], value);
 }

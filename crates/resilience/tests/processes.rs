@@ -159,9 +159,10 @@ fn helper_process() {
             until_the_end();
         }
         "storm" => {
+            let breaker = state.breaker();
             say("storming");
             loop {
-                if let Ok(permit) = state.breaker().admit() {
+                if let Ok(permit) = breaker.admit() {
                     permit.settle(Outcome::Failure("rejected in version".to_owned()));
                 }
             }
@@ -214,8 +215,9 @@ fn twenty_processes_lease_twenty_ids() {
 #[test]
 fn a_killed_trial_makes_room_at_once() {
     let (_temp, state) = state();
+    let breaker = state.breaker();
     for _ in 0..2 {
-        state.breaker().admit().unwrap().settle(Outcome::Failure("rejected in version".to_owned()));
+        breaker.admit().unwrap().settle(Outcome::Failure("rejected in version".to_owned()));
     }
     wait_until(|| state.breaker().check().is_ok());
     let mut helper = Helper::start("run a trial", &state.path);
@@ -234,8 +236,9 @@ fn the_breaker_survives_kills_at_any_moment() {
         // Different moments of the writes; nothing depends on which.
         std::thread::sleep(Duration::from_micros(round * 700));
         helpers.iter().for_each(Helper::kill);
-        let file = std::fs::read(state.path.join("breaker-localhost_4002.json"));
-        if let Ok(bytes) = file {
+        let records = std::fs::read_dir(&state.path).unwrap().map(|entry| entry.unwrap().path());
+        for record in records.filter(|path| path.extension().is_some_and(|extension| extension == "json")) {
+            let bytes = std::fs::read(&record).unwrap();
             serde_json::from_slice::<serde_json::Value>(&bytes).expect("never half a file");
         }
         wait_until(|| state.breaker().check().is_ok());

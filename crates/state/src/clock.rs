@@ -97,12 +97,17 @@ pub struct KernelClock {
 impl Default for KernelClock {
     /// Asks once which boot this is.
     fn default() -> Self {
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        // A time namespace has an uptime of its own.
-        let time = Some(namespace("/proc/self/ns/time")).filter(|time| !time.is_empty());
-        let time = time.filter(|time| time != FIRST_TIME_NAMESPACE).map(|time| format!(" time {time}"));
-        Self { boot: format!("{}{}", boot.trim(), time.unwrap_or_default()) }
+        Self { boot: boot() }
     }
+}
+
+/// Which boot this is; empty where the system does not tell.
+pub fn boot() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    // A time namespace has an uptime of its own.
+    let time = Some(namespace("/proc/self/ns/time")).filter(|time| !time.is_empty());
+    let time = time.filter(|time| time != FIRST_TIME_NAMESPACE).map(|time| format!(" time {time}"));
+    format!("{}{}", boot.trim(), time.unwrap_or_default())
 }
 
 impl Clock for KernelClock {

@@ -55,11 +55,18 @@ impl Error {
         Self::Unreadable { path: path.to_path_buf(), why: why.into() }
     }
 
+    /// The file or directory.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Unusable { path, .. } | Self::Locked { path, .. } | Self::Unreadable { path, .. } => path,
+        }
+    }
+
     /// What is wrong, without the path.
-    pub(crate) fn reason(&self) -> String {
+    pub fn reason(&self) -> String {
         match self {
             Self::Unusable { why, .. } | Self::Unreadable { why, .. } => why.clone(),
-            Self::Locked { .. } => self.to_string(),
+            Self::Locked { waited, .. } => format!("has been locked for {waited:?}"),
         }
     }
 }

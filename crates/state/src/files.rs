@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Mode, OFlags, open, openat, renameat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, open, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
 use crate::error::{Error, Result};
@@ -203,6 +203,11 @@ impl Dir {
             return false;
         };
         (held.dev(), held.ino()) == (named.dev(), named.ino())
+    }
+
+    /// Whether there is anything called `name`.
+    pub fn has(&self, name: &str) -> bool {
+        statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
     /// Removes the file `name`; it may be gone already. A link is removed itself.

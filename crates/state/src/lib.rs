@@ -25,7 +25,7 @@ mod shared;
 
 #[cfg(any(test, feature = "manual"))]
 pub use clock::manual::ManualClock;
-pub use clock::{Clock, KernelClock, Moment, Stamp};
+pub use clock::{Clock, KernelClock, Moment, Stamp, boot};
 #[cfg(any(test, feature = "manual"))]
 pub use disk::manual::{DiskFault, ManualDisk};
 pub use disk::{Disk, KernelDisk};

@@ -54,6 +54,12 @@ struct Found<T> {
     record: Option<Record<T>>,
 }
 
+impl<T> Default for Found<T> {
+    fn default() -> Self {
+        Self { bytes: None, record: None }
+    }
+}
+
 /// When a record is looked at.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -62,6 +68,9 @@ pub struct Visit<'a> {
     pub now: Stamp,
     /// When the record was written, if it was.
     pub written: Option<Moment>,
+    /// Whether the record knows this boot's clock. If not, the next [`change`](Shared::change) settles that, whatever it
+    /// does; until then the moments follow the wall clock.
+    pub is_settled: bool,
     /// The directory that it is in.
     pub dir: &'a Dir,
 }
@@ -126,6 +135,21 @@ impl<T: Mergeable> Shared<T> {
         Ok(Some(look(&content, &visit)))
     }
 
+    /// The same, but a record that does not know this boot's clock yet learns it first, which takes the lock and writes.
+    /// For those who wait for something to be over: a wall clock that was set back would let it last for ever.
+    ///
+    /// # Errors
+    /// Those of [`look`](Self::look); of [`change`](Self::change), if it has to be learnt.
+    pub fn look_settled<R>(&self, look: impl Fn(&T, &Visit<'_>) -> R) -> Result<Option<R>> {
+        let seen = self.look(|content, visit| visit.is_settled.then(|| look(content, visit)))?;
+        match seen {
+            Some(None) => {
+                self.change(|content, visit| look(content, visit)).map(|changed| Some(changed.value))
+            }
+            seen => Ok(seen.flatten()),
+        }
+    }
+
     /// Changes the record.
     ///
     /// # Errors
@@ -152,6 +176,21 @@ impl<T: Mergeable> Shared<T> {
             *self.unwritten() = None;
         }
         Ok(value)
+    }
+
+    /// Changes what this process remembers, for when the record can't be changed: it is added to that later.
+    pub fn remember(&self, change: impl FnOnce(&mut T, &Stamp)) {
+        let dir = Dir::existing(&self.directory).ok().flatten();
+        let found = dir.and_then(|dir| self.read(&dir).ok()).unwrap_or_default();
+        let now = self.clock.now();
+        let current = self.current(&found);
+        let mut content = current.as_ref().map_or_else(T::default, |record| record.content_at(&now));
+        change(&mut content, &now);
+        let record = match current {
+            Some(current) => current.next(&now, content),
+            None => Record::first(&now, content),
+        };
+        *self.unwritten() = Some(Unwritten { base: found.bytes, record });
     }
 
     /// Replaces the record, whatever it is. A file that can't be read is put aside, as the name with `.bad`: then that is
@@ -192,8 +231,7 @@ impl<T: Mergeable> Shared<T> {
         let (before, visit) = self.visit(found.as_ref(), dir);
         let mut content = before.clone();
         let value = change(&mut content, &visit);
-        let knows = found.as_ref().is_none_or(|found| found.knows(&visit.now));
-        if content == before && knows && self.unwritten().is_none() {
+        if content == before && visit.is_settled && self.unwritten().is_none() {
             return (value, None);
         }
         let record = match &found {
@@ -207,7 +245,8 @@ impl<T: Mergeable> Shared<T> {
         let now = self.clock.now();
         let content = found.map_or_else(T::default, |record| record.content_at(&now));
         let written = found.map(|record| record.written_at(&now));
-        (content, Visit { now, written, dir })
+        let is_settled = found.is_none_or(|record| record.knows(&now));
+        (content, Visit { now, written, is_settled, dir })
     }
 
     /// The file, or its predecessor if there is none.

@@ -23,8 +23,8 @@ metrics! {
     Seconds PHASE_SECONDS "ibkr_connect_phase_seconds" ["mode", "phase"];
     /// Attempts after a failed one, within one connect. `kind` is the failure's.
     Counter RETRIES "ibkr_connect_retries_total" ["mode", "kind"];
-    /// The circuit breaker as this process saw it last: 0 closed, 1 half open, 2 open, 3 forced open. All processes of a user
-    /// share it.
+    /// The circuit breaker as this process saw it last: 0 closed, 1 half open, 2 open, 3 forced open, 4
+    /// unreadable. All processes of a user share it.
     Gauge BREAKER_STATE "ibkr_connect_breaker_state" ["gateway"];
     /// Transitions of the circuit breaker that this process made or found.
     Counter BREAKER_TRANSITIONS "ibkr_connect_breaker_transitions_total" ["gateway", "from", "to"];

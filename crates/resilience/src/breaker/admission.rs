@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ibkr_connect_core::Error;
@@ -46,6 +47,13 @@ pub enum Refusal {
     },
     /// Somebody forced it open.
     Forced(Note),
+    /// It can't be read, and so nobody knows whether it was forced open.
+    Unreadable {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
 }
 
 impl Refusal {
@@ -59,7 +67,7 @@ impl Refusal {
     pub fn retry_in(&self) -> Option<Duration> {
         match self {
             Self::Open { retry_in, .. } | Self::Maintenance { retry_in } => Some(*retry_in),
-            Self::TrialsRunning { .. } | Self::Forced(_) => None,
+            Self::TrialsRunning { .. } | Self::Forced(_) | Self::Unreadable { .. } => None,
         }
     }
 }
@@ -101,6 +109,7 @@ impl fmt::Display for Refusal {
             }
             Self::TrialsRunning { .. } => f.write_str("half open, and another attempt is finding out"),
             Self::Forced(Note { actor, reason }) => write!(f, "forced open by {actor}: {reason}"),
+            Self::Unreadable { path, why } => write!(f, "unreadable: {}: {why}", path.display()),
         }
     }
 }

@@ -1,62 +1,29 @@
 //! The circuit breaker: after enough failures nobody asks the Gateway for a while, then one asks for all.
 //!
-//! A pure state machine. [`BreakerStore`](crate::BreakerStore) keeps its [`Memory`] on disk and shares it between processes.
+//! A pure state machine. [`BreakerStore`](crate::BreakerStore) keeps its memory on disk and shares it between processes.
 
 use std::time::Duration;
 
 use ibkr_connect_state::Moment;
-use serde::{Deserialize, Serialize};
 
+use super::memory::{LONGEST_WINDOW, MOST_STUMBLING, Memory, Sample, State, Stumble, Trial};
 use super::{Admission, BreakerSettings, BreakerState, Note, Outcome, Refusal, TrialId};
 
-/// More samples than this say nothing new.
-const LONGEST_WINDOW: usize = 256;
+/// So soon after the first of them, attempts that fail in the same way fail for the same reason. A Gateway that restarts
+/// listens before it is ready, and all who wait for it stumble over that together: within a second they see that it listens.
+const SAME_MOMENT: Duration = Duration::from_secs(1);
 
-/// What the breaker remembers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Memory {
-    state: State,
-    /// The attempts of the window, oldest first.
-    samples: Vec<Sample>,
-    /// How often in a row a trial has failed.
-    failed_trials: u32,
-    last_failure: Option<String>,
-    /// The last failure of a maintenance window, while the breaker was closed.
-    #[serde(default)]
-    maintenance: Option<Moment>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "snake_case")]
-enum State {
-    #[default]
-    Closed,
-    Open {
-        since: Moment,
-    },
-    HalfOpen {
-        running: Vec<Trial>,
-        succeeded: u32,
-    },
-    ForcedOpen {
-        since: Moment,
-        by: Note,
-        /// Until it is reset, if not for so long.
-        #[serde(default)]
-        limit_ms: Option<u64>,
-    },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Sample {
-    at: Moment,
-    good: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Trial {
-    id: TrialId,
-    since: Moment,
+/// Who makes an attempt, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    /// The same for all attempts of one connector, and for no other.
+    pub(crate) party: u64,
+    /// Since when that has been connecting to the Gateway.
+    pub(crate) since: Moment,
+    /// Since when it has waited for its turn.
+    pub(crate) asked: Moment,
+    /// When it was admitted.
+    pub(crate) begun: Moment,
 }
 
 /// The state machine.
@@ -79,8 +46,8 @@ impl Breaker {
     }
 
     /// What it remembers.
-    pub(crate) fn memory(&self) -> &Memory {
-        &self.memory
+    pub(crate) fn into_memory(self) -> Memory {
+        self.memory
     }
 
     /// What it is at `now`.
@@ -113,6 +80,11 @@ impl Breaker {
     pub(crate) fn check(&self, now: Moment) -> Result<(), Refusal> {
         // Any id would do: this copy is thrown away.
         self.clone().admit(now, TrialId(u32::MAX)).map(drop)
+    }
+
+    /// Whether an attempt that is made now would find out for all.
+    pub(crate) fn would_try(&self, now: Moment) -> bool {
+        matches!(self.clone().admit(now, TrialId(u32::MAX)), Ok(Admission::Trial(_)))
     }
 
     /// Admits an attempt or refuses it. A trial gets the id `next`, which must not be in use.
@@ -148,10 +120,12 @@ impl Breaker {
 
     /// Takes note of how an admitted attempt ended.
     ///
-    /// What comes too late (another attempt has changed the state, the trial was given up) changes nothing.
-    pub(crate) fn settle(&mut self, now: Moment, admission: Admission, outcome: Outcome) {
+    /// What comes too late (another attempt has changed the state, the trial was given up) changes nothing. Nor does a
+    /// failure that is another one's over again: that of a party which waited for the Gateway like this one, and failed at
+    /// the same moment in the same way. A program that is started again and again was not there yet, and counts every time.
+    pub(crate) fn settle(&mut self, now: Moment, by: &Attempt, admission: Admission, outcome: Outcome) {
         match (admission, &mut self.memory.state) {
-            (Admission::Free, State::Closed) => self.settle_free(now, outcome),
+            (Admission::Free, State::Closed) => self.settle_free(now, by, outcome),
             (Admission::Trial(id), State::HalfOpen { running, .. }) => {
                 let before = running.len();
                 running.retain(|trial| trial.id != id);
@@ -192,7 +166,7 @@ impl Breaker {
         self.memory = Memory::default();
     }
 
-    fn settle_free(&mut self, now: Moment, outcome: Outcome) {
+    fn settle_free(&mut self, now: Moment, by: &Attempt, outcome: Outcome) {
         match outcome {
             Outcome::Success(took) if self.is_slow(took) => {
                 self.memory.last_failure = Some(format!("slow: {:.1} s", took.as_secs_f64()));
@@ -200,14 +174,39 @@ impl Breaker {
             }
             Outcome::Success(_) => self.sample(now, true),
             Outcome::Failure(how) => {
+                let is_new = !self.is_same_stumble(now, by, &how);
                 self.memory.last_failure = Some(how);
-                self.sample(now, false);
+                if is_new {
+                    self.sample(now, false);
+                }
             }
             Outcome::Maintenance(how) => {
                 self.memory.last_failure = Some(how);
                 self.memory.maintenance = Some(now);
             }
             Outcome::Neutral => {}
+        }
+    }
+
+    /// Whether this failure has been counted already, as that of another party. If not, others may join it.
+    fn is_same_stumble(&mut self, now: Moment, by: &Attempt, how: &str) -> bool {
+        let failed_at_once = now.since(by.begun) < SAME_MOMENT;
+        match &mut self.memory.stumble {
+            Some(Stumble { at, how: same, parties })
+                if same == how
+                    && failed_at_once
+                    && by.since <= *at
+                    && by.asked <= *at + SAME_MOMENT
+                    && !parties.contains(&by.party)
+                    && parties.len() < MOST_STUMBLING =>
+            {
+                parties.push(by.party);
+                true
+            }
+            stumble => {
+                *stumble = Some(Stumble { at: now, how: how.to_owned(), parties: vec![by.party] });
+                false
+            }
         }
     }
 
@@ -253,6 +252,7 @@ impl Breaker {
 
     fn open(&mut self, now: Moment) {
         self.memory.samples.clear();
+        self.memory.stumble = None;
         self.memory.state = State::Open { since: now };
     }
 
@@ -282,25 +282,6 @@ impl Breaker {
         let BreakerSettings { recovery, max_recovery, .. } = self.settings;
         let wait = recovery.saturating_mul(doubled).min(max_recovery.max(recovery));
         wait.saturating_sub(now.since(since))
-    }
-}
-
-impl Memory {
-    /// Moves every moment, e.g. to the clock of this boot.
-    pub(crate) fn translate(&mut self, translate: impl Fn(Moment) -> Moment) {
-        for sample in &mut self.samples {
-            sample.at = translate(sample.at);
-        }
-        if let Some(failed) = &mut self.maintenance {
-            *failed = translate(*failed);
-        }
-        match &mut self.state {
-            State::Closed => {}
-            State::Open { since } | State::ForcedOpen { since, .. } => *since = translate(*since),
-            State::HalfOpen { running, .. } => {
-                running.iter_mut().for_each(|trial| trial.since = translate(trial.since));
-            }
-        }
     }
 }
 

@@ -37,6 +37,11 @@ pub enum BreakerState {
         /// Who, and why.
         by: Note,
     },
+    /// No attempt is made until somebody resets it: it can't be read.
+    Unreadable {
+        /// Its file, and what is wrong with it.
+        reason: String,
+    },
 }
 
 impl BreakerState {
@@ -47,6 +52,7 @@ impl BreakerState {
             Self::Open { .. } => "open",
             Self::HalfOpen { .. } => "half_open",
             Self::ForcedOpen { .. } => "forced_open",
+            Self::Unreadable { .. } => "unreadable",
         }
     }
 }

@@ -101,6 +101,10 @@ impl HandshakeLock {
     /// # Errors
     /// `config`, when the file can't be used safely.
     pub fn holder(&self) -> Result<Option<Owner>> {
+        // Looking makes nothing, no directory either.
+        if !self.path().exists() {
+            return Ok(None);
+        }
         match FileLock::probe(&self.open()?, &self.name).map_err(unusable_state)? {
             Probe::Held(Note::Foreign) => Err(foreign(&self.path())),
             Probe::Held(note) => Ok(note.known()),

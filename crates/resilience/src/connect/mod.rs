@@ -14,7 +14,8 @@ pub use backoff::{Backoff, Pace};
 pub use lock::{HandshakeGuard, HandshakeLock};
 pub use policy::{Policy, PortCheck};
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use async_trait::async_trait;
@@ -25,6 +26,7 @@ use ibkr_connect_core::{Connection, ConnectionMode, Connector, Result, Target};
 use ibkr_connect_state::{Clock, KernelClock};
 use tracing::Instrument;
 
+use crate::breaker::BreakerStore;
 use crate::connect::run::Run;
 use crate::gateway::Gateway;
 use crate::pacing::{Limits, Pacer, Pacers, PacingStatus};
@@ -49,11 +51,23 @@ use crate::telemetry;
 /// and `client_id_in_use` in `preflight`, without having touched the Gateway; `config`, when the state directory can't be
 /// used.
 #[derive(Debug)]
-pub struct RobustConnector {
+pub struct RobustConnector(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     inner: Arc<dyn Connector>,
     policy: Arc<Policy>,
     clock: Arc<dyn Clock>,
     pacers: Pacers,
+    /// What targets turned out to be. Kept, because a breaker remembers what it could not write.
+    gateways: Mutex<HashMap<Gateway, Known>>,
+}
+
+/// What a target turned out to be.
+#[derive(Debug, Clone)]
+struct Known {
+    gateway: Gateway,
+    breaker: BreakerStore,
 }
 
 impl RobustConnector {
@@ -64,14 +78,19 @@ impl RobustConnector {
 
     /// The same with another clock for breaker, leases and maintenance windows.
     pub fn with_clock(inner: impl Into<Arc<dyn Connector>>, policy: Policy, clock: Arc<dyn Clock>) -> Self {
-        Self { inner: inner.into(), policy: Arc::new(policy), clock, pacers: Pacers::default() }
+        let (inner, policy) = (inner.into(), Arc::new(policy));
+        Self(Arc::new(Parts { inner, policy, clock, pacers: Pacers::default(), gateways: Mutex::default() }))
     }
 
     /// How many requests wait in front of the target's Gateway; `None` if none ever does.
     pub fn pacing(&self, target: &Target) -> Option<PacingStatus> {
-        self.pacer(&Gateway::from(target)).map(|(pacer, _)| pacer.status())
+        let gateway = Gateway::from(target);
+        let known = self.0.known(&gateway).map(|known| known.gateway);
+        self.0.pacer(&known.unwrap_or(gateway)).map(|(pacer, _)| pacer.status())
     }
+}
 
+impl Parts {
     fn pacer(&self, gateway: &Gateway) -> Option<(Arc<Pacer>, Limits)> {
         let limits = match self.policy.pacing {
             Pacing::Queue => Limits::All,
@@ -81,8 +100,9 @@ impl RobustConnector {
         Some((self.pacers.of(gateway, &self.policy.state_dir, &self.clock), limits))
     }
 
+    /// Looks up which Gateway the target is: that may take two seconds, in which the thread is blocked.
     fn run(&self, target: &Target) -> Run {
-        let gateway = Gateway::from(target);
+        let Known { gateway, breaker } = self.look_up(target);
         let pacer = self.pacer(&gateway);
         Run {
             inner: Arc::clone(&self.inner),
@@ -90,8 +110,32 @@ impl RobustConnector {
             clock: Arc::clone(&self.clock),
             target: target.clone(),
             gateway,
+            breaker,
             pacer,
         }
+    }
+
+    /// Which Gateway the target is. A name that can't be looked up now is what it was the last time.
+    fn look_up(&self, target: &Target) -> Known {
+        let asked = Gateway::from(target);
+        let gateway = asked.clone().resolved();
+        let known = self.known(&asked).filter(|known| known.gateway == gateway || gateway.is_name());
+        known.unwrap_or_else(|| {
+            let settings = self.policy.breaker.clone();
+            let clock = Arc::clone(&self.clock);
+            let breaker = BreakerStore::new(&self.policy.state_dir, gateway.clone(), settings, clock);
+            let known = Known { gateway, breaker };
+            self.gateways().insert(asked, known.clone());
+            known
+        })
+    }
+
+    fn known(&self, asked: &Gateway) -> Option<Known> {
+        self.gateways().get(asked).cloned()
+    }
+
+    fn gateways(&self) -> MutexGuard<'_, HashMap<Gateway, Known>> {
+        self.gateways.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -99,18 +143,19 @@ impl RobustConnector {
 #[deny(clippy::missing_trait_methods)]
 impl Connector for RobustConnector {
     fn mode(&self) -> ConnectionMode {
-        self.inner.mode()
+        self.0.inner.mode()
     }
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
         // Before the files that processes share are opened. If it fails, so does the backend.
         let _ = fill_standard_descriptors();
         let connect = telemetry::Connect::begun(self.mode());
-        let run = self.run(target);
-        let span = tracing::info_span!("connect", gateway = %run.gateway, mode = self.mode().as_str());
+        let gateway = Gateway::from(target);
+        let span = tracing::info_span!("connect", %gateway, mode = self.mode().as_str());
+        let (parts, target) = (Arc::clone(&self.0), target.clone());
         let work = async move {
             let abandoned = Abandoned;
-            let outcome = run.connect().await;
+            let outcome = parts.run(&target).connect().await;
             std::mem::forget(abandoned);
             outcome
         };

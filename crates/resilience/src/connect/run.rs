@@ -8,12 +8,11 @@ use ibkr_connect_core::{Connection, ConnectionInfo, Connector, Error, ErrorKind,
 use ibkr_connect_state::Clock;
 use tokio::time::{Instant, sleep};
 
-use crate::breaker::BreakerStore;
-use crate::breaker::{Outcome, Refusal};
+use crate::breaker::{BreakerStore, Outcome, Permit, Refusal};
 use crate::connect::attempt::{AttemptLog, AttemptTimes};
 use crate::connect::backoff::Pace;
 use crate::connect::connection::RobustConnection;
-use crate::connect::lock::HandshakeLock;
+use crate::connect::lock::{HandshakeGuard, HandshakeLock};
 use crate::connect::maintenance::{Reset, Windows};
 use crate::connect::policy::{Policy, PortCheck};
 use crate::connect::port::check_port;
@@ -25,6 +24,9 @@ use crate::telemetry;
 /// How many leased client ids may turn out to be in use.
 pub(crate) const CLIENT_ID_TRIES: u32 = 3;
 
+/// How often a trial that runs without the handshake lock is asked after.
+const TRIAL_POLL: Duration = Duration::from_millis(250);
+
 /// What a connect needs.
 pub(crate) struct Run {
     pub(crate) inner: Arc<dyn Connector>,
@@ -32,13 +34,13 @@ pub(crate) struct Run {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) target: Target,
     pub(crate) gateway: Gateway,
+    pub(crate) breaker: BreakerStore,
     pub(crate) pacer: Option<(Arc<Pacer>, Limits)>,
 }
 
 /// What all processes share.
 struct Shared {
     lock: HandshakeLock,
-    breaker: BreakerStore,
     leases: Leases,
     windows: Windows,
 }
@@ -70,7 +72,7 @@ impl Run {
             if !error.is_retryable() || retry >= self.policy.max_retries {
                 return Err(log.into_error(error, ""));
             }
-            let pause = match pause(&shared.breaker) {
+            let pause = match pause(&self.breaker) {
                 Ok(pause) => pause,
                 // This attempt has opened it: there is nothing to wait for.
                 Err(refusal) => return Err(self.refused(log, Some(error), refusal)),
@@ -91,11 +93,9 @@ impl Run {
             Some(path) => HandshakeLock::at(path, application, clock())?,
             None => HandshakeLock::of_gateway(state_dir, &self.gateway, application, clock()),
         };
-        let gateway = || self.gateway.clone();
         Ok(Shared {
             lock,
-            breaker: BreakerStore::new(state_dir, gateway(), self.policy.breaker.clone(), clock()),
-            leases: Leases::new(state_dir, gateway(), application, clock())
+            leases: Leases::new(state_dir, self.gateway.clone(), application, clock())
                 .with_range(self.policy.client_ids.clone()),
             windows: Windows::load(state_dir)?,
         })
@@ -108,13 +108,9 @@ impl Run {
         course: &mut AttemptTimes,
         log: &mut AttemptLog,
     ) -> Result<Box<dyn Connection>, Failure> {
-        shared.breaker.check().map_err(Failure::Refused)?;
         let asked = Instant::now();
-        let _turn = shared.lock.acquire(self.policy.lock_timeout).await.map_err(Failure::Refused)?;
+        let (_turn, permit) = self.turn(shared).await?;
         course.waited += asked.elapsed();
-        self.check_port().await.map_err(Failure::Failed)?;
-        // Asked again: those before us in the queue may have opened it.
-        let permit = shared.breaker.admit().map_err(Failure::Refused)?;
         let outcome = self.shake_hands(shared, course, log).await;
         let verdict = match &outcome {
             Ok(_) => Outcome::Success(course.took),
@@ -126,6 +122,32 @@ impl Run {
         outcome.map_err(|error| {
             Failure::Failed(if is_the_gateways { explained(error, self.reset(shared)) } else { error })
         })
+    }
+
+    /// Waits for the turn to shake hands, and for a trial that finds out for all.
+    async fn turn(&self, shared: &Shared) -> Result<(HandshakeGuard, Permit), Failure> {
+        let (asked, start) = (self.clock.now().at, Instant::now());
+        loop {
+            match self.breaker.refusal().map_err(Failure::Refused)? {
+                // Who runs the trial shakes hands, too. Its outcome is known when the lock is free.
+                None | Some(Refusal::TrialsRunning { .. }) => {}
+                Some(refusal) => return Err(Failure::Refused(self.breaker.refused(&refusal))),
+            }
+            let left = self.policy.lock_timeout.saturating_sub(start.elapsed());
+            let turn = shared.lock.acquire(left).await.map_err(Failure::Refused)?;
+            self.check_port().await.map_err(Failure::Failed)?;
+            // Asked again: those before us in the queue may have opened it.
+            let error = match self.breaker.admit_since(asked) {
+                Ok(permit) => return Ok((turn, permit)),
+                Err(error) => error,
+            };
+            let is_trial_elsewhere = matches!(Refusal::of_error(&error), Some(Refusal::TrialsRunning { .. }));
+            if !is_trial_elsewhere || start.elapsed() >= self.policy.lock_timeout {
+                return Err(Failure::Refused(error));
+            }
+            drop(turn);
+            sleep(TRIAL_POLL).await;
+        }
     }
 
     /// Shakes hands with a client id of its own; with another one if a leased id is in use after all.

@@ -31,6 +31,7 @@ impl Clock for VirtualClock {
 /// What the scripted connector does next.
 enum Scene {
     Connect,
+    ConnectLate,
     Fail(Error),
     FailLate(Error),
     Hang,
@@ -58,8 +59,11 @@ impl Connector for Scripted {
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
         self.called_with.lock().unwrap().push(target.client_id.unwrap());
         let scene = self.script.lock().unwrap().pop_front().expect("one attempt too many");
+        if matches!(scene, Scene::ConnectLate) {
+            sleep(Duration::from_secs(1)).await;
+        }
         match scene {
-            Scene::Connect => {
+            Scene::Connect | Scene::ConnectLate => {
                 let mut connection = MockConnection::new();
                 connection.expect_info().return_const(info(target.client_id.unwrap()));
                 connection.expect_close().returning(|| Ok(()));
@@ -88,6 +92,7 @@ struct Fixture {
     clock: ManualClock,
     start: Instant,
     connector: Arc<Scripted>,
+    breaker: BreakerStore,
     /// Somebody has to listen on a local port.
     _listener: TcpListener,
     target: Target,
@@ -98,10 +103,14 @@ impl Fixture {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let target = Target { port: listener.local_addr().unwrap().port(), ..Target::default() };
         let connector = Scripted { script: Mutex::new(script.into_iter().collect()), ..Scripted::default() };
+        let (temp, clock, start) = (tempfile::tempdir().unwrap(), ManualClock::new(), Instant::now());
+        let settings = Policy::from(&ibkr_connect_core::Config::default()).breaker;
+        let virtual_clock = Arc::new(VirtualClock { manual: clock.clone(), start });
         Self {
-            temp: tempfile::tempdir().unwrap(),
-            clock: ManualClock::new(),
-            start: Instant::now(),
+            breaker: BreakerStore::new(temp.path(), Gateway::from(&target), settings, virtual_clock),
+            temp,
+            clock,
+            start,
             connector: Arc::new(connector),
             _listener: listener,
             target,
@@ -120,6 +129,7 @@ impl Fixture {
             clock: Arc::new(VirtualClock { manual: self.clock.clone(), start: self.start }),
             target: self.target.clone(),
             gateway: Gateway::from(&self.target),
+            breaker: self.breaker.clone(),
             pacer: None,
         };
         change(&mut run, &mut policy);
@@ -353,8 +363,92 @@ async fn a_forced_breaker_stops_everything() {
     let fixture = Fixture::new([]);
     let run = fixture.run();
     let note = Note { actor: "ops".to_owned(), reason: "update".to_owned() };
-    run.shared().unwrap().breaker.force_open(note).unwrap();
+    run.breaker.force_open(note).unwrap();
     let error = run.connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::CircuitOpen);
     assert!(!error.is_retryable());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_trial_that_succeeds_goes_on_at_once() {
+    let fixture = Fixture::new((0..5).map(|_| fail(ErrorKind::Rejected)));
+    fixture.run().connect().await.unwrap_err();
+    fixture.run().connect().await.unwrap_err();
+    fixture.clock.advance(Duration::from_secs(60));
+    fixture.connector.script.lock().unwrap().extend([Scene::ConnectLate, Scene::Connect]);
+    let (first, second) = (fixture.run(), fixture.run());
+    let start = Instant::now();
+    let (trial, waiting) = tokio::join!(first.connect(), second.connect());
+    trial.unwrap();
+    waiting.unwrap();
+    assert!(start.elapsed() < Duration::from_millis(1_100), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_trial_that_fails_is_refused_at_once() {
+    let fixture = Fixture::new((0..5).map(|_| fail(ErrorKind::Rejected)));
+    fixture.run().connect().await.unwrap_err();
+    fixture.run().connect().await.unwrap_err();
+    fixture.clock.advance(Duration::from_secs(60));
+    let late = Error::new(ErrorKind::Rejected, "scripted").in_phase(Phase::Version);
+    fixture.connector.script.lock().unwrap().push_back(Scene::FailLate(late));
+    let (first, second) = (fixture.run(), fixture.run());
+    let start = Instant::now();
+    let (trial, waiting) = tokio::join!(first.connect(), second.connect());
+    assert_eq!(trial.unwrap_err().kind(), ErrorKind::Rejected);
+    let refused = waiting.unwrap_err();
+    assert!(refused.message().contains("is open for another 120 s"), "{refused}");
+    assert!(start.elapsed() < Duration::from_millis(1_100), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_without_the_handshake_lock_is_waited_for_too() {
+    let fixture = Fixture::new((0..5).map(|_| fail(ErrorKind::Rejected)));
+    fixture.run().connect().await.unwrap_err();
+    fixture.run().connect().await.unwrap_err();
+    fixture.clock.advance(Duration::from_secs(60));
+    let trial = fixture.breaker.admit().unwrap();
+    let run = fixture.run();
+    let error = run.connect().await.unwrap_err();
+    assert!(error.message().contains("another attempt is finding out"), "{error}");
+    fixture.connector.script.lock().unwrap().push_back(Scene::Connect);
+    let end = async {
+        sleep(Duration::from_secs(5)).await;
+        trial.settle(Outcome::Success(Duration::ZERO));
+        Instant::now()
+    };
+    let (ended, connected) = tokio::join!(end, async { run.connect().await.map(|_| Instant::now()) });
+    assert!(connected.unwrap() - ended <= TRIAL_POLL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn six_programs_that_meet_a_gateway_that_is_not_ready_stumble_once() {
+    let fixture = Fixture::new((0..6).map(|_| fail(ErrorKind::Rejected)));
+    let runs: Vec<Run> = (0..6)
+        .map(|_| {
+            fixture.run_with(|run, policy| {
+                policy.max_retries = 0;
+                let clock = Arc::clone(&run.clock);
+                let settings = policy.breaker.clone();
+                run.breaker = BreakerStore::new(fixture.temp.path(), run.gateway.clone(), settings, clock);
+            })
+        })
+        .collect();
+    for outcome in futures_of(&runs).await {
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Rejected, "everybody has asked");
+    }
+    let state = fixture.breaker.state().unwrap();
+    assert_eq!(state, crate::breaker::BreakerState::Closed { failures: 1, attempts: 1 });
+    fixture.connector.script.lock().unwrap().extend((0..6).map(|_| Scene::Connect));
+    for outcome in futures_of(&runs).await {
+        outcome.unwrap();
+    }
+}
+
+/// The outcomes of all, which run at the same time.
+async fn futures_of(runs: &[Run]) -> Vec<Result<Box<dyn Connection>>> {
+    let [a, b, c, d, e, f] = runs else { panic!("six") };
+    let (a, b, c, d, e, f) =
+        tokio::join!(a.connect(), b.connect(), c.connect(), d.connect(), e.connect(), f.connect());
+    vec![a, b, c, d, e, f]
 }

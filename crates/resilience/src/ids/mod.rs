@@ -3,17 +3,22 @@
 //! One small file per id; whoever has it locked has the id, and the kernel takes it back when the process ends. All
 //! questions and changes happen under one short lock, so that the count is exact.
 
+mod refused;
+
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ibkr_connect_core::{Error, ErrorKind, Phase, Result};
-use ibkr_connect_state::{Clock, Dir, FileLock, Note, Owner, Stamp, read_note};
+use ibkr_connect_state::names::{Kept, REFUSED, REGISTRY, client_lock, client_of};
+use ibkr_connect_state::{Clock, Dir, Error as StateError, FileLock, Note, Owner, Probe, Shared, read_note};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
+use self::refused::RefusedIds;
 use crate::error::unusable_state;
 use crate::gateway::Gateway;
 
@@ -25,22 +30,14 @@ pub(crate) const DEFAULT_RANGE: Range<i32> = 10_000..11_000;
 
 /// Looking through a thousand small files takes some ten milliseconds.
 const REGISTRY_TIMEOUT: Duration = Duration::from_secs(5);
-const REGISTRY: &str = "registry.lock";
-const PREFIX: &str = "client-";
-const SUFFIX: &str = ".lock";
+
+/// A registry that is locked for longer is held by a process that is stopped.
+const GLANCE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The note in the file of an id; it outlives the lease.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct IdNote {
     owner: Owner,
-    refused: Option<Refused>,
-}
-
-/// The Gateway said 326 to it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Refused {
-    at: Stamp,
-    hold_ms: u64,
 }
 
 /// A client of the Gateway on this machine.
@@ -53,10 +50,19 @@ pub struct Slot {
     pub owner: Option<Owner>,
 }
 
+/// The clients of a Gateway, as far as they can be seen at a glance.
+#[derive(Debug)]
+pub(crate) struct Glance {
+    pub(crate) slots: Vec<Slot>,
+    /// What is in the way of new clients.
+    pub(crate) stuck: Option<StateError>,
+}
+
 /// The client ids of one Gateway.
 #[derive(Debug, Clone)]
 pub struct Leases {
     directory: PathBuf,
+    refused: Shared<RefusedIds>,
     gateway: Gateway,
     range: Range<i32>,
     application: String,
@@ -66,8 +72,10 @@ pub struct Leases {
 impl Leases {
     /// The leases for `gateway` in the state directory, for an application of this name.
     pub fn new(directory: &Path, gateway: Gateway, application: &str, clock: Arc<dyn Clock>) -> Self {
-        let directory = directory.join(format!("clients-{}", gateway.file_stem()));
-        Self { directory, gateway, range: DEFAULT_RANGE, application: application.to_owned(), clock }
+        let directory = directory.join(Kept::Clients.of(&gateway.file_stem()));
+        let refused = Shared::new(&directory, REFUSED, Arc::clone(&clock));
+        let application = application.to_owned();
+        Self { directory, refused, gateway, range: DEFAULT_RANGE, application, clock }
     }
 
     /// Leases from other ids.
@@ -105,12 +113,20 @@ impl Leases {
         let registry = self.open()?;
         let slots = self.taken(&registry.dir)?;
         self.check_budget(&slots)?;
+        let mut unusable = None;
         for id in self.candidates(&registry.dir, rng)? {
-            if slots.iter().all(|slot| slot.client_id != id)
-                && let Some(lease) = self.take(&registry.dir, id)?
-            {
-                return Ok(lease);
+            if slots.iter().any(|slot| slot.client_id == id) {
+                continue;
             }
+            match self.take(&registry.dir, id) {
+                Ok(Some(lease)) => return Ok(lease),
+                Ok(None) => {}
+                // One file that can't be used is in nobody's way.
+                Err(error) => unusable = Some(error),
+            }
+        }
+        if let Some(error) = unusable {
+            return Err(error);
         }
         let message = format!(
             "no client id from {} to {} is free for {}: all are leased, or were refused (326) lately",
@@ -130,6 +146,21 @@ impl Leases {
         self.taken(&self.open()?.dir)
     }
 
+    /// The same, also while a process that is stopped keeps others from leasing.
+    ///
+    /// # Errors
+    /// `config`, when the state directory can't be used.
+    pub(crate) fn glance(&self) -> Result<Glance> {
+        let dir = Dir::private(&self.directory).map_err(unusable_state)?;
+        let stuck = match FileLock::acquire_briefly(&dir, REGISTRY, GLANCE_TIMEOUT) {
+            Ok(_) => None,
+            // Nobody leases meanwhile, so nobody is disturbed.
+            Err(error @ StateError::Locked { .. }) => Some(error),
+            Err(error) => return Err(unusable_state(error)),
+        };
+        Ok(Glance { slots: self.taken(&dir)?, stuck })
+    }
+
     fn open(&self) -> Result<Registry> {
         let dir = Dir::private(&self.directory).map_err(unusable_state)?;
         let lock = FileLock::acquire_briefly(&dir, REGISTRY, REGISTRY_TIMEOUT).map_err(unusable_state)?;
@@ -139,10 +170,9 @@ impl Leases {
     fn taken(&self, dir: &Dir) -> Result<Vec<Slot>> {
         let mut slots = Vec::new();
         for id in known_ids(dir)? {
-            let name = file_name(id);
-            if FileLock::try_acquire(dir, &name).map_err(unusable_state)?.is_none() {
-                let note = note(dir, &name)?;
-                slots.push(Slot { client_id: id, owner: note.map(|note| note.owner) });
+            // A file that can't be used is nobody's id.
+            if let Ok(Probe::Held(note)) = FileLock::probe::<IdNote>(dir, &client_lock(id)) {
+                slots.push(Slot { client_id: id, owner: note.known().map(|note| note.owner) });
             }
         }
         slots.sort_by_key(|slot| slot.client_id);
@@ -152,30 +182,41 @@ impl Leases {
     /// The ids worth trying, best first.
     fn candidates(&self, dir: &Dir, rng: &mut impl Rng) -> Result<Vec<i32>> {
         let now = self.clock.now();
-        let (mut sticky, mut refused) = (Vec::new(), Vec::new());
-        for id in known_ids(dir)?.into_iter().filter(|id| self.range.contains(id)) {
-            let Some(note) = note(dir, &file_name(id))? else { continue };
-            if note.refused.as_ref().is_some_and(|refused| refused.holds(&now)) {
-                refused.push(id);
-            } else if note.owner.program == self.application {
-                sticky.push((now.since(&note.owner.since), id));
-            }
-        }
+        let refused = self.refused_ids();
+        let is_free = |id: &i32| self.range.contains(id) && !refused.contains(id);
+        let last_held = |id: i32| {
+            let note =
+                dir.existing_file(&client_lock(id)).ok().flatten().map(|file| read_note::<IdNote>(&file));
+            let IdNote { owner } = note?.ok()?.known()?;
+            (owner.program == self.application).then(|| (now.since(&owner.since), id))
+        };
+        let mut sticky: Vec<_> = known_ids(dir)?.into_iter().filter(is_free).filter_map(last_held).collect();
         sticky.sort_unstable();
-        let mut others: Vec<i32> = self.range.clone().filter(|id| !refused.contains(id)).collect();
+        let mut others: Vec<i32> = self.range.clone().filter(is_free).collect();
         others.shuffle(rng);
         Ok(sticky.into_iter().map(|(_, id)| id).chain(others).collect())
     }
 
+    /// The ids that the Gateway may hold itself. A record that can't be read says as much as none: the Gateway says it again.
+    fn refused_ids(&self) -> HashSet<i32> {
+        let refused = self.refused.look_settled(|refused, visit| refused.at(visit.now.at));
+        refused.ok().flatten().unwrap_or_default()
+    }
+
     fn take(&self, dir: &Dir, id: i32) -> Result<Option<Lease>> {
-        let Some(lock) = FileLock::try_acquire(dir, &file_name(id)).map_err(unusable_state)? else {
-            return Ok(None);
-        };
-        let note = IdNote { owner: Owner::this_process(&self.application, self.clock.now()), refused: None };
-        let lease = Lease { id, note, lock, clock: Arc::clone(&self.clock) };
-        lease.write();
+        let name = client_lock(id);
+        let Some(lock) = FileLock::try_acquire(dir, &name).map_err(unusable_state)? else { return Ok(None) };
+        if lock.read_note::<IdNote>().is_ok_and(|note| matches!(note, Note::Foreign)) {
+            let why = "is no file of ibkr-connect: there is something else in it, which is left as it is";
+            return Err(unusable_state(StateError::unusable(&dir.path(&name), why)));
+        }
+        let note = IdNote { owner: Owner::this_process(&self.application, self.clock.now()) };
+        if let Err(error) = lock.note(&note) {
+            // The lock is what counts; the note is for people and for next time.
+            tracing::warn!(client_id = id, %error, "client_id_note_unwritable");
+        }
         tracing::debug!(gateway = %self.gateway, client_id = id, "client_id_leased");
-        Ok(Some(lease))
+        Ok(Some(Lease { id, refused: self.refused.clone(), _lock: lock }))
     }
 
     fn check_budget(&self, slots: &[Slot]) -> Result<()> {
@@ -209,9 +250,8 @@ struct Registry {
 #[must_use = "the client id is given back when this is dropped"]
 pub struct Lease {
     id: i32,
-    note: IdNote,
-    lock: FileLock,
-    clock: Arc<dyn Clock>,
+    refused: Shared<RefusedIds>,
+    _lock: FileLock,
 }
 
 impl Lease {
@@ -221,16 +261,19 @@ impl Lease {
     }
 
     /// Gives the id back because the Gateway says that it is in use (326), and leaves it alone for `hold`.
-    pub fn refuse(mut self, hold: Duration) {
+    pub fn refuse(self, hold: Duration) {
         let hold_ms = u64::try_from(hold.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(client_id = self.id, hold_ms, "client_id_refused");
-        self.note.refused = Some(Refused { at: self.clock.now(), hold_ms });
-        self.write();
-    }
-
-    fn write(&self) {
-        if let Err(error) = self.lock.note(&self.note) {
-            // The lock is what counts; the note is for people and for next time.
+        let note = || self.refused.change(|refused, visit| refused.add(self.id, visit.now.at, hold_ms));
+        let noted = match note() {
+            // No safety is lost with it: it begins anew.
+            Err(StateError::Unreadable { .. }) => {
+                self.refused.replace(RefusedIds::default()).and_then(|_| note())
+            }
+            noted => noted,
+        };
+        if let Some(error) = noted.map_or_else(Some, |noted| noted.unwritten) {
+            // The others will hear it from the Gateway.
             tracing::warn!(client_id = self.id, %error, "client_id_note_unwritable");
         }
     }
@@ -242,26 +285,9 @@ impl Drop for Lease {
     }
 }
 
-impl Refused {
-    /// A reboot ends it: without it, a clock that was set back could make it last for ever.
-    fn holds(&self, now: &Stamp) -> bool {
-        now.boot == self.at.boot && now.since(&self.at) < Duration::from_millis(self.hold_ms)
-    }
-}
-
-/// The note in the file `name`, if it makes sense.
-fn note(dir: &Dir, name: &str) -> Result<Option<IdNote>> {
-    let file = dir.file(name).map_err(unusable_state)?;
-    Ok(read_note(&file).ok().and_then(Note::known))
-}
-
-fn file_name(id: i32) -> String {
-    format!("{PREFIX}{id}{SUFFIX}")
-}
-
 fn known_ids(dir: &Dir) -> Result<Vec<i32>> {
-    let id = |name: &String| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok();
-    Ok(dir.names().map_err(unusable_state)?.iter().filter_map(id).collect())
+    let names = dir.names().map_err(unusable_state)?;
+    Ok(names.iter().filter_map(|name| client_of(name)).collect())
 }
 
 #[cfg(test)]

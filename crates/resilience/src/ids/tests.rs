@@ -76,6 +76,57 @@ fn a_refused_id_is_left_alone_for_a_while() {
 }
 
 #[test]
+fn a_refusal_outlives_a_reboot_and_no_wall_clock_makes_it_last() {
+    let mut machine = Fixture::new();
+    let lease = machine.lease("a");
+    let id = lease.client_id();
+    lease.refuse(HOLD);
+    machine.clock.reboot(machine.clock.now().wall - Duration::from_secs(86_400));
+    let leases = machine.leases("a").with_range(id..id + 1);
+    assert!(leases.any(&mut machine.rng).is_err());
+    machine.clock.advance(HOLD);
+    assert_eq!(leases.any(&mut machine.rng).unwrap().client_id(), id);
+}
+
+#[test]
+fn a_refusal_is_noted_also_where_the_record_makes_no_sense() {
+    let mut machine = Fixture::new();
+    let lease = machine.lease("a");
+    let id = lease.client_id();
+    std::fs::write(machine.leases("a").refused.path(), "{").unwrap();
+    assert_ne!(machine.lease("b").client_id(), id);
+    lease.refuse(HOLD);
+    assert!(machine.leases("a").with_range(id..id + 1).any(&mut machine.rng).is_err());
+}
+
+#[test]
+fn the_id_that_was_held_last_is_tried_first() {
+    let mut machine = Fixture::new();
+    let held: Vec<Lease> = (0..3).map(|_| machine.lease("a")).collect();
+    let ids: Vec<i32> = held.iter().map(Lease::client_id).collect();
+    drop(held);
+    for id in &ids {
+        machine.clock.advance(Duration::from_secs(1));
+        drop(machine.leases("a").fixed(*id).unwrap());
+    }
+    machine.clock.advance(Duration::from_secs(1));
+    assert_eq!(machine.lease("a").client_id(), ids[2]);
+}
+
+#[test]
+fn a_glance_shows_the_clients_also_while_the_registry_is_stuck() {
+    let machine = Fixture::new();
+    let leases = machine.leases("first");
+    let _held = leases.fixed(7).unwrap();
+    let seen = leases.glance().unwrap();
+    assert_eq!((seen.slots.len(), seen.stuck.is_none()), (1, true));
+    let _stopped = leases.open().unwrap();
+    let seen = leases.glance().unwrap();
+    assert_eq!((seen.slots.len(), seen.slots[0].client_id), (1, 7));
+    assert!(matches!(seen.stuck, Some(StateError::Locked { path, .. }) if path.ends_with(REGISTRY)));
+}
+
+#[test]
 fn a_fixed_id_in_use_names_its_holder() {
     let machine = Fixture::new();
     let held = machine.leases("first").fixed(7).unwrap();
@@ -92,9 +143,15 @@ fn a_fixed_id_in_use_names_its_holder() {
 fn senseless_files_are_nobodys_ids() {
     let mut machine = Fixture::new();
     let id = machine.lease("a").client_id();
-    let dir = machine.temp.path().join("clients-localhost_4002");
-    std::fs::write(dir.join(file_name(id)), "garbage").unwrap();
-    drop(machine.lease("a"));
+    let dir = machine.temp.path().join(format!("clients-{}", Gateway::new("localhost", 4002).file_stem()));
+    std::fs::write(dir.join(client_lock(id)), "garbage").unwrap();
+    assert_ne!(machine.lease("a").client_id(), id);
+    let error = machine.leases("a").fixed(id).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.message().contains("is no file of ibkr-connect"), "{error}");
+    let only = machine.leases("a").with_range(id..id + 1).any(&mut machine.rng).unwrap_err();
+    assert_eq!(only.message(), error.message());
+    assert_eq!(std::fs::read_to_string(dir.join(client_lock(id))).unwrap(), "garbage");
     let private = |path: &Path| {
         use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();

@@ -15,7 +15,7 @@ use super::options::SupervisorOptions;
 use super::state::SupervisorState;
 use super::time::Reading;
 use crate::breaker::{
-    Admission, Breaker, BreakerSettings, BreakerStore, Note, Outcome, Refusal, Refused, TrialId,
+    Admission, Attempt, Breaker, BreakerSettings, BreakerStore, Note, Outcome, Refusal, Refused, TrialId,
 };
 use crate::gateway::Gateway;
 
@@ -331,7 +331,8 @@ impl World {
     fn settle(&mut self, error: Option<&Error>) {
         let (Some(breaker), Some(admission)) = (&mut self.breaker, self.admission.take()) else { return };
         let outcome = error.map_or(Outcome::Success(HANDSHAKE), Outcome::of_error);
-        breaker.settle(self.now.moment(), admission, outcome);
+        let now = self.now.moment();
+        breaker.settle(now, &Attempt { party: 0, since: now, asked: now, begun: now }, admission, outcome);
     }
 
     /// The time until `then` passes without an event: no instant of it may be a lie.

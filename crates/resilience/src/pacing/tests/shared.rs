@@ -12,13 +12,18 @@ use super::*;
 
 const ONE: Request = Request::ManagedAccounts;
 
+fn stem() -> String {
+    Gateway::new("localhost", 4002).file_stem()
+}
+
 fn file(machine: &Machine, name: &str) -> PathBuf {
     machine.temp.path().join(name)
 }
 
 /// The records of a machine, as another process sees them.
 fn records(machine: &Machine) -> [PathBuf; 2] {
-    ["rate-localhost_4002.lock", "history-localhost_4002.json"].map(|name| file(machine, name))
+    let stem = stem();
+    [format!("rate-{stem}.lock"), format!("history-{stem}.json")].map(|name| file(machine, &name))
 }
 
 #[tokio::test(start_paused = true)]
@@ -27,7 +32,7 @@ async fn records_that_a_stopped_process_holds_are_waited_for_once_and_briefly() 
     let process = machine.process();
     send(&process, &small_bars("MSFT")).await.unwrap();
     let held = ["rate", "history"].map(|name| {
-        let held = File::open(file(&machine, &format!("{name}-localhost_4002.lock"))).unwrap();
+        let held = File::open(file(&machine, &format!("{name}-{}.lock", stem()))).unwrap();
         held.lock().unwrap();
         held
     });
@@ -62,7 +67,7 @@ fn records_that_a_stopped_process_holds_stop_no_thread_of_the_runtime() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(send(&process, &small_bars("MSFT"))).unwrap();
     let held = ["rate", "history"]
-        .map(|name| File::open(temp.path().join(format!("{name}-localhost_4002.lock"))).unwrap());
+        .map(|name| File::open(temp.path().join(format!("{name}-{}.lock", stem()))).unwrap());
     held.iter().for_each(|file| file.lock().unwrap());
     let ticks = runtime.block_on(async {
         let mut requests = tokio::task::JoinSet::new();

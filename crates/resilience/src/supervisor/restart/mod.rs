@@ -9,18 +9,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ibkr_connect_core::config::{GatewayRestart, LogAccounts};
-use ibkr_connect_core::{Result, millis};
-use ibkr_connect_state::{Clock, Dir, FileLock, KernelClock, Stamp};
+use ibkr_connect_core::millis;
+use ibkr_connect_state::names::Kept;
+use ibkr_connect_state::{Clock, Error as StateError, KernelClock, Mergeable, Moment, Shareable, Shared};
+use serde::{Deserialize, Serialize};
 
-use crate::error::unusable_state;
 use crate::gateway::Gateway;
 
 /// A Gateway needs some minutes to start and log in; more restarts only hinder it, and logins are counted.
 pub(crate) const PAUSE: Duration = Duration::from_secs(10 * 60);
 /// How long a restart may take.
 const DEADLINE: Duration = Duration::from_secs(120);
-/// Who holds the file reads and writes some bytes, or is stopped.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What may be done about a Gateway that is stuck.
 ///
@@ -45,6 +44,28 @@ impl PartialEq for RestartHook {
 
 impl Eq for RestartHook {}
 
+/// When a Gateway was restarted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct LastRestart {
+    at: Option<Moment>,
+}
+
+impl Shareable for LastRestart {
+    const VERSION: u32 = 1;
+
+    fn moments(&mut self, change: &mut dyn FnMut(&mut Moment)) {
+        self.at.iter_mut().for_each(change);
+    }
+
+    fn clamp(&mut self, _: Moment) {}
+}
+
+impl Mergeable for LastRestart {
+    fn merge(&mut self, unwritten: Self) {
+        self.at = self.at.max(unwritten.at);
+    }
+}
+
 /// What came of it.
 type Outcome = Result<String, String>;
 
@@ -57,14 +78,15 @@ impl RestartHook {
     /// Restarts the Gateway, on a thread of its own: nobody waits for it.
     pub(crate) fn run(self, gateway: Gateway, log_accounts: LogAccounts) {
         let (by, address) = (self.by(), gateway.clone());
-        let work = move || self.run_here(&gateway, log_accounts);
+        let work = move || self.run_here(gateway, log_accounts);
         if let Err(error) = thread::Builder::new().name("ibkr-restart".to_owned()).spawn(work) {
             say(&address, by, Duration::ZERO, "failed", &error.to_string());
         }
     }
 
-    fn run_here(&self, gateway: &Gateway, log_accounts: LogAccounts) {
+    fn run_here(&self, gateway: Gateway, log_accounts: LogAccounts) {
         let begun = Instant::now();
+        let gateway = &gateway.resolved();
         let (outcome, detail) = match self.claim(gateway) {
             Ok(None) => match self.restart(gateway, log_accounts) {
                 Ok(detail) => ("done", detail),
@@ -78,26 +100,31 @@ impl RestartHook {
     }
 
     /// Notes a restart now, unless the last one is too recent: then how long ago it was.
-    fn claim(&self, gateway: &Gateway) -> Result<Option<Duration>> {
-        let name = |suffix: &str| format!("restart-{}.{suffix}", gateway.file_stem());
-        let dir = Dir::private(&self.state_dir).map_err(unusable_state)?;
-        let _lock = FileLock::acquire_briefly(&dir, &name("lock"), LOCK_TIMEOUT).map_err(unusable_state)?;
-        let now = self.clock.now();
-        let last = dir.read(&name("json")).map_err(unusable_state)?;
-        let last = last.and_then(|bytes| serde_json::from_slice::<Stamp>(&bytes).ok());
-        if let Some(ago) = last.map(|last| now.since(&last)).filter(|ago| *ago < PAUSE) {
-            return Ok(Some(ago));
+    fn claim(&self, gateway: &Gateway) -> Result<Option<Duration>, StateError> {
+        let name = Kept::Restart.of(&gateway.file_stem());
+        let record = Shared::<LastRestart>::new(&self.state_dir, name, Arc::clone(&self.clock));
+        let claimed = record.commit(|last, visit| {
+            let ago = last.at.map(|at| visit.now.at.since(at)).filter(|ago| *ago < PAUSE);
+            if ago.is_none() {
+                last.at = Some(visit.now.at);
+            }
+            ago
+        });
+        match claimed {
+            // It may have been a moment ago: from now on it is known.
+            Err(StateError::Unreadable { .. }) => {
+                record.replace(LastRestart { at: Some(self.clock.now().at) })?;
+                Ok(Some(Duration::ZERO))
+            }
+            claimed => claimed,
         }
-        let json = serde_json::to_vec(&now).unwrap_or_default();
-        dir.replace(&name("json"), &json).map_err(unusable_state)?;
-        Ok(None)
     }
 
     fn restart(&self, gateway: &Gateway, log_accounts: LogAccounts) -> Outcome {
         match &self.how {
             GatewayRestart::Command(words) => command::run(words, DEADLINE, log_accounts),
             // A stranger's connection to the API port is what wedges Gateways.
-            GatewayRestart::Ibc { host, port } if Gateway::new(host, *port) == *gateway => Err(format!(
+            GatewayRestart::Ibc { host, port } if Gateway::resolve(host, *port) == *gateway => Err(format!(
                 "{gateway} is the API port; IBC's command server has one of its own, usually 7462"
             )),
             GatewayRestart::Ibc { host, port } => ibc::restart(host, *port),
@@ -145,6 +172,34 @@ mod tests {
         assert_eq!(claim(4002), None);
         clock.reboot(clock.now().wall + Duration::from_secs(60));
         assert_eq!(claim(4002), Some(Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn a_wall_clock_behind_after_a_reboot_delays_a_restart_by_ten_minutes_at_most() {
+        let temp = tempfile::tempdir().unwrap();
+        let clock = ManualClock::new();
+        let claim = || hook(temp.path(), &clock).claim(&Gateway::new("localhost", 4002)).unwrap();
+        assert_eq!(claim(), None);
+        clock.reboot(clock.now().wall - Duration::from_secs(86_400));
+        assert_eq!(claim(), Some(Duration::ZERO));
+        clock.advance(Duration::from_secs(599));
+        assert_eq!(claim(), Some(Duration::from_secs(599)));
+        clock.set_wall("1970-01-01T00:00:00Z".parse().unwrap());
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(claim(), None);
+    }
+
+    #[test]
+    fn a_note_that_cannot_be_read_counts_as_a_restart_now() {
+        let temp = tempfile::tempdir().unwrap();
+        let clock = ManualClock::new();
+        let claim = || hook(temp.path(), &clock).claim(&Gateway::new("localhost", 4002)).unwrap();
+        assert_eq!(claim(), None);
+        let name = Kept::Restart.of(&Gateway::new("localhost", 4002).file_stem());
+        std::fs::write(temp.path().join(format!("{name}.json")), "{").unwrap();
+        assert_eq!(claim(), Some(Duration::ZERO));
+        clock.advance(PAUSE);
+        assert_eq!(claim(), None);
     }
 
     #[test]
