@@ -131,6 +131,30 @@ pub(crate) fn a_worker_is_registered_while_it_works() {
     assert_eq!(self::entries(state.path()), Vec::<Value>::new());
 }
 
+pub(crate) fn a_worker_dropped_inside_a_runtime_is_registered_until_it_is_gone() {
+    // It keeps its socket, so that closing the session takes its worker half a second.
+    let gateway =
+        Simulator::start(SimOptions { faults: vec![Fault::Hold], ..SimOptions::default() }).unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let backend = Backend::configured(Config { state_dir: state.path().to_owned(), ..Config::default() });
+    let registered = || fs::read_dir(state.path().join("workers")).unwrap().count();
+    let mut looks = 0;
+    run(async {
+        drop(backend.connect(&target(gateway.port())).await.unwrap());
+        loop {
+            let known = registered();
+            if traces::processes(backend.worker().path()).is_empty() {
+                break;
+            }
+            assert_eq!(known, 1, "a worker runs that nobody would find");
+            looks += 1;
+            tokio::task::yield_now().await;
+        }
+        until("the entry goes with the worker", || registered() == 0).await;
+    });
+    assert!(looks > 0, "the drop has waited for the worker");
+}
+
 /// A registered process that holds a zombie on the port of a Gateway that works.
 struct Scene {
     gateway: Simulator,

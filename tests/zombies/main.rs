@@ -72,6 +72,7 @@ fn main() -> ExitCode {
         Python => connect::a_clean_is_in_the_log;
         Python => connect::a_look_that_fails_fails_no_connect;
         Nothing => connect::a_worker_is_registered_while_it_works;
+        Nothing => connect::a_worker_dropped_inside_a_runtime_is_registered_until_it_is_gone;
     };
     libtest_mimic::run(&arguments, trials.into()).exit_code()
 }

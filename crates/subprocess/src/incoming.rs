@@ -124,7 +124,8 @@ fn succeed(link: &Link, id: u64, data: Option<&RawValue>) {
         }
         Some(stream @ Waiter::Stream(_)) => {
             drop(state);
-            stream.fail(Error::new(ErrorKind::Protocol, "the worker opened this stream twice"));
+            let error = Error::new(ErrorKind::Protocol, "the worker opened this stream twice");
+            stream.fail(error.with_advice("docs/protocol.md says what a worker answers"));
         }
         // Cancelled in the meantime, or the reply to a cancel or a shutdown.
         None => {}
