@@ -4,4 +4,5 @@
 mod support;
 
 mod configuration;
+mod thief;
 mod worker;

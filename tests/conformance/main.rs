@@ -76,6 +76,8 @@ macro_rules! real_backends {
                 a_stream_ticks_until_it_is_dropped
                 notices_begin_with_those_of_the_handshake
                 closing_ends_what_is_open
+                a_gateway_that_reads_nothing_is_left_in_time
+                what_binds_orders_is_not_asked_in_a_read_only_session
                 dropping_a_session_closes_it
                 dropping_a_session_inside_a_runtime_stops_nothing
                 connects_while_the_caller_is_blocked

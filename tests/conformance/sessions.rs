@@ -5,14 +5,14 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ibkr_connect::types::{Contract, MarketDataEvent, MarketDataParams};
+use ibkr_connect::types::{Contract, MarketDataEvent, MarketDataParams, MatchingSymbolsParams};
 use ibkr_connect::{CloseReason, ConnectionMode, Connector, ErrorKind, Phase, Session, Target};
 
 use crate::data::session;
 use crate::healthy;
 use crate::support::backend::{Backend, target};
 use crate::support::fake_gateway::{Behaviour, FakeGateway};
-use crate::support::{PATIENCE, until};
+use crate::support::{PATIENCE, traces, until};
 
 pub(crate) async fn says_what_connecting_found_out(connector: &dyn Connector, target: &Target) {
     let session = session(connector, target).await;
@@ -110,6 +110,52 @@ pub(crate) async fn closing_ends_what_is_open(backend: &Backend) {
     assert_eq!(session.closed().await, CloseReason::Requested);
     assert_eq!(session.ping().await.unwrap_err().kind(), ErrorKind::Closed);
     backend.assert_left_nothing(gateway.port());
+}
+
+/// Whatever is still to be written: the connection ends in a reset.
+pub(crate) async fn a_gateway_that_reads_nothing_is_left_in_time(backend: &Backend) {
+    for is_busy in [false, true] {
+        let gateway = FakeGateway::start(Behaviour::StopsReading);
+        let session = session(&**backend, &target(gateway.port())).await;
+        let mut questions = Vec::new();
+        // More than the kernel keeps for both sides.
+        for _ in 0..if is_busy { 24 } else { 0 } {
+            let session = session.clone();
+            let pattern = "x".repeat(1 << 20);
+            questions.push(tokio::spawn(async move {
+                session.matching_symbols(MatchingSymbolsParams { pattern }).await
+            }));
+        }
+        if is_busy {
+            until("the Gateway takes no more", || traces::unsent(gateway.port()) > 1 << 16).await;
+        }
+        let begun = Instant::now();
+        session.close().await.unwrap();
+        let took = begun.elapsed();
+        assert!(took < Duration::from_secs(3), "{is_busy}: {took:?}");
+        for question in questions {
+            assert_eq!(question.await.unwrap().unwrap_err().kind(), ErrorKind::Closed);
+        }
+        backend.assert_left_nothing(gateway.port());
+    }
+}
+
+/// Reading must not change anything, and of client 0 this question would.
+pub(crate) async fn what_binds_orders_is_not_asked_in_a_read_only_session(backend: &Backend) {
+    let gateway = healthy();
+    let reads = Target { client_id: Some(0), ..target(gateway.port()) };
+    let session = session(&**backend, &reads).await;
+    let error = session.open_orders().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ReadOnly, "{error}");
+    assert!(error.advice().is_some_and(|advice| advice.contains("all_open_orders")), "{error:?}");
+    session.all_open_orders().await.expect("the session goes on");
+    session.close().await.unwrap();
+    assert_eq!(gateway.stats().requested("reqOpenOrders"), 0);
+
+    let session = crate::data::session(&**backend, &Target { readonly: false, ..reads }).await;
+    session.open_orders().await.unwrap();
+    session.close().await.unwrap();
+    assert_eq!(gateway.stats().requested("reqOpenOrders"), 1);
 }
 
 pub(crate) async fn dropping_a_session_closes_it(backend: &Backend) {

@@ -45,6 +45,19 @@ pub(crate) fn sockets(pid: u32) -> Vec<PathBuf> {
     names.filter(|name| name.to_string_lossy().starts_with("socket:")).collect()
 }
 
+/// How many bytes wait in the kernel to be sent to `port` on this machine.
+pub(crate) fn unsent(port: u16) -> usize {
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    let to_port = format!(":{port:04X}");
+    let unsent = table.lines().filter_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let sends = fields.get(2).is_some_and(|remote| remote.ends_with(&to_port));
+        let (unsent, _) = fields.get(4).filter(|_| sends)?.split_once(':')?;
+        usize::from_str_radix(unsent, 16).ok()
+    });
+    unsent.sum()
+}
+
 /// A process that can't be taken for another one with the same pid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {

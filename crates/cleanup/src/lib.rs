@@ -1,6 +1,6 @@
 //! What must never outlive a session: sockets and child processes.
 //!
-//! The only crate that spawns, signals or destroys anything, and the only one with `unsafe` (in child/spawn.rs). It asks
+//! The only crate that spawns, signals or destroys anything, and the only one with `unsafe` (in child/spawn.rs and own_peer.rs). It asks
 //! the kernel; it never opens a connection and never binds a port.
 //!
 //! - [`listening`], [`inspect`]: who listens on a port, and whether they still accept.
@@ -9,6 +9,7 @@
 //! - [`clean`], [`Policy`]: removing them, without ever touching the Gateway's process.
 //! - [`Register`]: which processes are our own workers.
 //! - [`abort`]: our own sockets end in RST.
+//! - [`is_own_peer`]: whether a connection on this machine is this process's own.
 //! - [`Child`]: processes that can't outlive their owner.
 //! - [`fill_standard_descriptors`]: nothing of ours takes the number of a closed stdin, stdout or stderr.
 
@@ -26,6 +27,7 @@ mod linux;
 mod listen;
 #[cfg(any(test, not(target_os = "linux")))]
 mod lsof;
+mod own_peer;
 mod owners;
 mod policy;
 mod process;
@@ -47,6 +49,7 @@ pub use forwarder::{Forwarder, forwarder};
 pub use judge::Proof;
 pub use limit::Limit;
 pub use listen::{ListenState, Listener, inspect, listening};
+pub use own_peer::is_own_peer;
 pub use policy::{Destroy, Policy, Reason, Run};
 pub use process::{Owner, Process};
 pub use register::{Register, Registration, WorkerRecord};

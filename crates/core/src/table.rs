@@ -67,7 +67,8 @@ macro_rules! operation_table {
                 Read fn depth_exchanges() -> Vec<DepthExchange> = DepthExchanges;
                 /// The exchanges behind smart-routed quotes, by the key that market data name.
                 Read fn smart_components(params: SmartComponentsParams) -> Vec<SmartComponent> = SmartComponents;
-                /// The open orders that this client has placed. Client 0 has those made in TWS too, which are bound to it by asking.
+                /// The open orders that this client has placed. Client 0 has those made in TWS too, which are bound to it by asking: a
+                /// read-only session refuses that with `read_only`.
                 Read fn open_orders() -> Vec<OpenOrder> = OpenOrders;
                 /// The open orders of all clients, and those made in TWS.
                 Read fn all_open_orders() -> Vec<OpenOrder> = AllOpenOrders;

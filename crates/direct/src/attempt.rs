@@ -1,7 +1,7 @@
 //! One attempt to connect: every phase in order, one deadline, a reset for whatever fails.
 
 use std::future::Future;
-use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +12,19 @@ use ibkr_connect_cleanup::listening;
 use ibkr_connect_core::{
     ConnectionInfo, ConnectionMode, Error, ErrorKind, Phase, Result, Target, random_client_id,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::dial::{dial, is_local, resolve, settle};
 use crate::ending::Ending;
+use crate::entrance::Entrance;
 use crate::error::request_error;
 use crate::execute::{Shared, proof_of_life};
+use crate::guard::ReadOnlyGuard;
 use crate::handshake::{Caller, relay_handshake};
 use crate::opening::accounts_of;
 use crate::progress::Progress;
 use crate::relay::relay;
-use crate::wire::OrderGuard;
 
 /// Between the two looks that tell a stuck accept queue from a busy one.
 const SECOND_LOOK: Duration = Duration::from_millis(50);
@@ -34,6 +35,8 @@ pub(crate) struct Established {
     pub(crate) client: Arc<Client>,
     /// Carries the session's bytes; ends with the connection and says why.
     pub(crate) relay: Relay,
+    /// The Gateway's socket, for a session that can't be closed in order.
+    pub(crate) socket: OwnedFd,
     /// What the session's operations share, and what the relay sees. Its notices are those from the handshake on.
     pub(crate) shared: Shared,
 }
@@ -103,17 +106,15 @@ impl Attempt<'_> {
     async fn greet(&mut self) -> Result<(Greeted, TcpStream)> {
         /// Every wait has a deadline of ours; ibapi's own must only be later than all of them.
         const LAST_RESORT: Duration = Duration::from_secs(24 * 3600);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_relay)?;
-        let address = listener.local_addr().map_err(no_relay)?;
+        let entrance = Entrance::open().await.map_err(no_relay)?;
         let connect = Client::builder()
-            .address(address.to_string())
+            .address(entrance.address().to_string())
             .client_id(self.client_id)
             .max_reconnect_attempts(0)
             .one_shot_timeout(LAST_RESORT)
             .connect_with_notice_stream();
         let relay = async {
-            let (mut ibapi, _) = listener.accept().await.map_err(no_relay)?;
-            ibapi.set_nodelay(true).map_err(no_relay)?;
+            let mut ibapi = entrance.ibapi().await.map_err(no_relay)?;
             let caller = Caller { client_id: self.client_id, readonly: self.target.readonly };
             relay_handshake(&mut self.gateway, &mut ibapi, caller, self.progress).await?;
             Ok(ibapi)
@@ -127,11 +128,13 @@ impl Attempt<'_> {
     async fn prove(self, (client, notices): Greeted, ibapi: TcpStream) -> Result<Established> {
         self.progress.enter(Phase::Verify);
         let accounts = accounts_of(&client.handshake_managed_accounts().join(","))?;
-        let (client, shared) = (Arc::new(client), Shared::default());
+        let mut shared = Shared::default();
+        shared.readonly = self.target.readonly;
+        let client = Arc::new(client);
         // Ends with ibapi's client.
         tokio::spawn(shared.notices.clone().collect(notices));
-        let armed = rustix::io::dup(&self.gateway).map_err(|error| no_relay(error.into()))?;
-        let guard = self.target.readonly.then(OrderGuard::default);
+        let socket = rustix::io::dup(&self.gateway).map_err(|error| no_relay(error.into()))?;
+        let guard = self.target.readonly.then(|| ReadOnlyGuard::new(self.client_id));
         let mut relay: Relay = Box::pin(relay(self.gateway, ibapi, guard, shared.tap.clone()));
         let proof = tokio::select! {
             biased;
@@ -142,7 +145,7 @@ impl Attempt<'_> {
             }
         };
         proof.map_err(|error| error.in_phase(Phase::Verify))?;
-        settle(&armed).map_err(no_relay)?;
+        settle(&socket).map_err(no_relay)?;
         let info = ConnectionInfo {
             mode: ConnectionMode::Direct,
             client_id: self.client_id,
@@ -155,7 +158,7 @@ impl Attempt<'_> {
             zombies: None,
             attempts: Vec::new(),
         };
-        Ok(Established { info, client, relay, shared })
+        Ok(Established { info, client, relay, socket, shared })
     }
 
     async fn timed_out(&self) -> Error {

@@ -1,6 +1,7 @@
 //! The thread of a connection: its runtime, its deadlines, its requests.
 
 use std::future::Future;
+use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::sync::mpsc as std_mpsc;
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibapi::Client;
+use ibkr_connect_cleanup::arm_reset;
 use ibkr_connect_core::backend::{Ready, own_runtime};
 use ibkr_connect_core::{ErrorKind, EventSender, Reply, Request, Result, StreamRequest, Target};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -23,6 +25,9 @@ use crate::log;
 
 /// How long ibapi may take to close its own end.
 const DISCONNECT_GRACE: Duration = Duration::from_secs(1);
+
+/// How long the relay may take after that: the Gateway's FIN, and some air.
+const RELAY_GRACE: Duration = Duration::from_secs(1);
 
 /// How long a closing may take before it is worth a line: ibapi's end, the Gateway's FIN, and some air.
 pub(crate) const CLOSING_GRACE: Duration = Duration::from_secs(2);
@@ -56,7 +61,7 @@ async fn live(target: &Target, mut ready: Ready<DirectConnection>) {
         () = ready.closed() => return,
         outcome = attempt(target) => outcome,
     };
-    let Established { info, client, relay, shared } = match outcome {
+    let Established { info, client, relay, socket, shared } = match outcome {
         Ok(established) => established,
         Err(error) => {
             let _ = ready.send(Err(error));
@@ -69,7 +74,8 @@ async fn live(target: &Target, mut ready: Ready<DirectConnection>) {
     let client_id = info.client_id;
     // Ends with ibapi's client.
     tokio::spawn(shared.orders.clone().collect(Arc::clone(&client)));
-    let session = Session { client, shared, inbox, closed, request_timeout: target.request_timeout };
+    let request_timeout = target.request_timeout;
+    let session = Session { client, shared, socket, inbox, closed, request_timeout };
     let relay = tokio::spawn(relay);
     let connection = DirectConnection::new(info, commands, watcher, end);
     if let Err(Ok(abandoned)) = ready.send(Ok(connection)) {
@@ -87,6 +93,7 @@ async fn live(target: &Target, mut ready: Ready<DirectConnection>) {
 struct Session {
     client: Arc<Client>,
     shared: Shared,
+    socket: OwnedFd,
     inbox: mpsc::UnboundedReceiver<Command>,
     closed: watch::Sender<Option<Ending>>,
     request_timeout: Duration,
@@ -106,7 +113,8 @@ impl Session {
                 Some(_) = tasks.join_next() => {}
             }
         };
-        let relay = lost.is_none().then_some(relay);
+        // Lost, the connection ends with its last descriptor.
+        let relay = lost.is_none().then_some((relay, self.socket));
         let ending = lost.unwrap_or_else(Ending::requested);
         log::connection_ended(&ending.reason);
         // Every task waits for the ending too, and passes it on to whoever waits for the task.
@@ -115,8 +123,8 @@ impl Session {
         async move {
             while tasks.join_next().await.is_some() {}
             let _ = timeout(DISCONNECT_GRACE, self.client.disconnect()).await;
-            if let Some(relay) = relay {
-                let _ = relay.await;
+            if let Some((relay, socket)) = relay {
+                end(relay, socket).await;
             }
             // Whoever closes waits until it is dropped.
             drop(self.closed);
@@ -159,6 +167,16 @@ impl Session {
 
     fn asker(&self, command: &'static str) -> Asker {
         Asker::new(Arc::clone(&self.client), self.shared.clone(), command)
+    }
+}
+
+/// Waits until the relay has closed the connection in order. A Gateway that reads nothing keeps it from that: then a reset does.
+async fn end(mut relay: JoinHandle<Ending>, socket: OwnedFd) {
+    if timeout(RELAY_GRACE, &mut relay).await.is_err() {
+        // An error means that there is no socket any more.
+        let _ = arm_reset(&socket);
+        relay.abort();
+        let _ = relay.await;
     }
 }
 

@@ -43,6 +43,8 @@ use summaries::Summaries;
 /// What the requests of a connection share. Clones are the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared {
+    /// Whether the session may do nothing but read.
+    pub(crate) readonly: bool,
     pub(crate) tap: Wiretap,
     pub(crate) notices: Notices,
     pub(crate) clock: Clock,
@@ -62,6 +64,7 @@ impl Default for Shared {
     fn default() -> Self {
         let tap = Wiretap::default();
         Self {
+            readonly: false,
             notices: Notices::default(),
             clock: Clock::default(),
             data_type: ChosenDataType::default(),

@@ -94,7 +94,7 @@ impl Handshake<'_> {
 
     async fn start_api(&mut self) -> Result<()> {
         let start_api = read_frame(self.ibapi, MAX_HELLO).await.map_err(ibapi_frame)?;
-        if start_api.id() != START_API {
+        if !is_start_api(&start_api) {
             return Err(not_ours("startApi", &format!("message {}", start_api.id())));
         }
         self.send(start_api.as_bytes()).await?;
@@ -152,6 +152,11 @@ impl Handshake<'_> {
     }
 }
 
+/// In any dialect: by its id, or as a text.
+fn is_start_api(frame: &Frame) -> bool {
+    frame.id() == START_API || frame.payload().starts_with(b"71\0")
+}
+
 /// The fields of a text, each of which ends with a NUL.
 fn fields(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
     payload.strip_suffix(&[0]).unwrap_or(payload).split(|byte| *byte == 0)
@@ -182,3 +187,7 @@ fn ibapi_gone(error: std::io::Error) -> Error {
 fn ibapi_frame(error: FrameError) -> Error {
     Error::new(ErrorKind::Disconnected, format!("ibapi left the handshake: {error:?}"))
 }
+
+#[cfg(test)]
+#[path = "handshake_tests.rs"]
+mod tests;

@@ -11,8 +11,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::dial::acknowledge_at_once;
 use crate::ending::Ending;
+use crate::guard::ReadOnlyGuard;
 use crate::inbound::{Flow, Inbound};
-use crate::wire::OrderGuard;
 use crate::wiretap::Wiretap;
 
 /// How long the Gateway has to answer our FIN with its own before the socket is reset.
@@ -24,12 +24,12 @@ const BUFFER: usize = 64 * 1024;
 /// because this program has closed it, nobody asks.
 ///
 /// # Behavior
-/// - With a `guard`, a frame that trades ends the session before a byte of it is sent.
+/// - With a `guard`, a frame that does more than read ends the session before a byte of it is sent.
 /// - What the Gateway says in errors is noted on `tap`.
 pub(crate) async fn relay(
     mut gateway: TcpStream,
     mut ibapi: TcpStream,
-    guard: Option<OrderGuard>,
+    guard: Option<ReadOnlyGuard>,
     tap: Wiretap,
 ) -> Ending {
     let end = {
@@ -97,7 +97,7 @@ async fn inbound(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, tap: &Wiretap) -
     }
 }
 
-async fn outbound(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut guard: Option<OrderGuard>) -> End {
+async fn outbound(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut guard: Option<ReadOnlyGuard>) -> End {
     let mut buffer = vec![0; BUFFER];
     loop {
         let count = match from.read(&mut buffer).await {
@@ -105,7 +105,7 @@ async fn outbound(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut guard: Opti
             Ok(count) => count,
         };
         if let Some(Err(refused)) = guard.as_mut().map(|guard| guard.check(&buffer[..count])) {
-            return End::Refused(format!("{} was about to leave a read-only session", refused.0));
+            return End::Refused(format!("{refused} was about to leave a read-only session"));
         }
         if let Err(error) = to.write_all(&buffer[..count]).await {
             return End::Gateway(describe(&error));
@@ -131,5 +131,64 @@ fn describe(error: &io::Error) -> String {
         io::ErrorKind::ConnectionReset => "the Gateway reset the connection".to_owned(),
         io::ErrorKind::TimedOut => "the Gateway's host did not answer any more".to_owned(),
         _ => format!("the connection to the Gateway broke: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Both ends of a connection.
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
+        (near.unwrap(), far.unwrap().0)
+    }
+
+    fn frame(id: u32) -> [u8; 8] {
+        [[0, 0, 0, 4], (id + 200).to_be_bytes()].concat().try_into().unwrap()
+    }
+
+    /// What a Gateway reads of `frames`, one after the other, and how the session ends.
+    async fn relayed(
+        guard: Option<ReadOnlyGuard>,
+        frames: &[[u8; 8]],
+    ) -> (Vec<u8>, io::Result<usize>, Ending) {
+        let (gateway, mut gateways_end) = pair().await;
+        let (mut ibapis_end, ibapi) = pair().await;
+        let relay = tokio::spawn(relay(gateway, ibapi, guard, Wiretap::default()));
+        let mut read = Vec::new();
+        for frame in frames {
+            ibapis_end.write_all(frame).await.unwrap();
+            let mut buffer = [0; 8];
+            match gateways_end.read_exact(&mut buffer).await {
+                Ok(_) => read.extend(buffer),
+                Err(error) => return (read, Err(error), relay.await.unwrap()),
+            }
+        }
+        drop(ibapis_end);
+        let end = gateways_end.read(&mut [0]).await;
+        (read, end, relay.await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_does_more_than_read_ends_a_read_only_session_before_it_leaves() {
+        for id in [3, 4, 14, 15, 19, 21, 58, 69, 109, 150] {
+            let (read, end, ending) = relayed(Some(ReadOnlyGuard::new(7)), &[frame(61), frame(id)]).await;
+            assert_eq!(read, frame(61), "{id}");
+            assert_eq!(end.unwrap_err().kind(), io::ErrorKind::ConnectionReset, "{id}");
+            let said = ending.reason.to_string();
+            assert!(said.ends_with("was about to leave a read-only session"), "{said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn in_a_session_that_trades_everything_passes_and_it_ends_in_order() {
+        let (read, end, _) = relayed(None, &[frame(3), frame(109)]).await;
+        assert_eq!(read, [frame(3), frame(109)].concat());
+        assert_eq!(end.unwrap(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! As much of the TWS wire as the relay needs: frames, the ids that matter in a handshake, and the ids of orders.
+//! As much of the TWS wire as the relay needs: frames, and the ids that matter in a handshake.
 //! Source of the numbers: IBKR's TWS API 10.x protobuf dialect.
 
 use prost::Message;
@@ -11,7 +11,7 @@ pub(crate) const MIN_SERVER_VERSION: i32 = 213;
 const PROTOBUF: u32 = 200;
 
 /// The largest frame that TWS's own client accepts.
-const MAX_FRAME: u32 = 0x00FF_FFFF;
+pub(crate) const MAX_FRAME: u32 = 0x00FF_FFFF;
 
 /// The message that begins a session, the first with an id.
 pub(crate) const START_API: u32 = 71;
@@ -21,10 +21,6 @@ pub(crate) mod incoming {
     pub(crate) const NEXT_VALID_ID: u32 = 9;
     pub(crate) const MANAGED_ACCOUNTS: u32 = 15;
 }
-
-/// The messages that place, change, cancel or exercise, or replace an advisor's allocation.
-const TRADING: [(u32, &str); 5] =
-    [(3, "PlaceOrder"), (4, "CancelOrder"), (19, "ReplaceFA"), (21, "ExerciseOptions"), (58, "GlobalCancel")];
 
 /// ManagedAccounts: a comma-separated list.
 #[derive(Clone, PartialEq, Message)]
@@ -149,90 +145,7 @@ fn lost(error: std::io::Error) -> FrameError {
     })
 }
 
-fn base_id(id: u32) -> u32 {
+/// An id without the protobuf mark.
+pub(crate) fn base_id(id: u32) -> u32 {
     if id > PROTOBUF { id - PROTOBUF } else { id }
-}
-
-/// Watches the frames that leave a session, in whatever pieces they come, and stops the first that trades.
-#[derive(Debug, Default)]
-pub(crate) struct OrderGuard {
-    head: [u8; 8],
-    filled: usize,
-    body_left: usize,
-}
-
-/// A message that trades was about to leave a read-only session.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct TradeRefused(pub(crate) &'static str);
-
-impl OrderGuard {
-    /// Looks at the next bytes.
-    pub(crate) fn check(&mut self, mut bytes: &[u8]) -> Result<(), TradeRefused> {
-        while !bytes.is_empty() {
-            let skipped = self.body_left.min(bytes.len());
-            self.body_left -= skipped;
-            bytes = &bytes[skipped..];
-            let taken = (self.head.len() - self.filled).min(bytes.len());
-            self.head[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
-            self.filled += taken;
-            bytes = &bytes[taken..];
-            if self.filled == self.head.len() {
-                self.begin_body()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn begin_body(&mut self) -> Result<(), TradeRefused> {
-        let [l0, l1, l2, l3, i0, i1, i2, i3] = self.head;
-        let id = base_id(u32::from_be_bytes([i0, i1, i2, i3]));
-        self.body_left = (u32::from_be_bytes([l0, l1, l2, l3]) as usize).saturating_sub(4);
-        self.filled = 0;
-        match TRADING.iter().find(|(trading, _)| *trading == id) {
-            Some((_, name)) => Err(TradeRefused(name)),
-            None => Ok(()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn frame(id: u32, body: &[u8]) -> Vec<u8> {
-        let mut bytes = (body.len() as u32 + 4).to_be_bytes().to_vec();
-        bytes.extend(id.to_be_bytes());
-        bytes.extend(body);
-        bytes
-    }
-
-    #[test]
-    fn both_forms_of_an_order_are_stopped() {
-        for id in [3, 203, 4, 204, 58, 258, 221, 219] {
-            assert!(OrderGuard::default().check(&frame(id, b"x")).is_err(), "{id}");
-        }
-        for id in [249, 262, 201, 271, 49] {
-            assert_eq!(OrderGuard::default().check(&frame(id, b"")), Ok(()), "{id}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn an_order_is_stopped_however_the_bytes_are_cut(
-            bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..6),
-            cut in 1_usize..20,
-        ) {
-            let mut stream: Vec<u8> = bodies.iter().flat_map(|body| frame(262, body)).collect();
-            let mut guard = OrderGuard::default();
-            for piece in stream.chunks(cut) {
-                prop_assert_eq!(guard.check(piece), Ok(()));
-            }
-            stream.extend(frame(203, b"order"));
-            let mut guard = OrderGuard::default();
-            let stopped = stream.chunks(cut).find_map(|piece| guard.check(piece).err());
-            prop_assert_eq!(stopped, Some(TradeRefused("PlaceOrder")));
-        }
-    }
 }

@@ -183,6 +183,10 @@ impl Conversation<'_> {
                 }
                 (_, OnlyComplains) => self.send([&complaint])?,
                 (_, ComplainsWithoutEnd(length)) => self.complain(length)?,
+                (17, StopsReading) => {
+                    self.send([&accounts])?;
+                    return Ok(End::Keep);
+                }
                 (17, KnowsOnlyTheTime) => {}
                 (49, KnowsOnlyTheTime) => self.send([&frame!(49 { 1: 1_787_000_000 })])?,
                 (17, _) => self.send([&accounts])?,

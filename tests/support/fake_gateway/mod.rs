@@ -81,6 +81,8 @@ pub(crate) enum Behaviour {
     KnowsOnlyTheTime,
     /// Complains about something else without a pause and answers nothing; its words are so long.
     ComplainsWithoutEnd(usize),
+    /// Reads nothing once it has answered the verifying question, and keeps its socket.
+    StopsReading,
     /// Keeps its socket after the client's FIN, also after a healthy session.
     NeverCloses,
     /// Answers questions about its accounts and no other.

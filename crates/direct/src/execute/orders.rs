@@ -18,6 +18,7 @@ use super::cut_short;
 use super::forward::{Carrying, next};
 use crate::asker::Asker;
 use crate::convert;
+use crate::guard::binds_orders;
 use crate::turns::{Answer, Question};
 
 /// How long a commission report may come after the last execution.
@@ -27,11 +28,22 @@ const COMMISSIONS: Duration = Duration::from_millis(500);
 const REFUSED: i32 = 321;
 
 pub(super) async fn open_orders(asker: &Asker) -> Result<Vec<OpenOrder>> {
+    if asker.shared.readonly && binds_orders(asker.client_id()) {
+        return Err(binding());
+    }
     let items = asker.shared.orders.open.ask(&asker.notes, &OwnOpenOrders(asker)).await?;
     let mut orders = joined(items);
     // A master client is sent other clients' orders at any time.
     orders.retain(|order| order.order.client_id == asker.client_id());
     Ok(orders)
+}
+
+/// Nothing that changes an order leaves a read-only session.
+fn binding() -> Error {
+    let message = "open_orders: asked by client 0, TWS binds orders to it that were made in TWS, and this session is read-only";
+    Error::new(ErrorKind::ReadOnly, message).with_advice(
+        "take all_open_orders, which binds nothing, or another client id; or set IBKR_READONLY=false",
+    )
 }
 
 pub(super) async fn all_open_orders(asker: &Asker) -> Result<Vec<OpenOrder>> {
