@@ -225,3 +225,37 @@ fn an_unusable_state_directory_is_a_configuration_error() {
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.advice().unwrap().contains("IBKR_STATE_DIR"), "{error}");
 }
+
+/// Closes every connection without a byte.
+#[derive(Debug, Default)]
+struct ClosesAtOnce(AtomicUsize);
+
+#[async_trait]
+impl Connector for ClosesAtOnce {
+    fn mode(&self) -> ConnectionMode {
+        ConnectionMode::Mock
+    }
+
+    async fn connect(&self, _: &Target) -> Result<Box<dyn Connection>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Err(Error::new(ErrorKind::Rejected, "closed without a byte").in_phase(Phase::Version))
+    }
+}
+
+#[test]
+fn a_remote_gateway_that_is_down_does_not_open_the_breaker_and_one_on_this_machine_does() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    for (host, attempts) in [("192.0.2.1", 12), ("127.0.0.1", 5)] {
+        let state = tempfile::tempdir().unwrap();
+        let config = Config { state_dir: state.path().to_owned(), ..Config::default() };
+        let policy = Policy { max_retries: 0, ..Policy::from(&config) };
+        let inner = Arc::new(ClosesAtOnce::default());
+        let connector = RobustConnector::new(Arc::clone(&inner) as Arc<dyn Connector>, policy);
+        let port = listener.local_addr().unwrap().port();
+        let target = Target { host: host.to_owned(), port, ..Target::default() };
+        for _ in 0..12 {
+            pollster::block_on(connector.connect(&target)).unwrap_err();
+        }
+        assert_eq!(inner.0.load(Ordering::SeqCst), attempts, "{host}");
+    }
+}

@@ -16,6 +16,7 @@ pub use admission::{Note, Refusal};
 #[cfg(test)]
 pub(crate) use machine::{Attempt, Breaker};
 pub use outcome::Outcome;
+pub(crate) use outcome::Reach;
 pub use settings::BreakerSettings;
 pub use state::BreakerState;
 pub use store::{BreakerStore, Permit};

@@ -17,6 +17,15 @@ pub enum Outcome {
     Neutral,
 }
 
+/// How a Gateway is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// It listens on this machine itself.
+    Directly,
+    /// It is on another machine, or a forwarder listens for it.
+    ThroughOthers,
+}
+
 impl Outcome {
     /// What a failed attempt says about the Gateway.
     ///
@@ -41,12 +50,50 @@ impl Outcome {
         if counts { Self::Failure(format!("{}{place}", error.kind())) } else { Self::Neutral }
     }
 
+    /// What a failed attempt says about a Gateway that is `reached` like this.
+    ///
+    /// A refused connection, and one that is closed without a byte, come from the machine or the forwarder in between while the
+    /// Gateway is down. They cost it nothing, and an open breaker would only delay the return.
+    pub(crate) fn of_attempt(error: &Error, reached: impl FnOnce() -> Reach) -> Self {
+        let is_from_between = matches!(
+            (error.kind(), error.phase()),
+            (ErrorKind::NotListening, Some(Phase::Tcp)) | (ErrorKind::Rejected, Some(Phase::Version))
+        );
+        if is_from_between && reached() == Reach::ThroughOthers {
+            Self::Neutral
+        } else {
+            Self::of_error(error)
+        }
+    }
+
     /// The same during a maintenance window, where failures are no surprise.
     #[must_use]
     pub fn in_maintenance(self) -> Self {
         match self {
             Self::Failure(how) => Self::Maintenance(how),
             other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_from_in_between_says_nothing_about_the_gateway() {
+        let counts = |kind, phase, reach| {
+            let error = Error::new(kind, "as planned").in_phase(phase);
+            Outcome::of_attempt(&error, || reach) != Outcome::Neutral
+        };
+        for (kind, phase) in [(ErrorKind::NotListening, Phase::Tcp), (ErrorKind::Rejected, Phase::Version)] {
+            assert!(!counts(kind, phase, Reach::ThroughOthers), "{kind}");
+            assert!(counts(kind, phase, Reach::Directly), "{kind}");
+        }
+        for (kind, phase) in
+            [(ErrorKind::Rejected, Phase::StartApi), (ErrorKind::HandshakeTimeout, Phase::Version)]
+        {
+            assert!(counts(kind, phase, Reach::ThroughOthers), "{kind} in {phase}");
         }
     }
 }

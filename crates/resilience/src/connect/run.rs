@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ibkr_connect_cleanup::forwarder;
 use ibkr_connect_core::{Connection, ConnectionInfo, Connector, Error, ErrorKind, Result, Target};
 use ibkr_connect_state::Clock;
 use tokio::time::{Instant, sleep};
 
-use crate::breaker::{BreakerStore, Outcome, Permit, Refusal};
+use crate::breaker::{BreakerStore, Outcome, Permit, Reach, Refusal};
 use crate::connect::attempt::{AttemptLog, AttemptTimes};
 use crate::connect::backoff::Pace;
 use crate::connect::connection::RobustConnection;
@@ -114,8 +115,8 @@ impl Run {
         let outcome = self.shake_hands(shared, course, log).await;
         let verdict = match &outcome {
             Ok(_) => Outcome::Success(course.took),
-            Err(error) if self.pace(shared) == Pace::Maintenance => Outcome::of_error(error).in_maintenance(),
-            Err(error) => Outcome::of_error(error),
+            Err(error) if self.pace(shared) == Pace::Maintenance => self.failure(error).in_maintenance(),
+            Err(error) => self.failure(error),
         };
         let is_the_gateways = matches!(verdict, Outcome::Failure(_) | Outcome::Maintenance(_));
         permit.settle(verdict);
@@ -185,6 +186,14 @@ impl Run {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn failure(&self, error: &Error) -> Outcome {
+        Outcome::of_attempt(error, || {
+            let is_forwarded = || forwarder(self.gateway.port()).is_ok_and(|forwarder| forwarder.is_some());
+            let is_between = !self.gateway.is_local() || is_forwarded();
+            if is_between { Reach::ThroughOthers } else { Reach::Directly }
+        })
     }
 
     /// A refusal after attempts is the end of them; their error says more.
