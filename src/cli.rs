@@ -241,7 +241,7 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 }
 
 const SOAK_HELP: &str = "\
-A ping asks the Gateway for its time. A fetch asks for the positions, which need no market data subscription. Ctrl-C \
+A ping asks the Gateway for something that it answers every time. A fetch asks for the positions, which need no market data subscription. Ctrl-C \
 ends it early, with the result so far.
 
 Exit code: 0 if every ping and every fetch was answered, also across reconnects; 1 if one was not; 8 if there are more \
@@ -271,7 +271,11 @@ pub(crate) struct Soak {
 }
 
 const WATCH_HELP: &str = "\
-Every change is shown, however fast they follow each other. The session is closed in order at the end.
+Every change is shown, however fast they follow each other, and what the Gateway says about the end of its version. The \
+session is closed in order at the end. A failure that only another configuration, program or Gateway cures ends it; a wedged \
+Gateway and a breaker that was forced open are waited for.
+
+Exit code: 0 when it is interrupted or its time is over; that of the failure, as in `check`, if it has given up.
 
 States: connecting, ready, degraded, recovering, circuit_open, gateway_wedged, closed.";
 

@@ -40,9 +40,13 @@ impl Ongoing {
         parse(&self.line())
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.running.0), signal).unwrap();
+    }
+
     /// Sends the signal and waits for the end: the exit code and the JSON lines that were still to come.
     pub(crate) fn end(mut self, signal: Signal) -> (i32, Vec<Value>) {
-        kill_process(Pid::from_child(&self.running.0), signal).unwrap();
+        self.signal(signal);
         let code = self.running.wait(PATIENCE).code().expect("it ends by itself");
         (code, self.lines.iter().map(|line| parse(&line)).collect())
     }

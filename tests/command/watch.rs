@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::ongoing::Ongoing;
 use crate::support::backend::NobodyListens;
+use crate::support::fake_gateway::{Behaviour, FakeGateway};
 use crate::support::host::{Finished, User};
 use crate::support::{PATIENCE, traces};
 
@@ -52,6 +53,68 @@ fn it_waits_for_a_gateway_and_ends_when_its_time_is_over() {
             "session 0    closed",
         ]
     );
+}
+
+#[test]
+fn the_end_of_the_gateways_version_is_told_once_with_its_day() {
+    const TEXT: &str = "The version of the application you are running, 1045.1, needs to be upgraded, as it will be \
+                        desupported on 20261215. The minimum supported version at that time will be 1050.1.";
+    for mode in ["direct", "subprocess"] {
+        let gateway = Simulator::start(SimOptions::default()).unwrap();
+        let user = User::new();
+        let port = gateway.port().to_string();
+        let watch = Ongoing::start(user.command(["watch", "--json", "--mode", mode, "--port", &port]));
+        assert_eq!([watch.json(), watch.json()].each_ref().map(said), [("connecting", 0), ("ready", 1)]);
+        gateway.broadcast_notice(2172, TEXT);
+        gateway.broadcast_notice(2172, TEXT);
+        let told = watch.json();
+        assert_eq!(told["version_retirement"]["date"], "2026-12-15", "{told}");
+        assert!(told["detail"].as_str().unwrap().contains("1050.1 or newer"), "{told}");
+        let (code, rest) = watch.end(Signal::INT);
+        assert_eq!((code, rest.iter().map(said).collect::<Vec<_>>()), (0, vec![("closed", 1)]));
+    }
+}
+
+#[test]
+fn a_failure_that_only_somebody_else_cures_ends_it_with_its_exit_code() {
+    let too_old = FakeGateway::start(Behaviour::SendsVersion212);
+    let wedged = Simulator::start(SimOptions { wedge_after: Some(0), ..SimOptions::default() }).unwrap();
+    for (port, worker, code, kind) in [
+        (too_old.port(), None, 1, Some("server_too_old")),
+        (too_old.port(), Some("/no/such/worker"), 7, Some("worker_spawn")),
+        (wedged.port(), None, 0, None),
+    ] {
+        let user = User::new();
+        let port = port.to_string();
+        let mut watch =
+            user.command(["watch", "--json", "--for", "3s", "--timeout", "500ms", "--port", &port]);
+        watch.envs(worker.map(|worker| ("IBKR_WORKER_PATH", worker)));
+        let finished = Finished::of(watch);
+        assert_eq!(finished.code, code, "{finished:?}");
+        let last: Value = serde_json::from_str(finished.stdout.lines().last().unwrap()).unwrap();
+        match kind {
+            Some(kind) => assert_eq!(last["error"]["kind"], kind, "{finished:?}"),
+            None => assert_eq!(last["state"], "closed", "a wedged Gateway is waited for: {finished:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_watch_that_was_stopped_asks_before_it_gives_its_session_up() {
+    let gateway = Simulator::start(SimOptions::default()).unwrap();
+    let user = User::new();
+    let port = gateway.port().to_string();
+    let mut command = user.command(["watch", "--json", "--mode", "direct", "--port", &port]);
+    command.env("IBKR_PING_INTERVAL", "1");
+    let watch = Ongoing::start(command);
+    assert_eq!([watch.json(), watch.json()].each_ref().map(said), [("connecting", 0), ("ready", 1)]);
+    watch.signal(Signal::STOP);
+    // Longer than the three intervals after which a silent session is given up.
+    thread::sleep(Duration::from_secs(5));
+    watch.signal(Signal::CONT);
+    assert_eq!([watch.json(), watch.json()].each_ref().map(said), [("degraded", 1), ("ready", 1)]);
+    assert_eq!(gateway.stats().accepted, 1, "the same session");
+    assert_eq!(watch.end(Signal::INT).0, 0);
 }
 
 /// What the Gateway says is in the log in ibapi's words too.

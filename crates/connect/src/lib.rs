@@ -67,9 +67,17 @@ pub fn robust_connector(config: &Config) -> Result<RobustConnector> {
 /// # Errors
 /// Those of [`connector`], and `unreachable` when its thread can't be started.
 pub fn supervise(config: &Config) -> Result<Supervisor> {
+    supervise_with(config, SupervisorOptions::from(config))
+}
+
+/// The same with other rules than those of the configuration: begin with [`SupervisorOptions::from`] it.
+///
+/// # Errors
+/// Those of [`supervise`].
+pub fn supervise_with(config: &Config, options: SupervisorOptions) -> Result<Supervisor> {
     let policy = Policy { max_retries: 0, ..Policy::from(config) };
     let connector: Arc<dyn Connector> = Arc::new(RobustConnector::new(connector(config)?, policy));
-    Supervisor::start(connector, config.target(), SupervisorOptions::from(config))
+    Supervisor::start(connector, config.target(), options)
 }
 
 /// Connects as `ibkr.toml`, `.env` and the environment say.

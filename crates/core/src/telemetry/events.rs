@@ -84,6 +84,7 @@ events! {
         trace ping_answered(ms) "A ping was answered."
         debug|error ping_failed(error) "A ping was not answered: an error, if the connection panicked."
         debug gateway_notice(code, text) "The Gateway says something about itself."
+        warn gateway_version_ends(detail) "IBKR will refuse this version of the Gateway (2172), and from which day on."
         debug|warn gateway_not_heard(error) "The session has no notices: a warning, unless the connection has none."
         info market_data_void(generation) "The Gateway has lost all market data (1101): their streams are opened again."
         debug stream_opening(command, generation) "A stream is asked for in the session."

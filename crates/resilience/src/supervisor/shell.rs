@@ -204,6 +204,7 @@ impl Shell {
                 self.failure = None;
                 self.telemetry.connected(self.now());
                 let (proof, said) = (session.proof, session.said.clone());
+                said.iter().for_each(say_retirement);
                 let changes: Vec<_> = said.iter().filter_map(Notice::connectivity).collect();
                 let actions = self.machine.on(self.now(), Event::Connected { proof, said });
                 self.perform(actions, Some(*session));
@@ -226,6 +227,7 @@ impl Shell {
             }
             Happened::PingFailed(error) => self.ping_failed(&error),
             Happened::Noticed(notice) => {
+                say_retirement(&notice);
                 // What came before it must not be taken for what comes after it.
                 self.sample();
                 let change = notice.connectivity();
@@ -423,6 +425,13 @@ fn admits(breaker: &BreakerStore) -> Admits {
     match breaker.refusal() {
         Ok(None) => Admits::Now,
         Ok(Some(_)) | Err(_) => Admits::NotYet,
+    }
+}
+
+/// A program that nobody reads the notices of is warned too: from that day on its Gateway does not start.
+fn say_retirement(notice: &Notice) {
+    if let Some(retirement) = notice.version_retirement() {
+        tracing::warn!(detail = %retirement, "gateway_version_ends");
     }
 }
 
