@@ -9,6 +9,7 @@
 
 mod board;
 mod doubts;
+mod seat;
 #[cfg(test)]
 mod tests;
 
@@ -18,8 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use ibkr_connect_core::{Error, ErrorKind, Result};
-use indexmap::IndexMap;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until};
 
@@ -27,10 +27,9 @@ use self::board::{Board, Duty};
 use self::doubts::Doubts;
 use super::cut_short;
 use crate::line::{Line, Place};
-use crate::log;
-use crate::notes::Notes;
 
-pub(crate) use self::board::{Change, Entry, Stay, Told};
+pub(crate) use self::board::{Change, Entry, Stay};
+pub(crate) use self::seat::Seat;
 
 /// Where the events of a feed come from: a subscription at the Gateway.
 pub(crate) trait Source: Send + 'static {
@@ -87,67 +86,6 @@ struct Feed<E: Entry> {
     asked: watch::Sender<Option<Instant>>,
 }
 
-/// A user's place at a feed. Dropping it leaves.
-#[derive(Debug)]
-pub(crate) struct Seat<E: Entry> {
-    told: mpsc::UnboundedReceiver<Result<Told<E>>>,
-    feed: Arc<Feed<E>>,
-}
-
-impl<E: Entry> Seat<E> {
-    /// Waits until the Gateway has been asked.
-    pub(crate) async fn opened(&self, notes: &Notes) {
-        notes.wait();
-        // The sender lives as long as the feed.
-        if let Ok(asked) = self.feed.asked.subscribe().wait_for(Option::is_some).await {
-            notes.share(asked.unwrap_or_else(Instant::now));
-        }
-    }
-
-    /// Everything up to the end of the first download, the newest of every row.
-    pub(crate) async fn download(&mut self, notes: &Notes) -> Result<Vec<E>> {
-        self.opened(notes).await;
-        let mut rows = IndexMap::new();
-        loop {
-            match self.told().await? {
-                Told::Anew => rows.clear(),
-                Told::Event(event) => match event.change() {
-                    Change::Row(key) | Change::Gone(key) => {
-                        notes.hear();
-                        rows.insert(key, event);
-                    }
-                    Change::End => return Ok(rows.into_values().collect()),
-                    Change::None => {
-                        if let Some((code, message)) = event.notice() {
-                            log::request_notice(E::COMMAND, code, message);
-                        }
-                    }
-                },
-            }
-        }
-    }
-
-    /// The next event; an error is the last.
-    pub(crate) async fn next(&mut self) -> Result<E> {
-        loop {
-            if let Told::Event(event) = self.told().await? {
-                return Ok(event);
-            }
-        }
-    }
-
-    async fn told(&mut self) -> Result<Told<E>> {
-        self.told.recv().await.unwrap_or_else(|| Err(cut_short(E::COMMAND)))
-    }
-}
-
-impl<E: Entry> Drop for Seat<E> {
-    fn drop(&mut self) {
-        self.told.close();
-        self.feed.changed.notify_one();
-    }
-}
-
 impl<E: Entry> SharedFeed<E> {
     /// A place at the feed about `subject`, which `opener` opens if there is none. While there is one about something else, it
     /// waits until all who use that have left, or the Gateway is silent about that.
@@ -162,7 +100,9 @@ impl<E: Entry> SharedFeed<E> {
     ) -> Result<Seat<E>> {
         let mut open = self.open();
         match open.as_ref() {
-            Some(feed) if feed.subject == subject && !feed.board().is_over() => return Ok(feed.seat(stay)),
+            Some(feed) if feed.subject == subject && !feed.board().is_over() => {
+                return Ok(Seat::at(feed, stay));
+            }
             Some(feed) if feed.board().is_held() => return Err(taken(E::COMMAND, &feed.subject, subject)),
             _ => {}
         }
@@ -172,7 +112,7 @@ impl<E: Entry> SharedFeed<E> {
             changed: Notify::new(),
             asked: watch::Sender::new(None),
         });
-        let seat = feed.seat(stay);
+        let seat = Seat::at(&feed, stay);
         *open = Some(Arc::clone(&feed));
         tokio::spawn(self.clone().carry(feed, opener));
         Ok(seat)
@@ -305,12 +245,6 @@ enum Served {
 }
 
 impl<E: Entry> Feed<E> {
-    fn seat(self: &Arc<Self>, stay: Stay) -> Seat<E> {
-        let seat = Seat { told: self.board().join(Instant::now(), stay), feed: Arc::clone(self) };
-        self.changed.notify_one();
-        seat
-    }
-
     fn is_asked(&self) {
         self.asked.send_if_modified(|asked| asked.is_none() && asked.replace(Instant::now()).is_none());
     }

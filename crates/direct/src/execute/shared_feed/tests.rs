@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::line::SILENCE;
+use crate::notes::{Notes, Stage};
 
 #[derive(Debug, Clone, PartialEq)]
 enum Number {
@@ -304,11 +305,11 @@ async fn a_seat_is_open_when_the_gateway_has_been_asked() {
     let (second, notes) = (second.unwrap(), Notes::new());
     first.opened(&notes).await;
     timeout(SILENCE / 2, second.opened(&notes)).await.expect_err("it is not its turn");
-    assert_eq!(notes.stage(), crate::notes::Stage::Waits);
+    assert_eq!(notes.stage(), Stage::Waits);
     gateway.says([End]);
     drop(first);
     second.opened(&notes).await;
-    assert_eq!(notes.stage(), crate::notes::Stage::Asked);
+    assert_eq!(notes.stage(), Stage::Asked);
     gateway.hears_all([Opened("a"), Cancelled("a"), Opened("b")]).await;
 }
 
