@@ -109,11 +109,6 @@ impl FileLock {
     pub fn note<T: Serialize>(&self, note: &T) -> io::Result<()> {
         write_note(&self.file, note)
     }
-
-    /// The locked file.
-    pub fn file(&self) -> &File {
-        &self.file
-    }
 }
 
 impl Drop for FileLock {
@@ -123,13 +118,8 @@ impl Drop for FileLock {
     }
 }
 
-/// Locks `file` for a moment's work, waiting for others that do the same. The caller unlocks it.
-///
-/// Blocks the thread: not for a caller's runtime.
-///
-/// # Errors
-/// When it can't be locked, or not within `timeout`.
-pub fn lock_briefly(file: &File, path: &Path, timeout: Duration) -> Result<()> {
+/// Locks `file` for a moment's work, waiting for others that do the same.
+fn lock_briefly(file: &File, path: &Path, timeout: Duration) -> Result<()> {
     let start = Instant::now();
     while !try_lock(file, path)? {
         let waited = start.elapsed();

@@ -30,7 +30,7 @@ pub use clock::{Clock, KernelClock, Moment, Stamp, boot};
 pub use disk::manual::{DiskFault, ManualDisk};
 pub use disk::{Disk, KernelDisk};
 pub use error::{Error, Result};
-pub use file_lock::{FileLock, POLL, Probe, lock_briefly, poll_interval};
+pub use file_lock::{FileLock, POLL, Probe, poll_interval};
 pub use files::Dir;
 pub use in_place::InPlace;
 pub use note::{Note, read_note};

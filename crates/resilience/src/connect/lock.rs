@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibkr_connect_core::{Error, ErrorKind, Phase, Result, millis};
+use ibkr_connect_state::names::Kept;
 use ibkr_connect_state::{Clock, Dir, Error as StateError, FileLock, Note, Owner, Probe, poll_interval};
 use tokio::time::{Instant, sleep};
 
@@ -31,7 +32,7 @@ enum Directory {
 impl HandshakeLock {
     /// The lock of one Gateway, in the state directory.
     pub fn of_gateway(directory: &Path, gateway: &Gateway, program: &str, clock: Arc<dyn Clock>) -> Self {
-        let name = format!("handshake-{}.lock", gateway.file_stem());
+        let name = Kept::Handshake.of(&gateway.file_stem());
         Self {
             directory: Directory::Private(directory.to_path_buf()),
             name,

@@ -7,15 +7,13 @@ use std::path::Path;
 use ibkr_connect_core::config::Region;
 use ibkr_connect_core::{Error, ErrorKind, Phase, Result};
 use ibkr_connect_state::Dir;
+use ibkr_connect_state::names::MAINTENANCE;
 use jiff::Timestamp;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::error::unusable_state;
-
-/// The file in the state directory that replaces the built-in windows.
-const MAINTENANCE_FILE: &str = "maintenance.toml";
 
 const BUILT_IN: &str = include_str!("maintenance.toml");
 const NAMED_DAYS: [(&str, Weekday); 7] = [
@@ -83,11 +81,11 @@ impl Windows {
     /// `config`, when the file can't be read or makes no sense.
     pub(crate) fn load(state_dir: &Path) -> Result<Self> {
         let dir = Dir::private(state_dir).map_err(unusable_state)?;
-        let Some(bytes) = dir.read_loosely(MAINTENANCE_FILE).map_err(unusable_state)? else {
+        let Some(bytes) = dir.read_loosely(MAINTENANCE).map_err(unusable_state)? else {
             return Ok(Self::built_in());
         };
         Self::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| {
-            let path = dir.path(MAINTENANCE_FILE);
+            let path = dir.path(MAINTENANCE);
             Error::new(ErrorKind::Config, format!("{}: {error}", path.display()))
                 .in_phase(Phase::Preflight)
                 .with_advice("correct it, or remove it to use the built-in windows")
@@ -331,7 +329,7 @@ mod tests {
     fn a_users_file_replaces_the_built_in_windows() {
         let temp = tempfile::tempdir().unwrap();
         assert_eq!(Windows::load(temp.path()).unwrap(), Windows::built_in());
-        let path = temp.path().join(MAINTENANCE_FILE);
+        let path = temp.path().join(MAINTENANCE);
         std::fs::write(&path, "").unwrap();
         assert_eq!(Windows::load(temp.path()).unwrap(), Windows::none());
         let plain = "[[window]]\nname = \"x\"\nzone = \"UTC\"\nstart = \"01:00\"\nend = \"02:00\"";
@@ -346,7 +344,7 @@ mod tests {
     #[test]
     fn a_users_mistake_is_named() {
         let temp = tempfile::tempdir().unwrap();
-        let path = temp.path().join(MAINTENANCE_FILE);
+        let path = temp.path().join(MAINTENANCE);
         let wrong = "[[window]]\nname = \"x\"\nzone = \"Mars/Olympus\"\nstart = \"01:00\"\nend = \"02:00\"";
         for (from, to, said) in [
             ("01:00", "25:00", "start = \"25:00\""),
