@@ -140,7 +140,6 @@ mod fake {
         complains_first: fake(Behaviour::ComplainsFirst(5)) => Connects;
         only_complains: fake(Behaviour::OnlyComplains) => TimesOut(HandshakeTimeout, Verify);
         complains_without_end: fake(Behaviour::ComplainsWithoutEnd(50)) => TimesOut(HandshakeTimeout, Verify);
-        complains_loudly_without_end: fake(Behaviour::ComplainsWithoutEnd(1 << 20)) => TimesOut(HandshakeTimeout, Verify);
         knows_only_the_time: fake(Behaviour::KnowsOnlyTheTime) => Connects;
         never_closes: fake(Behaviour::NeverCloses) => Connects;
     }
