@@ -29,10 +29,10 @@ fn main() -> ExitCode {
     }
     worker::run_if_worker();
     let arguments: Vec<String> = env::args().collect();
-    if let [_, host, role] = arguments.as_slice()
+    if let [_, host, role, port] = arguments.as_slice()
         && host == "host"
     {
-        be_a_host(role);
+        be_a_host(role, port);
         return ExitCode::SUCCESS;
     }
     libtest_mimic::run(&Arguments::from_args(), trials()).exit_code()
@@ -46,15 +46,9 @@ fn count_copy() -> usize {
     fs::read_to_string(&path).unwrap().lines().count()
 }
 
-/// Connects to a Gateway that closes at once, in the mode that `role` begins with.
-fn be_a_host(role: &str) {
+/// Connects to the Gateway at `port`, in the mode that `role` begins with.
+fn be_a_host(role: &str, port: &str) {
     let mode = role.split(' ').next().unwrap();
-    let gateway = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = gateway.local_addr().unwrap().port();
-    let seen = thread::spawn(move || {
-        let _connection = gateway.accept().unwrap();
-        standard_descriptors()
-    });
     if role.ends_with("without stdio") {
         close_stdio();
     }
@@ -62,7 +56,7 @@ fn be_a_host(role: &str) {
     let state = env::temp_dir().join("state");
     let mut variables = vec![
         ("IBKR_CONNECTION_MODE", mode.to_owned()),
-        ("IBKR_PORT", port.to_string()),
+        ("IBKR_PORT", port.to_owned()),
         ("IBKR_MAX_RETRIES", "0".to_owned()),
         ("IBKR_ZOMBIE_CLEANUP", "off".to_owned()),
         ("IBKR_STATE_DIR", state.display().to_string()),
@@ -73,8 +67,8 @@ fn be_a_host(role: &str) {
     let config = Config::from_vars(variables).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let error = runtime.block_on(ibkr_connect::connect(&config)).unwrap_err();
-    // Only whom the Gateway has seen has descriptors to look at.
-    let descriptors = if error.kind() == ErrorKind::Rejected { seen.join().unwrap() } else { Vec::new() };
+    // Only a program that has connected has filled them.
+    let descriptors = if error.kind() == ErrorKind::Rejected { standard_descriptors() } else { Vec::new() };
     let said = format!("{}\n{error:?}\n{descriptors:?}", error.kind());
     fs::write(env::temp_dir().join(SAID), said).unwrap();
 }
@@ -84,7 +78,7 @@ fn be_a_host(role: &str) {
 fn close_stdio() {
     use std::os::fd::{FromRawFd, OwnedFd};
     for number in 0..=2 {
-        // SAFETY: nothing in this process reads or prints from here on, and the one other thread waits for a connection.
+        // SAFETY: nothing in this process reads or prints from here on.
         drop(unsafe { OwnedFd::from_raw_fd(number) });
     }
 }
@@ -93,6 +87,15 @@ fn close_stdio() {
 fn standard_descriptors() -> Vec<String> {
     let target = |number| fs::read_link(format!("/proc/self/fd/{number}"));
     (0..=2).filter_map(|number| Some(target(number).ok()?.display().to_string())).collect()
+}
+
+/// A Gateway that closes at once. It is in another process than the host: a thread that waits in `accept` has the number of its
+/// socket already, and that may be one that the host has just closed.
+fn gateway_that_closes() -> u16 {
+    let gateway = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = gateway.local_addr().unwrap().port();
+    thread::spawn(move || drop(gateway.accept()));
+    port
 }
 
 /// A host that has ended.
@@ -107,7 +110,7 @@ fn host(role: &str, variables: &[(&str, &str)]) -> Ended {
     let file = |name: &str| scratch.path().join(name);
     fs::write(file(COPIES), "").unwrap();
     let status = command(&env::current_exe().unwrap(), scratch.path())
-        .args(["host", role])
+        .args(["host", role, &gateway_that_closes().to_string()])
         .envs(variables.iter().copied())
         .status()
         .unwrap();
