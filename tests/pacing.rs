@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use ibkr_connect::config::Pacing;
@@ -17,6 +19,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::support::backend::PrivateWorker;
+use crate::support::host::{Finished, Running, User};
 
 macro_rules! in_both_modes {
     ($( $test:ident; )+) => {
@@ -35,6 +38,7 @@ in_both_modes! {
     small_bars_wait_and_what_would_wait_too_long_was_never_sent;
     off_lifts_the_limits_on_history_and_keeps_the_messages;
     unlimited_keeps_nothing;
+    the_command_says_that_it_waits;
 }
 
 /// Less than the time that a Gateway takes to count a second.
@@ -199,4 +203,43 @@ async fn unlimited_keeps_nothing(stage: Stage) {
     drop(asked.join_all().await);
     let said = complaints(&session, &mut told).await;
     assert!(said.iter().any(|notice| notice.code == 100), "{said:?}");
+}
+
+async fn the_command_says_that_it_waits(stage: Stage) {
+    let session = stage.program(Pacing::Queue).await;
+    let asked = bars("SPY", BarSize::Secs30);
+    session.historical_bars(asked.clone()).await.unwrap();
+    let user = User::new();
+    let params = serde_json::to_string(&asked).unwrap();
+    let command = |request_timeout: &str| {
+        let port = stage.gateway.port().to_string();
+        let arguments = [
+            "call",
+            "historical_bars",
+            "--json",
+            "--params",
+            &params,
+            "--mode",
+            stage.mode.as_str(),
+            "--port",
+            &port,
+        ];
+        let mut command = user.command(arguments);
+        command.env("IBKR_STATE_DIR", stage.state.path()).env("IBKR_REQUEST_TIMEOUT", request_timeout);
+        command
+    };
+    // Identical: it would wait some fifteen seconds, and is not needed for so long.
+    let mut waiting = Running(command("30").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(waiting.0.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+    waiting.kill();
+    assert!(line.contains("WARN") && line.contains("request_paced command=\"historical_bars\""), "{line:?}");
+
+    let refused = Finished::of(command("1"));
+    let error = &refused.json()["error"];
+    assert_eq!((refused.code, error["kind"].as_str()), (1, Some("timeout")), "{refused:?}");
+    assert_eq!(refused.stderr, "");
+    assert!(error["waited_ms"].as_f64().is_some_and(|waited| waited < 1_000.0), "{error}");
+    // The one that was killed has taken nothing.
+    assert_eq!(stage.gateway.stats().requested("reqHistoricalData"), 1);
 }

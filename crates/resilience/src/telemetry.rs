@@ -55,6 +55,11 @@ pub(crate) fn retries(mode: ConnectionMode, error: &Error, wait: Duration) {
     RETRIES.add([&mode, &error.kind()], 1);
 }
 
+/// A request would wait longer than it may. Told here and not where waits are told, which the command shows: its error says it.
+pub(crate) fn request_not_sent(command: &str, wait_ms: u64, limit_ms: u64) {
+    tracing::warn!(command, wait_ms, limit_ms, "request_not_sent");
+}
+
 /// The breaker was in one state and is in another; in the same one, nothing is told.
 pub(crate) fn breaker_changed(gateway: &Gateway, old: &BreakerState, new: &BreakerState) {
     let (from, to) = (old.as_str(), new.as_str());

@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use ibkr_connect_state::Moment;
 
+/// The Gateway counts from when a request comes to it, and this one may be faster than the one before it.
+const IN_FLIGHT: Duration = Duration::from_millis(500);
 /// An identical request may come again after this.
-const IDENTICAL: Duration = Duration::from_secs(15);
+const IDENTICAL: Duration = Duration::from_secs(15).saturating_add(IN_FLIGHT);
 /// Of the same contract, exchange and type, fewer than [`SERIES_LIMIT`] in this time.
-const SERIES: Duration = Duration::from_secs(2);
+const SERIES: Duration = Duration::from_secs(2).saturating_add(IN_FLIGHT);
 const SERIES_LIMIT: u32 = 6;
 /// At most [`ALL_LIMIT`] in this time.
-const ALL: Duration = Duration::from_secs(600);
+const ALL: Duration = Duration::from_secs(600).saturating_add(IN_FLIGHT);
 const ALL_LIMIT: u32 = 60;
 /// A request of bids with asks counts twice.
 const HEAVIEST: u32 = 2;
@@ -153,10 +155,10 @@ mod tests {
     fn an_identical_request_waits_fifteen_seconds() {
         let requests = &mut HistoricalRequests::default();
         assert_eq!(ask(requests, 0, &key(1, 1, 1)), Duration::ZERO);
-        assert_eq!(ask(requests, 5_000, &key(1, 1, 1)), Duration::from_secs(10));
+        assert_eq!(ask(requests, 5_000, &key(1, 1, 1)), Duration::from_millis(10_500));
         assert_eq!(ask(requests, 5_000, &key(1, 2, 1)), Duration::ZERO, "of another series");
-        assert_eq!(ask(requests, 14_999, &key(1, 1, 1)), Duration::from_millis(1));
-        assert_eq!(ask(requests, 15_000, &key(1, 1, 1)), Duration::ZERO);
+        assert_eq!(ask(requests, 15_499, &key(1, 1, 1)), Duration::from_millis(1));
+        assert_eq!(ask(requests, 15_500, &key(1, 1, 1)), Duration::ZERO);
     }
 
     #[test]
@@ -165,7 +167,7 @@ mod tests {
         for index in 0..5 {
             assert_eq!(ask(requests, 100 * i64::from(index), &key(index, 1, 1)), Duration::ZERO);
         }
-        assert_eq!(ask(requests, 500, &key(6, 1, 1)), Duration::from_millis(1_500));
+        assert_eq!(ask(requests, 500, &key(6, 1, 1)), Duration::from_millis(2_000));
         assert_eq!(ask(requests, 500, &key(7, 2, 1)), Duration::ZERO, "another series");
     }
 
@@ -176,7 +178,7 @@ mod tests {
             assert_eq!(ask(requests, 0, &key(index, index, 2)), Duration::ZERO);
         }
         assert_eq!(ask(requests, 1_000, &key(99, 99, 1)), ALL - Duration::from_secs(1));
-        assert_eq!(ask(requests, 600_000, &key(99, 99, 1)), Duration::ZERO);
+        assert_eq!(ask(requests, 600_500, &key(99, 99, 1)), Duration::ZERO);
     }
 
     #[test]
@@ -203,7 +205,7 @@ mod tests {
         assert_eq!(requests.sent.len(), 60);
         assert!(requests.sent.iter().all(|sent| sent.at == at(5) && sent.key.weight == 1));
         assert_eq!(requests.wait(at(5), &key(1, 1, 1), []), ALL);
-        assert_eq!(requests.wait(at(600_005), &key(0, 0, 2), []), Duration::ZERO);
+        assert_eq!(requests.wait(at(600_505), &key(0, 0, 2), []), Duration::ZERO);
     }
 
     #[test]

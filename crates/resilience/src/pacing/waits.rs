@@ -9,6 +9,7 @@ use std::time::Duration;
 use ibkr_connect_core::{Error, ErrorKind, Result};
 
 use super::timer::Timer;
+use crate::telemetry;
 use ibkr_connect_state::{Clock, Moment, Stamp};
 
 /// Shorter waits are not worth an event.
@@ -143,8 +144,7 @@ impl<'a> WaitBudget<'a> {
 
     fn too_long(&self, wait: Duration, fact: String) -> Error {
         let Self { command, limit, .. } = self;
-        let (wait_ms, limit_ms) = (whole_millis(wait), whole_millis(*limit));
-        tracing::warn!(command, wait_ms, limit_ms, "request_not_sent");
+        telemetry::request_not_sent(command, whole_millis(wait), whole_millis(*limit));
         Error::new(ErrorKind::Timeout, format!("{command}: not sent, {fact}, and may wait {limit:?}"))
             .with_waited(self.waited())
             .with_advice(
