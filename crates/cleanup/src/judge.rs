@@ -242,6 +242,17 @@ mod tests {
     }
 
     #[test]
+    fn two_looks_at_the_same_moment_prove_nothing_also_without_a_gap() {
+        let proof = Proof { gap: Duration::ZERO, ..Proof::default() };
+        let mut judge = Judge::new(proof, Some(Duration::from_secs(60)));
+        let at = Instant::now();
+        for _ in 0..2 {
+            let judged = judge.observe(&Sample { at, rows: vec![zombie()], listening: vec![PORT] }, &[PORT]);
+            assert!(!judged[0].confirmed);
+        }
+    }
+
+    #[test]
     fn a_reused_tuple_is_another_socket() {
         let mut reused = zombie();
         reused.cookie = Some(99);

@@ -117,6 +117,14 @@ fn protection_is_not_overridden_by_naming() {
 }
 
 #[test]
+fn the_leader_of_our_process_group_is_spared_also_where_it_leads_no_session() {
+    let leader = process(700, "/usr/bin/python3");
+    let mut around = around();
+    around.me.standing.group = leader.pid;
+    assert_eq!(decide(&client(vec![leader]), &around, &generous()), Decision::Leave(Reason::SessionLeader));
+}
+
+#[test]
 fn nobody_is_touched_who_is_not_listed_by_the_exact_name() {
     let python = || client(vec![process(600, "/usr/bin/python3")]);
     assert_eq!(decide(&python(), &around(), &Policy::default()), Decision::Leave(Reason::NotListed));
