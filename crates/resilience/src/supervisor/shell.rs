@@ -319,13 +319,7 @@ impl Shell {
 
     /// Tells the machine of the streams, and does what it says.
     fn tell_streams(&mut self, event: streams::Event) {
-        let actions = self.streams.on(self.now(), event);
-        let is_claimed = actions.iter().any(|action| matches!(action, streams::Action::Hand { .. }));
-        if !is_claimed {
-            // Before the next one is asked for.
-            self.subscriptions.drop_unclaimed();
-        }
-        for action in actions {
+        for action in self.streams.on(self.now(), event) {
             self.perform_on_stream(action);
         }
     }

@@ -15,6 +15,8 @@ use super::*;
 mod events;
 mod gateway;
 
+pub(crate) use self::gateway::info;
+
 /// A clock that goes with tokio's, and that a test can move ahead of it: timers stand still while a machine sleeps.
 #[derive(Debug, Clone)]
 pub(crate) struct TokioClock {
@@ -181,6 +183,20 @@ async fn a_stream_may_be_wanted_before_there_is_a_session_and_is_given_up_with_i
     drop(stream);
     sleep(SECOND).await;
     assert_eq!(stage.gateway.cancelled(&quotes()), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_that_began_before_the_session_did_is_in_the_gap() {
+    let gateway = InMemoryGateway::default();
+    gateway.keeps(vec![notice(1100, "lost")]);
+    let stage = Stage::with(gateway);
+    stage.supervisor.session().await.unwrap();
+    let mut stream = stage.quotes().await;
+    sleep(100 * SECOND).await;
+    stage.gateway.keeps(Vec::new());
+    stage.gateway.loses_all();
+    let (from, to) = gap(next(&mut stream).await);
+    assert!(from < 1.0 && to > 100.0, "nothing came from IBKR's servers: {from} to {to}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -403,11 +419,13 @@ async fn a_lively_stream_that_stays_silent_after_an_outage_is_asked_for_again() 
         assert_data(next(&mut stream).await, quote(number));
         sleep(SECOND).await;
     }
+    // It comes after the last look and before the outage, and is no sign of life after it.
+    source.send(quote(60));
+    assert_data(next(&mut stream).await, quote(60));
     stage.gateway.says(notice(2103, "Market data farm connection is broken:usfarm"));
-    sleep(3 * SECOND).await;
     stage.gateway.says(notice(2104, "Market data farm connection is OK:usfarm"));
     let (from, to) = gap(next(&mut stream).await);
-    assert!((50.0..=60.0).contains(&from) && (83.0..=90.0).contains(&to), "{from} to {to}");
+    assert!((50.0..=60.1).contains(&from) && (80.0..=90.0).contains(&to), "{from} to {to}");
     assert!(told.warnings().contains(&"stream_silent".to_owned()));
 }
 

@@ -106,11 +106,6 @@ impl Subscriptions {
         let _ = line.wanted.switches.send(switch(opening, events));
     }
 
-    /// Drops what was opened just now if nobody was given it, which cancels it.
-    pub(crate) fn drop_unclaimed(&mut self) {
-        self.unclaimed = None;
-    }
-
     /// Tells the consumer the end.
     pub(crate) fn end(&mut self, id: StreamId, end: Result<()>) {
         if let Some(line) = self.streams.remove(&id) {
@@ -154,20 +149,24 @@ impl Subscriptions {
         };
         let (id, opening) = self.owners.remove(&task)?;
         match outcome {
-            Ok(events) => {
+            Ok(events) if self.is_wanted(id, opening) => {
                 self.observe(id, opening, events.control());
                 self.unclaimed = Some((opening, events));
                 Some(Event::Opened { id, opening })
             }
+            // It was cancelled when it had just opened. Dropping it here cancels it at the Gateway.
+            Ok(_) => Some(Event::Released { id, opening }),
             Err(error) => Some(Event::OpenFailed { id, opening, error }),
         }
     }
 
+    fn is_wanted(&self, id: StreamId, number: OpeningId) -> bool {
+        let current = self.streams.get(&id).map(|line| &line.current);
+        matches!(current, Some(Current::Opening { opening, .. }) if *opening == number)
+    }
+
     fn observe(&mut self, id: StreamId, number: OpeningId, control: StreamControl) {
         let Some(line) = self.streams.get_mut(&id) else { return };
-        if !matches!(line.current, Current::Opening { opening, .. } if opening == number) {
-            return;
-        }
         let observed = control.clone();
         let observer = self.observers.spawn(async move {
             let end = observed.ended().await;
@@ -181,4 +180,47 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
     let text =
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     Error::new(ErrorKind::Internal, format!("opening the stream panicked: {}", text.unwrap_or("no message")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use ibkr_connect_core::{Connection, EventSender, MockConnection, event_channel};
+
+    use super::*;
+    use crate::supervisor::shell_tests::info;
+
+    /// A session in which a stream opens at once; its source is put into `source`.
+    fn session(source: Arc<Mutex<Option<EventSender>>>) -> Session {
+        let mut connection = MockConnection::new();
+        connection.expect_info().return_const(info());
+        connection.expect_subscribe().returning(move |_, flow| {
+            let (sender, events) = event_channel(flow, || {});
+            source.lock().unwrap().replace(sender);
+            Ok(events)
+        });
+        Session::new(Box::new(connection) as Box<dyn Connection>)
+    }
+
+    #[tokio::test]
+    async fn one_that_is_cancelled_when_it_has_just_opened_is_given_to_nobody_and_ended() {
+        let source = Arc::new(Mutex::new(None));
+        let (id, opening) = (StreamId(1), OpeningId(1));
+        let (switches, mut receiver) = mpsc::unbounded_channel();
+        let mut subscriptions = Subscriptions::default();
+        let (request, flow) = (StreamRequest::Notices, FlowControl::default());
+        subscriptions.add(Wanted { id, request, flow, switches });
+        subscriptions.open(id, opening, &session(Arc::clone(&source)));
+        while source.lock().unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+        subscriptions.cancel(id, opening);
+        let event = subscriptions.next().await;
+        assert!(matches!(event, Event::Released { id: StreamId(1), opening: OpeningId(1) }), "{event:?}");
+        let source = source.lock().unwrap().take().unwrap();
+        assert!(source.is_abandoned(), "it is cancelled at the Gateway");
+        subscriptions.hand(id, |_, _| unreachable!("there is nothing to hand over"));
+        assert!(receiver.try_recv().is_err());
+    }
 }

@@ -39,6 +39,8 @@ struct State {
     sessions: Vec<watch::Sender<Option<CloseReason>>>,
     streams: Vec<Opened>,
     plans: VecDeque<(StreamRequest, Plan)>,
+    /// What it has said before anybody listened.
+    kept: Vec<Event>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -160,6 +162,11 @@ impl InMemoryGateway {
         newest.and_then(Opened::source).expect("nobody has asked for it, or it is cancelled")
     }
 
+    /// What every later session is told first.
+    pub(super) fn keeps(&self, notices: Vec<Event>) {
+        self.state().kept = notices;
+    }
+
     /// Says something to whoever listens.
     pub(super) fn says(&self, notice: Event) {
         self.newest(&StreamRequest::Notices).send(notice);
@@ -260,6 +267,9 @@ impl Connection for InMemoryConnection {
         let cancelled = Arc::clone(&source);
         let cancel = move || drop(cancelled.lock().unwrap_or_else(PoisonError::into_inner).take());
         let (sender, events) = event_channel(flow, cancel);
+        if request == StreamRequest::Notices {
+            sender.send_all(state.kept.iter().cloned());
+        }
         source.lock().unwrap_or_else(PoisonError::into_inner).replace(Arc::new(sender));
         let is_open = |opened: &&Opened| opened.request == request && !opened.is_cancelled();
         let at_once = state.streams.iter().filter(is_open).count() + 1;
@@ -291,7 +301,7 @@ impl Connection for InMemoryConnection {
     }
 }
 
-fn info() -> ConnectionInfo {
+pub(crate) fn info() -> ConnectionInfo {
     ConnectionInfo {
         mode: ConnectionMode::Mock,
         client_id: 1,
