@@ -28,6 +28,8 @@ fn every_link_to_a_file_leads_to_one() {
         "docs/ibapi-traps.md",
         "docs/protocol.md",
         "docs/state.md",
+        "docs/security.md",
+        "docs/state.md",
         "docs/tws-protocol.md",
         "docs/zombies.md",
     ] {
