@@ -1,4 +1,5 @@
-//! What backends, and connectors around them, share: threads of their own, and no wait on a thread of somebody else's.
+//! What backends, and connectors around them, share: what runs the operations of the table, threads of their own, and no wait on
+//! a thread of somebody else's.
 //! Programs have no use for it.
 
 use std::any::Any;
@@ -11,6 +12,7 @@ use std::thread;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
+pub use crate::dispatch::{Carrying, Events, Operations, dispatch, dispatch_stream};
 pub use crate::phase::known_timings;
 use crate::{Connection, Error, ErrorKind, Result, block_on};
 

@@ -13,6 +13,7 @@ mod choice;
 pub mod config;
 mod conflation;
 mod connector;
+mod dispatch;
 mod error;
 mod flow;
 #[cfg(feature = "schema")]

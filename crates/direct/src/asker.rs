@@ -23,16 +23,12 @@ pub(crate) struct Asker {
     pub(crate) shared: Shared,
     pub(crate) notes: Notes,
     command: &'static str,
+    topic: Topic,
 }
 
 impl Asker {
-    pub(crate) fn new(client: Arc<Client>, shared: Shared, command: &'static str) -> Self {
-        Self { client, shared, notes: Notes::new(), command }
-    }
-
-    /// The operation's name.
-    pub(crate) fn command(&self) -> &'static str {
-        self.command
+    pub(crate) fn new(client: Arc<Client>, shared: Shared, command: &'static str, topic: Topic) -> Self {
+        Self { client, shared, notes: Notes::new(), command, topic }
     }
 
     pub(crate) fn client(&self) -> &Arc<Client> {
@@ -105,12 +101,12 @@ impl Asker {
 
     /// ibapi's error as this operation's.
     pub(crate) fn failed(&self, error: ibapi::Error) -> Error {
-        request_error(self.command, error)
+        request_error(error)
     }
 
     /// The error when nothing, or not all, has come within `limit`.
     pub(crate) fn overdue(&self, limit: Duration) -> Error {
-        let topic = Topic::of(self.command);
+        let topic = self.topic;
         let (since, request_ids) = (self.notes.since(), self.notes.request_ids());
         let tap = &self.shared.tap;
         let session = self.shared.notices.reasons(topic, since);

@@ -119,7 +119,11 @@ impl Attempt<'_> {
             relay_handshake(&mut self.gateway, &mut ibapi, caller, self.progress).await?;
             Ok(ibapi)
         };
-        let connect = async { connect.await.map_err(|error| request_error("the handshake", error)) };
+        let connect = async {
+            connect
+                .await
+                .map_err(|error| request_error(error).map_message(|text| format!("the handshake: {text}")))
+        };
         let (ibapi, greeted) = tokio::try_join!(biased; relay, connect)?;
         Ok((greeted, ibapi))
     }

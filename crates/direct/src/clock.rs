@@ -115,7 +115,7 @@ impl Clock {
         let wait = desk.wait(unit);
         let command = unit.command();
         if wait >= patience && !wait.is_zero() {
-            return Err(too_late(command, wait, patience));
+            return Err(too_late(wait, patience));
         }
         if wait >= NOTABLE {
             tracing::info!(command, wait_ms = whole_millis(wait), "clock_question_waits");
@@ -189,17 +189,17 @@ impl Desk {
                 }
             }
             Some(Err(error)) => {
-                for Waiting { unit, answer } in self.waiting.drain(..) {
-                    let _ = answer.send(Err(request_error(unit.command(), error.clone())));
+                for Waiting { answer, .. } in self.waiting.drain(..) {
+                    let _ = answer.send(Err(request_error(error.clone())));
                 }
             }
         }
     }
 }
 
-fn too_late(command: &str, wait: Duration, patience: Duration) -> Error {
+fn too_late(wait: Duration, patience: Duration) -> Error {
     let message = format!(
-        "{command}: not asked, its turn would come in {wait:.1?}, and it may take {patience:?}: a Gateway leaves questions for \
+        "not asked, its turn would come in {wait:.1?}, and it may take {patience:?}: a Gateway leaves questions for \
          its time unanswered that are less than {SPACING:?} apart"
     );
     Error::new(ErrorKind::Timeout, message)

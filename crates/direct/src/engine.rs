@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ibapi::Client;
 use ibkr_connect_cleanup::arm_reset;
-use ibkr_connect_core::backend::{Ready, own_runtime};
+use ibkr_connect_core::backend::{Ready, dispatch, dispatch_stream, own_runtime};
 use ibkr_connect_core::{ErrorKind, EventSender, Reply, Request, Result, StreamRequest, Target};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
@@ -20,8 +20,9 @@ use crate::asker::Asker;
 use crate::attempt::{Established, attempt};
 use crate::connection::DirectConnection;
 use crate::ending::{Ending, Watcher, ended};
-use crate::execute::{Shared, execute, open};
+use crate::execute::{Execution, Shared};
 use crate::log;
+use crate::standing::Topic;
 
 /// How long ibapi may take to close its own end.
 const DISCONNECT_GRACE: Duration = Duration::from_secs(1);
@@ -135,24 +136,26 @@ impl Session {
         let closed = self.closed.subscribe();
         match command {
             Command::Request { request, timeout: limit, mut reply } => {
-                let asker = self.asker(request.command());
+                let asker = self.asker(request.command(), Topic::of_request(&request));
                 let limit = limit.unwrap_or(self.request_timeout);
                 tasks.spawn(async move {
+                    let execution = Execution { asker: &asker, limit };
                     let outcome = tokio::select! {
                         biased;
                         () = reply.closed() => return,
                         ending = ended(closed.clone()) => Err(ending.error()),
-                        outcome = in_time(&asker, limit, execute(&asker, &request, limit)) => outcome,
+                        outcome = in_time(&asker, limit, dispatch(&execution, &request)) => outcome,
                     };
                     let _ = reply.send(with_reason(outcome, closed).await);
                 })
             }
             Command::Subscribe { request, events, cancelled } => {
-                let asker = self.asker(request.command());
+                let asker = self.asker(request.command(), Topic::of_stream(&request));
                 let limit = self.request_timeout;
                 tasks.spawn(async move {
-                    let carried =
-                        async { in_time(&asker, limit, open(&asker, &request, &events)).await?.await };
+                    let execution = Execution { asker: &asker, limit };
+                    let opened = dispatch_stream(&execution, &request, &events);
+                    let carried = async { in_time(&asker, limit, opened).await?.await };
                     let outcome = tokio::select! {
                         biased;
                         _ = cancelled => return,
@@ -165,8 +168,8 @@ impl Session {
         };
     }
 
-    fn asker(&self, command: &'static str) -> Asker {
-        Asker::new(Arc::clone(&self.client), self.shared.clone(), command)
+    fn asker(&self, command: &'static str, topic: Topic) -> Asker {
+        Asker::new(Arc::clone(&self.client), self.shared.clone(), command, topic)
     }
 }
 
@@ -239,7 +242,7 @@ mod tests {
     }
 
     fn told_by_ibapi() -> Result<()> {
-        Err(crate::error::request_error("positions", ibapi::Error::ConnectionReset))
+        Err(crate::error::request_error(ibapi::Error::ConnectionReset))
     }
 
     #[tokio::test(start_paused = true)]
@@ -263,7 +266,7 @@ mod tests {
         // Nobody says anything.
         announce.send_replace(None);
         let error = with_reason(told_by_ibapi(), closed.clone()).await.unwrap_err();
-        assert_eq!((error.kind(), error.message()), (ErrorKind::Disconnected, "positions: ConnectionReset"));
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Disconnected, "ConnectionReset"));
         let unreadable =
             with_reason(Err::<(), _>(Error::new(ErrorKind::Protocol, "x")), closed.clone()).await;
         assert_eq!(unreadable.unwrap_err().advice(), Some(UNREADABLE), "the port has proved to be right");

@@ -4,14 +4,12 @@ use ibkr_connect_core::{Error, ErrorKind};
 
 use crate::retryable::is_retryable;
 
-/// The error of a request that failed.
-pub(crate) fn request_error(command: &str, error: ibapi::Error) -> Error {
+/// The error of a request that failed, without the operation's name.
+pub(crate) fn request_error(error: ibapi::Error) -> Error {
     use ibapi::Error as Ib;
-    let message = format!("{command}: {error}");
     let kind = match &error {
         Ib::Notice(notice) => {
-            let message = format!("{command}: {}", notice.message);
-            let error = Error::new(ErrorKind::GatewayError, message).with_code(notice.code);
+            let error = Error::new(ErrorKind::GatewayError, notice.message.clone()).with_code(notice.code);
             return if is_retryable(notice.code, &notice.message) { error.retryable() } else { error };
         }
         Ib::Timeout => ErrorKind::Timeout,
@@ -29,5 +27,5 @@ pub(crate) fn request_error(command: &str, error: ibapi::Error) -> Error {
         | Ib::UnexpectedEndOfStream => ErrorKind::Disconnected,
         _ => ErrorKind::Protocol,
     };
-    Error::new(kind, message).with_source(error)
+    Error::new(kind, error.to_string()).with_source(error)
 }

@@ -1,4 +1,4 @@
-//! The table of operations, executed with ibapi. A new row gets its arm here, its conversion in `convert`.
+//! The table of operations, executed with ibapi. A new row gets its method here, its conversion in `convert`.
 
 mod account_feeds;
 mod account_updates;
@@ -22,7 +22,10 @@ mod wsh;
 
 use std::time::Duration;
 
-use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Reply, Request, Result, StreamRequest};
+use ibkr_connect_core::backend::{Carrying, Events, Operations};
+use ibkr_connect_core::types::*;
+use ibkr_connect_core::{Error, ErrorKind, Result};
+use jiff::Timestamp;
 
 use crate::asker::Asker;
 use crate::clock::{Clock, Unit};
@@ -36,7 +39,6 @@ pub(crate) use proof_of_life::proof_of_life;
 
 use account_feeds::{AccountUpdates, Positions};
 use bulletins::Bulletins;
-use forward::Carrying;
 use market_data::ChosenDataType;
 use summaries::Summaries;
 
@@ -78,141 +80,313 @@ impl Default for Shared {
     }
 }
 
-/// Runs a one-shot. The caller ends it after `limit`; dropping the future cancels the request at the Gateway.
-pub(crate) async fn execute(asker: &Asker, request: &Request, limit: Duration) -> Result<Reply> {
-    Ok(match request {
-        Request::ProofOfLife => {
-            asker.notes.ask();
-            Reply::ProofOfLife(proof_of_life(asker.client(), &asker.shared.clock).await?)
-        }
-        Request::ServerTime => {
-            Reply::ServerTime(convert::timestamp(asker.time(Unit::Seconds, limit).await?)?)
-        }
-        Request::ManagedAccounts => {
-            let accounts = asker.ask_unnumbered(|| asker.managed_accounts()).await?;
-            Reply::ManagedAccounts(convert::accounts(asker.answered(accounts)?))
-        }
-        Request::ServerTimeMillis => {
-            Reply::ServerTimeMillis(convert::timestamp(asker.time(Unit::Millis, limit).await?)?)
-        }
-        Request::FamilyCodes => {
-            let codes = asker.ask_unnumbered(|| asker.family_codes()).await?;
-            Reply::FamilyCodes(convert::family_codes(asker.answered(codes)?))
-        }
-        Request::UserInfo => Reply::UserInfo(convert::user_info(asker.ask(asker.user_info()).await?)),
-        Request::AccountSummary(params) => {
-            Reply::AccountSummary(accounts::account_summary(asker, params).await?)
-        }
-        Request::Positions => Reply::Positions(account_feeds::positions(asker).await?),
-        Request::AccountUpdatesSnapshot(params) => {
-            Reply::AccountUpdatesSnapshot(account_feeds::account_updates_snapshot(asker, params).await?)
-        }
-        Request::ContractDetails(contract) => {
-            Reply::ContractDetails(contracts::contract_details(asker, contract).await?)
-        }
-        Request::MatchingSymbols(params) => {
-            Reply::MatchingSymbols(reference::matching_symbols(asker, params).await?)
-        }
-        Request::MarketRule(params) => Reply::MarketRule(reference::market_rule(asker, params).await?),
-        Request::OptionChain(params) => Reply::OptionChain(reference::option_chain(asker, params).await?),
-        Request::CalculateOptionPrice(params) => {
-            Reply::CalculateOptionPrice(reference::calculate_option_price(asker, params).await?)
-        }
-        Request::CalculateImpliedVolatility(params) => {
-            Reply::CalculateImpliedVolatility(reference::calculate_implied_volatility(asker, params).await?)
-        }
-        Request::HistoricalBars(params) => {
-            Reply::HistoricalBars(history::historical_bars(asker, params).await?)
-        }
-        Request::HistoricalTicks(params) => {
-            Reply::HistoricalTicks(ticks::historical_ticks(asker, params).await?)
-        }
-        Request::HistoricalSchedule(params) => {
-            Reply::HistoricalSchedule(history::historical_schedule(asker, params).await?)
-        }
-        Request::HeadTimestamp(params) => Reply::HeadTimestamp(history::head_timestamp(asker, params).await?),
-        Request::Histogram(params) => Reply::Histogram(history::histogram(asker, params).await?),
-        Request::QuoteSnapshot(params) => {
-            Reply::QuoteSnapshot(market_data::quote_snapshot(asker, params).await?)
-        }
-        Request::DepthExchanges => Reply::DepthExchanges(depth::depth_exchanges(asker).await?),
-        Request::SmartComponents(params) => {
-            Reply::SmartComponents(market_data::smart_components(asker, params).await?)
-        }
-        Request::OpenOrders => Reply::OpenOrders(orders::open_orders(asker).await?),
-        Request::AllOpenOrders => Reply::AllOpenOrders(orders::all_open_orders(asker).await?),
-        Request::CompletedOrders(params) => {
-            Reply::CompletedOrders(orders::completed_orders(asker, params).await?)
-        }
-        Request::Executions(params) => Reply::Executions(orders::executions(asker, params).await?),
-        Request::NextOrderId => Reply::NextOrderId(gateway::next_order_id(asker).await?),
-        Request::SoftDollarTiers => Reply::SoftDollarTiers(gateway::soft_dollar_tiers(asker).await?),
-        Request::AdvisorConfig(params) => Reply::AdvisorConfig(gateway::advisor_config(asker, params).await?),
-        Request::DisplayGroups => Reply::DisplayGroups(gateway::display_groups(asker).await?),
-        Request::GatewayConfig => Reply::GatewayConfig(gateway::gateway_config(asker).await?),
-        Request::NewsProviders => Reply::NewsProviders(news::news_providers(asker).await?),
-        Request::NewsArticle(params) => Reply::NewsArticle(news::news_article(asker, params).await?),
-        Request::HistoricalNews(params) => Reply::HistoricalNews(news::historical_news(asker, params).await?),
-        Request::ScannerParameters => Reply::ScannerParameters(scanner::scanner_parameters(asker).await?),
-        Request::WshMetadata => Reply::WshMetadata(wsh::wsh_metadata(asker).await?),
-        Request::WshEvents(params) => Reply::WshEvents(wsh::wsh_events(asker, params).await?),
-        other => return Err(unsupported(other.command())),
-    })
+/// An operation that is under way, in the hands of ibapi.
+pub(crate) struct Execution<'e> {
+    pub(crate) asker: &'e Asker,
+    /// How long it may take.
+    pub(crate) limit: Duration,
 }
 
-/// Opens a stream; what it returns carries the events. The caller keeps the deadline of the opening.
-pub(crate) async fn open<'a>(
-    asker: &'a Asker,
-    request: &StreamRequest,
-    events: &'a EventSender,
-) -> Result<Carrying<'a>> {
-    match request {
-        StreamRequest::MarketData(params) => market_data::market_data(asker, params, events).await,
-        StreamRequest::TickByTick(params) => ticks::tick_by_tick(asker, params, events).await,
-        StreamRequest::RealTimeBars(params) => history::real_time_bars(asker, params, events).await,
-        StreamRequest::HistoricalBarUpdates(params) => {
-            history::historical_bar_updates(asker, params, events).await
-        }
-        StreamRequest::MarketDepth(params) => depth::market_depth(asker, params, events).await,
-        StreamRequest::AccountSummaryUpdates(params) => {
-            account_updates::account_summary_updates(asker, params, events).await
-        }
-        StreamRequest::AccountUpdatesMulti(params) => {
-            account_updates::account_updates_multi(asker, params, events).await
-        }
-        StreamRequest::AccountUpdates(params) => account_feeds::account_updates(asker, params, events).await,
-        StreamRequest::PositionUpdates => account_feeds::position_updates(asker, events).await,
-        StreamRequest::PositionsMulti(params) => {
-            account_updates::positions_multi(asker, params, events).await
-        }
-        StreamRequest::Pnl(params) => account_updates::pnl(asker, params, events).await,
-        StreamRequest::PnlSingle(params) => account_updates::pnl_single(asker, params, events).await,
-        StreamRequest::ContractNews(params) => news::contract_news(asker, params, events).await,
-        StreamRequest::BroadTapeNews(params) => news::broad_tape_news(asker, params, events).await,
-        StreamRequest::Scanner(params) => scanner::scanner(asker, params, events).await,
-        StreamRequest::NewsBulletins => bulletins::news_bulletins(asker, events).await,
-        StreamRequest::Notices => {
-            let mut notices = asker.shared.notices.follow();
-            Ok(Box::pin(async move {
-                while let Some(notice) = notices.recv().await {
-                    events.send(Event::Notices(notice));
-                }
-                Err(cut_short("notices"))
-            }))
-        }
-        StreamRequest::OrderUpdates => Ok(orders::order_updates(asker, events)),
-        StreamRequest::DisplayGroupEvents(params) => {
-            gateway::display_group_events(asker, params, events).await
-        }
-        StreamRequest::Connectivity => Ok(gateway::connectivity(asker, events)),
-        other => Err(unsupported(other.command())),
+impl Operations for Execution<'_> {
+    async fn proof_of_life(&self) -> Result<ProofOfLife> {
+        self.asker.notes.ask();
+        proof_of_life(self.asker.client(), &self.asker.shared.clock).await
+    }
+
+    async fn server_time(&self) -> Result<Timestamp> {
+        convert::timestamp(self.asker.time(Unit::Seconds, self.limit).await?)
+    }
+
+    async fn server_time_millis(&self) -> Result<Timestamp> {
+        convert::timestamp(self.asker.time(Unit::Millis, self.limit).await?)
+    }
+
+    async fn managed_accounts(&self) -> Result<Vec<String>> {
+        accounts::managed_accounts(self.asker).await
+    }
+
+    async fn family_codes(&self) -> Result<Vec<FamilyCode>> {
+        accounts::family_codes(self.asker).await
+    }
+
+    async fn user_info(&self) -> Result<UserInfo> {
+        accounts::user_info(self.asker).await
+    }
+
+    async fn account_summary(&self, params: &AccountSummaryParams) -> Result<Vec<AccountSummaryValue>> {
+        accounts::account_summary(self.asker, params).await
+    }
+
+    async fn positions(&self) -> Result<Vec<Position>> {
+        account_feeds::positions(self.asker).await
+    }
+
+    async fn account_updates_snapshot(
+        &self,
+        params: &AccountUpdatesParams,
+    ) -> Result<AccountUpdatesSnapshot> {
+        account_feeds::account_updates_snapshot(self.asker, params).await
+    }
+
+    async fn contract_details(&self, contract: &Contract) -> Result<Vec<ContractDetails>> {
+        contracts::contract_details(self.asker, contract).await
+    }
+
+    async fn matching_symbols(&self, params: &MatchingSymbolsParams) -> Result<Vec<SymbolMatch>> {
+        reference::matching_symbols(self.asker, params).await
+    }
+
+    async fn market_rule(&self, params: &MarketRuleParams) -> Result<MarketRule> {
+        reference::market_rule(self.asker, params).await
+    }
+
+    async fn option_chain(&self, params: &OptionChainParams) -> Result<Vec<OptionChain>> {
+        reference::option_chain(self.asker, params).await
+    }
+
+    async fn calculate_option_price(&self, params: &CalculateOptionPriceParams) -> Result<OptionComputation> {
+        reference::calculate_option_price(self.asker, params).await
+    }
+
+    async fn calculate_implied_volatility(
+        &self,
+        params: &CalculateImpliedVolatilityParams,
+    ) -> Result<OptionComputation> {
+        reference::calculate_implied_volatility(self.asker, params).await
+    }
+
+    async fn historical_bars(&self, params: &HistoricalBarsParams) -> Result<HistoricalBars> {
+        history::historical_bars(self.asker, params).await
+    }
+
+    async fn historical_ticks(&self, params: &HistoricalTicksParams) -> Result<HistoricalTicks> {
+        ticks::historical_ticks(self.asker, params).await
+    }
+
+    async fn historical_schedule(&self, params: &HistoricalScheduleParams) -> Result<HistoricalSchedule> {
+        history::historical_schedule(self.asker, params).await
+    }
+
+    async fn head_timestamp(&self, params: &HeadTimestampParams) -> Result<Timestamp> {
+        history::head_timestamp(self.asker, params).await
+    }
+
+    async fn histogram(&self, params: &HistogramParams) -> Result<Vec<HistogramEntry>> {
+        history::histogram(self.asker, params).await
+    }
+
+    async fn quote_snapshot(&self, params: &QuoteSnapshotParams) -> Result<Quote> {
+        market_data::quote_snapshot(self.asker, params).await
+    }
+
+    async fn depth_exchanges(&self) -> Result<Vec<DepthExchange>> {
+        depth::depth_exchanges(self.asker).await
+    }
+
+    async fn smart_components(&self, params: &SmartComponentsParams) -> Result<Vec<SmartComponent>> {
+        market_data::smart_components(self.asker, params).await
+    }
+
+    async fn open_orders(&self) -> Result<Vec<OpenOrder>> {
+        orders::open_orders(self.asker).await
+    }
+
+    async fn all_open_orders(&self) -> Result<Vec<OpenOrder>> {
+        orders::all_open_orders(self.asker).await
+    }
+
+    async fn completed_orders(&self, params: &CompletedOrdersParams) -> Result<Vec<CompletedOrder>> {
+        orders::completed_orders(self.asker, params).await
+    }
+
+    async fn executions(&self, params: &ExecutionsParams) -> Result<Vec<ExecutionDetails>> {
+        orders::executions(self.asker, params).await
+    }
+
+    async fn next_order_id(&self) -> Result<i32> {
+        gateway::next_order_id(self.asker).await
+    }
+
+    async fn soft_dollar_tiers(&self) -> Result<Vec<SoftDollarTier>> {
+        gateway::soft_dollar_tiers(self.asker).await
+    }
+
+    async fn advisor_config(&self, params: &AdvisorConfigParams) -> Result<String> {
+        gateway::advisor_config(self.asker, params).await
+    }
+
+    async fn display_groups(&self) -> Result<Vec<i32>> {
+        gateway::display_groups(self.asker).await
+    }
+
+    async fn gateway_config(&self) -> Result<GatewayConfig> {
+        gateway::gateway_config(self.asker).await
+    }
+
+    async fn news_providers(&self) -> Result<Vec<NewsProvider>> {
+        news::news_providers(self.asker).await
+    }
+
+    async fn news_article(&self, params: &NewsArticleParams) -> Result<NewsArticle> {
+        news::news_article(self.asker, params).await
+    }
+
+    async fn historical_news(&self, params: &HistoricalNewsParams) -> Result<HistoricalNews> {
+        news::historical_news(self.asker, params).await
+    }
+
+    async fn scanner_parameters(&self) -> Result<String> {
+        scanner::scanner_parameters(self.asker).await
+    }
+
+    async fn wsh_metadata(&self) -> Result<String> {
+        wsh::wsh_metadata(self.asker).await
+    }
+
+    async fn wsh_events(&self, params: &WshEventsParams) -> Result<String> {
+        wsh::wsh_events(self.asker, params).await
+    }
+
+    async fn market_data<'a>(
+        &'a self,
+        params: &MarketDataParams,
+        events: Events<'a, MarketDataEvent>,
+    ) -> Result<Carrying<'a>> {
+        market_data::market_data(self.asker, params, events).await
+    }
+
+    async fn tick_by_tick<'a>(
+        &'a self,
+        params: &TickByTickParams,
+        events: Events<'a, TickByTickEvent>,
+    ) -> Result<Carrying<'a>> {
+        ticks::tick_by_tick(self.asker, params, events).await
+    }
+
+    async fn real_time_bars<'a>(
+        &'a self,
+        params: &RealTimeBarsParams,
+        events: Events<'a, RealTimeBarsEvent>,
+    ) -> Result<Carrying<'a>> {
+        history::real_time_bars(self.asker, params, events).await
+    }
+
+    async fn historical_bar_updates<'a>(
+        &'a self,
+        params: &HistoricalBarUpdatesParams,
+        events: Events<'a, HistoricalBarUpdatesEvent>,
+    ) -> Result<Carrying<'a>> {
+        history::historical_bar_updates(self.asker, params, events).await
+    }
+
+    async fn market_depth<'a>(
+        &'a self,
+        params: &MarketDepthParams,
+        events: Events<'a, MarketDepthEvent>,
+    ) -> Result<Carrying<'a>> {
+        depth::market_depth(self.asker, params, events).await
+    }
+
+    async fn account_summary_updates<'a>(
+        &'a self,
+        params: &AccountSummaryParams,
+        events: Events<'a, AccountSummaryUpdatesEvent>,
+    ) -> Result<Carrying<'a>> {
+        account_updates::account_summary_updates(self.asker, params, events).await
+    }
+
+    async fn account_updates<'a>(
+        &'a self,
+        params: &AccountUpdatesParams,
+        events: Events<'a, AccountUpdatesEvent>,
+    ) -> Result<Carrying<'a>> {
+        account_feeds::account_updates(self.asker, params, events).await
+    }
+
+    async fn account_updates_multi<'a>(
+        &'a self,
+        params: &AccountUpdatesMultiParams,
+        events: Events<'a, AccountUpdatesMultiEvent>,
+    ) -> Result<Carrying<'a>> {
+        account_updates::account_updates_multi(self.asker, params, events).await
+    }
+
+    async fn position_updates<'a>(
+        &'a self,
+        events: Events<'a, PositionUpdatesEvent>,
+    ) -> Result<Carrying<'a>> {
+        account_feeds::position_updates(self.asker, events).await
+    }
+
+    async fn positions_multi<'a>(
+        &'a self,
+        params: &PositionsMultiParams,
+        events: Events<'a, PositionsMultiEvent>,
+    ) -> Result<Carrying<'a>> {
+        account_updates::positions_multi(self.asker, params, events).await
+    }
+
+    async fn pnl<'a>(&'a self, params: &PnlParams, events: Events<'a, PnlEvent>) -> Result<Carrying<'a>> {
+        account_updates::pnl(self.asker, params, events).await
+    }
+
+    async fn pnl_single<'a>(
+        &'a self,
+        params: &PnlSingleParams,
+        events: Events<'a, PnlSingleEvent>,
+    ) -> Result<Carrying<'a>> {
+        account_updates::pnl_single(self.asker, params, events).await
+    }
+
+    async fn contract_news<'a>(
+        &'a self,
+        params: &ContractNewsParams,
+        events: Events<'a, NewsEvent>,
+    ) -> Result<Carrying<'a>> {
+        news::contract_news(self.asker, params, events).await
+    }
+
+    async fn broad_tape_news<'a>(
+        &'a self,
+        params: &BroadTapeNewsParams,
+        events: Events<'a, NewsEvent>,
+    ) -> Result<Carrying<'a>> {
+        news::broad_tape_news(self.asker, params, events).await
+    }
+
+    async fn scanner<'a>(
+        &'a self,
+        params: &ScannerParams,
+        events: Events<'a, ScannerEvent>,
+    ) -> Result<Carrying<'a>> {
+        scanner::scanner(self.asker, params, events).await
+    }
+
+    async fn news_bulletins<'a>(&'a self, events: Events<'a, NewsBulletin>) -> Result<Carrying<'a>> {
+        bulletins::news_bulletins(self.asker, events).await
+    }
+
+    async fn notices<'a>(&'a self, events: Events<'a, Notice>) -> Result<Carrying<'a>> {
+        Ok(gateway::notices(self.asker, events))
+    }
+
+    async fn order_updates<'a>(&'a self, events: Events<'a, OrderUpdatesEvent>) -> Result<Carrying<'a>> {
+        Ok(orders::order_updates(self.asker, events))
+    }
+
+    async fn display_group_events<'a>(
+        &'a self,
+        params: &DisplayGroupEventsParams,
+        events: Events<'a, DisplayGroupEvent>,
+    ) -> Result<Carrying<'a>> {
+        gateway::display_group_events(self.asker, params, events).await
+    }
+
+    async fn connectivity<'a>(&'a self, events: Events<'a, ConnectivityEvent>) -> Result<Carrying<'a>> {
+        Ok(gateway::connectivity(self.asker, events))
     }
 }
 
-fn cut_short(command: &str) -> Error {
-    Error::new(ErrorKind::Disconnected, format!("{command}: the answer was cut short"))
-}
-
-fn unsupported(command: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("the direct backend has no {command}"))
+fn cut_short() -> Error {
+    Error::new(ErrorKind::Disconnected, "the answer was cut short")
 }

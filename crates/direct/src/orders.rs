@@ -42,7 +42,7 @@ impl Orders {
     pub(crate) async fn collect(self, client: Arc<Client>) {
         while let Ok(mut updates) = client.order_update_stream().await {
             let outcome = loop {
-                match next("order_updates", &mut updates).await {
+                match next(&mut updates).await {
                     Ok(Some(item)) => {
                         if let Some(update) = event(item) {
                             self.publish(&Ok(update));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ibkr_connect_core::types::{Connectivity, FarmKind, FarmStatus, Notice};
+use ibkr_connect_core::{Request, StreamRequest};
 use tokio::time::Instant;
 
 use crate::wiretap::{CHATTER, Word};
@@ -55,23 +56,33 @@ pub(crate) struct Reasons {
 }
 
 impl Topic {
-    pub(crate) fn of(command: &str) -> Self {
-        match command {
-            "account_updates" | "account_updates_snapshot" => Self::AccountUpdates,
-            "historical_bars"
-            | "historical_ticks"
-            | "historical_schedule"
-            | "head_timestamp"
-            | "histogram"
-            | "historical_bar_updates" => Self::History,
-            "market_data"
-            | "quote_snapshot"
-            | "tick_by_tick"
-            | "real_time_bars"
-            | "market_depth"
-            | "calculate_option_price"
-            | "calculate_implied_volatility" => Self::MarketData,
-            "contract_details" | "matching_symbols" | "option_chain" | "market_rule" => Self::Contracts,
+    pub(crate) fn of_request(request: &Request) -> Self {
+        match request {
+            Request::AccountUpdatesSnapshot(_) => Self::AccountUpdates,
+            Request::HistoricalBars(_)
+            | Request::HistoricalTicks(_)
+            | Request::HistoricalSchedule(_)
+            | Request::HeadTimestamp(_)
+            | Request::Histogram(_) => Self::History,
+            Request::QuoteSnapshot(_)
+            | Request::CalculateOptionPrice(_)
+            | Request::CalculateImpliedVolatility(_) => Self::MarketData,
+            Request::ContractDetails(_)
+            | Request::MatchingSymbols(_)
+            | Request::OptionChain(_)
+            | Request::MarketRule(_) => Self::Contracts,
+            _ => Self::Other,
+        }
+    }
+
+    pub(crate) fn of_stream(request: &StreamRequest) -> Self {
+        match request {
+            StreamRequest::AccountUpdates(_) => Self::AccountUpdates,
+            StreamRequest::HistoricalBarUpdates(_) => Self::History,
+            StreamRequest::MarketData(_)
+            | StreamRequest::TickByTick(_)
+            | StreamRequest::RealTimeBars(_)
+            | StreamRequest::MarketDepth(_) => Self::MarketData,
             _ => Self::Other,
         }
     }
@@ -142,7 +153,7 @@ impl Standing {
 mod tests {
     use std::time::Duration;
 
-    use ibkr_connect_core::OPERATIONS;
+    use ibkr_connect_core::types::{HistoricalBarsParams, MarketDataParams};
 
     use super::*;
 
@@ -247,10 +258,12 @@ mod tests {
     }
 
     #[test]
-    fn every_topic_has_operations_of_the_table() {
-        for topic in TOPICS {
-            assert!(OPERATIONS.iter().any(|operation| Topic::of(operation.command) == topic), "{topic:?}");
-        }
-        assert_eq!(Topic::of("positions"), Topic::Other);
+    fn an_operation_is_about_what_its_notices_are_about() {
+        let request = Request::HistoricalBars(HistoricalBarsParams::default());
+        assert_eq!(Topic::of_request(&request), Topic::History);
+        assert_eq!(Topic::of_request(&Request::Positions), Topic::Other);
+        let stream = StreamRequest::MarketData(MarketDataParams::default());
+        assert_eq!(Topic::of_stream(&stream), Topic::MarketData);
+        assert_eq!(Topic::of_stream(&StreamRequest::Notices), Topic::Other);
     }
 }

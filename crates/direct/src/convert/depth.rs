@@ -74,7 +74,7 @@ fn position(position: i32) -> Result<u32> {
 }
 
 fn unknown(what: &str, number: i32) -> Error {
-    Error::new(ErrorKind::Protocol, format!("market_depth: the Gateway sent the {what} {number} of a row"))
+    Error::new(ErrorKind::Protocol, format!("the Gateway sent the {what} {number} of a row"))
 }
 
 #[cfg(test)]
@@ -97,6 +97,6 @@ mod tests {
         assert_eq!(converted, MarketDepthEvent::Row(expected));
         assert_eq!(market_depth(ib::MarketDepths::Reset).unwrap(), MarketDepthEvent::Reset {});
         let error = market_depth(ib::MarketDepths::MarketDepth(row(3))).unwrap_err();
-        assert_eq!(error.message(), "market_depth: the Gateway sent the operation 3 of a row");
+        assert_eq!(error.message(), "the Gateway sent the operation 3 of a row");
     }
 }

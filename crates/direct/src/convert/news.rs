@@ -22,8 +22,7 @@ pub(crate) fn news_article(article: ib::NewsArticleBody) -> NewsArticle {
 /// A headline of the past. ibapi makes the beginning of 1970 of a time that it can't read.
 pub(crate) fn past_headline(article: ib::NewsArticle) -> Result<NewsHeadline> {
     if article.time == OffsetDateTime::UNIX_EPOCH {
-        let message =
-            format!("historical_news: the headline {:?} has no time that can be read", article.article_id);
+        let message = format!("the headline {:?} has no time that can be read", article.article_id);
         return Err(Error::new(ErrorKind::Protocol, message));
     }
     headline(article)

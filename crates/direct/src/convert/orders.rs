@@ -248,7 +248,7 @@ pub(crate) fn execution_filter(params: &ExecutionsParams) -> Result<ib::Executio
             ExecutionsSide::Sell => ib::ExecutionFilterSide::Sell,
         }),
         last_n_days: i32::try_from(days).map_err(|_| {
-            Error::new(ErrorKind::InvalidRequest, format!("executions: {days} days are more than TWS has"))
+            Error::new(ErrorKind::InvalidRequest, format!("{days} days are more than TWS has"))
         })?,
         specific_dates: params.specific_dates.iter().map(|day| day.strftime("%Y%m%d").to_string()).collect(),
     })

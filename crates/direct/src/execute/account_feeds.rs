@@ -6,13 +6,14 @@ use ibapi::Client;
 use ibapi::accounts::types::AccountId;
 use ibapi::accounts::{AccountUpdate, PositionUpdate};
 use ibapi::subscriptions::Subscription;
+use ibkr_connect_core::backend::{Carrying, Events};
 use ibkr_connect_core::types::{
     AccountUpdatesEvent, AccountUpdatesParams, AccountUpdatesSnapshot, Notice, Position, PositionUpdatesEvent,
 };
-use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Result};
+use ibkr_connect_core::{Error, ErrorKind, Result};
 use tokio::sync::mpsc;
 
-use super::forward::{Carrying, next};
+use super::forward::next;
 use super::shared_feed::{Change, Entry, Opener, Seat, SharedFeed, Source, Stay};
 use crate::asker::Asker;
 use crate::convert;
@@ -33,9 +34,12 @@ pub(super) async fn positions(asker: &Asker) -> Result<Vec<Position>> {
     Ok(positions.collect())
 }
 
-pub(super) async fn position_updates<'a>(asker: &'a Asker, events: &'a EventSender) -> Result<Carrying<'a>> {
+pub(super) async fn position_updates<'a>(
+    asker: &'a Asker,
+    events: Events<'a, PositionUpdatesEvent>,
+) -> Result<Carrying<'a>> {
     let seat = join_positions(asker, Stay::ForChanges)?;
-    carry(asker, seat, events, Event::PositionUpdates).await
+    carry(asker, seat, events).await
 }
 
 pub(super) async fn account_updates_snapshot(
@@ -58,23 +62,22 @@ pub(super) async fn account_updates_snapshot(
 pub(super) async fn account_updates<'a>(
     asker: &'a Asker,
     params: &AccountUpdatesParams,
-    events: &'a EventSender,
+    events: Events<'a, AccountUpdatesEvent>,
 ) -> Result<Carrying<'a>> {
     let seat = join_account_updates(asker, params, Stay::ForChanges)?;
-    carry(asker, seat, events, Event::AccountUpdates).await
+    carry(asker, seat, events).await
 }
 
 /// Passes on what a seat is told, once the Gateway has been asked.
 async fn carry<'a, E: Entry>(
     asker: &'a Asker,
     mut seat: Seat<E>,
-    events: &'a EventSender,
-    event: fn(E) -> Event,
+    events: Events<'a, E>,
 ) -> Result<Carrying<'a>> {
     seat.opened(&asker.notes).await;
     Ok(Box::pin(async move {
         loop {
-            events.send(event(seat.next().await?));
+            events.send(seat.next().await?);
         }
     }))
 }
@@ -106,7 +109,7 @@ fn join_account_updates(
 fn account<'a>(managed: &'a [String], wanted: &'a str) -> Result<&'a str> {
     let refused = |problem: String| {
         let accounts = managed.join(", ");
-        let message = format!("account_updates: {problem}; this login has {accounts}");
+        let message = format!("{problem}; this login has {accounts}");
         Err(Error::new(ErrorKind::InvalidRequest, message))
     };
     let is_managed = |name: &str| managed.iter().any(|account| account == name);
@@ -130,7 +133,7 @@ impl Opener for PositionsOpener {
 
     async fn open(&self) -> Result<PositionRows> {
         let rows = self.client.positions().await;
-        rows.map(PositionRows).map_err(|error| request_error(PositionUpdatesEvent::COMMAND, error))
+        rows.map(PositionRows).map_err(request_error)
     }
 
     fn frames(&self) -> u64 {
@@ -144,7 +147,7 @@ impl Source for PositionRows {
     type Event = PositionUpdatesEvent;
 
     async fn next(&mut self) -> Result<Option<PositionUpdatesEvent>> {
-        Ok(next(PositionUpdatesEvent::COMMAND, &mut self.0).await?.map(convert::position_update))
+        Ok(next(&mut self.0).await?.map(convert::position_update))
     }
 
     async fn cancel(&mut self) {
@@ -168,7 +171,7 @@ impl Opener for AccountOpener {
         self.tap.expect_account_end(&self.account);
         let notices = self.notices.follow_from_now();
         let rows = self.client.account_updates(&AccountId(self.account.clone())).await;
-        let rows = rows.map_err(|error| request_error(AccountUpdatesEvent::COMMAND, error))?;
+        let rows = rows.map_err(request_error)?;
         let (account, of_others) = (self.account.clone(), self.of_others.clone());
         Ok(AccountRows { rows, notices, account, is_named: of_others.is_empty(), of_others })
     }
@@ -213,7 +216,7 @@ impl Source for AccountRows {
         loop {
             tokio::select! {
                 biased;
-                item = next(AccountUpdatesEvent::COMMAND, &mut self.rows) => {
+                item = next(&mut self.rows) => {
                     let Some(item) = item? else { return Ok(None) };
                     let event = convert::account_update(item, &self.account);
                     if self.is_ours(&event) {

@@ -1,20 +1,22 @@
 //! Streams of account values, positions and profit that have a request id of their own.
 
 use ibapi::accounts::types::{AccountGroup, AccountId, ContractId, ModelCode};
+use ibkr_connect_core::Result;
+use ibkr_connect_core::backend::{Carrying, Events};
 use ibkr_connect_core::types::{
-    AccountSummaryParams, AccountUpdatesMultiParams, PnlParams, PnlSingleParams, PositionsMultiParams,
+    AccountSummaryParams, AccountSummaryUpdatesEvent, AccountUpdatesMultiEvent, AccountUpdatesMultiParams,
+    PnlEvent, PnlParams, PnlSingleEvent, PnlSingleParams, PositionsMultiEvent, PositionsMultiParams,
 };
-use ibkr_connect_core::{Event, EventSender, Result};
 
 use super::cut_short;
-use super::forward::{Carrying, forward, next};
+use super::forward::{forward, next};
 use crate::asker::Asker;
 use crate::convert;
 
 pub(super) async fn account_summary_updates<'a>(
     asker: &'a Asker,
     params: &AccountSummaryParams,
-    events: &'a EventSender,
+    events: Events<'a, AccountSummaryUpdatesEvent>,
 ) -> Result<Carrying<'a>> {
     let tags: Vec<_> = params.tags.iter().map(String::as_str).collect();
     let group = AccountGroup(params.group.clone());
@@ -22,53 +24,53 @@ pub(super) async fn account_summary_updates<'a>(
     let mut rows = asker.ask(asker.account_summary(&group, &tags)).await?;
     Ok(Box::pin(async move {
         let _place = place;
-        while let Some(item) = next(asker.command(), &mut rows).await? {
-            events.send(Event::AccountSummaryUpdates(convert::account_summary_update(item)));
+        while let Some(item) = next(&mut rows).await? {
+            events.send(convert::account_summary_update(item));
         }
-        Err(cut_short(asker.command()))
+        Err(cut_short())
     }))
 }
 
 pub(super) async fn account_updates_multi<'a>(
     asker: &'a Asker,
     params: &AccountUpdatesMultiParams,
-    events: &'a EventSender,
+    events: Events<'a, AccountUpdatesMultiEvent>,
 ) -> Result<Carrying<'a>> {
     let (account, model) = (account(&params.account), model(&params.model_code));
     let rows = asker.ask(asker.account_updates_multi(account.as_ref(), model.as_ref())).await?;
-    let event = |item| Ok(Event::AccountUpdatesMulti(convert::account_update_multi(item)));
-    Ok(forward(asker.command(), rows, events, event))
+    let event = |item| Ok(convert::account_update_multi(item));
+    Ok(forward(rows, events, event))
 }
 
 pub(super) async fn positions_multi<'a>(
     asker: &'a Asker,
     params: &PositionsMultiParams,
-    events: &'a EventSender,
+    events: Events<'a, PositionsMultiEvent>,
 ) -> Result<Carrying<'a>> {
     let (account, model) = (account(&params.account), model(&params.model_code));
     let rows = asker.ask(asker.positions_multi(account.as_ref(), model.as_ref())).await?;
-    let event = |item| Ok(Event::PositionsMulti(convert::position_update_multi(item)));
-    Ok(forward(asker.command(), rows, events, event))
+    let event = |item| Ok(convert::position_update_multi(item));
+    Ok(forward(rows, events, event))
 }
 
 pub(super) async fn pnl<'a>(
     asker: &'a Asker,
     params: &PnlParams,
-    events: &'a EventSender,
+    events: Events<'a, PnlEvent>,
 ) -> Result<Carrying<'a>> {
     let account = AccountId(params.account.clone());
     let profits = asker.ask(asker.pnl(&account, model(&params.model_code).as_ref())).await?;
-    Ok(forward(asker.command(), profits, events, |item| Ok(Event::Pnl(convert::pnl(item)))))
+    Ok(forward(profits, events, |item| Ok(convert::pnl(item))))
 }
 
 pub(super) async fn pnl_single<'a>(
     asker: &'a Asker,
     params: &PnlSingleParams,
-    events: &'a EventSender,
+    events: Events<'a, PnlSingleEvent>,
 ) -> Result<Carrying<'a>> {
     let (account, model) = (AccountId(params.account.clone()), model(&params.model_code));
     let profits = asker.ask(asker.pnl_single(&account, ContractId(params.con_id), model.as_ref())).await?;
-    Ok(forward(asker.command(), profits, events, |item| Ok(Event::PnlSingle(convert::pnl_single(item)))))
+    Ok(forward(profits, events, |item| Ok(convert::pnl_single(item))))
 }
 
 fn account(name: &str) -> Option<AccountId> {

@@ -1,15 +1,29 @@
-//! What accounts are worth.
+//! Which accounts there are, and what they are worth.
 
 use ibapi::accounts::AccountSummaryResult;
 use ibapi::accounts::types::AccountGroup;
 use ibapi::subscriptions::{Subscription, SubscriptionItem};
 use ibkr_connect_core::Result;
-use ibkr_connect_core::types::{AccountSummaryParams, AccountSummaryValue};
+use ibkr_connect_core::types::{AccountSummaryParams, AccountSummaryValue, FamilyCode, UserInfo};
 
 use super::cut_short;
 use super::forward::next;
 use crate::asker::Asker;
 use crate::convert;
+
+pub(super) async fn managed_accounts(asker: &Asker) -> Result<Vec<String>> {
+    let accounts = asker.ask_unnumbered(|| asker.managed_accounts()).await?;
+    Ok(convert::accounts(asker.answered(accounts)?))
+}
+
+pub(super) async fn family_codes(asker: &Asker) -> Result<Vec<FamilyCode>> {
+    let codes = asker.ask_unnumbered(|| asker.family_codes()).await?;
+    Ok(convert::family_codes(asker.answered(codes)?))
+}
+
+pub(super) async fn user_info(asker: &Asker) -> Result<UserInfo> {
+    Ok(convert::user_info(asker.ask(asker.user_info()).await?))
+}
 
 pub(super) async fn account_summary(
     asker: &Asker,
@@ -39,7 +53,7 @@ async fn read(
     rows: &mut Subscription<AccountSummaryResult>,
 ) -> Result<Vec<AccountSummaryValue>> {
     let mut values = Vec::new();
-    while let Some(item) = next(asker.command(), rows).await? {
+    while let Some(item) = next(rows).await? {
         match item {
             SubscriptionItem::Data(AccountSummaryResult::Summary(row)) => {
                 asker.notes.hear();
@@ -49,5 +63,5 @@ async fn read(
             SubscriptionItem::Notice(notice) => asker.notice(&notice),
         }
     }
-    Err(cut_short(asker.command()))
+    Err(cut_short())
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use ibapi::Client;
 use ibapi::news as ib;
 use ibapi::subscriptions::{Subscription, SubscriptionItem};
+use ibkr_connect_core::backend::{Carrying, Events};
 use ibkr_connect_core::types::NewsBulletin;
-use ibkr_connect_core::{Error, Event, EventSender, Result};
+use ibkr_connect_core::{Error, Result};
 use tokio::sync::{Mutex, watch};
 
 use super::cut_short;
-use super::forward::{Carrying, next};
+use super::forward::next;
 use crate::asker::Asker;
 use crate::convert;
 use crate::error::request_error;
@@ -34,11 +35,14 @@ struct Posted {
     end: Option<Error>,
 }
 
-pub(super) async fn news_bulletins<'a>(asker: &'a Asker, events: &'a EventSender) -> Result<Carrying<'a>> {
+pub(super) async fn news_bulletins<'a>(
+    asker: &'a Asker,
+    events: Events<'a, NewsBulletin>,
+) -> Result<Carrying<'a>> {
     asker.notes.wait();
     let mut board = asker.shared.bulletins.follow(asker.client()).await;
     let is_open = |posted: &Posted| posted.is_open || posted.end.is_some();
-    board.wait_for(is_open).await.map_err(|_| cut_short(COMMAND))?;
+    board.wait_for(is_open).await.map_err(|_| cut_short())?;
     Ok(Box::pin(async move {
         let mut seen = 0;
         loop {
@@ -47,11 +51,11 @@ pub(super) async fn news_bulletins<'a>(asker: &'a Asker, events: &'a EventSender
                 (posted.bulletins[seen..].to_vec(), posted.end.clone())
             };
             seen += new.len();
-            new.into_iter().for_each(|bulletin| events.send(Event::NewsBulletins(bulletin)));
+            new.into_iter().for_each(|bulletin| events.send(bulletin));
             if let Some(error) = end {
                 return Err(error);
             }
-            board.changed().await.map_err(|_| cut_short(COMMAND))?;
+            board.changed().await.map_err(|_| cut_short())?;
         }
     }))
 }
@@ -72,7 +76,7 @@ impl Bulletins {
 
     /// Collects while there are streams. Whoever comes while it ends waits for the cancel, and begins anew.
     async fn collect(self, client: Arc<Client>, board: Arc<Board>) {
-        let source = client.news_bulletins(true).await.map_err(|error| request_error(COMMAND, error));
+        let source = client.news_bulletins(true).await.map_err(request_error);
         let mut source = match source {
             Ok(source) => source,
             Err(error) => return self.fail(&board, error).await,
@@ -101,14 +105,14 @@ impl Bulletins {
 /// Posts what comes until no more does.
 async fn post(source: &mut Subscription<ib::NewsBulletin>, board: &Board) -> Error {
     loop {
-        match next(COMMAND, source).await {
+        match next(source).await {
             Ok(Some(SubscriptionItem::Data(bulletin))) => {
                 board.send_modify(|posted| posted.bulletins.push(convert::news_bulletin(bulletin)));
             }
             Ok(Some(SubscriptionItem::Notice(notice))) => {
                 log::request_notice(COMMAND, notice.code, &notice.message);
             }
-            Ok(None) => return cut_short(COMMAND),
+            Ok(None) => return cut_short(),
             Err(error) => return error,
         }
     }

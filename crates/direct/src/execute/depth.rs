@@ -2,33 +2,33 @@
 
 use ibapi::market_data::SmartDepth;
 use ibapi::subscriptions::SubscriptionItem;
+use ibkr_connect_core::backend::{Carrying, Events};
 use ibkr_connect_core::types::{DepthExchange, MarketDepthEvent, MarketDepthParams};
-use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Result};
+use ibkr_connect_core::{Error, ErrorKind, Result};
 
-use super::forward::{Carrying, forward};
+use super::forward::forward;
 use crate::asker::Asker;
 use crate::convert;
 
 pub(super) async fn market_depth<'a>(
     asker: &'a Asker,
     params: &MarketDepthParams,
-    events: &'a EventSender,
+    events: Events<'a, MarketDepthEvent>,
 ) -> Result<Carrying<'a>> {
     let contract = convert::contract_to_ibapi(&params.contract)?;
     let rows = i32::try_from(params.number_of_rows).map_err(|_| {
-        let message = format!("market_depth: {} rows are more than TWS has", params.number_of_rows);
+        let message = format!("{} rows are more than TWS has", params.number_of_rows);
         Error::new(ErrorKind::InvalidRequest, message)
     })?;
     let smart = if params.is_smart_depth { SmartDepth::Yes } else { SmartDepth::No };
     let rows = asker.ask(asker.market_depth(&contract, rows).smart_depth(smart).subscribe()).await?;
     let event = |item| match item {
-        SubscriptionItem::Data(row) => convert::market_depth(row).map(Event::MarketDepth),
+        SubscriptionItem::Data(row) => convert::market_depth(row),
         SubscriptionItem::Notice(notice) => {
-            let notice = MarketDepthEvent::Notice { code: notice.code, message: notice.message };
-            Ok(Event::MarketDepth(notice))
+            Ok(MarketDepthEvent::Notice { code: notice.code, message: notice.message })
         }
     };
-    Ok(forward(asker.command(), rows, events, event))
+    Ok(forward(rows, events, event))
 }
 
 pub(super) async fn depth_exchanges(asker: &Asker) -> Result<Vec<DepthExchange>> {

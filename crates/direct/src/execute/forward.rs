@@ -1,13 +1,11 @@
 //! From ibapi's streams to ours.
 
-use std::future::Future;
-use std::pin::Pin;
-
 use futures_core::Stream;
 use ibapi::SUBSCRIPTION_LAG_CODE;
 use ibapi::prelude::StreamExt;
 use ibapi::subscriptions::SubscriptionItem;
-use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Result};
+use ibkr_connect_core::backend::{Carrying, Events};
+use ibkr_connect_core::{Error, ErrorKind, Result};
 
 use super::cut_short;
 use crate::asker::Asker;
@@ -16,33 +14,28 @@ use crate::error::request_error;
 /// The next item; `None` at the end. A stream of which ibapi has dropped items fails here: what follows would have a gap that
 /// nobody sees.
 pub(crate) async fn next<T>(
-    command: &str,
     items: &mut (impl Stream<Item = std::result::Result<SubscriptionItem<T>, ibapi::Error>> + Unpin),
 ) -> Result<Option<SubscriptionItem<T>>> {
-    match items.next().await.transpose().map_err(|error| request_error(command, error))? {
+    match items.next().await.transpose().map_err(request_error)? {
         Some(SubscriptionItem::Notice(notice)) if notice.code == SUBSCRIPTION_LAG_CODE => {
-            Err(Error::new(ErrorKind::SlowConsumer, format!("{command}: {}", notice.message))
+            Err(Error::new(ErrorKind::SlowConsumer, notice.message)
                 .with_advice("ask again: more came at once than the connection's thread could take"))
         }
         item => Ok(item),
     }
 }
 
-/// A stream that is open: carries its events until it fails, or ends by itself. Dropping it cancels it at the Gateway.
-pub(crate) type Carrying<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
-
 /// Passes a stream on until it fails; one that just ends was cut short.
-pub(super) fn forward<'a, T: Send + 'a>(
-    command: &'a str,
+pub(super) fn forward<'a, T: Send + 'a, E: 'a>(
     mut items: impl Stream<Item = std::result::Result<SubscriptionItem<T>, ibapi::Error>> + Unpin + Send + 'a,
-    events: &'a EventSender,
-    event: impl Fn(SubscriptionItem<T>) -> Result<Event> + Send + 'a,
+    events: Events<'a, E>,
+    event: impl Fn(SubscriptionItem<T>) -> Result<E> + Send + 'a,
 ) -> Carrying<'a> {
     Box::pin(async move {
-        while let Some(item) = next(command, &mut items).await? {
+        while let Some(item) = next(&mut items).await? {
             events.send(event(item)?);
         }
-        Err(cut_short(command))
+        Err(cut_short())
     })
 }
 
@@ -53,7 +46,7 @@ pub(super) async fn collect<T, U>(
     convert: impl Fn(T) -> Result<U>,
 ) -> Result<Vec<U>> {
     let mut collected = Vec::new();
-    while let Some(item) = next(asker.command(), &mut items).await? {
+    while let Some(item) = next(&mut items).await? {
         match item {
             SubscriptionItem::Data(data) => {
                 asker.notes.hear();
@@ -102,7 +95,7 @@ mod tests {
     fn read(items: impl Into<Vec<Item>>) -> Result<Vec<i32>> {
         let mut items = Items(items.into().into_iter());
         let mut numbers = Vec::new();
-        while let Some(item) = block_on(next("positions", &mut items))? {
+        while let Some(item) = block_on(next(&mut items))? {
             if let SubscriptionItem::Data(number) = item {
                 numbers.push(number);
             }
@@ -121,6 +114,5 @@ mod tests {
         let data = |number| Ok(SubscriptionItem::Data(number));
         let error = read([data(1), notice(SUBSCRIPTION_LAG_CODE), data(3)]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::SlowConsumer);
-        assert!(error.message().starts_with("positions: "), "{error}");
     }
 }

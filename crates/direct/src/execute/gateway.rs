@@ -2,26 +2,37 @@
 
 use ibapi::display_groups::DisplayGroupUpdate;
 use ibapi::subscriptions::SubscriptionItem;
+use ibkr_connect_core::Result;
+use ibkr_connect_core::backend::{Carrying, Events};
 use ibkr_connect_core::types::{
     AdvisorConfigParams, ConnectivityEvent, DisplayGroupEvent, DisplayGroupEventsParams, GatewayConfig,
-    SoftDollarTier,
+    Notice, SoftDollarTier,
 };
-use ibkr_connect_core::{Event, EventSender, Result};
 
 use super::cut_short;
-use super::forward::{Carrying, forward};
+use super::forward::forward;
 use crate::asker::Asker;
 use crate::convert;
 
-pub(super) fn connectivity<'a>(asker: &'a Asker, events: &'a EventSender) -> Carrying<'a> {
+pub(super) fn notices<'a>(asker: &Asker, events: Events<'a, Notice>) -> Carrying<'a> {
+    let mut notices = asker.shared.notices.follow();
+    Box::pin(async move {
+        while let Some(notice) = notices.recv().await {
+            events.send(notice);
+        }
+        Err(cut_short())
+    })
+}
+
+pub(super) fn connectivity<'a>(asker: &'a Asker, events: Events<'a, ConnectivityEvent>) -> Carrying<'a> {
     let mut notices = asker.shared.notices.follow();
     Box::pin(async move {
         while let Some(notice) = notices.recv().await {
             if let Some(change) = notice.connectivity() {
-                events.send(Event::Connectivity(ConnectivityEvent { change, time: notice.time }));
+                events.send(ConnectivityEvent { change, time: notice.time });
             }
         }
-        Err(cut_short(asker.command()))
+        Err(cut_short())
     })
 }
 
@@ -50,23 +61,23 @@ pub(super) async fn display_groups(asker: &Asker) -> Result<Vec<i32>> {
 pub(super) async fn display_group_events<'a>(
     asker: &'a Asker,
     params: &DisplayGroupEventsParams,
-    events: &'a EventSender,
+    events: Events<'a, DisplayGroupEvent>,
 ) -> Result<Carrying<'a>> {
     let shown = asker.ask(asker.subscribe_to_group_events(params.group_id)).await?;
     Ok(Box::pin(async move {
         // Whoever derefs it keeps it, for it cancels the subscription when it is dropped.
         let mut shown = shown;
-        forward(asker.command(), &mut *shown, events, display_group_event).await
+        forward(&mut *shown, events, display_group_event).await
     }))
 }
 
-fn display_group_event(item: SubscriptionItem<DisplayGroupUpdate>) -> Result<Event> {
-    Ok(Event::DisplayGroupEvents(match item {
+fn display_group_event(item: SubscriptionItem<DisplayGroupUpdate>) -> Result<DisplayGroupEvent> {
+    Ok(match item {
         SubscriptionItem::Data(DisplayGroupUpdate { contract_info }) => {
             convert::display_group_event(contract_info)
         }
         SubscriptionItem::Notice(notice) => {
             DisplayGroupEvent::Notice { code: notice.code, message: notice.message }
         }
-    }))
+    })
 }

@@ -2,15 +2,16 @@
 
 use ibapi::market_data::TradingHours;
 use ibapi::subscriptions::SubscriptionItem;
+use ibkr_connect_core::Result;
+use ibkr_connect_core::backend::{Carrying, Events};
 use ibkr_connect_core::types::{
     HeadTimestampParams, HistogramEntry, HistogramParams, HistoricalBarUpdatesEvent,
     HistoricalBarUpdatesParams, HistoricalBars, HistoricalBarsParams, HistoricalSchedule,
     HistoricalScheduleParams, RealTimeBarsEvent, RealTimeBarsParams,
 };
-use ibkr_connect_core::{Event, EventSender, Result};
 use jiff::Timestamp;
 
-use super::forward::{Carrying, forward};
+use super::forward::forward;
 use crate::asker::Asker;
 use crate::convert;
 
@@ -31,7 +32,7 @@ pub(super) async fn historical_bars(asker: &Asker, params: &HistoricalBarsParams
 pub(super) async fn historical_bar_updates<'a>(
     asker: &'a Asker,
     params: &HistoricalBarUpdatesParams,
-    events: &'a EventSender,
+    events: Events<'a, HistoricalBarUpdatesEvent>,
 ) -> Result<Carrying<'a>> {
     let contract = convert::contract_to_ibapi(&params.contract)?;
     let builder = asker
@@ -41,21 +42,18 @@ pub(super) async fn historical_bar_updates<'a>(
         .trading_hours(TradingHours::from_use_rth(params.use_rth));
     let bars = asker.ask(builder.stream()).await?;
     let event = |item| match item {
-        SubscriptionItem::Data(update) => {
-            convert::historical_bar_update(update).map(Event::HistoricalBarUpdates)
-        }
+        SubscriptionItem::Data(update) => convert::historical_bar_update(update),
         SubscriptionItem::Notice(notice) => {
-            let notice = HistoricalBarUpdatesEvent::Notice { code: notice.code, message: notice.message };
-            Ok(Event::HistoricalBarUpdates(notice))
+            Ok(HistoricalBarUpdatesEvent::Notice { code: notice.code, message: notice.message })
         }
     };
-    Ok(forward(asker.command(), bars, events, event))
+    Ok(forward(bars, events, event))
 }
 
 pub(super) async fn real_time_bars<'a>(
     asker: &'a Asker,
     params: &RealTimeBarsParams,
-    events: &'a EventSender,
+    events: Events<'a, RealTimeBarsEvent>,
 ) -> Result<Carrying<'a>> {
     let contract = convert::contract_to_ibapi(&params.contract)?;
     let builder = asker
@@ -64,13 +62,12 @@ pub(super) async fn real_time_bars<'a>(
         .trading_hours(TradingHours::from_use_rth(params.use_rth));
     let bars = asker.ask(builder.subscribe()).await?;
     let event = |item| match item {
-        SubscriptionItem::Data(bar) => convert::real_time_bar(bar).map(Event::RealTimeBars),
+        SubscriptionItem::Data(bar) => convert::real_time_bar(bar),
         SubscriptionItem::Notice(notice) => {
-            let notice = RealTimeBarsEvent::Notice { code: notice.code, message: notice.message };
-            Ok(Event::RealTimeBars(notice))
+            Ok(RealTimeBarsEvent::Notice { code: notice.code, message: notice.message })
         }
     };
-    Ok(forward(asker.command(), bars, events, event))
+    Ok(forward(bars, events, event))
 }
 
 pub(super) async fn historical_schedule(

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use ibapi::Client;
 use ibapi::market_data::realtime::TickTypes;
 use ibapi::subscriptions::{Subscription, SubscriptionItem};
+use ibkr_connect_core::Result;
+use ibkr_connect_core::backend::{Carrying, Events};
 use ibkr_connect_core::types::{
     MarketDataEvent, MarketDataParams, MarketDataType, Quote, QuoteSnapshotParams, SmartComponent,
     SmartComponentsParams,
 };
-use ibkr_connect_core::{Event, EventSender, Result};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::cut_short;
-use super::forward::{Carrying, next};
+use super::forward::next;
 use crate::asker::Asker;
 use crate::convert;
 use crate::error::request_error;
@@ -52,20 +53,20 @@ impl ChosenDataType {
 pub(super) async fn market_data<'a>(
     asker: &'a Asker,
     params: &MarketDataParams,
-    events: &'a EventSender,
+    events: Events<'a, MarketDataEvent>,
 ) -> Result<Carrying<'a>> {
     let ticks = subscribe(asker, params).await?;
     let once = params.snapshot || params.regulatory_snapshot;
-    let mut ticks = Ticks { ticks, command: asker.command(), once };
+    let mut ticks = Ticks { ticks, once };
     Ok(Box::pin(async move {
         while let Some(event) = ticks.next().await? {
             let end = event == MarketDataEvent::SnapshotEnd {};
-            events.send(Event::MarketData(event));
+            events.send(event);
             if end {
                 return Ok(());
             }
         }
-        Err(cut_short(asker.command()))
+        Err(cut_short())
     }))
 }
 
@@ -78,7 +79,7 @@ pub(super) async fn quote_snapshot(asker: &Asker, params: &QuoteSnapshotParams) 
         market_data_type: params.market_data_type,
     };
     let ticks = subscribe(asker, &wanted).await?;
-    let mut ticks = Ticks { ticks, command: asker.command(), once: true };
+    let mut ticks = Ticks { ticks, once: true };
     let mut quote = Quote::default();
     while let Some(event) = ticks.next().await? {
         asker.notes.hear();
@@ -87,7 +88,7 @@ pub(super) async fn quote_snapshot(asker: &Asker, params: &QuoteSnapshotParams) 
         }
         quote.apply(&event);
     }
-    Err(cut_short(asker.command()))
+    Err(cut_short())
 }
 
 pub(super) async fn smart_components(
@@ -115,16 +116,15 @@ async fn subscribe(asker: &Asker, params: &MarketDataParams) -> Result<Subscript
 }
 
 /// Ticks as our events.
-struct Ticks<'a> {
+struct Ticks {
     ticks: Subscription<TickTypes>,
-    command: &'a str,
     /// Whether a snapshot was asked for, which never ends where nothing is subscribed.
     once: bool,
 }
 
-impl Ticks<'_> {
+impl Ticks {
     async fn next(&mut self) -> Result<Option<MarketDataEvent>> {
-        while let Some(item) = next(self.command, &mut self.ticks).await? {
+        while let Some(item) = next(&mut self.ticks).await? {
             match item {
                 SubscriptionItem::Data(tick) => {
                     if let Some(event) = convert::tick(tick) {
@@ -132,7 +132,7 @@ impl Ticks<'_> {
                     }
                 }
                 SubscriptionItem::Notice(notice) if self.once && notice.code == NOT_SUBSCRIBED => {
-                    return Err(request_error(self.command, ibapi::Error::Notice(notice)));
+                    return Err(request_error(ibapi::Error::Notice(notice)));
                 }
                 SubscriptionItem::Notice(notice) => {
                     return Ok(Some(MarketDataEvent::Notice { code: notice.code, message: notice.message }));

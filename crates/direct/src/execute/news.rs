@@ -2,14 +2,15 @@
 
 use ibapi::news as ib;
 use ibapi::subscriptions::{Subscription, SubscriptionItem};
+use ibkr_connect_core::Result;
+use ibkr_connect_core::backend::{Carrying, Events};
 use ibkr_connect_core::types::{
     BroadTapeNewsParams, ContractNewsParams, HistoricalNews, HistoricalNewsParams, NewsArticle,
     NewsArticleParams, NewsEvent, NewsProvider,
 };
-use ibkr_connect_core::{Event, EventSender, Result};
 use jiff::Timestamp;
 
-use super::forward::{Carrying, collect, forward};
+use super::forward::{collect, forward};
 use crate::asker::Asker;
 use crate::convert;
 
@@ -43,36 +44,31 @@ pub(super) async fn historical_news(asker: &Asker, params: &HistoricalNewsParams
 pub(super) async fn contract_news<'a>(
     asker: &'a Asker,
     params: &ContractNewsParams,
-    events: &'a EventSender,
+    events: Events<'a, NewsEvent>,
 ) -> Result<Carrying<'a>> {
     let contract = convert::contract_to_ibapi(&params.contract)?;
     let providers = codes(&params.provider_codes);
     let news = asker.ask(asker.contract_news(&contract, &providers)).await?;
-    Ok(headlines(asker, news, events, Event::ContractNews))
+    Ok(headlines(news, events))
 }
 
 pub(super) async fn broad_tape_news<'a>(
     asker: &'a Asker,
     params: &BroadTapeNewsParams,
-    events: &'a EventSender,
+    events: Events<'a, NewsEvent>,
 ) -> Result<Carrying<'a>> {
     let news = asker.ask(asker.broad_tape_news(&params.provider_code)).await?;
-    Ok(headlines(asker, news, events, Event::BroadTapeNews))
+    Ok(headlines(news, events))
 }
 
-fn headlines<'a>(
-    asker: &'a Asker,
-    news: Subscription<ib::NewsArticle>,
-    events: &'a EventSender,
-    event: impl Fn(NewsEvent) -> Event + Send + 'a,
-) -> Carrying<'a> {
-    let news_event = |item| match item {
+fn headlines<'a>(news: Subscription<ib::NewsArticle>, events: Events<'a, NewsEvent>) -> Carrying<'a> {
+    let event = |item| match item {
         SubscriptionItem::Data(article) => convert::headline(article).map(NewsEvent::Headline),
         SubscriptionItem::Notice(notice) => {
             Ok(NewsEvent::Notice { code: notice.code, message: notice.message })
         }
     };
-    forward(asker.command(), news, events, move |item| news_event(item).map(&event))
+    forward(news, events, event)
 }
 
 fn codes(codes: &[String]) -> Vec<&str> {

@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use ibapi::orders::{Executions, Orders as Item};
 use ibapi::subscriptions::{Subscription, SubscriptionItem};
+use ibkr_connect_core::backend::{Carrying, Events};
 use ibkr_connect_core::types::{
     CommissionReport, CompletedOrder, CompletedOrdersParams, ExecutionDetails, ExecutionsParams, Notice,
     OpenOrder, OrderUpdatesEvent,
 };
-use ibkr_connect_core::{Error, ErrorKind, Event, EventSender, Result};
+use ibkr_connect_core::{Error, ErrorKind, Result};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::cut_short;
-use super::forward::{Carrying, next};
+use super::forward::next;
 use crate::asker::Asker;
 use crate::convert;
 use crate::guard::binds_orders;
@@ -40,7 +41,8 @@ pub(super) async fn open_orders(asker: &Asker) -> Result<Vec<OpenOrder>> {
 
 /// Nothing that changes an order leaves a read-only session.
 fn binding() -> Error {
-    let message = "open_orders: asked by client 0, TWS binds orders to it that were made in TWS, and this session is read-only";
+    let message =
+        "asked by client 0, TWS binds orders to it that were made in TWS, and this session is read-only";
     Error::new(ErrorKind::ReadOnly, message).with_advice(
         "take all_open_orders, which binds nothing, or another client id; or set IBKR_READONLY=false",
     )
@@ -105,18 +107,17 @@ impl Answer for Items<'_> {
     type Row = Item;
 
     async fn next(&mut self) -> Result<Option<Item>> {
-        let command = self.asker.command();
         loop {
             tokio::select! {
                 biased;
-                item = next(command, &mut self.items) => match item? {
+                item = next(&mut self.items) => match item? {
                     Some(SubscriptionItem::Data(item)) => return Ok(Some(item)),
                     Some(SubscriptionItem::Notice(notice)) => self.asker.notice(&notice),
                     None => return Ok(None),
                 },
                 Some(notice) = self.notices.recv() => {
                     if notice.code == REFUSED {
-                        return Err(refused(command, &notice));
+                        return Err(refused(notice));
                     }
                 }
             }
@@ -124,9 +125,8 @@ impl Answer for Items<'_> {
     }
 }
 
-fn refused(command: &str, notice: &Notice) -> Error {
-    let message = format!("{command}: {}", notice.message);
-    Error::new(ErrorKind::GatewayError, message).with_code(notice.code).with_advice(
+fn refused(notice: Notice) -> Error {
+    Error::new(ErrorKind::GatewayError, notice.message).with_code(notice.code).with_advice(
         "questions about orders need an API that is not read-only; that is a setting of the Gateway's",
     )
 }
@@ -156,7 +156,7 @@ pub(super) async fn executions(asker: &Asker, params: &ExecutionsParams) -> Resu
     let mut updates = asker.shared.orders.follow();
     let mut items = asker.ask(asker.executions(filter)).await?;
     let mut fills = Fills::default();
-    while let Some(item) = next(asker.command(), &mut items).await? {
+    while let Some(item) = next(&mut items).await? {
         match item {
             SubscriptionItem::Data(Executions::ExecutionData(data)) => {
                 asker.notes.hear();
@@ -249,17 +249,17 @@ impl<K: Clone + Eq + Hash, V> Newest<K, V> {
     }
 }
 
-pub(super) fn order_updates<'a>(asker: &'a Asker, events: &'a EventSender) -> Carrying<'a> {
+pub(super) fn order_updates<'a>(asker: &'a Asker, events: Events<'a, OrderUpdatesEvent>) -> Carrying<'a> {
     let mut updates = asker.shared.orders.follow();
     Box::pin(async move {
         let mut fresh = Fresh::default();
         while let Some(update) = updates.recv().await {
             let update = update?;
             if fresh.is_news(&update) {
-                events.send(Event::OrderUpdates(update));
+                events.send(update);
             }
         }
-        Err(cut_short(asker.command()))
+        Err(cut_short())
     })
 }
 

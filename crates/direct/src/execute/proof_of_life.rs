@@ -55,7 +55,7 @@ async fn accounts_answered(asks: &impl AsksAccounts) -> Result<()> {
         match asks.accounts().await {
             Ok(()) => return Ok(()),
             Err(ibapi::Error::Notice(_)) => sleep(pause).await,
-            Err(error) => return Err(request_error("proof_of_life", error)),
+            Err(error) => return Err(request_error(error)),
         }
         pause = (2 * pause).clamp(PAUSES.0, PAUSES.1);
     }

@@ -1,10 +1,11 @@
 //! The market scanner.
 
 use ibapi::subscriptions::SubscriptionItem;
+use ibkr_connect_core::Result;
+use ibkr_connect_core::backend::{Carrying, Events};
 use ibkr_connect_core::types::{ScannerEvent, ScannerParams};
-use ibkr_connect_core::{Event, EventSender, Result};
 
-use super::forward::{Carrying, forward};
+use super::forward::forward;
 use crate::asker::Asker;
 use crate::convert;
 
@@ -15,15 +16,15 @@ pub(super) async fn scanner_parameters(asker: &Asker) -> Result<String> {
 pub(super) async fn scanner<'a>(
     asker: &'a Asker,
     params: &ScannerParams,
-    events: &'a EventSender,
+    events: Events<'a, ScannerEvent>,
 ) -> Result<Carrying<'a>> {
     let (subscription, filter) = convert::scanner_subscription(params);
     let lists = asker.ask(asker.scanner_subscription(&subscription, &filter)).await?;
     let event = |item| match item {
-        SubscriptionItem::Data(rows) => Ok(Event::Scanner(ScannerEvent::Rows(convert::scanner_rows(rows)))),
+        SubscriptionItem::Data(rows) => Ok(ScannerEvent::Rows(convert::scanner_rows(rows))),
         SubscriptionItem::Notice(notice) => {
-            Ok(Event::Scanner(ScannerEvent::Notice { code: notice.code, message: notice.message }))
+            Ok(ScannerEvent::Notice { code: notice.code, message: notice.message })
         }
     };
-    Ok(forward(asker.command(), lists, events, event))
+    Ok(forward(lists, events, event))
 }

@@ -103,7 +103,7 @@ impl<E: Entry> SharedFeed<E> {
             Some(feed) if feed.subject == subject && !feed.board().is_over() => {
                 return Ok(Seat::at(feed, stay));
             }
-            Some(feed) if feed.board().is_held() => return Err(taken(E::COMMAND, &feed.subject, subject)),
+            Some(feed) if feed.board().is_held() => return Err(taken(&feed.subject, subject)),
             _ => {}
         }
         let feed = Arc::new(Feed {
@@ -153,7 +153,7 @@ impl<E: Entry> SharedFeed<E> {
                     biased;
                     event = source.next() => match event {
                         Ok(Some(event)) => feed.board().take(Instant::now(), event),
-                        Ok(None) => break Err(cut_short(E::COMMAND)),
+                        Ok(None) => break Err(cut_short()),
                         Err(error) => break Err(error),
                     },
                     () = feed.changed.notified() => {}
@@ -195,7 +195,7 @@ impl<E: Entry> SharedFeed<E> {
     ) -> Result<O::Source> {
         unconstrained(async move {
             while let Some(event) = at_once(source.next()).await {
-                let event = event?.ok_or_else(|| cut_short(E::COMMAND))?;
+                let event = event?.ok_or_else(cut_short)?;
                 feed.board().take(Instant::now(), event);
             }
             let before = opener.frames();
@@ -273,9 +273,9 @@ async fn sleep(until: Option<Instant>) {
     }
 }
 
-fn taken(command: &str, subscribed: &str, wanted: &str) -> Error {
+fn taken(subscribed: &str, wanted: &str) -> Error {
     let message = format!(
-        "{command}: TWS has the updates of one account at a time, and a stream of {subscribed} is open: {wanted} is refused"
+        "TWS has the updates of one account at a time, and a stream of {subscribed} is open: {wanted} is refused"
     );
     Error::new(ErrorKind::Busy, message).with_advice(
         "drop that stream, take account_updates_multi, or connect a second time: each connection has one of its own",

@@ -39,7 +39,7 @@ impl Summaries {
     /// `busy` when streams have all places: they don't leave by themselves.
     pub(super) async fn place_for_request(&self, notes: &Notes) -> Result<Place> {
         if self.streams.load(Ordering::Relaxed) >= AT_A_TIME {
-            return Err(all_taken("account_summary"));
+            return Err(all_taken());
         }
         notes.wait();
         self.line.place().await
@@ -50,7 +50,6 @@ impl Summaries {
     /// # Errors
     /// `busy` when other streams have all places.
     pub(super) async fn place_for_stream(&self, notes: &Notes) -> Result<StreamPlace> {
-        let all_taken = || all_taken("account_summary_updates");
         let stream = CountedStream::new(&self.streams).ok_or_else(all_taken)?;
         notes.wait();
         Ok(StreamPlace { _place: self.line.place().await?, _stream: stream })
@@ -75,9 +74,8 @@ impl Drop for CountedStream {
     }
 }
 
-fn all_taken(command: &str) -> Error {
-    let message =
-        format!("{command}: TWS has {AT_A_TIME} account summaries at a time, and as many streams are open");
+fn all_taken() -> Error {
+    let message = format!("TWS has {AT_A_TIME} account summaries at a time, and as many streams are open");
     Error::new(ErrorKind::Busy, message).with_advice(
         "drop one of the streams of account_summary_updates, or ask for the tags of several with one",
     )

@@ -4,14 +4,15 @@ use futures_core::Stream;
 use ibapi::Client;
 use ibapi::prelude::{HistoricalTicksBuilder, TradingHours};
 use ibapi::subscriptions::SubscriptionItem;
+use ibkr_connect_core::Result;
+use ibkr_connect_core::backend::{Carrying, Events};
 use ibkr_connect_core::types::{
     HistoricalTickKind, HistoricalTicks, HistoricalTicksParams, TickByTickEvent, TickByTickParams,
     TickByTickType,
 };
-use ibkr_connect_core::{Event, EventSender, Result};
 use jiff::Timestamp;
 
-use super::forward::{Carrying, collect, forward};
+use super::forward::{collect, forward};
 use crate::asker::Asker;
 use crate::convert;
 
@@ -42,7 +43,7 @@ pub(super) async fn historical_ticks(
 pub(super) async fn tick_by_tick<'a>(
     asker: &'a Asker,
     params: &TickByTickParams,
-    events: &'a EventSender,
+    events: Events<'a, TickByTickEvent>,
 ) -> Result<Carrying<'a>> {
     let contract = convert::contract_to_ibapi(&params.contract)?;
     let builder = asker.tick_by_tick(&contract, 0);
@@ -69,23 +70,22 @@ async fn stream<'a, T: Send + 'a>(
     asker: &'a Asker,
     params: &TickByTickParams,
     live: impl Stream<Item = std::result::Result<SubscriptionItem<T>, ibapi::Error>> + Unpin + Send + 'a,
-    events: &'a EventSender,
+    events: Events<'a, TickByTickEvent>,
     convert: impl Fn(T) -> Result<TickByTickEvent> + Send + 'a,
 ) -> Result<Carrying<'a>> {
     if params.number_of_ticks > 0 {
         let past = historical_ticks(asker, &convert::past_of(params)).await?;
         for event in convert::tick_by_tick_events(past, params.tick_type) {
-            events.send(Event::TickByTick(event));
+            events.send(event);
         }
     }
     let event = move |item| match item {
-        SubscriptionItem::Data(tick) => convert(tick).map(Event::TickByTick),
+        SubscriptionItem::Data(tick) => convert(tick),
         SubscriptionItem::Notice(notice) => {
-            let notice = TickByTickEvent::Notice { code: notice.code, message: notice.message };
-            Ok(Event::TickByTick(notice))
+            Ok(TickByTickEvent::Notice { code: notice.code, message: notice.message })
         }
     };
-    Ok(forward(asker.command(), live, events, event))
+    Ok(forward(live, events, event))
 }
 
 fn within<'a>(

@@ -64,13 +64,13 @@ async fn of_filter(asker: &Asker, filter: &str, params: &WshEventsParams) -> Res
         builder = builder.auto_fill(fill);
     }
     let mut answers = asker.ask(builder.subscribe()).await?;
-    while let Some(item) = next(asker.command(), &mut answers).await? {
+    while let Some(item) = next(&mut answers).await? {
         match item {
             SubscriptionItem::Data(events) => return Ok(events.data_json),
             SubscriptionItem::Notice(notice) => asker.notice(&notice),
         }
     }
-    Err(cut_short(asker.command()))
+    Err(cut_short())
 }
 
 fn auto_fill(params: &WshEventsParams) -> AutoFill {

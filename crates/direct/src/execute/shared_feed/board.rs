@@ -19,7 +19,7 @@ pub(crate) trait Entry: Debug + Clone + Send + 'static {
     /// What tells the rows apart.
     type Key: Debug + Eq + Hash + Send;
 
-    /// The operation to name in errors.
+    /// The operation that the log names.
     const COMMAND: &'static str;
 
     /// What it does to the table.

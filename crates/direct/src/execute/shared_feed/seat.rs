@@ -69,7 +69,7 @@ impl<E: Entry> Seat<E> {
     }
 
     async fn told(&mut self) -> Result<Told<E>> {
-        self.told.recv().await.unwrap_or_else(|| Err(cut_short(E::COMMAND)))
+        self.told.recv().await.unwrap_or_else(|| Err(cut_short()))
     }
 }
 

@@ -270,10 +270,7 @@ async fn one_about_something_else_is_refused_by_those_who_stay() {
     assert_eq!(stream.next().await.unwrap(), Row(1));
     let refused = gateway.join("a", Stay::UntilTheEnd).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Busy);
-    assert!(
-        refused.message().starts_with("numbers: ") && refused.message().contains("a stream of b"),
-        "{refused}"
-    );
+    assert!(refused.message().contains("a stream of b"), "{refused}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -294,7 +291,7 @@ async fn one_that_ends_was_cut_short() {
     let mut seat = gateway.join("a", Stay::ForChanges).unwrap();
     gateway.hears_all([Opened("a")]).await;
     gateway.wire.listener().take();
-    assert_eq!(seat.next().await.unwrap_err().message(), "numbers: the answer was cut short");
+    assert_eq!(seat.next().await.unwrap_err().message(), "the answer was cut short");
 }
 
 #[tokio::test(start_paused = true)]
