@@ -247,6 +247,9 @@ fn parse_process(pid: u32, line: &str, args: &str) -> Option<Process> {
 }
 
 #[cfg(test)]
+mod fuzz_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

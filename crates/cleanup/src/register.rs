@@ -153,14 +153,20 @@ fn entry(dir: &Dir, name: &str) -> Option<WorkerRecord> {
     if !names::is_worker(name) {
         return None;
     }
-    let record: WorkerRecord = serde_json::from_slice(&dir.read(name).ok()??).ok()?;
-    (record.file_name() == name).then_some(record)
+    parse(&dir.read(name).ok()??).filter(|record| record.file_name() == name)
+}
+
+fn parse(bytes: &[u8]) -> Option<WorkerRecord> {
+    serde_json::from_slice(bytes).ok()
 }
 
 fn register_error(error: StateError) -> Error {
     let path = error.path().to_path_buf();
     Error::Register { path, message: error.reason() }
 }
+
+#[cfg(test)]
+mod fuzz_tests;
 
 #[cfg(test)]
 mod tests {

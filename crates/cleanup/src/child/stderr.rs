@@ -147,10 +147,13 @@ impl Lines {
 }
 
 #[cfg(test)]
+mod fuzz_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
-    fn lines_of(chunks: &[&[u8]]) -> Vec<String> {
+    pub(super) fn lines_of(chunks: &[&[u8]]) -> Vec<String> {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let copy = Arc::clone(&seen);
         let mut lines = Lines::new(Box::new(move |line| copy.lock().unwrap().push(line.to_owned())));

@@ -107,20 +107,8 @@ impl SockDiag {
         let mut dump = Dump::Whole;
         loop {
             let size = self.receive_datagram()?;
-            let mut rest = &self.buffer[..size];
-            while !rest.is_empty() {
-                let message = NetlinkBuffer::new_checked(rest).map_err(invalid)?;
-                if message.sequence_number() == self.sequence {
-                    if message.flags() & NLM_F_DUMP_INTR != 0 {
-                        dump = Dump::Interrupted;
-                    }
-                    match message.message_type() {
-                        NLMSG_DONE => return Ok(dump),
-                        NLMSG_ERROR => return acknowledged(message.payload()).map(|()| dump),
-                        _ => rows.extend(row(message.payload())?),
-                    }
-                }
-                rest = &rest[aligned(message.length()).min(rest.len())..];
+            if let Read::End = read_datagram(&self.buffer[..size], self.sequence, &mut dump, rows)? {
+                return Ok(dump);
             }
         }
     }
@@ -139,11 +127,38 @@ impl SockDiag {
     }
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Dump {
     Whole,
     /// The table changed: rows may be missing or double.
     Interrupted,
+}
+
+/// How far an answer is.
+#[derive(Debug, PartialEq, Eq)]
+enum Read {
+    /// There is more to come.
+    Part,
+    End,
+}
+
+/// Reads the messages in a datagram that answer the request with this sequence number.
+fn read_datagram(mut rest: &[u8], sequence: u32, dump: &mut Dump, rows: &mut Vec<Row>) -> io::Result<Read> {
+    while !rest.is_empty() {
+        let message = NetlinkBuffer::new_checked(rest).map_err(invalid)?;
+        if message.sequence_number() == sequence {
+            if message.flags() & NLM_F_DUMP_INTR != 0 {
+                *dump = Dump::Interrupted;
+            }
+            match message.message_type() {
+                NLMSG_DONE => return Ok(Read::End),
+                NLMSG_ERROR => return acknowledged(message.payload()).map(|()| Read::End),
+                _ => rows.extend(row(message.payload())?),
+            }
+        }
+        rest = &rest[aligned(message.length()).min(rest.len())..];
+    }
+    Ok(Read::Part)
 }
 
 fn dump_request(family: u8, end: End, states: &StateFlags) -> InetRequest {
@@ -239,3 +254,6 @@ fn aligned(length: u32) -> usize {
 fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
+
+#[cfg(test)]
+mod fuzz_tests;

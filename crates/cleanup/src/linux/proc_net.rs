@@ -64,6 +64,9 @@ fn address(text: &str, family: Family) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip.to_canonical(), u16::from_str_radix(port, 16).ok()?))
 }
 
+#[cfg(test)]
+mod fuzz_tests;
+
 #[cfg(all(test, target_endian = "little"))]
 mod tests {
     use super::*;

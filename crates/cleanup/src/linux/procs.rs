@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::thread;
 
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat, readlinkat_raw};
@@ -75,7 +76,7 @@ impl Procs {
         let mut entries = RawDir::new(root, buffer.spare_capacity_mut());
         let mut pids = Vec::new();
         while let Some(entry) = entries.next() {
-            pids.extend(number(entry?.file_name().to_bytes()).map(|pid| pid as u32));
+            pids.extend(number::<u32>(entry?.file_name().to_bytes()));
         }
         Ok(pids)
     }
@@ -156,10 +157,10 @@ impl<'a> Search<'a> {
         let mut link = [MaybeUninit::uninit(); 64];
         while let Some(entry) = entries.next() {
             let entry = entry?;
-            let Some(fd) = number(entry.file_name().to_bytes()) else { continue };
+            let Some(fd) = number::<i32>(entry.file_name().to_bytes()) else { continue };
             let Ok((link, _)) = readlinkat_raw(&directory, entry.file_name(), &mut link) else { continue };
             if let Some(inode) = socket_inode(link).filter(|inode| self.inodes.contains(inode)) {
-                self.holders.by_inode.entry(inode).or_default().push((pid, fd as i32));
+                self.holders.by_inode.entry(inode).or_default().push((pid, fd));
             }
         }
         Ok(())
@@ -192,7 +193,7 @@ fn socket_inode(link: &[u8]) -> Option<u64> {
     number(link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
 }
 
-fn number(digits: &[u8]) -> Option<u64> {
+fn number<T: FromStr>(digits: &[u8]) -> Option<T> {
     str::from_utf8(digits).ok()?.parse().ok()
 }
 
@@ -242,16 +243,14 @@ impl Stat {
         let command = head.split_once('(')?.1.to_owned();
         let fields: Vec<&str> = tail.split_whitespace().collect();
         // proc(5) counts from 1; the state is field 3 and first in `fields`.
-        let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
-        Some(Self {
-            command,
-            parent: field(4)? as u32,
-            group: field(5)? as u32,
-            session: field(6)? as u32,
-            start_time: field(22)?,
-        })
+        let field = |number: usize| fields.get(number - 3)?.parse().ok();
+        let start_time = fields.get(22 - 3)?.parse().ok()?;
+        Some(Self { command, parent: field(4)?, group: field(5)?, session: field(6)?, start_time })
     }
 }
+
+#[cfg(test)]
+mod fuzz_tests;
 
 #[cfg(test)]
 mod tests {
