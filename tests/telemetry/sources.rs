@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use ibkr_connect::telemetry::{EVENTS, SPANS};
 
 /// The crates that tell something; the root is the command.
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 8] = [
     "crates/cleanup",
     "crates/connect",
     "crates/core",
     "crates/direct",
+    "crates/protocol",
     "crates/resilience",
     "crates/subprocess",
     "",

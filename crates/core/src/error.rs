@@ -41,6 +41,8 @@ struct Body {
     phases: Vec<PhaseTiming>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     waited_ms: Option<u64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unsent: bool,
     #[serde(skip)]
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -57,6 +59,7 @@ impl Error {
             retryable: kind.is_usually_retryable(),
             phases: Vec::new(),
             waited_ms: None,
+            unsent: false,
             source: None,
         }))
     }
@@ -89,7 +92,7 @@ impl Error {
         self
     }
 
-    /// Says the same in other words: kind, phase, code, advice, retryability, phases and source stay.
+    /// Says the same in other words: all but the message stays.
     #[must_use]
     pub fn map_message(mut self, words: impl FnOnce(&str) -> String) -> Self {
         self.0.message = words(&self.0.message);
@@ -109,6 +112,13 @@ impl Error {
     #[must_use]
     pub fn with_waited(mut self, waited: Duration) -> Self {
         self.0.waited_ms = Some(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
+
+    /// Says that not a byte of the request has left this program, and that none will.
+    #[must_use]
+    pub fn unsent(mut self) -> Self {
+        self.0.unsent = true;
         self
     }
 
@@ -153,6 +163,12 @@ impl Error {
         self.0.waited_ms.map(Duration::from_millis)
     }
 
+    /// Whether it is certain that not a byte of the request has left this program: what it was to change is unchanged. Of any
+    /// other error of a request that is not known, unless the kind says it.
+    pub fn is_unsent(&self) -> bool {
+        self.0.unsent || self.0.waited_ms.is_some()
+    }
+
     /// What happened, with the values involved.
     pub fn message(&self) -> &str {
         &self.0.message
@@ -186,12 +202,14 @@ struct Received {
     #[serde(default, deserialize_with = "known_timings")]
     phases: Vec<PhaseTiming>,
     waited_ms: Option<u64>,
+    #[serde(default)]
+    unsent: bool,
 }
 
 impl From<Received> for Body {
     /// A name that this version does not know is kept in the message.
     fn from(received: Received) -> Self {
-        let Received { mut message, advice, code, retryable, phases, waited_ms, .. } = received;
+        let Received { mut message, advice, code, retryable, phases, waited_ms, unsent, .. } = received;
         let kind = received.kind.or_else(|name| {
             message = format!("{message} (of the unknown kind {name:?})");
             Some(ErrorKind::Unrecognized)
@@ -203,7 +221,7 @@ impl From<Received> for Body {
             })
         });
         let kind = kind.unwrap_or(ErrorKind::Unrecognized);
-        Self { kind, phase, message, advice, code, retryable, phases, waited_ms, source: None }
+        Self { kind, phase, message, advice, code, retryable, phases, waited_ms, unsent, source: None }
     }
 }
 
@@ -398,6 +416,17 @@ mod tests {
         );
         assert_eq!(error.phases(), [PhaseTiming { phase: Phase::Tcp, ms: 0.5 }]);
         serde_json::from_str::<Error>(r#"{"kind":7,"message":"","retryable":true}"#).map(drop).unwrap_err();
+    }
+
+    #[test]
+    fn what_was_certainly_not_sent_says_so() {
+        let error = Error::new(ErrorKind::Timeout, "no answer");
+        assert!(!error.is_unsent());
+        assert!(!serde_json::to_string(&error).unwrap().contains("unsent"));
+        let waited = error.clone().with_waited(Duration::from_secs(1));
+        assert!(waited.is_unsent(), "it failed while it waited for its turn");
+        let json = serde_json::to_string(&error.unsent()).unwrap();
+        assert!(serde_json::from_str::<Error>(&json).unwrap().is_unsent(), "{json}");
     }
 
     #[test]

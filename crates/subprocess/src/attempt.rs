@@ -7,14 +7,14 @@ use ibkr_connect_core::backend::Ready;
 use ibkr_connect_core::{
     CloseReason, ConnectionInfo, ConnectionMode, Error, ErrorKind, Phase, PhaseTiming, Result, Target, millis,
 };
+use ibkr_connect_protocol::after;
+use ibkr_connect_protocol::frames::{Connected, Hello, PROTOCOL};
+use ibkr_connect_protocol::lines::cut;
 
 use crate::exit::KillReason;
-use crate::lines::cut;
-use crate::link::Link;
+use crate::process::{Process, Wanted};
 use crate::start::start;
-use crate::state::{State, Wanted};
-use crate::supervisor::{Worker, after};
-use crate::wire::{Connected, Hello, HelloFrame, PROTOCOL};
+use crate::supervisor::Worker;
 use crate::{Timing, WorkerSpec};
 
 /// One connect, from the start of the worker on.
@@ -23,14 +23,15 @@ pub(crate) struct Attempt {
     pub(crate) spec: WorkerSpec,
     pub(crate) timing: Timing,
     pub(crate) target: Target,
-    pub(crate) link: Arc<Link>,
+    pub(crate) process: Arc<Process>,
     pub(crate) started: Instant,
 }
 
 impl Attempt {
     /// Connects, and stays with the worker until it is gone. A failure is reported when nothing is left of it.
     pub(crate) fn run(self, outcome: Ready<ConnectionInfo>) {
-        let (worker, cookie) = match start(&self.spec, &self.timing, self.target.log_accounts, &self.link) {
+        let (worker, cookie) = match start(&self.spec, &self.timing, self.target.log_accounts, &self.process)
+        {
             Ok(started) => started,
             Err(error) => {
                 drop(outcome.send(Err(error.in_phase(Phase::Spawn))));
@@ -73,19 +74,14 @@ impl Attempt {
 
     fn hello(&self) -> Result<Hello, Failure> {
         let patience = self.timing.hello.min(self.target.timeout);
-        let line = self
-            .link
-            .wait_until(after(self.started, patience), |state| {
-                state.hello.take().map(Ok).or_else(|| trouble(state).map(Err))
-            })
+        let said = self
+            .wait_for(after(self.started, patience), || self.process.link.take_hello())
             .unwrap_or(Err(Failure::Kill(KillReason::NoHello(patience))))
             .map_err(|failure| match failure {
                 Failure::Ended => Failure::EndedEarly,
                 other => other,
             })?;
-        let frame: HelloFrame =
-            serde_json::from_slice(&line).map_err(|_| KillReason::NotAHello(cut(&line)))?;
-        Ok(frame.hello)
+        said.map_err(|said| KillReason::NotAHello(said).into())
     }
 
     fn check(&self, hello: &Hello, cookie: &str) -> Result<(), Failure> {
@@ -104,19 +100,31 @@ impl Attempt {
         let deadline = after(self.started, self.target.timeout);
         let timeout = deadline.saturating_duration_since(Instant::now());
         let target = Target { timeout, ..self.target.clone() };
-        self.link.send_connect(&target).map_err(Failure::Refused)?;
-        let answer = self
-            .link
-            .wait_until(deadline + self.timing.answer_grace, |state| {
-                let refused = |error| Err(Failure::Refused(error));
-                let connected = state.connected.take().map(|answer| answer.or_else(refused));
-                connected.or_else(|| trouble(state).map(Err))
-            })
-            .unwrap_or(Err(Failure::Kill(KillReason::HandshakeDeadline(self.target.timeout))))?;
-        serde_json::from_str(answer.get()).map_err(|error| {
-            let how = format!("no answer to connect ({error}): {}", cut(answer.get().as_bytes()));
-            KillReason::ProtocolViolation(how).into()
-        })
+        self.process.link.send_connect(&target).map_err(Failure::Refused)?;
+        self.wait_for(deadline + self.timing.answer_grace, || self.process.link.take_connected())
+            .unwrap_or(Err(Failure::Kill(KillReason::HandshakeDeadline(self.target.timeout))))?
+            .map_err(Failure::Refused)
+    }
+
+    /// Waits for something of the worker's, until `deadline` or until the attempt has come to its end.
+    fn wait_for<T>(
+        &self,
+        deadline: Instant,
+        mut ready: impl FnMut() -> Option<T>,
+    ) -> Option<Result<T, Failure>> {
+        let alarm = self.process.link.alarm();
+        alarm.wait_for(deadline, || ready().map(Ok).or_else(|| self.trouble().map(Err)))
+    }
+
+    /// What ends an attempt at any time.
+    fn trouble(&self) -> Option<Failure> {
+        if self.process.wanted() != Wanted::Connection {
+            return Some(KillReason::Abandoned.into());
+        }
+        if let Some(how) = self.process.link.take_violation() {
+            return Some(KillReason::ProtocolViolation(how).into());
+        }
+        (self.process.link.has_ended() && self.process.has_exited()).then_some(Failure::Ended)
     }
 
     /// Ends the worker and says why there is no connection.
@@ -168,17 +176,6 @@ impl From<KillReason> for Failure {
     fn from(reason: KillReason) -> Self {
         Self::Kill(reason)
     }
-}
-
-/// What ends an attempt at any time.
-fn trouble(state: &mut State) -> Option<Failure> {
-    if state.wanted != Wanted::Connection {
-        return Some(KillReason::Abandoned.into());
-    }
-    if let Some(how) = state.violation.take() {
-        return Some(KillReason::ProtocolViolation(how).into());
-    }
-    (state.eof && state.exit.is_some()).then_some(Failure::Ended)
 }
 
 fn killed_before_connected(reason: &KillReason, program: &str) -> Error {

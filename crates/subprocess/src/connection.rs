@@ -8,15 +8,14 @@ use ibkr_connect_core::backend::may_wait;
 use ibkr_connect_core::{
     CloseReason, Connection, ConnectionInfo, EventStream, FlowControl, Reply, Request, Result, StreamRequest,
 };
+use ibkr_connect_protocol::after;
 
-use crate::link::Link;
-use crate::state::Wanted;
-use crate::supervisor::after;
+use crate::process::{Process, Wanted};
 
 /// A session that a worker process holds.
 #[derive(Debug)]
 pub(crate) struct SubprocessConnection {
-    pub(crate) link: Arc<Link>,
+    pub(crate) process: Arc<Process>,
     pub(crate) info: ConnectionInfo,
     /// When the worker gives up on a request.
     pub(crate) request_timeout: Duration,
@@ -33,29 +32,20 @@ impl Connection for SubprocessConnection {
     }
 
     async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
-        let call = self.link.call(&request, timeout, self.deadline(timeout))?;
-        let data = call.answer().await?;
-        // Read here and not on the reader's thread, which serves everybody.
-        request.reply_from_json(data.get())
+        self.process.link.request(&request, timeout, self.deadline(timeout)).await
     }
 
     async fn subscribe(&self, request: StreamRequest, flow: FlowControl) -> Result<EventStream> {
-        let (opened, stream) = self.link.open(request, flow, self.deadline(None))?;
-        opened.answer().await?;
-        Ok(stream)
+        self.process.link.subscribe(request, flow, self.deadline(None)).await
     }
 
     async fn closed(&self) -> CloseReason {
-        self.link.closed().await
+        self.process.link.closed().await
     }
 
     async fn close(&self) -> Result<()> {
-        self.link.update(|state| {
-            if state.wanted == Wanted::Connection {
-                state.wanted = Wanted::Close;
-            }
-        });
-        self.link.gone().await
+        self.process.want_end(Wanted::Close);
+        self.process.link.finished().await
     }
 }
 
@@ -71,9 +61,9 @@ impl Drop for SubprocessConnection {
         /// For the kill after `drop_patience`, and a reader that has to be given up.
         const MARGIN: Duration = Duration::from_secs(6);
         let until = Instant::now() + self.drop_patience;
-        self.link.update(|state| state.wanted = Wanted::CloseUntil(until));
+        self.process.want_end(Wanted::CloseUntil(until));
         if may_wait() {
-            self.link.wait_gone(self.drop_patience + MARGIN);
+            self.process.link.wait_finished(self.drop_patience + MARGIN);
         }
     }
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use ibkr_connect_cleanup::ExitReport;
 use ibkr_connect_core::{Error, ErrorKind};
-
-use crate::HeartbeatLost;
+use ibkr_connect_protocol::HeartbeatLost;
 
 /// Why a worker process is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,27 +2,22 @@
 //!
 //! What happens to the worker's runtime, memory or sockets can't happen to the program that uses it, and the kernel
 //! cleans up after it. A program holds a [`SubprocessConnector`]; a worker calls [`worker::serve_stdio`]. Between them
-//! are the frames of [`wire`], which `docs/protocol.md` describes for programs in other languages.
+//! is a link of [`ibkr_connect_protocol`], which `docs/protocol.md` describes for programs in other languages; here are the
+//! process, its start and its ends.
 //!
-//! Threads on the parent's side, per worker: the supervisor (`supervisor.rs`) owns the process, its deadlines and
-//! its heartbeat; the reader (`incoming.rs`) completes requests; callers write themselves (`outbox.rs`). No future
-//! here needs a runtime.
+//! Threads on the parent's side, per worker: the supervisor (`supervisor.rs`) owns the process and keeps the link's deadlines and
+//! heartbeat; the reader completes requests; callers write themselves. No future here needs a runtime.
 
 #![forbid(unsafe_code)]
 
 mod attempt;
 mod connection;
 mod exit;
-mod heartbeat;
-mod incoming;
-mod lines;
-mod link;
 mod log;
-mod outbox;
+mod process;
 mod start;
-mod state;
+mod stdin;
 mod supervisor;
-pub mod wire;
 pub mod worker;
 
 use std::ffi::OsString;
@@ -34,13 +29,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use ibkr_connect_core::backend::reported;
 use ibkr_connect_core::{Connection, ConnectionMode, Connector, Result, Target};
+pub use ibkr_connect_protocol::HeartbeatLost;
 
 use crate::attempt::Attempt;
 use crate::connection::SubprocessConnection;
 pub use crate::exit::{ExitReason, KillReason};
-pub use crate::heartbeat::HeartbeatLost;
-use crate::link::Link;
-use crate::state::Wanted;
+use crate::process::{Process, Wanted};
 
 /// Connects through a worker process, one per connection.
 #[derive(Debug, Clone)]
@@ -72,18 +66,18 @@ impl Connector for SubprocessConnector {
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
         target.check()?;
-        let link = Arc::new(Link::new());
+        let process = Arc::new(Process::new());
         let attempt = Attempt {
             spec: self.spec.clone(),
             timing: self.timing.clone(),
             target: target.clone(),
-            link: Arc::clone(&link),
+            process: Arc::clone(&process),
             started: Instant::now(),
         };
-        let abandon = AbandonOnDrop::new(link);
+        let abandon = AbandonOnDrop::new(process);
         let info = reported("ibkr-worker", move |ready| attempt.run(ready)).await?;
         Ok(Box::new(SubprocessConnection {
-            link: abandon.keep(),
+            process: abandon.keep(),
             info,
             request_timeout: target.request_timeout,
             request_grace: self.timing.request_grace,
@@ -94,26 +88,26 @@ impl Connector for SubprocessConnector {
 
 /// Ends the worker of a connect whose future is dropped. The supervisor does it: dropping blocks nobody.
 struct AbandonOnDrop {
-    link: Arc<Link>,
+    process: Arc<Process>,
     armed: bool,
 }
 
 impl AbandonOnDrop {
-    fn new(link: Arc<Link>) -> Self {
-        Self { link, armed: true }
+    fn new(process: Arc<Process>) -> Self {
+        Self { process, armed: true }
     }
 
     /// The connect has succeeded.
-    fn keep(mut self) -> Arc<Link> {
+    fn keep(mut self) -> Arc<Process> {
         self.armed = false;
-        Arc::clone(&self.link)
+        Arc::clone(&self.process)
     }
 }
 
 impl Drop for AbandonOnDrop {
     fn drop(&mut self) {
         if self.armed {
-            self.link.update(|state| state.wanted = Wanted::Nothing);
+            self.process.want_end(Wanted::Nothing);
         }
     }
 }

@@ -9,18 +9,20 @@ use std::thread;
 use ibkr_connect_cleanup::{Child, ChildSpec, SpawnError};
 use ibkr_connect_core::config::{LogAccounts, WORKER_LOG_ACCOUNTS};
 use ibkr_connect_core::{Error, ErrorKind, Result};
+use ibkr_connect_protocol::{Link, read};
 
-use crate::link::Link;
+use crate::process::Process;
+use crate::stdin::Stdin;
 use crate::supervisor::Worker;
-use crate::wire::COOKIE_VARIABLE;
-use crate::{Timing, WorkerSpec, incoming, log};
+use crate::worker::COOKIE_VARIABLE;
+use crate::{Timing, WorkerSpec, log};
 
 /// Starts the worker; gives it and the cookie that its hello must show.
 pub(crate) fn start(
     spec: &WorkerSpec,
     timing: &Timing,
     log_accounts: LogAccounts,
-    link: &Arc<Link>,
+    process: &Arc<Process>,
 ) -> Result<(Worker, String)> {
     let cookie = format!("{:032x}", rand::random::<u128>());
     let pid = Arc::new(AtomicU32::new(0));
@@ -37,10 +39,10 @@ pub(crate) fn start(
     })
     .map_err(not_spawned)?;
     pid.store(child.pid(), Ordering::Relaxed);
-    let observer = Arc::clone(link);
-    child.on_exit(move |report| observer.update(|state| state.exit = Some(report)));
-    attach(link, stdin, stdout).map_err(|error| Error::unstartable("the worker's reader", error))?;
-    Ok((Worker { child, link: Arc::clone(link), settle: timing.settle, log_accounts }, cookie))
+    let observer = Arc::clone(process);
+    child.on_exit(move |report| observer.exited(report));
+    attach(&process.link, stdin, stdout).map_err(|error| Error::unstartable("the worker's reader", error))?;
+    Ok((Worker { child, process: Arc::clone(process), settle: timing.settle, log_accounts }, cookie))
 }
 
 fn not_spawned(cause: SpawnError) -> Error {
@@ -52,13 +54,9 @@ fn not_spawned(cause: SpawnError) -> Error {
 
 /// Connects the link with the pipes. On failure the caller drops the child, which ends it.
 fn attach(link: &Arc<Link>, stdin: ChildStdin, stdout: ChildStdout) -> io::Result<()> {
-    rustix::io::ioctl_fionbio(&stdin, true)?;
-    link.outbox.open(stdin.into());
+    link.open(Arc::new(Stdin::new(stdin)?));
     let link = Arc::clone(link);
-    thread::Builder::new()
-        .name("ibkr-worker-stdout".to_owned())
-        .spawn(move || incoming::read(&link, stdout))
-        .map(drop)
+    thread::Builder::new().name("ibkr-worker-stdout".to_owned()).spawn(move || read(&link, stdout)).map(drop)
 }
 
 #[cfg(test)]

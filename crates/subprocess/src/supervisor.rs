@@ -1,6 +1,6 @@
-//! The thread that owns a worker, once it runs: keeps its time, ends it. `attempt.rs` is how it comes to that.
+//! The thread that owns a worker, once it runs: keeps its link's time, ends it. `attempt.rs` is how it comes to that.
 //!
-//! Every deadline and every heartbeat is decided here, so that a host whose runtime is stuck can't delay them.
+//! Deadlines and heartbeats pass on this thread, so that a host whose runtime is stuck can't delay them.
 
 use std::sync::Arc;
 use std::thread;
@@ -9,23 +9,20 @@ use std::time::{Duration, Instant};
 use ibkr_connect_cleanup::Child;
 use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::{CloseReason, Error, ErrorKind, Result};
+use ibkr_connect_protocol::after;
 
 use crate::Timing;
 use crate::exit::{ExitReason, KillReason};
-use crate::link::Link;
-use crate::state::{State, Wanted};
-use crate::wire::{Empty, command};
+use crate::process::{Process, Wanted};
 
 /// How long a killed process may take to be gone; the kernel needs less than a millisecond.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
-
-const NO_PARAMS: Option<Empty> = None;
 
 /// A running worker.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) child: Child,
-    pub(crate) link: Arc<Link>,
+    pub(crate) process: Arc<Process>,
     /// How long its stdout may stay open after its end, in other hands.
     pub(crate) settle: Duration,
     pub(crate) log_accounts: LogAccounts,
@@ -49,46 +46,42 @@ impl Worker {
     }
 
     fn verdict(&self, timing: &Timing) -> Verdict {
-        let mut ping_at = after(Instant::now(), timing.ping);
+        let link = &self.process.link;
+        link.start_heartbeat(Instant::now(), timing.ping);
         let mut silent_since = None;
         loop {
-            self.expire();
             let now = Instant::now();
-            if now >= ping_at {
-                if let Err(lost) = self.link.lock().heartbeat.tick() {
-                    return Verdict::Kill(KillReason::Heartbeat(lost));
-                }
-                self.link.send_control(command::PING, NO_PARAMS);
-                ping_at = after(now, timing.ping);
-            }
-            let mut state = self.link.lock();
-            if let Some(verdict) = verdict_of(&mut state) {
+            let next = match link.tick(now) {
+                Ok(next) => next,
+                Err(lost) => return Verdict::Kill(KillReason::Heartbeat(lost)),
+            };
+            if let Some(verdict) = self.verdict_now() {
                 return verdict;
             }
-            let mut wake_at = ping_at.min(state.next_deadline().unwrap_or(ping_at));
+            let mut wake_at = next.unwrap_or_else(|| after(now, timing.ping));
             // The end of stdout and the end of the process race. Should the other one not follow, something is wrong.
-            if state.eof || state.exit.is_some() {
+            let has_ended = link.has_ended();
+            if has_ended || self.process.has_exited() {
                 let give_up = *silent_since.get_or_insert(now) + timing.settle;
                 if now >= give_up {
-                    return if state.eof { Verdict::Kill(closed_stdout()) } else { Verdict::Ended };
+                    return if has_ended { Verdict::Kill(closed_stdout()) } else { Verdict::Ended };
                 }
                 wake_at = wake_at.min(give_up);
             }
-            drop(self.link.sleep(state, wake_at));
+            link.alarm().sleep(wake_at);
         }
     }
 
-    /// Ends the waits that have lasted too long. The worker keeps the real deadlines, a moment before ours.
-    fn expire(&self) {
-        loop {
-            let expired = self.link.lock().take_expired(Instant::now());
-            let Some((id, waiter)) = expired else { return };
-            self.link.send_cancel(id);
-            waiter.fail(
-                Error::new(ErrorKind::Timeout, "the worker did not answer the request within its deadline")
-                    .with_advice("the worker or its machine is overloaded, or the worker hangs"),
-            );
+    fn verdict_now(&self) -> Option<Verdict> {
+        match self.process.wanted() {
+            Wanted::Connection => {}
+            Wanted::Nothing => return Some(Verdict::Kill(KillReason::Abandoned)),
+            Wanted::Close | Wanted::CloseUntil(_) => return Some(Verdict::Close),
         }
+        if let Some(how) = self.process.link.take_violation() {
+            return Some(Verdict::Kill(KillReason::ProtocolViolation(how)));
+        }
+        (self.process.link.has_ended() && self.process.has_exited()).then_some(Verdict::Ended)
     }
 
     /// The worker is gone, or has to go, and nobody asked for that.
@@ -102,12 +95,12 @@ impl Worker {
     /// Shutdown frame, end of stdin, SIGTERM, SIGKILL.
     fn close(self, timing: &Timing) {
         let closed = CloseReason::Requested.error();
-        self.link.refuse(&closed, CloseReason::Requested);
-        self.link.fail_all(&closed);
-        self.link.send_control(command::SHUTDOWN, NO_PARAMS);
+        self.process.link.refuse(&closed, CloseReason::Requested);
+        self.process.link.fail_all(&closed);
+        self.process.link.send_shutdown();
         let mut ended = self.wait_exit(timing.close);
         if !ended {
-            self.link.outbox.close();
+            self.process.link.hang_up();
             self.child.terminate();
             ended = self.wait_exit(timing.terminate);
         }
@@ -126,16 +119,15 @@ impl Worker {
     fn wait_exit(&self, patience: Duration) -> bool {
         let deadline = after(Instant::now(), patience);
         loop {
-            let state = self.link.lock();
-            if state.exit.is_some() {
+            if self.process.has_exited() {
                 return true;
             }
-            let deadline = match state.wanted {
+            let deadline = match self.process.wanted() {
                 Wanted::CloseUntil(until) => deadline.min(until),
                 _ => deadline,
             };
-            if self.link.sleep(state, deadline).is_none() {
-                return false;
+            if !self.process.link.alarm().sleep(deadline) {
+                return self.process.has_exited();
             }
         }
     }
@@ -145,16 +137,17 @@ impl Worker {
         if killed.is_some() {
             self.child.kill();
         }
-        self.link.outbox.close();
+        self.process.link.hang_up();
         let report = self.child.wait_timeout(KILL_PATIENCE).unwrap_or_default();
-        self.link.wait_until(after(Instant::now(), self.settle), |state| state.eof.then_some(()));
+        let link = &self.process.link;
+        link.alarm().wait_for(after(Instant::now(), self.settle), || link.has_ended().then_some(()));
         (ExitReason::of(&report, killed), report.stderr_tail)
     }
 
     pub(crate) fn finish(&self, error: &Error, reason: CloseReason, outcome: Result<()>) {
-        self.link.refuse(error, reason);
-        self.link.fail_all(error);
-        self.link.finish(outcome);
+        self.process.link.refuse(error, reason);
+        self.process.link.fail_all(error);
+        self.process.link.finish(outcome);
     }
 }
 
@@ -171,37 +164,19 @@ impl Drop for Worker {
     }
 }
 
-fn verdict_of(state: &mut State) -> Option<Verdict> {
-    match state.wanted {
-        Wanted::Connection => {}
-        Wanted::Nothing => return Some(Verdict::Kill(KillReason::Abandoned)),
-        Wanted::Close | Wanted::CloseUntil(_) => return Some(Verdict::Close),
-    }
-    if let Some(how) = state.violation.take() {
-        return Some(Verdict::Kill(KillReason::ProtocolViolation(how)));
-    }
-    (state.eof && state.exit.is_some()).then_some(Verdict::Ended)
-}
-
 fn closed_stdout() -> KillReason {
     KillReason::ProtocolViolation("it closed its stdout and went on".to_owned())
 }
 
-/// `start` plus `duration`, which the user may have set to forever.
-pub(crate) fn after(start: Instant, duration: Duration) -> Instant {
-    const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
-    start + duration.min(FOREVER)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
     use ibkr_connect_cleanup::ChildSpec;
-    use ibkr_connect_core::block_on;
-    use serde_json::value::RawValue;
-    use tokio::sync::oneshot;
+    use ibkr_connect_core::{Request, block_on};
 
     use super::*;
-    use crate::state::Waiter;
 
     #[test]
     fn a_panic_of_its_keeper_leaves_nobody_waiting_and_no_worker() {
@@ -214,23 +189,20 @@ mod tests {
             on_stderr_line: Box::new(|_| {}),
         };
         let (child, _stdin, _stdout) = Child::spawn(spec).unwrap();
-        let link = Arc::new(Link::new());
-        let (sender, answer) = oneshot::channel::<Result<Box<RawValue>>>();
-        link.lock().register(1, Waiter::Request(sender), None).unwrap();
-        let worker = Worker {
-            child,
-            link: Arc::clone(&link),
-            settle: KILL_PATIENCE,
-            log_accounts: LogAccounts::Masked,
-        };
+        let process = Arc::new(Process::new());
+        let link = Arc::clone(&process.link);
+        let far = after(Instant::now(), Duration::MAX);
+        let mut waiting = pin!(link.request(&Request::ServerTime, None, far));
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let worker = Worker { child, process, settle: KILL_PATIENCE, log_accounts: LogAccounts::Masked };
         let keeper = thread::spawn(move || {
             let _worker = worker;
             panic!("as planned");
         });
         keeper.join().unwrap_err();
-        assert_eq!(block_on(answer).unwrap().unwrap_err().kind(), ErrorKind::Internal);
-        assert_eq!(block_on(link.gone()).unwrap_err().kind(), ErrorKind::Internal);
-        let late = link.lock().register(2, Waiter::Supervisor, None).unwrap_err();
-        assert_eq!(late.kind(), ErrorKind::Internal);
+        assert_eq!(block_on(waiting).unwrap_err().kind(), ErrorKind::Internal);
+        assert_eq!(block_on(link.finished()).unwrap_err().kind(), ErrorKind::Internal);
+        let late = block_on(link.request(&Request::ServerTime, None, far)).unwrap_err();
+        assert_eq!((late.kind(), late.is_unsent()), (ErrorKind::Internal, true));
     }
 }

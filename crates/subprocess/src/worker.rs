@@ -1,106 +1,100 @@
-//! The worker's side: serves any [`Connector`] over a pair of pipes.
-//!
-//! One thread reads commands, so that pings and the end of the input are noticed whatever the loop does. The loop is a
-//! runtime on the calling thread; it runs the requests and writes their answers itself. Only the first poll of a lone
-//! request happens on the reading thread: what can be answered or passed on at once does not wait until the loop is
-//! awake, which is a third of a round trip.
+//! A worker on its own stdin and stdout.
 
-mod input;
-mod output;
-mod server;
-mod stdio;
-mod streaming;
-
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process;
 use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use ibkr_connect_core::Connector;
-use tokio::sync::mpsc as async_mpsc;
+use ibkr_connect_protocol::server::{ServerOptions, run};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
+use rustix::stdio::dup2_stdout;
 
-use input::{Current, Input};
-use output::Output;
-use server::Server;
-pub use stdio::{NotStartedByParent, serve_stdio};
+/// The environment variable that carries the cookie to the worker.
+pub const COOKIE_VARIABLE: &str = ibkr_connect_core::config::WORKER_COOKIE;
 
-use crate::wire::{Hello, HelloFrame, MAX_IN_FLIGHT, PROTOCOL};
+/// Above stdin, stdout and stderr.
+const FIRST_FREE: i32 = 3;
 
-/// How many commands may wait for the loop: all that may be open, and the cancel of each.
-const INBOX: usize = 2 * MAX_IN_FLIGHT;
+/// The exit code of a worker that could not end in order.
+const OVERDUE: i32 = 70;
 
-/// What a worker needs to know besides its connector and its pipes.
-pub struct WorkerOptions {
-    /// The parent's cookie, to be shown in the hello.
-    pub cookie: String,
-    /// How long an end in order may take.
-    pub patience: Duration,
-    /// Called when the input has ended and the loop did not within `patience`: the last way out.
-    pub on_overdue: Box<dyn FnOnce() + Send>,
-}
+/// Somebody ran the worker by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this is a worker: ibkr-connect starts it and talks to it; to start one from another program, set {COOKIE_VARIABLE} to any text and see docs/protocol.md"
+)]
+pub struct NotStartedByParent;
 
-impl WorkerOptions {
-    /// Two seconds for an end in order, and no last way out.
-    pub fn new(cookie: impl Into<String>) -> Self {
-        Self { cookie: cookie.into(), patience: Duration::from_secs(2), on_overdue: Box::new(|| {}) }
-    }
-
-    /// How long after the end of the input the last way out is taken: a little later than the loop's own patience.
-    fn last_moment(&self) -> Duration {
-        self.patience + self.patience / 4
-    }
-}
-
-impl std::fmt::Debug for WorkerOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WorkerOptions").field("patience", &self.patience).finish_non_exhaustive()
-    }
-}
-
-/// Serves `connector` until a `shutdown`, or until the input ends or the output breaks.
+/// Serves `connector` on this process's stdin and stdout until the parent wants no more or is gone.
 ///
 /// # Behavior
-/// - The hello comes first, then nothing but answers and the `closed` notification, in the order of their writing.
-/// - The calling thread runs the requests; a stream is read only as fast as the output takes it, so that a slow
-///   reader makes its stream drop events (and say how many) instead of filling the memory.
-/// - At the end the session is closed in order, within [`WorkerOptions::patience`].
-/// - After a `shutdown` the thread that reads the input stays until that ends.
+/// - Its first act is to take stdout for the protocol and to point fd 1 at stderr, so that a stray print ends in the
+///   log and not in a frame.
+/// - `cookie` is the value of [`COOKIE_VARIABLE`], which the caller reads from the environment.
+/// - When stdin has ended, an end in order may take 2 s. Half a second later the process exits with code 70, whatever its other
+///   threads do: they may all wait for somebody to read stdout.
 ///
 /// # Errors
-/// Only when the hello can't be written, or the thread or the runtime can't be made.
-///
-/// # Panics
-/// A panic in the connector's futures goes on here: a worker in an unknown state is worse than none.
-pub fn run(
-    connector: &dyn Connector,
-    reader: impl Read + Send + 'static,
-    writer: impl Write + Send + 'static,
-    options: WorkerOptions,
-) -> io::Result<()> {
-    let last_moment = options.last_moment();
-    let output = Arc::new(Output::new(writer));
-    output.hello(&HelloFrame {
-        hello: Hello {
-            protocol: PROTOCOL,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: std::process::id(),
-            cookie: options.cookie,
-        },
-    })?;
-    let (sender, inbox) = async_mpsc::channel(INBOX);
-    let (finished, is_finished) = mpsc::channel::<()>();
-    let current = Current::default();
-    let input = Input::new(Arc::clone(&output), sender, Arc::clone(&current));
-    let (patience, on_overdue) = (options.patience, options.on_overdue);
-    thread::Builder::new().name("ibkr-worker-input".to_owned()).spawn(move || {
-        input.read(reader);
-        if is_finished.recv_timeout(last_moment) == Err(mpsc::RecvTimeoutError::Timeout) {
-            on_overdue();
+/// [`NotStartedByParent`] (inside an [`io::Error`]) without a cookie; else only what keeps it from starting.
+pub fn serve_stdio(connector: &dyn Connector, cookie: Option<&str>) -> io::Result<()> {
+    let cookie =
+        cookie.filter(|cookie| !cookie.is_empty()).ok_or_else(|| io::Error::other(NotStartedByParent))?;
+    let reader = File::from(fcntl_dupfd_cloexec(io::stdin(), FIRST_FREE)?);
+    let writer = File::from(fcntl_dupfd_cloexec(io::stdout(), FIRST_FREE)?);
+    dup2_stdout(io::stderr())?;
+    let options =
+        ServerOptions { on_overdue: Box::new(|| process::exit(OVERDUE)), ..ServerOptions::new(cookie) };
+    let _watchdog = Watchdog::start(fcntl_dupfd_cloexec(io::stdin(), FIRST_FREE)?, options.last_moment())?;
+    run(connector, reader, writer, options)
+}
+
+/// Ends the process when its stdin has ended and its loop has not. It waits for the kernel alone; the thread that reads may
+/// be stuck in an answer that nobody takes, and so learn nothing of the end. Dropping it calls it off.
+struct Watchdog {
+    is_called_off: Arc<AtomicBool>,
+}
+
+impl Watchdog {
+    fn start(stdin: OwnedFd, patience: Duration) -> io::Result<Self> {
+        let is_called_off = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&is_called_off);
+        thread::Builder::new().name("ibkr-worker-watchdog".to_owned()).spawn(move || {
+            if wait_for_hangup(&stdin).is_ok() {
+                thread::sleep(patience);
+                if !flag.load(Ordering::Relaxed) {
+                    process::exit(OVERDUE);
+                }
+            }
+        })?;
+        Ok(Self { is_called_off })
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.is_called_off.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Waits until nobody can write to a pipe or socket any more, whether or not what was written has been read. A file has no such
+/// moment; there the end is seen by reading.
+fn wait_for_hangup(stdin: &OwnedFd) -> Result<(), Errno> {
+    #[cfg(target_os = "linux")]
+    let half_closed = PollFlags::RDHUP;
+    #[cfg(not(target_os = "linux"))]
+    let half_closed = PollFlags::empty();
+    loop {
+        let mut fds = [PollFd::new(stdin, half_closed)];
+        match poll(&mut fds, None) {
+            Ok(_) if !fds[0].revents().is_empty() => return Ok(()),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
         }
-    })?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    runtime.block_on(Server::new(connector, output, current, patience).serve(inbox));
-    drop(finished);
-    Ok(())
+    }
 }

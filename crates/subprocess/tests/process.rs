@@ -2,6 +2,7 @@
 //! that works, or one that fails in some way.
 
 mod roles;
+#[path = "../../protocol/tests/support/mod.rs"]
 mod support;
 
 use std::env;

@@ -107,8 +107,12 @@ events! {
     }
     "ibkr_connect_subprocess" {
         warn worker_lost(worker_pid, reason) "The worker is gone, or was ended because it is of no use."
+    }
+    "ibkr_connect_protocol" {
         warn worker_line_refused(error) "The worker did not understand a line."
-        warn worker_writer_not_started(error) "Nobody writes what the pipe to the worker did not take at once."
+        warn link_writer_not_started(error) "Nobody writes what the pipe to the worker did not take at once."
+        debug answer_unknown(id, status) "A worker of a newer version says something that this version does not know, and that answers nothing."
+        warn trade_unheard(command, outcome) "A trade has come to its end after its caller had gone."
     }
     "ibkr_connect_direct" {
         debug connection_ended(reason) "The connection with the Gateway ends."

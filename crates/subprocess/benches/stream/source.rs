@@ -12,8 +12,7 @@ use ibkr_connect_core::{
     CloseReason, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, Event, EventSender,
     EventStream, FlowControl, Reply, Request, Result, StreamRequest, Target, block_on, event_channel,
 };
-use ibkr_connect_subprocess::wire::COOKIE_VARIABLE;
-use ibkr_connect_subprocess::worker::serve_stdio;
+use ibkr_connect_subprocess::worker::{COOKIE_VARIABLE, serve_stdio};
 
 pub(crate) fn role(name: &str) -> Option<fn()> {
     (name == "worker").then_some(|| {

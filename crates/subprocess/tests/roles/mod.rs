@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::process::{self, ExitCode};
 use std::thread;
 
-use ibkr_connect_subprocess::wire::{COOKIE_VARIABLE, PROTOCOL};
-use ibkr_connect_subprocess::worker::serve_stdio;
+use ibkr_connect_protocol::frames::PROTOCOL;
+use ibkr_connect_subprocess::worker::{COOKIE_VARIABLE, serve_stdio};
 use serde_json::{Value, json};
 
 use crate::support::Scripted;

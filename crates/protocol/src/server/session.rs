@@ -9,14 +9,14 @@ use std::time::Duration;
 use ibkr_connect_core::{
     Access, CloseReason, Connection, Connector, Error, ErrorKind, Request, Result, Target, check_access,
 };
-use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::time::{Instant, timeout_at};
 
-use super::input::{Command, Current, Message, Open, Opening, answered};
+use super::input::{Command, Current, Inbox, Message, Open, Opening, answered};
 use super::output::Output;
 use super::streaming::{self, ready};
-use crate::wire::{Answer, Cancelled, Connected, CreditParams, Empty, MAX_IN_FLIGHT, PongFrom};
+use crate::frames::{Answer, Cancelled, Connected, CreditParams, Empty, MAX_IN_FLIGHT, PongFrom};
 
 type Connecting<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Connection>>> + Send + 'a>>;
 
@@ -29,9 +29,26 @@ pub(super) struct Server<'a> {
     /// The session's connection as the input thread sees it.
     current: Current,
     tasks: JoinSet<Finished>,
-    running: HashMap<u64, AbortHandle>,
+    running: HashMap<u64, Running>,
     /// What the running streams were granted since they began.
     credits: HashMap<u64, watch::Sender<u64>>,
+}
+
+/// A request or a stream under way.
+struct Running {
+    task: AbortHandle,
+    access: Access,
+}
+
+impl Running {
+    fn is_running(&self) -> bool {
+        !self.task.is_finished()
+    }
+
+    /// A trade runs to its end, whoever listens.
+    fn is_running_trade(&self) -> bool {
+        self.access == Access::Trade && self.is_running()
+    }
 }
 
 /// Whether there is a Gateway to ask.
@@ -74,7 +91,7 @@ impl<'a> Server<'a> {
     }
 
     /// Serves until a shutdown, or the end of the input or the output.
-    pub(super) async fn serve(mut self, mut inbox: Receiver<Message>) {
+    pub(super) async fn serve(mut self, mut inbox: Inbox) {
         let output = Arc::clone(&self.output);
         let mut broken = pin!(output.broken());
         let collected = Arc::clone(&self.output);
@@ -82,7 +99,10 @@ impl<'a> Server<'a> {
         loop {
             tokio::select! {
                 biased;
-                message = inbox.recv() => {
+                Some(message) = inbox.trades.recv() => {
+                    self.receive(message).await;
+                }
+                message = inbox.others.recv() => {
                     let Some(message) = message else { break };
                     if let Flow::Stop = self.receive(message).await {
                         break;
@@ -99,7 +119,7 @@ impl<'a> Server<'a> {
         output.flush();
     }
 
-    async fn receive(&mut self, Message { id, command }: Message) -> Flow {
+    async fn receive(&mut self, Message { id, access, command }: Message) -> Flow {
         let outcome = match command {
             Command::Ping => {
                 self.output.answer(&Answer::pong(id, PongFrom::Loop));
@@ -118,12 +138,14 @@ impl<'a> Server<'a> {
                 return Flow::Stop;
             }
             Command::Connect(target) => self.connect(id, target),
-            Command::Request(request, timeout, open) => self.request(id, request, timeout, open).await,
+            Command::Request(request, timeout, open) => {
+                self.request((id, access), request, timeout, open).await
+            }
             Command::Begun(work, open) => {
-                self.run(id, open, work);
+                self.run((id, access), open, work);
                 Ok(())
             }
-            Command::Subscribe(opening, open) => self.subscribe(id, opening, open),
+            Command::Subscribe(opening, open) => self.subscribe((id, access), opening, open),
             Command::Credit(params) => {
                 self.grant(params);
                 Ok(())
@@ -175,26 +197,27 @@ impl<'a> Server<'a> {
 
     async fn request(
         &mut self,
-        id: u64,
+        (id, access): (u64, Access),
         request: Request,
         timeout: Option<Duration>,
         open: Open,
     ) -> Result<()> {
-        let connection = self.admit(id, request.command(), request.access())?;
+        let connection = self.admit(id, request.command(), access)?;
         let mut work = answered(id, connection, request, timeout, Arc::clone(&self.output));
         // What is ready at once, or only has to be passed on, need not wait for its turn as a task.
         if ready(work.as_mut()).await.is_none() {
-            self.run(id, open, work);
+            self.run((id, access), open, work);
         }
         Ok(())
     }
 
-    fn subscribe(&mut self, id: u64, opening: Opening, open: Open) -> Result<()> {
+    fn subscribe(&mut self, (id, access): (u64, Access), opening: Opening, open: Open) -> Result<()> {
         let Opening { request, flow, credit } = opening;
-        let connection = self.admit(id, request.command(), request.access())?;
+        let connection = self.admit(id, request.command(), access)?;
         let output = Arc::clone(&self.output);
         let (credit, granted) = watch::channel(credit);
-        self.run(id, open, async move {
+        // To end a stream that trades is to end its reading.
+        self.run((id, Access::Read), open, async move {
             match connection.subscribe(request, flow).await {
                 Ok(events) => {
                     drop(connection);
@@ -226,7 +249,7 @@ impl<'a> Server<'a> {
 
     fn check_free(&self, id: u64) -> Result<()> {
         let connecting = matches!(self.session, Session::Connecting(connecting, _) if connecting == id);
-        let running = self.running.get(&id).is_some_and(|task| !task.is_finished());
+        let running = self.running.get(&id).is_some_and(Running::is_running);
         if connecting || running {
             return Err(Error::new(ErrorKind::Protocol, format!("the id {id} is in use already"))
                 .with_advice("give every command an id of its own"));
@@ -251,20 +274,25 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    fn run(&mut self, id: u64, open: Open, work: impl Future<Output = ()> + Send + 'static) {
+    fn run(
+        &mut self,
+        (id, access): (u64, Access),
+        open: Open,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
         let task = self.tasks.spawn(async move {
             work.await;
             drop(open);
             Finished::Work(id)
         });
-        self.running.insert(id, task);
+        self.running.insert(id, Running { task, access });
     }
 
     fn finished(&mut self, finished: Result<Finished, JoinError>) {
         match finished {
             // A later command may have got the same id meanwhile.
             Ok(Finished::Work(id)) => {
-                if self.running.get(&id).is_some_and(AbortHandle::is_finished) {
+                if self.running.get(&id).is_some_and(|running| !running.is_running()) {
                     self.running.remove(&id);
                     self.credits.remove(&id);
                 }
@@ -291,26 +319,30 @@ impl<'a> Server<'a> {
         std::mem::replace(&mut self.session, session)
     }
 
-    /// Ends `target`, if it runs. Its task shares this thread, so nothing more of it comes after its `end`.
+    /// Ends `target`, if it runs and is no trade. Its task shares this thread, so nothing more of it comes after its `end`.
     fn cancel(&mut self, target: u64) -> bool {
         let connecting = matches!(self.session, Session::Connecting(id, _) if id == target);
         if connecting {
             self.session = Session::None;
         }
-        let task = self.running.remove(&target).filter(|task| !task.is_finished());
-        self.credits.remove(&target);
-        if let Some(task) = &task {
-            task.abort();
+        if self.running.get(&target).is_some_and(Running::is_running_trade) {
+            return false;
         }
-        let cancelled = connecting || task.is_some();
+        let running = self.running.remove(&target).filter(Running::is_running);
+        self.credits.remove(&target);
+        if let Some(running) = &running {
+            running.task.abort();
+        }
+        let cancelled = connecting || running.is_some();
         if cancelled {
             self.output.answer(&Answer::end(target));
         }
         cancelled
     }
 
-    /// Ends everything that runs, and the session in order.
+    /// Ends everything that runs, and the session in order; trades may come to their own end before.
     async fn wind_down(&mut self) -> Result<()> {
+        let deadline = Instant::now() + self.patience;
         let connecting = match &self.session {
             Session::Connecting(id, _) => Some(*id),
             _ => None,
@@ -319,16 +351,25 @@ impl<'a> Server<'a> {
         for id in ids {
             self.cancel(id);
         }
+        // Whoever sent a trade that is still running then learns nothing of its end: the link ends.
+        let _ = timeout_at(deadline, self.trades_ended()).await;
         self.tasks.abort_all();
         let Session::Connected(connection) = self.set_session(Session::None) else {
             return Ok(());
         };
-        tokio::time::timeout(self.patience, connection.close()).await.unwrap_or_else(|_| {
+        timeout_at(deadline, connection.close()).await.unwrap_or_else(|_| {
             Err(Error::new(
                 ErrorKind::Timeout,
                 format!("the session did not close within {:?}", self.patience),
             ))
         })
+    }
+
+    async fn trades_ended(&mut self) {
+        while self.running.values().any(Running::is_running_trade) {
+            let Some(finished) = self.tasks.join_next().await else { return };
+            self.finished(finished);
+        }
     }
 }
 

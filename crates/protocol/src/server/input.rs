@@ -9,18 +9,20 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ibkr_connect_core::{
-    Connection, Error, ErrorKind, FlowControl, OPERATIONS, Request, StreamRequest, Target, check_access,
+    Access, Connection, Error, ErrorKind, FlowControl, OPERATIONS, Request, StreamRequest, Target,
+    check_access,
 };
 use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::value::RawValue;
-use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::{Receiver, Sender, channel, error::TrySendError};
 
 use super::output::Output;
-use crate::lines::{LineError, LineReader, cut};
-use crate::wire::{
-    Answer, CancelParams, CommandLine, ConnectParams, CreditParams, MAX_FRAME, NO_ID, PongFrom, command,
+use crate::frames::{
+    Answer, CancelParams, CommandLine, ConnectParams, CreditParams, MAX_FRAME, MAX_IN_FLIGHT, NO_ID,
+    PongFrom, command,
 };
+use crate::lines::{LineError, LineReader, cut};
 
 /// The connection that the loop has now, for requests that need not wait for the loop.
 pub(super) type Current = Arc<Mutex<Option<Arc<dyn Connection>>>>;
@@ -43,6 +45,16 @@ pub(super) enum Command {
     Panicked(Box<dyn Any + Send>),
 }
 
+impl Command {
+    fn access(&self) -> Access {
+        match self {
+            Self::Request(request, ..) => request.access(),
+            Self::Subscribe(opening, _) => opening.request.access(),
+            _ => Access::Read,
+        }
+    }
+}
+
 /// What every request and stream carries from its line to its end, so that this thread knows whether one is open.
 pub(super) struct Open {
     _counted: Arc<()>,
@@ -56,23 +68,37 @@ pub(super) struct Opening {
     pub(super) credit: u64,
 }
 
-/// What the loop gets; the end of the channel is the end of the input.
+/// What the loop gets.
 pub(super) struct Message {
     pub(super) id: u64,
+    pub(super) access: Access,
     pub(super) command: Command,
+}
+
+/// What waits for the loop, bounded: who sends faster than the loop takes is read no further. The end of both is the end of the
+/// input.
+pub(super) struct Inbox {
+    /// Taken first.
+    pub(super) trades: Receiver<Message>,
+    pub(super) others: Receiver<Message>,
 }
 
 pub(super) struct Input {
     output: Arc<Output>,
-    /// Bounded: who sends faster than the loop takes is read no further.
-    inbox: Sender<Message>,
+    trades: Sender<Message>,
+    others: Sender<Message>,
     open: Arc<()>,
     current: Current,
 }
 
 impl Input {
-    pub(super) fn new(output: Arc<Output>, inbox: Sender<Message>, current: Current) -> Self {
-        Self { output, inbox, open: Arc::default(), current }
+    pub(super) fn new(output: Arc<Output>, current: Current) -> (Self, Inbox) {
+        /// All that may be open, and the cancel of each.
+        const INBOX: usize = 2 * MAX_IN_FLIGHT;
+        let (trades, waiting_trades) = channel(INBOX);
+        let (others, waiting_others) = channel(INBOX);
+        let input = Self { output, trades, others, open: Arc::default(), current };
+        (input, Inbox { trades: waiting_trades, others: waiting_others })
     }
 
     /// Reads until the end of the input.
@@ -99,15 +125,14 @@ impl Input {
         }
     }
 
-    fn receive(&self, line: &[u8]) {
+    pub(super) fn receive(&self, line: &[u8]) {
         match self.parse(line) {
             Ok(message) => {
                 if matches!(message.command, Command::Ping) {
                     self.output.answer(&Answer::pong(message.id, PongFrom::Link));
                 }
                 if let Some(message) = self.begin(message) {
-                    // If the loop has ended, there is nobody left to answer.
-                    let _ = self.inbox.blocking_send(message);
+                    self.pass_on(message);
                 }
             }
             Err((id, error)) => self.output.error(id, error),
@@ -116,12 +141,12 @@ impl Input {
 
     /// Begins a request here if it is the only one open, so that waking the loop is not part of its way. What is
     /// not answered at once, and everything else, is the loop's.
-    fn begin(&self, Message { id, command }: Message) -> Option<Message> {
+    fn begin(&self, Message { id, access, command }: Message) -> Option<Message> {
         // Besides our own count there is only that of this command.
         let is_alone = Arc::strong_count(&self.open) == 2;
         let command = match (command, self.connection()) {
             (Command::Request(request, timeout, open), Some(connection)) if is_alone => {
-                if let Err(error) = check_access(connection.info(), request.command(), request.access()) {
+                if let Err(error) = check_access(connection.info(), request.command(), access) {
                     self.output.error(id, error);
                     return None;
                 }
@@ -136,7 +161,19 @@ impl Input {
             }
             (command, _) => command,
         };
-        Some(Message { id, command })
+        Some(Message { id, access, command })
+    }
+
+    /// A trade does not wait behind questions; two trades stay in their order.
+    pub(super) fn pass_on(&self, message: Message) {
+        let inbox = match message.access {
+            Access::Trade => &self.trades,
+            Access::Read => &self.others,
+        };
+        // If the loop has ended, there is nobody left to answer.
+        if let Err(TrySendError::Full(message)) = inbox.try_send(message) {
+            let _ = inbox.blocking_send(message);
+        }
     }
 
     fn connection(&self) -> Option<Arc<dyn Connection>> {
@@ -159,7 +196,7 @@ impl Input {
         };
         let name = parsed.command.take().ok_or_else(|| (id, protocol("there is no command".to_owned())))?;
         let command = self.command(&name, &parsed).map_err(|error| (id, error))?;
-        Ok(Message { id, command })
+        Ok(Message { id, access: command.access(), command })
     }
 
     fn command(&self, name: &str, line: &CommandLine<'_>) -> Result<Command, Error> {
@@ -194,7 +231,7 @@ impl Input {
         Err(unknown(name))
     }
 
-    fn open(&self) -> Open {
+    pub(super) fn open(&self) -> Open {
         Open { _counted: Arc::clone(&self.open) }
     }
 }

@@ -8,7 +8,7 @@ use ibkr_connect_core::EventStream;
 use tokio::sync::watch;
 
 use super::output::{Batch, Output};
-use crate::wire::Answer;
+use crate::frames::Answer;
 
 /// How many events are forwarded before it is another stream's or command's turn.
 const TURN: usize = 512;

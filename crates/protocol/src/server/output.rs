@@ -1,4 +1,4 @@
-//! The worker's writer, shared by its two threads. The reading thread writes at once; what the loop says is collected
+//! The server's writer, shared by its two threads. The reading thread writes at once; what the loop says is collected
 //! until it has nothing else to do, because a write costs more than an answer.
 
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use ibkr_connect_core::{Error, ErrorKind};
 use serde::Serialize;
 use tokio::sync::Notify;
 
-use crate::wire::{Answer, HelloFrame, MAX_FRAME};
+use crate::frames::{Answer, HelloFrame, MAX_FRAME};
 
 /// A writer of whole frames.
 pub(super) struct Output {
@@ -53,11 +53,12 @@ impl Output {
         self.answer(&Answer::error(id, error));
     }
 
-    /// Adds a stream's frames and writes all; blocks while the pipe is full.
+    /// Writes a stream's frames, after what is collected; blocks while the pipe is full.
     pub(super) fn write_batch(&self, batch: &Batch) {
         let mut state = self.lock();
-        state.batch.0.extend_from_slice(&batch.0);
-        self.write(state);
+        if state.write_with(batch).is_err() {
+            self.broken.notify_one();
+        }
     }
 
     /// Promises a [`flush`](Self::flush) soon.
@@ -98,6 +99,15 @@ impl Output {
 }
 
 impl State {
+    /// Copies only where that saves a write: mostly nothing is collected.
+    fn write_with(&mut self, batch: &Batch) -> io::Result<()> {
+        if self.batch.0.is_empty() {
+            return self.writer.write_all(&batch.0).and_then(|()| self.writer.flush());
+        }
+        self.batch.0.extend_from_slice(&batch.0);
+        self.write()
+    }
+
     fn write(&mut self) -> io::Result<()> {
         if self.batch.0.is_empty() {
             return Ok(());

@@ -1,8 +1,9 @@
-//! Every frame of the worker protocol. `docs/protocol.md` describes the same for people.
+//! Every frame of the worker protocol. `docs/protocol.md` describes the same for people. "Worker" is there what is a server here, and
+//! "parent" a client.
 //!
 //! A change here is a change of the protocol: the golden test at the end fails, and wants a new row in [`VERSIONS`].
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use ibkr_connect_core::backend::known_timings;
@@ -27,9 +28,6 @@ pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 
 /// How many requests and streams may be open at the same time.
 pub const MAX_IN_FLIGHT: usize = 4_096;
-
-/// The environment variable that carries the cookie to the worker.
-pub const COOKIE_VARIABLE: &str = ibkr_connect_core::config::WORKER_COOKIE;
 
 /// The id of frames that answer no request: `closed`, and complaints about a line without a readable id.
 pub const NO_ID: u64 = 0;
@@ -68,7 +66,7 @@ pub struct Hello {
     /// Its process id.
     #[serde(default)]
     pub pid: u32,
-    /// The value of [`COOKIE_VARIABLE`]: proves that it is the process that the parent started.
+    /// What the client has given it on another way: proves that it is the process that the parent started.
     #[serde(default)]
     pub cookie: String,
 }
@@ -214,7 +212,7 @@ impl From<&ConnectionInfo> for Connected {
 }
 
 /// What an answer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The reply, or the acknowledgement that a stream is open; with `data`.
@@ -232,16 +230,57 @@ pub enum Status {
     /// The Gateway connection is gone; with `data`, a [`CloseReason`], and with `error`, what everything fails with from here on;
     /// its id is [`NO_ID`].
     Closed,
+    /// One that this version does not know. It answers nothing.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl From<String> for Status {
+    fn from(word: String) -> Self {
+        match word.as_str() {
+            "success" => Self::Success,
+            "error" => Self::Error,
+            "event" => Self::Event,
+            "end" => Self::End,
+            "merged" => Self::Merged,
+            "pong" => Self::Pong,
+            "closed" => Self::Closed,
+            _ => Self::Other(word),
+        }
+    }
 }
 
 /// Which part of the worker answers a ping.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PongFrom {
     /// The thread that reads stdin: the process lives.
     Link,
     /// The loop that runs the requests: its logic moves on.
     Loop,
+    /// One that this version does not know.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl From<String> for PongFrom {
+    fn from(word: String) -> Self {
+        match word.as_str() {
+            "link" => Self::Link,
+            "loop" => Self::Loop,
+            _ => Self::Other(word),
+        }
+    }
+}
+
+/// Reads a word of another program's, which may be of a newer version.
+fn word<'de, T: From<String>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    String::deserialize(deserializer).map(T::from)
+}
+
+/// The same, where it may be missing.
+fn some_word<'de, T: From<String>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(|text| text.map(T::from))
 }
 
 /// Any line from the worker after its hello. `D` is what `data` holds: a type when written, raw JSON when read.
@@ -250,6 +289,7 @@ pub struct Answer<D> {
     /// The command's id.
     pub id: u64,
     /// What follows.
+    #[serde(deserialize_with = "word")]
     pub status: Status,
     /// With `success`, `event` and `closed`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -261,7 +301,7 @@ pub struct Answer<D> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
     /// With `pong`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "some_word", skip_serializing_if = "Option::is_none")]
     pub from: Option<PongFrom>,
 }
 
@@ -312,7 +352,7 @@ impl Answer<CloseReason> {
 
 /// The stream and the data of an event's line as [`Answer`] writes it. Most lines are of this kind, and cutting them is
 /// several times faster than parsing them twice; `None`, and data that is no JSON, mean that the line is to be parsed.
-pub(crate) fn event_data(line: &[u8]) -> Option<(u64, &str)> {
+pub fn event_data(line: &[u8]) -> Option<(u64, &str)> {
     let rest = line.strip_prefix(br#"{"id":"#)?;
     let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
     let (id, rest) = rest.split_at(digits);
@@ -418,6 +458,34 @@ mod tests {
             ),
         ] {
             assert_eq!(frame, golden);
+        }
+    }
+
+    #[test]
+    fn words_of_a_newer_version_are_kept_as_text() {
+        let read = |line: &str| serde_json::from_str::<Answer<()>>(line).unwrap();
+        let newer = read(r#"{"id":3,"status":"progress","data":null,"percent":7}"#);
+        assert_eq!((newer.id, newer.status), (3, Status::Other("progress".to_owned())));
+        let newer = read(r#"{"id":3,"status":"pong","from":"watchdog"}"#);
+        assert_eq!(newer.from, Some(PongFrom::Other("watchdog".to_owned())));
+        for (status, word) in [
+            (Status::Success, "success"),
+            (Status::Error, "error"),
+            (Status::Event, "event"),
+            (Status::End, "end"),
+            (Status::Merged, "merged"),
+            (Status::Pong, "pong"),
+            (Status::Closed, "closed"),
+            (Status::Other("progress".to_owned()), "progress"),
+        ] {
+            assert_eq!((json(&status), Status::from(word.to_owned())), (format!("\"{word}\""), status));
+        }
+        for (from, word) in [
+            (PongFrom::Link, "link"),
+            (PongFrom::Loop, "loop"),
+            (PongFrom::Other("watchdog".to_owned()), "watchdog"),
+        ] {
+            assert_eq!((json(&from), PongFrom::from(word.to_owned())), (format!("\"{word}\""), from));
         }
     }
 

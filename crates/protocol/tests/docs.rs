@@ -1,7 +1,8 @@
 //! docs/protocol.md says what the code does, as far as a test can tell.
 
+use ibkr_connect_core::config::WORKER_COOKIE;
 use ibkr_connect_core::{ErrorKind, OPERATIONS};
-use ibkr_connect_subprocess::wire::{COOKIE_VARIABLE, VERSIONS, command};
+use ibkr_connect_protocol::frames::{VERSIONS, command};
 
 #[test]
 fn the_protocol_page_names_every_version_command_and_kind() {
@@ -20,5 +21,5 @@ fn the_protocol_page_names_every_version_command_and_kind() {
     for kind in ErrorKind::ALL.iter().map(|kind| kind.as_str()).filter(|kind| !elsewhere.contains(kind)) {
         assert!(page.contains(&format!("`{kind}`")), "kind {kind}");
     }
-    assert!(page.contains(COOKIE_VARIABLE));
+    assert!(page.contains(WORKER_COOKIE));
 }

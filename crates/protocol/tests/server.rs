@@ -1,4 +1,4 @@
-//! The worker's side of the protocol, driven line by line over in-memory pipes, as a program in another language would.
+//! The server's side of the protocol, driven line by line over in-memory pipes, as a program in another language would.
 
 mod support;
 
@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use ibkr_connect_subprocess::wire::{MAX_FRAME, MAX_IN_FLIGHT};
-use ibkr_connect_subprocess::worker::{self, WorkerOptions};
+use ibkr_connect_protocol::frames::{MAX_FRAME, MAX_IN_FLIGHT};
+use ibkr_connect_protocol::server::{self, ServerOptions};
 use serde_json::{Value, json};
 use support::{Scripted, Stage};
 
@@ -44,7 +44,7 @@ impl Driver {
         let (ended, has_ended) = channel();
         let worker = thread::spawn(move || {
             // An error means that the hello could not be written, which a test that wants it will notice.
-            let _ = worker::run(&connector, worker_stdin, worker_stdout, WorkerOptions::new("secret"));
+            let _ = server::run(&connector, worker_stdin, worker_stdout, ServerOptions::new("secret"));
             drop(ended);
         });
         Self {

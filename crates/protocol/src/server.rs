@@ -1,0 +1,99 @@
+//! The server's side: serves any [`Connector`] over anything that reads and writes.
+//!
+//! One thread reads commands, so that pings and the end of the input are noticed whatever the loop does. The loop is a
+//! runtime on the calling thread; it runs the requests and writes their answers itself. Only the first poll of a lone
+//! request happens on the reading thread: what can be answered or passed on at once does not wait until the loop is
+//! awake, which is a third of a round trip.
+
+mod input;
+mod output;
+mod session;
+mod streaming;
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use ibkr_connect_core::Connector;
+
+use input::{Current, Input};
+use output::Output;
+use session::Server;
+
+use crate::frames::{Hello, HelloFrame, PROTOCOL};
+
+/// What a server needs to know besides its connector and its pipes.
+pub struct ServerOptions {
+    /// What the client has given it on another way, to be shown in the hello; empty where there was none.
+    pub cookie: String,
+    /// How long an end in order may take.
+    pub patience: Duration,
+    /// Called when the input has ended and the loop did not within `patience`: the last way out.
+    pub on_overdue: Box<dyn FnOnce() + Send>,
+}
+
+impl ServerOptions {
+    /// Two seconds for an end in order, and no last way out.
+    pub fn new(cookie: impl Into<String>) -> Self {
+        Self { cookie: cookie.into(), patience: Duration::from_secs(2), on_overdue: Box::new(|| {}) }
+    }
+
+    /// How long after the end of the input the last way out is taken: a little later than the loop's own patience.
+    pub fn last_moment(&self) -> Duration {
+        self.patience + self.patience / 4
+    }
+}
+
+impl std::fmt::Debug for ServerOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerOptions").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
+
+/// Serves `connector` until a `shutdown`, or until the input ends or the output breaks.
+///
+/// # Behavior
+/// - The hello comes first, then nothing but answers and the `closed` notification, in the order of their writing.
+/// - The calling thread runs the requests; a stream is read only as fast as the output takes it, so that a slow
+///   reader makes its stream drop events (and say how many) instead of filling the memory.
+/// - At the end the session is closed in order, within [`ServerOptions::patience`].
+/// - After a `shutdown` the thread that reads the input stays until that ends.
+///
+/// # Errors
+/// Only when the hello can't be written, or the thread or the runtime can't be made.
+///
+/// # Panics
+/// A panic in the connector's futures goes on here: a server in an unknown state is worse than none.
+pub fn run(
+    connector: &dyn Connector,
+    reader: impl Read + Send + 'static,
+    writer: impl Write + Send + 'static,
+    options: ServerOptions,
+) -> io::Result<()> {
+    let last_moment = options.last_moment();
+    let output = Arc::new(Output::new(writer));
+    output.hello(&HelloFrame {
+        hello: Hello {
+            protocol: PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            cookie: options.cookie,
+        },
+    })?;
+    let (finished, is_finished) = mpsc::channel::<()>();
+    let current = Current::default();
+    let (input, inbox) = Input::new(Arc::clone(&output), Arc::clone(&current));
+    let (patience, on_overdue) = (options.patience, options.on_overdue);
+    thread::Builder::new().name("ibkr-worker-input".to_owned()).spawn(move || {
+        input.read(reader);
+        if is_finished.recv_timeout(last_moment) == Err(mpsc::RecvTimeoutError::Timeout) {
+            on_overdue();
+        }
+    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    runtime.block_on(Server::new(connector, output, current, patience).serve(inbox));
+    drop(finished);
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! What is known about the other side at a moment, and who waits for what. No lock and no I/O here; see `link.rs` for those.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use ibkr_connect_core::{Access, Error, ErrorKind, EventSender, Result, StreamRequest};
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+
+use crate::frames::{Connected, MAX_IN_FLIGHT};
+use crate::heartbeat::Heartbeat;
+
+/// The state of a [`Link`](crate::Link).
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pending: HashMap<u64, Pending>,
+    deadlines: BTreeSet<(Instant, u64)>,
+    /// Why nothing new is taken.
+    pub(crate) refused: Option<Error>,
+    pub(crate) heartbeat: Option<Heartbeat>,
+    /// The other side's first line.
+    pub(crate) hello: Option<Vec<u8>>,
+    /// The answer to `connect`.
+    pub(crate) connected: Option<Result<Connected>>,
+    /// What the other side wrote that the protocol does not have.
+    pub(crate) violation: Option<String>,
+    /// Everything it wrote was read.
+    pub(crate) has_ended: bool,
+    /// This side has asked for the end of the session.
+    pub(crate) is_end_expected: bool,
+}
+
+/// A wait for an id.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) waiter: Waiter,
+    /// The command of that id.
+    pub(crate) command: &'static str,
+    pub(crate) access: Access,
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// Who waits for an id.
+#[derive(Debug)]
+pub(crate) enum Waiter {
+    /// The keeper of the link, for the answer to `connect`.
+    Keeper,
+    /// A request.
+    Request(oneshot::Sender<Result<Box<RawValue>>>),
+    /// A stream that is being opened.
+    Opening(oneshot::Sender<Result<()>>, Arc<Sink>),
+    /// An open stream.
+    Stream(Arc<Sink>),
+}
+
+/// Where the events of a stream go.
+#[derive(Debug)]
+pub(crate) struct Sink {
+    pub(crate) request: StreamRequest,
+    pub(crate) sender: EventSender,
+}
+
+impl State {
+    /// From here on there is a wait for `id`.
+    ///
+    /// # Errors
+    /// Why nothing is taken any more, or for the moment.
+    pub(crate) fn register(&mut self, id: u64, pending: Pending) -> Result<()> {
+        if let Some(error) = &self.refused {
+            return Err(error.clone().unsent());
+        }
+        if self.pending.len() >= MAX_IN_FLIGHT {
+            return Err(Error::new(
+                ErrorKind::Busy,
+                format!("{MAX_IN_FLIGHT} requests and streams are open at the same time already"),
+            )
+            .with_advice("wait for some of them, or use another session")
+            .unsent());
+        }
+        self.deadlines.extend(pending.deadline.map(|deadline| (deadline, id)));
+        self.pending.insert(id, pending);
+        Ok(())
+    }
+
+    /// Ends all waits.
+    pub(crate) fn take_all(&mut self) -> Vec<(u64, Pending)> {
+        self.deadlines.clear();
+        self.pending.drain().collect()
+    }
+
+    /// Ends the wait for `id`.
+    pub(crate) fn take(&mut self, id: u64) -> Option<Pending> {
+        let pending = self.pending.remove(&id)?;
+        if let Some(deadline) = pending.deadline {
+            self.deadlines.remove(&(deadline, id));
+        }
+        Some(pending)
+    }
+
+    /// Ends the wait of a caller who is not interested any more. A trade's goes on: it runs to its end, whoever listens.
+    pub(crate) fn take_abandoned(&mut self, id: u64) -> Option<Pending> {
+        let pending = self.pending.get(&id)?;
+        if pending.access == Access::Trade { None } else { self.take(id) }
+    }
+
+    /// The stream is open: it waits without a deadline from here on. What is left of it is reading, also of a trade.
+    pub(crate) fn keep_open(&mut self, id: u64, command: &'static str, sink: Arc<Sink>) {
+        let (waiter, access) = (Waiter::Stream(sink), Access::Read);
+        self.pending.insert(id, Pending { waiter, command, access, deadline: None });
+    }
+
+    /// The open stream `id`.
+    pub(crate) fn stream(&self, id: u64) -> Option<Arc<Sink>> {
+        match &self.pending.get(&id)?.waiter {
+            Waiter::Stream(sink) => Some(Arc::clone(sink)),
+            _ => None,
+        }
+    }
+
+    /// Ends the wait for the open stream `id`.
+    pub(crate) fn take_stream(&mut self, id: u64) -> Option<Arc<Sink>> {
+        let sink = self.stream(id)?;
+        self.take(id);
+        Some(sink)
+    }
+
+    /// Takes what has waited until `now` in vain.
+    pub(crate) fn take_expired(&mut self, now: Instant) -> Option<(u64, Pending)> {
+        let &(deadline, id) = self.deadlines.first()?;
+        if deadline > now {
+            return None;
+        }
+        self.deadlines.remove(&(deadline, id));
+        self.take(id).map(|pending| (id, pending))
+    }
+
+    /// When something is due: the end of a wait, a ping.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        let deadline = self.deadlines.first().map(|(deadline, _)| *deadline);
+        let ping = self.heartbeat.as_ref().map(Heartbeat::due);
+        deadline.into_iter().chain(ping).min()
+    }
+}
+
+impl Waiter {
+    /// Whether somebody was still waiting.
+    pub(crate) fn fail(self, error: Error) -> bool {
+        match self {
+            Self::Keeper => true,
+            Self::Request(sender) => sender.send(Err(error)).is_ok(),
+            Self::Opening(sender, _) => sender.send(Err(error)).is_ok(),
+            Self::Stream(sink) => {
+                sink.sender.finish(Err(error));
+                true
+            }
+        }
+    }
+}
