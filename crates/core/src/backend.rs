@@ -1,5 +1,5 @@
 //! What backends, and connectors around them, share: what runs the operations of the table, threads of their own, and no wait on
-//! a thread of somebody else's.
+//! a thread of somebody else's but one that its owner has asked for.
 //! Programs have no use for it.
 
 use std::any::Any;
@@ -12,6 +12,7 @@ use std::thread;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
+pub use crate::blocking::block_on_until;
 pub use crate::dispatch::{Carrying, Events, Operations, dispatch, dispatch_stream};
 pub use crate::phase::known_timings;
 use crate::{Connection, Error, ErrorKind, Result, block_on};

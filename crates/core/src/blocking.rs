@@ -8,6 +8,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use tokio::task::unconstrained;
+
 use crate::{Result, Session, Subscription};
 
 /// A [`Session`] whose methods block the calling thread. The I/O runs on the backend's own threads, so a call is
@@ -130,8 +132,11 @@ impl std::error::Error for Elapsed {}
 const STAY_AWAKE: Duration = Duration::from_micros(50);
 
 /// Drives `future` on this thread until it is ready. Enough for every future of ours: none needs a runtime.
+///
+/// In a task of tokio's, a channel of tokio's gives 128 answers and then wants the task to let others run. A thread that is blocked
+/// never does, and the answers would end there: so what is driven here is exempt.
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
+    let mut future = pin!(unconstrained(future));
     let parker = Arc::new(Parker::new());
     loop {
         if let Poll::Ready(output) = parker.poll(future.as_mut()) {
@@ -141,9 +146,9 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Drives `future` on this thread until it is ready or `deadline` has passed.
-fn block_on_until<F: Future>(future: F, deadline: Instant) -> Option<F::Output> {
-    let mut future = pin!(future);
+/// Drives `future` on this thread until it is ready or `deadline` has passed, as [`block_on`] does.
+pub fn block_on_until<F: Future>(future: F, deadline: Instant) -> Option<F::Output> {
+    let mut future = pin!(unconstrained(future));
     let parker = Arc::new(Parker::new());
     loop {
         if let Poll::Ready(output) = parker.poll(future.as_mut()) {
@@ -201,6 +206,18 @@ mod tests {
     use super::*;
     use crate::types::MarketDataEvent;
     use crate::{Event, FlowControl, event_channel};
+
+    #[test]
+    fn a_blocked_task_of_a_runtime_gets_every_answer() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (answers, mut asked) = tokio::sync::mpsc::unbounded_channel();
+        (0..1_000).for_each(|answer| answers.send(answer).unwrap());
+        let soon = || Instant::now() + Duration::from_secs(5);
+        runtime.block_on(async {
+            assert!((0..500).all(|answer| block_on_until(asked.recv(), soon()) == Some(Some(answer))));
+            assert!((500..1_000).all(|answer| block_on(asked.recv()) == Some(answer)));
+        });
+    }
 
     #[test]
     fn a_wait_ends_with_the_event_or_with_the_deadline() {
