@@ -33,8 +33,11 @@ pub use backends::connector;
 pub use ibkr_connect_cleanup as cleanup;
 pub use ibkr_connect_core::*;
 pub use ibkr_connect_resilience as resilience;
+pub use ibkr_connect_resilience::{
+    BlockingSupervisedStream, BlockingSupervisor, StreamItem, SupervisedSession, SupervisedStream,
+    Supervisor, SupervisorState, Transition, TransitionCause, Transitions,
+};
 use ibkr_connect_resilience::{Policy, RobustConnector, SupervisorOptions};
-pub use ibkr_connect_resilience::{SupervisedSession, SupervisedStream, Supervisor, SupervisorState};
 use std::sync::Arc;
 
 /// Connects as `config` says, and holds on as long as it says: circuit breaker, handshake lock, client-id lease, retries
@@ -65,7 +68,7 @@ pub fn robust_connector(config: &Config) -> Result<RobustConnector> {
 /// supervisor alone to say.
 ///
 /// # Errors
-/// Those of [`connector`], and `unreachable` when its thread can't be started.
+/// Those of [`connector`], and `busy` when the system refuses a thread.
 pub fn supervise(config: &Config) -> Result<Supervisor> {
     supervise_with(config, SupervisorOptions::from(config))
 }

@@ -41,8 +41,9 @@ pub use ids::{Leases, SLOTS, Slot};
 pub use pacing::PacingStatus;
 pub use status::GatewayStatus;
 pub use supervisor::{
-    Damage, Farm, FarmKind, GiveUp, NextAttempt, RestartHook, RestartLimit, StreamItem, SupervisedSession,
-    SupervisedStream, Supervisor, SupervisorOptions, SupervisorState,
+    BlockingSupervisedStream, BlockingSupervisor, BlockingTransitions, Damage, Farm, FarmKind, GiveUp,
+    NextAttempt, RestartHook, RestartLimit, StreamItem, SupervisedSession, SupervisedStream, Supervisor,
+    SupervisorOptions, SupervisorState, Transition, TransitionCause, Transitions,
 };
 
 /// What the tests with several processes take apart. Not for users.

@@ -199,23 +199,36 @@ impl Machine {
 
     /// The state at `now`, also if the machine was not told that it is `now`.
     pub(crate) fn state(&self, now: Reading) -> SupervisorState<Reading> {
+        if let Stage::Up { health } = &self.stage {
+            return health.state(now);
+        }
+        let Some((attempt, next)) = self.attempt() else { return SupervisorState::Closed };
         match &self.stage {
-            Stage::Ended => SupervisorState::Closed,
-            Stage::Up { health } => health.state(now),
             _ if self.is_wedged() => SupervisorState::GatewayWedged,
             Stage::Waiting { due, reason: Reason::Losses | Reason::Breaker(_) } => {
                 SupervisorState::CircuitOpen { until: *due }
             }
-            Stage::Waiting { reason: Reason::NoListener, .. } => self.recovering(NextAttempt::WhenListening),
+            Stage::Waiting { reason: Reason::NoListener, .. } => {
+                SupervisorState::Recovering { attempt, next }
+            }
             _ if self.generation == 0 && self.failures == 0 => SupervisorState::Connecting,
-            Stage::Waiting { due, .. } => self.recovering(NextAttempt::At(*due)),
-            Stage::CheckingPort | Stage::Attempting => self.recovering(NextAttempt::Now),
+            _ => SupervisorState::Recovering { attempt, next },
         }
     }
 
-    fn recovering(&self, next: NextAttempt<Reading>) -> SupervisorState<Reading> {
-        let is_under_way = matches!(self.stage, Stage::Attempting);
-        SupervisorState::Recovering { attempt: self.attempt + u32::from(!is_under_way), next }
+    /// The attempt that runs or is next, counted from 1 since the last session, and when it is made; `None` while there is a session,
+    /// and after the end.
+    pub(crate) fn attempt(&self) -> Option<(u32, NextAttempt<Reading>)> {
+        let following = self.attempt.saturating_add(1);
+        match &self.stage {
+            Stage::Up { .. } | Stage::Ended => None,
+            Stage::Waiting { reason: Reason::NoListener, .. } => {
+                Some((following, NextAttempt::WhenListening))
+            }
+            Stage::Waiting { due, .. } => Some((following, NextAttempt::At(*due))),
+            Stage::CheckingPort => Some((following, NextAttempt::Now)),
+            Stage::Attempting => Some((self.attempt, NextAttempt::Now)),
+        }
     }
 
     fn is_wedged(&self) -> bool {
@@ -339,7 +352,7 @@ impl Machine {
             return;
         }
         match port {
-            Port::Open => self.attempt(actions),
+            Port::Open => self.begin_attempt(actions),
             Port::Shut => {
                 self.unheard = 0;
                 let due = now + self.options.listener_poll;
@@ -356,7 +369,7 @@ impl Machine {
                     self.stage = Stage::CheckingPort;
                     actions.push(Action::CheckPort);
                 }
-                ListenerCheck::Off => self.attempt(actions),
+                ListenerCheck::Off => self.begin_attempt(actions),
             },
             Stage::Waiting { reason: Reason::Breaker(poll), .. } => {
                 if let BreakerPoll::At(at) = poll
@@ -378,7 +391,7 @@ impl Machine {
         }
     }
 
-    fn attempt(&mut self, actions: &mut Vec<Action>) {
+    fn begin_attempt(&mut self, actions: &mut Vec<Action>) {
         self.attempt = self.attempt.saturating_add(1);
         self.stage = Stage::Attempting;
         actions.push(Action::Connect);

@@ -1,14 +1,18 @@
 //! A session that stays up: replaced when it is lost, watched, and never said to be better than it is.
 //!
-//! Reading order: [`Supervisor`], `options`, `state`, and `stream` and `status`, which are what its users hold. Two state machines
+//! Reading order: [`Supervisor`], its `methods` and their `blocking` form, `options`, `state`, and `stream`, `transitions` and `status`,
+//! which are what its users hold; `handle` is what clones share. Two state machines
 //! decide, and know only events and times: `machine`, with `health` (of a live session) and `retry` (when to try again); and
 //! `streams`, across sessions. `shell` is the thread around them; it waits for what `life` has under way, the session's `notices`
 //! included, and for the `subscriptions` behind the streams. `replay` drops what a reopened stream repeats, `observed` counts
 //! requests without an answer, `time` is what the clocks show.
 
+mod blocking;
+mod handle;
 mod health;
 mod life;
 mod machine;
+mod methods;
 mod notices;
 mod observed;
 mod options;
@@ -22,6 +26,8 @@ mod stream;
 mod streams;
 mod subscriptions;
 mod time;
+mod transition;
+mod transitions;
 
 #[cfg(test)]
 mod day_tests;
@@ -33,33 +39,33 @@ mod shell_tests;
 mod world;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
+use std::sync::Arc;
+use std::sync::mpsc as std_mpsc;
 use std::time::Duration;
 
-use ibkr_connect_core::backend::{may_wait, spawn_runtime};
+use ibkr_connect_core::backend::spawn_runtime;
 use ibkr_connect_core::{
-    Connector, Error, ErrorKind, FlowControl, Reply, Request, Result, StreamRequest, Target,
+    Connector, Error, ErrorKind, FlowControl, Reply, Request, Result, Session, StreamRequest, Target,
 };
 use ibkr_connect_state::{Clock, KernelClock};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument;
 
+pub use blocking::{BlockingSupervisedStream, BlockingSupervisor, BlockingTransitions};
 pub use options::{GiveUp, RestartLimit, SupervisorOptions};
 pub use restart::RestartHook;
 pub use state::{Damage, Farm, FarmKind, NextAttempt, SupervisorState};
 pub use status::SupervisedSession;
 pub use stream::{StreamItem, SupervisedStream};
+pub use transition::{Transition, TransitionCause};
+pub use transitions::Transitions;
 
+use handle::Handle;
 use shell::{Command, Shell};
-use status::{Status, usable};
-use stream::Signal;
-use streams::StreamId;
+use status::usable;
+use stream::Convert;
 use subscriptions::Wanted;
 pub(crate) use time::Reading;
-
-/// How long a dropped supervisor waits for its thread: an abandoned attempt, or a session that closes in order.
-const DROP_GRACE: Duration = Duration::from_secs(5);
 
 /// Keeps a session with a Gateway up.
 ///
@@ -76,21 +82,21 @@ const DROP_GRACE: Duration = Duration::from_secs(5);
 /// - A Gateway that is wedged is restarted only if a [`gateway_restart`](SupervisorOptions::gateway_restart) says how: after
 ///   three attempts in vain, and at most every ten minutes, whichever process of the user does it.
 /// - It is never `Ready` unless the Gateway has answered a ping within the interval.
-/// - A request is never repeated behind its caller's back: without a session it fails at once. A stream waits.
+/// - It has one method per row of the table of operations, as [`Session`](ibkr_connect_core::Session) has. A stream goes on in later
+///   sessions, see [`SupervisedStream`]; opening one waits for a session. A request is made once, in the current session, and never
+///   repeated behind its caller's back: without a session it fails at once with `disconnected`. [`session`](Self::session) and
+///   [`session_within`](Self::session_within) wait for one.
 /// - One attempt is one `connect` of the connector. A [`RobustConnector`](crate::RobustConnector) should be given
 ///   [`max_retries`](crate::Policy::max_retries) 0, or each attempt is several handshakes.
-/// - Dropping it closes it. Outside a tokio runtime that waits, at most 5 s; inside of one it returns at once, because a wait
-///   would stop the runtime, and the supervisor's thread ends the session. [`close`](Self::close) waits in both.
+/// - Clones are handles of the same supervisor, which lives until the last of them is dropped, or until [`close`](Self::close) is
+///   called on any of them. Sessions, streams and transitions that it gave don't keep it alive.
+/// - Dropping the last clone closes it. Outside a tokio runtime that waits, at most 5 s; inside of one it returns at once, because a
+///   wait would stop the runtime, and the supervisor's thread ends the session. [`close`](Self::close) waits in both.
+#[derive(Clone)]
 pub struct Supervisor {
-    /// Closing this channel is what closes the supervisor.
-    commands: Mutex<Option<mpsc::UnboundedSender<Command>>>,
-    status: watch::Receiver<Status>,
-    states: watch::Receiver<SupervisorState>,
-    /// What the streams tell the thread.
-    signals: mpsc::UnboundedSender<(StreamId, Signal)>,
-    last_stream: AtomicU64,
-    /// Disconnects when the thread is done.
-    end: Mutex<std_mpsc::Receiver<()>>,
+    handle: Arc<Handle>,
+    flow: FlowControl,
+    timeout: Option<Duration>,
 }
 
 impl Supervisor {
@@ -136,17 +142,22 @@ impl Supervisor {
         let (ended, end) = std_mpsc::channel();
         let (commands, inbox) = mpsc::unbounded_channel();
         let (signals, heard) = mpsc::unbounded_channel();
-        let shell = Shell::new(connector, target, options, clock, inbox, heard);
-        let (status, states) = shell.followed();
-        let supervisor = Self {
-            commands: Mutex::new(Some(commands)),
-            status,
-            states,
-            signals,
-            last_stream: AtomicU64::new(0),
-            end: Mutex::new(end),
-        };
-        (supervisor, shell, ended)
+        let (shell, published) = Shell::new(connector, target, options, clock, inbox, heard);
+        let handle = Arc::new(Handle::new(commands, signals, published, end));
+        (Self { handle, flow: FlowControl::default(), timeout: None }, shell, ended)
+    }
+
+    /// The same supervisor; what happens to streams opened through this handle when their consumers are slow is up to `flow`.
+    #[must_use]
+    pub fn with_flow(&self, flow: FlowControl) -> Self {
+        Self { flow, ..self.clone() }
+    }
+
+    /// The same supervisor; requests made through this handle end after `timeout`, whatever
+    /// [`Target::request_timeout`] says.
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..self.clone() }
     }
 
     /// Waits for a session whose Gateway answers, as long as it takes.
@@ -154,7 +165,7 @@ impl Supervisor {
     /// # Errors
     /// `closed`, when the supervisor is closed or has given up.
     pub async fn session(&self) -> Result<SupervisedSession> {
-        usable(self.status.clone()).await
+        usable(self.handle.status()).await
     }
 
     /// Waits for a session whose Gateway answers, at most `limit`.
@@ -163,9 +174,9 @@ impl Supervisor {
     /// `timeout`, with the state and the last failure; `closed`, when the supervisor is closed or has given up.
     pub async fn session_within(&self, limit: Duration) -> Result<SupervisedSession> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Wait { limit, reply })?;
+        self.handle.send(Command::Wait { limit, reply })?;
         // The thread ends only after its last word.
-        answer.await.unwrap_or_else(|_| Err(self.status.borrow().absence(ErrorKind::Closed)))
+        answer.await.unwrap_or_else(|_| Err(self.handle.absence(ErrorKind::Closed)))
     }
 
     /// The session there is, without waiting. Its Gateway may have stopped answering a moment ago; see
@@ -174,19 +185,19 @@ impl Supervisor {
     /// # Errors
     /// `disconnected`, while there is none, with the state and the last failure; `closed`.
     pub fn current(&self) -> Result<SupervisedSession> {
-        self.status.borrow().session()
+        self.handle.session()
     }
 
-    /// Runs a one-shot operation in the current session.
+    /// Runs any one-shot operation of the table in the current session.
     ///
     /// # Errors
     /// Those of [`current`](Self::current) and of the operation. It is not repeated: whether the Gateway has seen a request
     /// that ended with `disconnected` or `worker_crashed` is unknown.
     pub async fn request(&self, request: Request) -> Result<Reply> {
-        self.current()?.request(request).await
+        self.in_current()?.request(request).await
     }
 
-    /// Opens a stream that goes on in later sessions.
+    /// Opens any stream of the table; it goes on in later sessions.
     ///
     /// # Behavior
     /// It waits until the stream is open, as long as it takes: without a session it waits for one, and what keeps a stream from
@@ -197,82 +208,77 @@ impl Supervisor {
     /// `read_only`, `invalid_request`, or the error with which the Gateway refuses it; some backends learn of that later, and the
     /// stream then begins with it. `closed`, when the supervisor is closed or gives up.
     pub async fn subscribe(&self, request: StreamRequest) -> Result<SupervisedStream> {
-        self.subscribe_with(request, FlowControl::default()).await
+        self.open(request, Ok).await
     }
 
-    /// Opens a stream that goes on in later sessions, with the same flow control in each.
-    ///
-    /// # Errors
-    /// Those of [`subscribe`](Self::subscribe).
-    pub async fn subscribe_with(
-        &self,
-        request: StreamRequest,
-        flow: FlowControl,
-    ) -> Result<SupervisedStream> {
+    /// Opens a stream of events of one type.
+    async fn open<T>(&self, request: StreamRequest, convert: Convert<T>) -> Result<SupervisedStream<T>> {
         request.check()?;
-        let id = StreamId(self.last_stream.fetch_add(1, Ordering::Relaxed) + 1);
+        let id = self.handle.next_stream();
         let (switches, receiver) = mpsc::unbounded_channel();
-        let mut stream = SupervisedStream::new(id, &request, receiver, self.signals.clone());
-        self.send(Command::Subscribe(Box::new(Wanted { id, request, flow, switches })))?;
+        let mut stream = SupervisedStream::new(id, &request, receiver, self.handle.signals(), convert);
+        let wanted = Wanted { id, request, flow: self.flow, switches };
+        self.handle.send(Command::Subscribe(Box::new(wanted)))?;
         // The thread ends only after its last word.
         let opened = stream.opened().await;
-        opened.unwrap_or_else(|| Err(self.status.borrow().absence(ErrorKind::Closed)))?;
+        opened.unwrap_or_else(|| Err(self.handle.absence(ErrorKind::Closed)))?;
         Ok(stream)
+    }
+
+    /// The current session, with this handle's deadline.
+    fn in_current(&self) -> Result<Session> {
+        let SupervisedSession { session, .. } = self.current()?;
+        Ok(match self.timeout {
+            Some(timeout) => session.with_timeout(timeout),
+            None => session,
+        })
     }
 
     /// The state now.
     pub fn state(&self) -> SupervisorState {
-        self.status.borrow().state.clone()
+        self.handle.status().borrow().state.clone()
     }
 
-    /// The states to come. A reader that is slow sees the latest and not each one in between; the `session_state` events of
-    /// `tracing` tell them all.
+    /// The state, for those who wait for one: a reader that is slow sees the latest and not each one in between.
+    /// [`transitions`](Self::transitions) has them all.
     pub fn states(&self) -> watch::Receiver<SupervisorState> {
-        self.states.clone()
+        self.handle.states()
+    }
+
+    /// Every transition since the supervisor has started, and those to come, each with its cause; see [`Transitions`].
+    pub fn transitions(&self) -> Transitions {
+        self.handle.transitions()
     }
 
     /// How many sessions there have been: the number of the current or the last one.
     pub fn generation(&self) -> u64 {
-        self.status.borrow().generation
+        self.handle.status().borrow().generation
     }
 
     /// Why the last attempt failed; `None` after one that succeeded.
     pub fn failure(&self) -> Option<Error> {
-        self.status.borrow().failure.clone()
+        self.handle.status().borrow().failure.clone()
     }
 
-    /// Closes the session, or abandons the attempt, and waits until nothing is left. Idempotent.
+    /// Closes the session, or abandons the attempt, for all clones, and waits until nothing is left. Idempotent.
     pub async fn close(&self) {
-        self.hang_up();
+        self.handle.close_commands();
         // The thread keeps the sender until it ends: an error here is the end we wait for.
-        let mut status = self.status.clone();
+        let mut status = self.handle.status();
         while status.changed().await.is_ok() {}
     }
 
-    fn send(&self, command: Command) -> Result<()> {
-        let commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_sent = commands.as_ref().is_some_and(|commands| commands.send(command).is_ok());
-        if is_sent { Ok(()) } else { Err(self.status.borrow().absence(ErrorKind::Closed)) }
-    }
-
-    fn hang_up(&self) {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-}
-
-impl Drop for Supervisor {
-    fn drop(&mut self) {
-        self.hang_up();
-        let end = self.end.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if may_wait() && end.recv_timeout(DROP_GRACE) == Err(std_mpsc::RecvTimeoutError::Timeout) {
-            tracing::warn!("supervisor_still_closing");
-        }
+    /// The same for callers without a runtime: each call blocks its thread, and streams are iterators. It needs no runtime, and is
+    /// answered even while every thread of one is blocked.
+    pub fn blocking(&self) -> BlockingSupervisor<'_> {
+        BlockingSupervisor::new(self)
     }
 }
 
 impl fmt::Debug for Supervisor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let status = self.status.borrow();
+        let status = self.handle.status();
+        let status = status.borrow();
         f.debug_struct("Supervisor")
             .field("state", &status.state)
             .field("generation", &status.generation)

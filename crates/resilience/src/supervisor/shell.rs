@@ -8,7 +8,7 @@ use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::types::Notice;
 use ibkr_connect_core::{Connector, Error, ErrorKind, Result, Session, Target, millis};
 use ibkr_connect_state::Clock;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::Span;
@@ -17,12 +17,12 @@ use super::life::{Happened, Life, NewSession, Up, establish, join};
 use super::machine::{Action, Admits, Event, ListenerCheck, Machine, Port};
 use super::options::SupervisorOptions;
 use super::restart::RestartHook;
-use super::state::SupervisorState;
-use super::status::{Status, StatusPublisher, SupervisedSession, usable};
+use super::status::{Published, Snapshot, Status, StatusPublisher, SupervisedSession, Update, usable};
 use super::stream::{Signal, Switch, is_loss};
 use super::streams::{self, Gap, StreamId, Streams, Why};
 use super::subscriptions::{Subscriptions, Wanted};
 use super::time::{Reading, earliest};
+use super::transition::TransitionCause;
 use crate::breaker::{BreakerStore, Refused};
 use crate::connect::PortCheck;
 use crate::gateway::Gateway;
@@ -73,20 +73,21 @@ impl Shell {
         clock: Arc<dyn Clock>,
         inbox: mpsc::UnboundedReceiver<Command>,
         signals: mpsc::UnboundedReceiver<(StreamId, Signal)>,
-    ) -> Self {
+    ) -> (Self, Published) {
         let listener = match options.port_check {
             PortCheck::Local if Gateway::from(&target).is_local() => ListenerCheck::Kernel,
             PortCheck::Local | PortCheck::Off => ListenerCheck::Off,
         };
         let now = clock.now().into();
-        Self {
+        let (publisher, published) = StatusPublisher::new(Arc::clone(&clock));
+        let shell = Self {
             telemetry: SessionTelemetry::new(connector.mode(), &target),
             // The backend's own deadlines are shorter: that of the queue, and that of the opening.
             streams: Streams::new(target.request_timeout.saturating_mul(3), now),
             restart: options.gateway_restart.clone(),
             machine: Machine::new(options, listener, now),
             subscriptions: Subscriptions::default(),
-            publisher: StatusPublisher::new(),
+            publisher,
             life: Life::default(),
             failure: None,
             waits: JoinSet::new(),
@@ -96,7 +97,8 @@ impl Shell {
             clock,
             inbox,
             signals,
-        }
+        };
+        (shell, published)
     }
 
     pub(crate) fn span(&self) -> Span {
@@ -104,15 +106,10 @@ impl Shell {
         tracing::info_span!("supervisor", %gateway, mode = mode.as_str())
     }
 
-    /// What is published from now on.
-    pub(crate) fn followed(&self) -> (watch::Receiver<Status>, watch::Receiver<SupervisorState>) {
-        (self.publisher.status.subscribe(), self.publisher.states.subscribe())
-    }
-
     /// Lives until the handle hangs up or the machine stops.
     pub(crate) async fn run(mut self) {
-        self.tell(Event::Tick);
-        while !self.is_stopped() {
+        self.tell(Event::Tick, TransitionCause::AttemptDue);
+        while !self.publisher.is_closed() {
             let wait = self.wait();
             tokio::select! {
                 biased;
@@ -121,17 +118,14 @@ impl Shell {
                 happened = self.life.next(&self.clock) => self.lived(happened),
                 event = self.subscriptions.next() => self.tell_streams(event),
                 admits = join(&mut self.breaker) => {
-                    self.tell(Event::Breaker(admits.unwrap_or(Admits::NotYet)));
+                    let admits = admits.unwrap_or(Admits::NotYet);
+                    self.tell(Event::Breaker(admits), TransitionCause::AttemptDue);
                 }
                 Some(_) = self.waits.join_next() => {}
                 () = sleep(wait) => self.tick(),
             }
         }
         self.close().await;
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.publisher.status.borrow().state == SupervisorState::Closed
     }
 
     fn now(&self) -> Reading {
@@ -146,7 +140,7 @@ impl Shell {
     }
 
     fn tick(&mut self) {
-        self.tell(Event::Tick);
+        self.tell(Event::Tick, TransitionCause::AttemptDue);
         let now = self.now();
         self.life.tick(now);
         if self.streams.sample_at().is_some_and(|due| now.has_reached(due)) {
@@ -163,10 +157,10 @@ impl Shell {
 
     fn obey(&mut self, command: Option<Command>) {
         match command {
-            None => self.tell(Event::Close),
+            None => self.tell(Event::Close, TransitionCause::Closed),
             Some(Command::Subscribe(wanted)) => self.subscribe(*wanted),
             Some(Command::Wait { limit, mut reply }) => {
-                let status = self.publisher.status.subscribe();
+                let status = self.publisher.status();
                 self.waits.spawn(async move {
                     let found = tokio::select! {
                         biased;
@@ -207,7 +201,7 @@ impl Shell {
                 said.iter().for_each(say_retirement);
                 let changes: Vec<_> = said.iter().filter_map(Notice::connectivity).collect();
                 let actions = self.machine.on(self.now(), Event::Connected { proof, said });
-                self.perform(actions, Some(*session));
+                self.perform(actions, TransitionCause::Connected, Some(*session));
                 for change in changes {
                     self.tell_streams(streams::Event::Connectivity(change));
                 }
@@ -215,15 +209,15 @@ impl Shell {
             Happened::Failed(error) => {
                 tracing::warn!(error = %self.target.log_accounts.text(&error), "attempt_failed");
                 self.failure = Some(error.clone());
-                self.tell(Event::Failed(error));
+                self.tell(Event::Failed(error.clone()), TransitionCause::AttemptFailed(error));
             }
             Happened::Ended(reason) => {
-                self.telemetry.ended(reason);
-                self.tell(Event::Lost);
+                self.telemetry.ended(reason.clone());
+                self.tell(Event::Lost, TransitionCause::SessionEnded(reason));
             }
             Happened::Answered(took) => {
                 tracing::trace!(ms = took.as_secs_f64() * 1e3, "ping_answered");
-                self.tell(Event::Answered);
+                self.tell(Event::Answered, TransitionCause::PingAnswered);
             }
             Happened::PingFailed(error) => self.ping_failed(&error),
             Happened::Noticed(notice) => {
@@ -231,12 +225,14 @@ impl Shell {
                 // What came before it must not be taken for what comes after it.
                 self.sample();
                 let change = notice.connectivity();
-                self.tell(Event::Notice(notice));
+                self.tell(Event::Notice(notice.clone()), TransitionCause::Notice(notice));
                 if let Some(change) = change {
                     self.tell_streams(streams::Event::Connectivity(change));
                 }
             }
-            Happened::RequestsUnanswered(count) => self.tell(Event::RequestsUnanswered(count)),
+            Happened::RequestsUnanswered(count) => {
+                self.tell(Event::RequestsUnanswered(count), TransitionCause::RequestsUnanswered(count));
+            }
         }
     }
 
@@ -250,19 +246,22 @@ impl Shell {
         }
     }
 
-    /// Tells the machine of the session, does what it says, and tells the world.
-    fn tell(&mut self, event: Event) {
+    /// Tells the machine of the session, does what it says, and publishes what has changed with this cause.
+    fn tell(&mut self, event: Event, cause: TransitionCause) {
         let actions = self.machine.on(self.now(), event);
-        self.perform(actions, None);
+        self.perform(actions, cause, None);
     }
 
-    fn perform(&mut self, actions: Vec<Action>, mut arrived: Option<NewSession>) {
+    fn perform(&mut self, actions: Vec<Action>, mut cause: TransitionCause, mut arrived: Option<NewSession>) {
         for action in actions {
             match action {
                 Action::CheckPort => {
                     let port = port(self.target.port);
+                    if port == Port::Shut && matches!(cause, TransitionCause::AttemptDue) {
+                        cause = TransitionCause::NotListening;
+                    }
                     let actions = self.machine.on(self.now(), Event::Port(port));
-                    self.perform(actions, None);
+                    self.perform(actions, cause.clone(), None);
                 }
                 Action::AskBreaker => self.ask_breaker(),
                 Action::Connect => self.connect(),
@@ -279,6 +278,9 @@ impl Shell {
                 }
                 Action::RestartGateway => self.restart_gateway(),
                 Action::Discard { proof } => {
+                    if !matches!(cause, TransitionCause::SessionEnded(_)) {
+                        cause = TransitionCause::SessionSilent;
+                    }
                     self.telemetry.lost(self.now(), self.machine.generation());
                     self.tell_streams(streams::Event::SessionLost { proof });
                     self.discard();
@@ -286,7 +288,7 @@ impl Shell {
                 Action::Stop => self.discard(),
             }
         }
-        self.publish();
+        self.publish(cause);
     }
 
     /// The lost session is closed first: its client id and its slot are needed again.
@@ -374,17 +376,13 @@ impl Shell {
         };
     }
 
-    fn publish(&mut self) {
-        let (now, generation) = (self.now(), self.machine.generation());
-        let state = self.machine.state(now);
+    fn publish(&mut self, cause: TransitionCause) {
+        let now = self.now();
+        let snapshot = Snapshot::of(&self.machine, now);
         // First, so that who has seen the state finds what belongs to it.
-        self.telemetry.at(now, generation, state.is_usable());
-        self.publisher.publish(Status {
-            state: state.map(|due| now.wall_of(due)),
-            session: self.life.session(),
-            generation,
-            failure: self.failure.clone(),
-        });
+        self.telemetry.at(now, snapshot.generation, snapshot.state.is_usable());
+        let (session, failure) = (self.life.session(), self.failure.clone());
+        self.publisher.publish(now, Update { snapshot, session, failure, cause });
     }
 
     async fn close(mut self) {

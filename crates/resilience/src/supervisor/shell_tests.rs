@@ -14,6 +14,8 @@ use super::*;
 
 mod events;
 mod gateway;
+mod handles;
+mod transitions;
 
 pub(crate) use self::gateway::info;
 
@@ -433,7 +435,7 @@ async fn a_lively_stream_that_stays_silent_after_an_outage_is_asked_for_again() 
 async fn a_slow_consumer_gets_what_was_kept_then_a_gap_then_what_follows() {
     let stage = Stage::up().await;
     let flow = FlowControl::Lossless { capacity: 2 };
-    let mut stream = stage.supervisor.subscribe_with(quotes(), flow).await.unwrap();
+    let mut stream = stage.supervisor.with_flow(flow).subscribe(quotes()).await.unwrap();
     let source = stage.gateway.newest(&quotes());
     (0..5).for_each(|number| source.send(quote(number)));
     drop(source);

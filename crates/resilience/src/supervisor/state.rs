@@ -27,7 +27,7 @@ pub enum SupervisorState<At = Timestamp> {
     },
     /// There is no session, and no attempt is made: the breaker is open, or sessions were lost too often.
     CircuitOpen {
-        /// Then the next attempt is made: when the breaker admits one, where it says when.
+        /// When the next attempt is made at the latest. A breaker that lets one pass earlier is noticed within a second.
         until: At,
     },
     /// There is no session: the Gateway takes connections and answers nobody. Attempts go on as scheduled, but it
@@ -103,16 +103,22 @@ impl<At> SupervisorState<At> {
             Self::Ready => SupervisorState::Ready,
             Self::Degraded(damage) => SupervisorState::Degraded(damage),
             Self::Recovering { attempt, next } => {
-                let next = match next {
-                    NextAttempt::Now => NextAttempt::Now,
-                    NextAttempt::At(at) => NextAttempt::At(convert(at)),
-                    NextAttempt::WhenListening => NextAttempt::WhenListening,
-                };
-                SupervisorState::Recovering { attempt, next }
+                SupervisorState::Recovering { attempt, next: next.map(convert) }
             }
             Self::CircuitOpen { until } => SupervisorState::CircuitOpen { until: convert(until) },
             Self::GatewayWedged => SupervisorState::GatewayWedged,
             Self::Closed => SupervisorState::Closed,
+        }
+    }
+}
+
+impl<At> NextAttempt<At> {
+    /// The same in other times.
+    pub(crate) fn map<To>(self, convert: impl FnOnce(At) -> To) -> NextAttempt<To> {
+        match self {
+            Self::Now => NextAttempt::Now,
+            Self::At(at) => NextAttempt::At(convert(at)),
+            Self::WhenListening => NextAttempt::WhenListening,
         }
     }
 }

@@ -1,11 +1,17 @@
 //! What the supervisor's thread tells everybody else.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use ibkr_connect_core::{Error, ErrorKind, Result, Session};
+use ibkr_connect_state::Clock;
 use tokio::sync::watch;
 
-use super::state::SupervisorState;
+use super::machine::Machine;
+use super::state::{NextAttempt, SupervisorState};
+use super::time::Reading;
+use super::transition::{Transition, TransitionCause};
+use super::transitions::{self, TransitionSource, TransitionWriter};
 
 /// A session of a supervisor's: a [`Session`] with a number. It is the same session until it is lost; then everything on it
 /// fails at once with `disconnected`, `worker_crashed` or `closed`, and the supervisor has or makes another.
@@ -89,51 +95,145 @@ pub(crate) async fn usable(mut status: watch::Receiver<Status>) -> Result<Superv
     )
 }
 
-/// The thread's side of the status: whatever happens to the thread, it does not leave a lie behind.
+/// What the machine says at one moment. Its times are those of the machine, in which the same moment is always the same, however the
+/// wall clock is set.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Snapshot {
+    pub(crate) state: SupervisorState<Reading>,
+    pub(crate) attempt: Option<(u32, NextAttempt<Reading>)>,
+    pub(crate) generation: u64,
+}
+
+impl Snapshot {
+    /// Where every supervisor begins.
+    const FIRST: Self =
+        Self { state: SupervisorState::Connecting, attempt: Some((1, NextAttempt::Now)), generation: 0 };
+
+    pub(crate) fn of(machine: &Machine, now: Reading) -> Self {
+        Self { state: machine.state(now), attempt: machine.attempt(), generation: machine.generation() }
+    }
+
+    fn transition(&self, number: u64, now: Reading, cause: TransitionCause) -> Transition {
+        let wall = |due| now.wall_of(due);
+        Transition {
+            number,
+            at: now.wall(),
+            generation: self.generation,
+            state: self.state.clone().map(wall),
+            cause,
+            attempt: self.attempt.map(|(number, _)| number),
+            next: self.attempt.map(|(_, next)| next.map(wall)),
+        }
+    }
+}
+
+/// What is to be published.
+#[derive(Debug)]
+pub(crate) struct Update {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) session: Option<SupervisedSession>,
+    /// Why the last attempt failed, until one succeeds.
+    pub(crate) failure: Option<Error>,
+    /// Why something has changed, if it has.
+    pub(crate) cause: TransitionCause,
+}
+
+/// The thread's side of what everybody else is told. In whatever way the thread ends, it has said so.
 #[derive(Debug)]
 pub(crate) struct StatusPublisher {
-    pub(crate) status: watch::Sender<Status>,
-    pub(crate) states: watch::Sender<SupervisorState>,
+    clock: Arc<dyn Clock>,
+    status: watch::Sender<Status>,
+    states: watch::Sender<SupervisorState>,
+    transitions: TransitionWriter,
+    last: Snapshot,
+}
+
+/// Everybody else's side.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) status: watch::Receiver<Status>,
+    pub(crate) states: watch::Receiver<SupervisorState>,
+    pub(crate) transitions: TransitionSource,
 }
 
 impl StatusPublisher {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> (Self, Published) {
+        let last = Snapshot::FIRST;
         let state = SupervisorState::Connecting;
         let status = Status { state: state.clone(), session: None, generation: 0, failure: None };
-        Self { status: watch::Sender::new(status), states: watch::Sender::new(state) }
+        let (status, states) = (watch::Sender::new(status), watch::Sender::new(state));
+        let (transitions, source) = transitions::log();
+        let now = clock.now().into();
+        transitions.write(|number| last.transition(number, now, TransitionCause::Started));
+        let published =
+            Published { status: status.subscribe(), states: states.subscribe(), transitions: source };
+        (Self { clock, status, states, transitions, last }, published)
     }
 
-    pub(crate) fn publish(&self, status: Status) {
-        let (state, generation) = (status.state.clone(), status.generation);
+    /// What is published from now on.
+    pub(crate) fn status(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.last.state == SupervisorState::Closed
+    }
+
+    pub(crate) fn publish(&mut self, now: Reading, update: Update) {
+        let Update { snapshot, session, failure, cause } = update;
+        let (state, generation) = (snapshot.state.clone().map(|due| now.wall_of(due)), snapshot.generation);
         // First, so that who has seen the state finds the session that belongs to it.
-        self.status.send_replace(status);
-        if *self.states.borrow() != state {
+        self.status.send_replace(Status { state: state.clone(), session, generation, failure });
+        if snapshot.state != self.last.state {
             tracing::info!(state = state.as_str(), generation, detail = %state, "session_state");
-            self.states.send_replace(state);
+        }
+        self.states.send_if_modified(|shown| {
+            let is_new = *shown != state;
+            *shown = state;
+            is_new
+        });
+        if snapshot != self.last {
+            let cause = cause.of_change(&self.last.state, &snapshot.state);
+            self.transitions.write(|number| snapshot.transition(number, now, cause));
+            self.last = snapshot;
         }
     }
 }
 
 impl Drop for StatusPublisher {
     fn drop(&mut self) {
-        let last = self.status.borrow().clone();
-        self.publish(Status { state: SupervisorState::Closed, session: None, ..last });
+        if self.is_closed() {
+            return;
+        }
+        let Status { generation, failure, .. } = self.status.borrow().clone();
+        let snapshot = Snapshot { state: SupervisorState::Closed, attempt: None, generation };
+        let cause = TransitionCause::Panicked;
+        self.publish(self.clock.now().into(), Update { snapshot, session: None, failure, cause });
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use ibkr_connect_state::KernelClock;
+
     use super::*;
 
     #[test]
     fn a_thread_that_ends_in_whatever_way_says_closed() {
-        let publisher = StatusPublisher::new();
-        let (status, states) = (publisher.status.subscribe(), publisher.states.subscribe());
-        let ready = Status { state: SupervisorState::Ready, ..status.borrow().clone() };
-        publisher.publish(ready);
+        let (mut publisher, published) = StatusPublisher::new(Arc::new(KernelClock::default()));
+        let Published { status, states, transitions } = published;
+        let snapshot = Snapshot { state: SupervisorState::Ready, attempt: None, generation: 1 };
+        let cause = TransitionCause::Connected;
+        publisher.publish(Reading::START, Update { snapshot, session: None, failure: None, cause });
         assert_eq!(*states.borrow(), SupervisorState::Ready);
         drop(publisher);
         assert_eq!(*states.borrow(), SupervisorState::Closed);
         assert_eq!(pollster::block_on(usable(status)).unwrap_err().kind(), ErrorKind::Closed);
+        let mut transitions = transitions.read();
+        let mut next = || pollster::block_on(transitions.next());
+        let seen: Vec<_> = std::iter::from_fn(&mut next).map(|seen| (seen.state, seen.generation)).collect();
+        let expected =
+            [(SupervisorState::Connecting, 0), (SupervisorState::Ready, 1), (SupervisorState::Closed, 1)];
+        assert_eq!(seen, expected);
     }
 }

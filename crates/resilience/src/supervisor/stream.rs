@@ -14,9 +14,9 @@ use super::streams::{Content, OpeningId, StreamId};
 
 /// What a [`SupervisedStream`] gives.
 #[derive(Debug, Clone, PartialEq)]
-pub enum StreamItem {
+pub enum StreamItem<T = Event> {
     /// An event of the Gateway's.
-    Data(Event),
+    Data(T),
     /// The stream was interrupted and goes on. Events between these times may be missing; none is repeated.
     Gap {
         /// When the Gateway was last known to serve the stream, and the consumer to have read what it gave: its last answer to a
@@ -30,9 +30,11 @@ pub enum StreamItem {
 
 /// A stream of events that goes on in the next session when one is lost. Dropping it cancels it at the Gateway.
 ///
+/// `T` is the type of its events, as the methods of [`Supervisor`](super::Supervisor) have it; without it they are any operation's.
+///
 /// # Behavior
 /// - What was received before an interruption is given first, then one [`StreamItem::Gap`], then what follows.
-/// - While there is no session it waits; [`states`](super::Supervisor::states) says why. It also waits, and is asked for again after
+/// - While there is no session it waits; [`transitions`](super::Supervisor::transitions) say why. It also waits, and is asked for again after
 ///   growing pauses, when IBKR's limits or a deadline keep it from being opened, when the Gateway asks for another subscription
 ///   (10225, 10182, 316), during a competing session (10197), and when a lively stream stays silent after an outage.
 /// - It ends with the Gateway's error if the Gateway refuses the stream, also when it is opened again; without an error when it is
@@ -44,7 +46,17 @@ pub enum StreamItem {
 ///   given before are left out. What is a state and no history is given anew after a gap: positions, account values, last prices,
 ///   and an order book, which has to be emptied at the gap.
 #[derive(Debug)]
-pub struct SupervisedStream {
+pub struct SupervisedStream<T = Event> {
+    reader: StreamReader,
+    convert: Convert<T>,
+}
+
+/// Makes an event of this type of any operation's.
+pub(crate) type Convert<T> = fn(Event) -> Result<T>;
+
+/// Reads the subscriptions of a stream, one after the other.
+#[derive(Debug)]
+struct StreamReader {
     id: StreamId,
     content: Content,
     replay: Replay,
@@ -77,14 +89,15 @@ pub(crate) enum Signal {
     Dropped,
 }
 
-impl SupervisedStream {
+impl<T> SupervisedStream<T> {
     pub(crate) fn new(
         id: StreamId,
         request: &StreamRequest,
         switches: mpsc::UnboundedReceiver<Switch>,
         signals: mpsc::UnboundedSender<(StreamId, Signal)>,
+        convert: Convert<T>,
     ) -> Self {
-        Self {
+        let reader = StreamReader {
             id,
             content: Content::from(request),
             replay: Replay::from(request),
@@ -94,28 +107,78 @@ impl SupervisedStream {
             signals,
             merged: 0,
             generation: 0,
-        }
+        };
+        Self { reader, convert }
     }
 
     /// The next item; `None` when the stream has ended.
-    pub async fn next(&mut self) -> Option<Result<StreamItem>> {
+    pub async fn next(&mut self) -> Option<Result<StreamItem<T>>> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
     /// How many events gave way so far to newer values, see [`EventStream::merged`].
     pub fn merged(&self) -> u64 {
-        self.merged + self.events.as_ref().map_or(0, EventStream::merged)
+        self.reader.merged()
     }
 
     /// The number of the session that the last item came from.
     pub fn generation(&self) -> u64 {
-        self.generation
+        self.reader.generation
     }
 
     /// Waits until it is open for the first time; `None` if the supervisor ends before.
     pub(crate) async fn opened(&mut self) -> Option<Result<()>> {
-        let switch = self.switches.as_mut()?.recv().await?;
-        Some(self.take(switch).map(drop))
+        let switch = self.reader.switches.as_mut()?.recv().await?;
+        Some(self.reader.take(switch).map(drop))
+    }
+
+    /// An event of another operation would be a fault of the backend's. Nothing that follows it could be trusted.
+    fn convert(&mut self, event: Event) -> Result<StreamItem<T>> {
+        (self.convert)(event).map(StreamItem::Data).inspect_err(|_| self.reader.leave())
+    }
+}
+
+impl<T> Stream for SupervisedStream<T> {
+    type Item = Result<StreamItem<T>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = match self.reader.poll(context) {
+            Poll::Ready(item) => item,
+            Poll::Pending => return Poll::Pending,
+        };
+        Poll::Ready(item.map(|item| match item? {
+            StreamItem::Data(event) => self.convert(event),
+            StreamItem::Gap { from, to } => Ok(StreamItem::Gap { from, to }),
+        }))
+    }
+}
+
+impl StreamReader {
+    fn merged(&self) -> u64 {
+        self.merged + self.events.as_ref().map_or(0, EventStream::merged)
+    }
+
+    /// The next item of whatever type.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<StreamItem>>> {
+        loop {
+            if let Poll::Ready(Some(event)) = self.poll_events(context) {
+                return Poll::Ready(Some(Ok(StreamItem::Data(event))));
+            }
+            let Some(switches) = &mut self.switches else { return Poll::Ready(None) };
+            let Poll::Ready(switch) = switches.poll_recv(context) else { return Poll::Pending };
+            let taken = match switch {
+                Some(switch) => self.take(switch),
+                None => {
+                    self.end();
+                    Err(Error::new(ErrorKind::Closed, "the supervisor of this stream has ended"))
+                }
+            };
+            match taken {
+                Ok(Some(gap)) => return Poll::Ready(Some(Ok(gap))),
+                Ok(None) => {}
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
     }
 
     /// Follows the supervisor; the gap, if there is one.
@@ -174,43 +237,21 @@ impl SupervisedStream {
         self.switches = None;
     }
 
+    fn leave(&mut self) {
+        // The supervisor must see it closed when it hears that it was dropped.
+        self.end();
+        self.signal(Signal::Dropped);
+    }
+
     fn signal(&self, signal: Signal) {
         // An error means that the supervisor has ended, which the stream learns from its switches.
         let _ = self.signals.send((self.id, signal));
     }
 }
 
-impl Stream for SupervisedStream {
-    type Item = Result<StreamItem>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            if let Poll::Ready(Some(event)) = self.poll_events(context) {
-                return Poll::Ready(Some(Ok(StreamItem::Data(event))));
-            }
-            let Some(switches) = &mut self.switches else { return Poll::Ready(None) };
-            let Poll::Ready(switch) = switches.poll_recv(context) else { return Poll::Pending };
-            let taken = match switch {
-                Some(switch) => self.take(switch),
-                None => {
-                    self.end();
-                    Err(Error::new(ErrorKind::Closed, "the supervisor of this stream has ended"))
-                }
-            };
-            match taken {
-                Ok(Some(gap)) => return Poll::Ready(Some(Ok(gap))),
-                Ok(None) => {}
-                Err(error) => return Poll::Ready(Some(Err(error))),
-            }
-        }
-    }
-}
-
-impl Drop for SupervisedStream {
+impl Drop for StreamReader {
     fn drop(&mut self) {
-        // The supervisor must see it closed when it hears that it was dropped.
-        self.end();
-        self.signal(Signal::Dropped);
+        self.leave();
     }
 }
 

@@ -62,7 +62,7 @@ impl Supervisor {
 fn stream_of(request: &StreamRequest) -> (Supervisor, SupervisedStream) {
     let (switches, receiver) = mpsc::unbounded_channel();
     let (signals, heard) = mpsc::unbounded_channel();
-    let stream = SupervisedStream::new(ID, request, receiver, signals);
+    let stream = SupervisedStream::new(ID, request, receiver, signals, Ok);
     (Supervisor { switches: Some(switches), signals: heard, openings: 0 }, stream)
 }
 
@@ -161,6 +161,27 @@ fn the_supervisor_hears_of_a_dropped_stream_when_it_can_see_it() {
     drop(stream);
     assert_eq!(supervisor.hears(), [Signal::Dropped]);
     assert!(supervisor.switches.as_ref().unwrap().is_closed());
+}
+
+#[test]
+fn an_event_of_another_operation_ends_a_typed_stream() {
+    let (switches, receiver) = mpsc::unbounded_channel();
+    let (signals, mut heard) = mpsc::unbounded_channel();
+    let request = StreamRequest::MarketData(MarketDataParams::streaming(Contract::stock("AAPL")));
+    let mut stream = SupervisedStream::<i32>::new(ID, &request, receiver, signals, |event| match event {
+        Event::MarketData(MarketDataEvent::MarketDataType { market_data_type }) => Ok(market_data_type),
+        other => Err(Error::new(ErrorKind::Internal, format!("{other:?}"))),
+    });
+    let (sender, events) = event_channel(FlowControl::default(), || {});
+    let opened = Switch::Opened { opening: OpeningId(1), events, generation: 1, gap: None };
+    switches.send(opened).unwrap();
+    sender.send_all([event(7), quote(1.0), event(8)]);
+    assert_eq!(pollster::block_on(stream.next()).unwrap().unwrap(), StreamItem::Data(7));
+    assert_eq!(pollster::block_on(stream.next()).unwrap().unwrap_err().kind(), ErrorKind::Internal);
+    assert!(pollster::block_on(stream.next()).is_none(), "what follows can't be trusted");
+    assert!(sender.is_abandoned(), "it is cancelled at the Gateway");
+    assert_eq!(heard.try_recv().unwrap(), (ID, Signal::Taken(OpeningId(1))));
+    assert_eq!(heard.try_recv().unwrap(), (ID, Signal::Dropped));
 }
 
 #[test]
