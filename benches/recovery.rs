@@ -4,13 +4,10 @@
 //! `cargo bench --bench recovery`; a number as argument is how many workers die. The bench is its own worker.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ibkr_connect::resilience::{
-    Policy, RestartLimit, RobustConnector, StreamItem, SupervisedSession, SupervisorOptions,
-};
+use ibkr_connect::resilience::{RestartLimit, StreamItem, SupervisedSession, SupervisorOptions};
 use ibkr_connect::types::{Contract, MarketDataParams};
 use ibkr_connect::{
     Config, ConnectionMode, Connector, Result, StreamRequest, SupervisedStream, Supervisor, Target, worker,
@@ -78,13 +75,10 @@ impl Bench {
             state_dir: state.path().to_owned(),
             ..Config::default()
         };
-        let policy = Policy { max_retries: 0, ..Policy::from(&config) };
-        let connector = ibkr_connect::connector(&config).expect("this program is the worker");
-        let robust: Arc<dyn Connector> = Arc::new(RobustConnector::new(connector, policy));
         let restarts = RestartLimit { count: u32::MAX, ..RestartLimit::default() };
         let options = SupervisorOptions { restarts, ..SupervisorOptions::from(&config) };
         Self {
-            supervisor: Supervisor::start(robust, config.target(), options).expect("a thread"),
+            supervisor: ibkr_connect::supervise_with(&config, options).expect("this program is the worker"),
             bare: SubprocessConnector::new(WorkerSpec {
                 program: this_program(),
                 args: vec![worker::ARGUMENT.into()],

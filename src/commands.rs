@@ -27,10 +27,9 @@ use ibkr_connect::{Config, Error, ErrorKind, Session};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::{Breaker, Cli, Command, Zombies};
-use crate::log::Sessions;
 
 /// Runs the command.
-pub(crate) fn run(cli: Cli, sessions: &Sessions) -> anyhow::Result<()> {
+pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
     let Cli { global, command } = cli;
     let format = global.format();
     match command {
@@ -48,7 +47,7 @@ pub(crate) fn run(cli: Cli, sessions: &Sessions) -> anyhow::Result<()> {
         Command::Zombies(Zombies::Clean(arguments)) => zombies::clean(&global.load()?, format, &arguments),
         Command::Probe(arguments) => probe::run(&global.load()?, format, &arguments),
         Command::Soak(arguments) => soak::run(&global.load()?, format, &arguments),
-        Command::Watch(arguments) => watch::run(&global.load()?, format, &arguments, sessions),
+        Command::Watch(arguments) => watch::run(&global.load()?, format, &arguments),
         Command::Status => status::run(&global.load()?, format),
         Command::Breaker(Breaker::Open(arguments)) => breaker::open(&global.load()?, format, &arguments),
         Command::Breaker(Breaker::Reset(arguments)) => breaker::reset(&global.load()?, format, &arguments),

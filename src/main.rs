@@ -19,9 +19,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     // A configuration that can't be loaded is the command's error to report.
     let log_accounts = cli.global.load().map(|config| config.log_accounts).unwrap_or_default();
-    let sessions = log::init(log_accounts);
+    log::init(log_accounts);
     let format = cli.global.format();
-    match commands::run(cli, &sessions) {
+    match commands::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error, format),
     }

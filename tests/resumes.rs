@@ -8,11 +8,9 @@ use std::time::Duration;
 use ibkr_connect::resilience::{StreamItem, SupervisorOptions};
 use ibkr_connect::types::{
     BarSize, BarTime, Contract, HistoricalBarUpdatesEvent, HistoricalBarUpdatesParams, HistoricalBarsParams,
-    HistoricalDuration, MarketDataParams,
+    HistoricalDuration, MarketDataEvent, MarketDataParams,
 };
-use ibkr_connect::{
-    Config, ConnectionMode, ErrorKind, Event, Result, StreamRequest, SupervisedStream, Supervisor,
-};
+use ibkr_connect::{Config, ConnectionMode, ErrorKind, Result, SupervisedStream, Supervisor};
 use ibkr_connect_sim::{SimOptions, Simulator};
 use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
@@ -169,10 +167,10 @@ impl Stage {
         Simulator::start(options).unwrap()
     }
 
-    async fn bars(&self, bar_size: BarSize) -> SupervisedStream {
+    async fn bars(&self, bar_size: BarSize) -> SupervisedStream<HistoricalBarUpdatesEvent> {
         let (contract, duration) = (Contract::stock("AAPL"), HistoricalDuration { amount: 1, unit: 'D' });
         let params = HistoricalBarUpdatesParams { contract, duration, bar_size, ..Default::default() };
-        self.supervisor.subscribe(StreamRequest::HistoricalBarUpdates(params)).await.unwrap()
+        self.supervisor.historical_bar_updates(params).await.unwrap()
     }
 
     /// Nothing is left.
@@ -183,26 +181,27 @@ impl Stage {
     }
 }
 
-async fn next(stream: &mut SupervisedStream) -> StreamItem {
-    let item: Option<Result<StreamItem>> = timeout(PATIENCE, stream.next()).await.expect("the stream hangs");
+async fn next<T>(stream: &mut SupervisedStream<T>) -> StreamItem<T> {
+    let item: Option<Result<StreamItem<T>>> =
+        timeout(PATIENCE, stream.next()).await.expect("the stream hangs");
     item.expect("the stream has ended").unwrap()
 }
 
-fn bars_of(item: &StreamItem) -> Option<Vec<BarTime>> {
+fn bars_of(item: &StreamItem<HistoricalBarUpdatesEvent>) -> Option<Vec<BarTime>> {
     match item {
-        StreamItem::Data(Event::HistoricalBarUpdates(HistoricalBarUpdatesEvent::History { bars })) => {
+        StreamItem::Data(HistoricalBarUpdatesEvent::History { bars }) => {
             Some(bars.iter().map(|bar| bar.time).collect())
         }
         _ => None,
     }
 }
 
-fn history(item: StreamItem) -> Vec<BarTime> {
+fn history(item: StreamItem<HistoricalBarUpdatesEvent>) -> Vec<BarTime> {
     bars_of(&item).unwrap_or_else(|| panic!("no history: {item:?}"))
 }
 
 /// The history that follows the next gap.
-async fn after_the_gap(bars: &mut SupervisedStream) -> Vec<BarTime> {
+async fn after_the_gap(bars: &mut SupervisedStream<HistoricalBarUpdatesEvent>) -> Vec<BarTime> {
     while !matches!(next(bars).await, StreamItem::Gap { .. }) {}
     history(next(bars).await)
 }
@@ -240,14 +239,14 @@ fn message_id(body: &[u8]) -> i64 {
 }
 
 struct Quotes {
-    stream: SupervisedStream,
+    stream: SupervisedStream<MarketDataEvent>,
     id: i64,
 }
 
 /// Quotes that have come.
 async fn quotes_at(stage: &Stage, gateway: &mut PlayedGateway) -> Quotes {
-    let request = StreamRequest::MarketData(MarketDataParams::streaming(Contract::stock("AAPL")));
-    let (stream, asked) = tokio::join!(stage.supervisor.subscribe(request), heard(gateway));
+    let params = MarketDataParams::streaming(Contract::stock("AAPL"));
+    let (stream, asked) = tokio::join!(stage.supervisor.market_data(params), heard(gateway));
     let Heard::Asked(id) = asked else { panic!("{asked:?}") };
     let mut stream = stream.unwrap();
     gateway.send(&[tick(1)], id);

@@ -8,11 +8,10 @@ mod memory;
 mod report;
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::time::Duration;
 
-use ibkr_connect::resilience::NextAttempt;
-use ibkr_connect::{Config, Error, ErrorKind, Phase, Result, Supervisor, SupervisorState};
+use ibkr_connect::resilience::{SupervisorOptions, TransitionCause};
+use ibkr_connect::{Config, Error, ErrorKind, Phase, Result, Supervisor};
 use indicatif::ProgressBar;
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
@@ -40,13 +39,11 @@ pub(crate) fn run(config: &Config, format: Format, arguments: &Soak) -> anyhow::
     let chaos = arguments.chaos.then(|| Chaos::start(config, arguments.seed)).transpose()?;
     let config = chaos.as_ref().map_or(config, Chaos::config);
     let before = zombies(config);
-    let supervisor = Arc::new(match &chaos {
-        Some(chaos) => chaos.supervise()?,
-        None => ibkr_connect::supervise(config)?,
-    });
+    let options = chaos.as_ref().map_or_else(|| SupervisorOptions::from(config), Chaos::options);
+    let supervisor = ibkr_connect::supervise_with(config, options)?;
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let hogs = Hogs::start(&runtime, if arguments.busy { ENOUGH } else { 0 });
-    let soaked = runtime.block_on(runtime.spawn(soak(Plan::new(config, arguments), Arc::clone(&supervisor))));
+    let soaked = runtime.block_on(runtime.spawn(soak(Plan::new(config, arguments), supervisor.clone())));
     hogs.stop();
     let survived = chaos.as_ref().map(|chaos| runtime.block_on(chaos.calm(&supervisor)));
     runtime.block_on(supervisor.close());
@@ -101,7 +98,7 @@ enum Answer {
     Fetch(Result<()>),
 }
 
-async fn soak(plan: Plan, supervisor: Arc<Supervisor>) -> anyhow::Result<Tally> {
+async fn soak(plan: Plan, supervisor: Supervisor) -> anyhow::Result<Tally> {
     let mut interrupt = Interrupt::listen()?;
     let mut tally = Tally::default();
     tokio::select! {
@@ -129,11 +126,11 @@ async fn soak(plan: Plan, supervisor: Arc<Supervisor>) -> anyhow::Result<Tally> 
             _ = pings.tick() => {
                 tally.pings_total += 1;
                 tally.memory.sample(&supervisor);
-                asked.spawn(ping(Arc::clone(&supervisor)));
+                asked.spawn(ping(supervisor.clone()));
             }
             _ = fetches.tick() => {
                 tally.fetches_total += 1;
-                asked.spawn(fetch(Arc::clone(&supervisor)));
+                asked.spawn(fetch(supervisor.clone()));
             }
             _ = lines.tick(), if progress.is_hidden() => tally.say(&progress, &supervisor)?,
         }
@@ -161,21 +158,18 @@ async fn first_session(supervisor: &Supervisor, plan: &Plan) -> Result<()> {
 
 /// Waits for the first failure.
 async fn first_failure(supervisor: &Supervisor, address: &str) -> Error {
-    let mut states = supervisor.states();
-    loop {
-        if let Some(failure) = supervisor.failure() {
-            return failure;
-        }
-        if let SupervisorState::Recovering { next: NextAttempt::WhenListening, .. } =
-            *states.borrow_and_update()
-        {
-            let message = format!("nothing listens on {address}");
-            return Error::new(ErrorKind::NotListening, message).in_phase(Phase::Preflight);
-        }
-        if states.changed().await.is_err() {
-            return Error::new(ErrorKind::Closed, "the supervisor has ended");
+    let mut transitions = supervisor.transitions();
+    while let Some(transition) = transitions.next().await {
+        match transition.cause {
+            TransitionCause::AttemptFailed(failure) => return failure,
+            TransitionCause::NotListening => {
+                let message = format!("nothing listens on {address}");
+                return Error::new(ErrorKind::NotListening, message).in_phase(Phase::Preflight);
+            }
+            _ => {}
         }
     }
+    Error::new(ErrorKind::Closed, "the supervisor has ended")
 }
 
 fn every(period: Duration) -> Interval {
@@ -184,18 +178,15 @@ fn every(period: Duration) -> Interval {
     interval
 }
 
-async fn ping(supervisor: Arc<Supervisor>) -> Answer {
+async fn ping(supervisor: Supervisor) -> Answer {
     Answer::Ping(match supervisor.current() {
         Ok(session) => session.ping().await,
         Err(error) => Err(error),
     })
 }
 
-async fn fetch(supervisor: Arc<Supervisor>) -> Answer {
-    Answer::Fetch(match supervisor.current() {
-        Ok(session) => session.positions().await.map(drop),
-        Err(error) => Err(error),
-    })
+async fn fetch(supervisor: Supervisor) -> Answer {
+    Answer::Fetch(supervisor.positions().await.map(drop))
 }
 
 impl Tally {

@@ -3,60 +3,51 @@
 use std::future::pending;
 use std::time::Duration;
 
-use ibkr_connect::resilience::{GiveUp, StreamItem, SupervisorOptions};
+use ibkr_connect::config::LogAccounts;
+use ibkr_connect::resilience::{
+    GiveUp, StreamItem, SupervisorOptions, Transition, TransitionCause, Transitions,
+};
 use ibkr_connect::types::VersionRetirement;
-use ibkr_connect::{Config, Event, StreamRequest, Supervisor, SupervisorState};
+use ibkr_connect::{Config, Supervisor, SupervisorState};
 use jiff::Timestamp;
 use serde_json::json;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::sleep;
 
 use super::interrupt::Interrupt;
 use super::runtime;
 use crate::cli::Watch;
-use crate::log::{Change, Sessions};
 use crate::output::{Format, print_json, print_line};
 
 /// Watches until it is interrupted, the time is over, or nothing but another configuration, program or Gateway helps; then closes
 /// the session in order.
-pub(crate) fn run(
-    config: &Config,
-    format: Format,
-    arguments: &Watch,
-    sessions: &Sessions,
-) -> anyhow::Result<()> {
-    let mut changes = sessions.follow();
+pub(crate) fn run(config: &Config, format: Format, arguments: &Watch) -> anyhow::Result<()> {
     runtime()?.block_on(async {
         let mut interrupt = Interrupt::listen()?;
         let options = SupervisorOptions { give_up: GiveUp::WhenPermanent, ..SupervisorOptions::from(config) };
         let supervisor = ibkr_connect::supervise_with(config, options)?;
-        show(format, &first())?;
+        let transitions = supervisor.transitions();
+        let mut lines = Lines { format, log_accounts: config.log_accounts, transitions, shown: None };
         tokio::select! {
-            outcome = follow(format, &mut changes) => return outcome,
+            // Its end is that of the supervisor, which has given up.
+            outcome = lines.show() => outcome?,
             outcome = tell_retirements(format, &supervisor) => return outcome,
-            () = given_up(&supervisor) => {}
             () = interrupt.requested() => {}
             () = over(arguments.length) => {}
         }
         let has_given_up = supervisor.state() == SupervisorState::Closed;
         let failure = supervisor.failure().filter(|_| has_given_up);
-        close(&supervisor, format, &mut changes).await?;
+        supervisor.close().await;
+        lines.show().await?;
         failure.map_or(Ok(()), |failure| Err(failure.into()))
     })
 }
 
-/// Waits until the supervisor has ended by itself.
-async fn given_up(supervisor: &Supervisor) {
-    // An error means that it has, too.
-    let _ = supervisor.states().wait_for(|state| *state == SupervisorState::Closed).await;
-}
-
 /// Shows once what the Gateway says about the end of its version; for ever.
 async fn tell_retirements(format: Format, supervisor: &Supervisor) -> anyhow::Result<()> {
-    let Ok(mut notices) = supervisor.subscribe(StreamRequest::Notices).await else { return pending().await };
+    let Ok(mut notices) = supervisor.notices().await else { return pending().await };
     let mut told = None;
     while let Some(Ok(item)) = notices.next().await {
-        let StreamItem::Data(Event::Notices(notice)) = item else { continue };
+        let StreamItem::Data(notice) = item else { continue };
         let retirement = notice.version_retirement();
         if retirement.is_some() && retirement != told {
             told = retirement;
@@ -86,48 +77,54 @@ async fn over(length: Option<Duration>) {
     }
 }
 
-/// Every supervisor begins with it, which is no change.
-fn first() -> Change {
-    let connecting = "connecting".to_owned();
-    Change { at: Timestamp::now(), state: connecting.clone(), generation: 0, detail: connecting, cause: None }
-}
-
-async fn follow(format: Format, changes: &mut UnboundedReceiver<Change>) -> anyhow::Result<()> {
-    while let Some(change) = changes.recv().await {
-        show(format, &change)?;
-    }
-    Ok(())
-}
-
-async fn close(
-    supervisor: &Supervisor,
+/// The lines about the session.
+struct Lines {
     format: Format,
-    changes: &mut UnboundedReceiver<Change>,
-) -> anyhow::Result<()> {
-    supervisor.close().await;
-    while let Ok(change) = changes.try_recv() {
-        show(format, &change)?;
-    }
-    Ok(())
+    log_accounts: LogAccounts,
+    transitions: Transitions,
+    /// The state of the last line.
+    shown: Option<SupervisorState>,
 }
 
-fn show(format: Format, change: &Change) -> std::io::Result<()> {
-    let Change { at, state, generation, detail, cause } = change;
-    match format {
-        Format::Json => print_json(&json!({
-            "time": format!("{at:.3}"),
-            "state": state,
-            "generation": generation,
-            "detail": detail,
-            "cause": cause,
-        })),
-        Format::Table => {
-            // The detail begins with the state's name where it says more than that.
-            let detail = detail.strip_prefix(state.as_str()).unwrap_or(detail).trim_start_matches(": ");
-            let more = [Some(detail), cause.as_deref()].into_iter().flatten().filter(|text| !text.is_empty());
-            let more = more.collect::<Vec<_>>().join("; ");
-            let line = format!("{at:.3}  session {generation:<3}  {state:<15} {more}");
-            print_line(line.trim_end())
+impl Lines {
+    /// Shows each change of the state until the supervisor has ended. Attempts that change no state are left out.
+    async fn show(&mut self) -> anyhow::Result<()> {
+        while let Some(transition) = self.transitions.next().await {
+            if self.shown.as_ref() != Some(&transition.state) {
+                self.line(&transition)?;
+                self.shown = Some(transition.state);
+            }
+        }
+        Ok(())
+    }
+
+    fn line(&self, transition: &Transition) -> std::io::Result<()> {
+        let Transition { at, generation, state, .. } = transition;
+        let cause = failure(&transition.cause).map(|cause| self.log_accounts.text(cause).to_string());
+        let (name, detail) = (state.as_str(), state.to_string());
+        match self.format {
+            Format::Json => print_json(&json!({
+                "time": format!("{at:.3}"),
+                "state": name,
+                "generation": generation,
+                "detail": detail,
+                "cause": cause,
+            })),
+            Format::Table => {
+                // The detail begins with the state's name where it says more than that.
+                let detail = detail.strip_prefix(name).unwrap_or(&detail).trim_start_matches(": ");
+                let more =
+                    [Some(detail), cause.as_deref()].into_iter().flatten().filter(|text| !text.is_empty());
+                let more = more.collect::<Vec<_>>().join("; ");
+                let line = format!("{at:.3}  session {generation:<3}  {name:<15} {more}");
+                print_line(line.trim_end())
+            }
         }
     }
+}
+
+/// Why there is no session. The other causes are in the state's own words.
+fn failure(cause: &TransitionCause) -> Option<&TransitionCause> {
+    use TransitionCause::{AttemptFailed, SessionEnded, SessionSilent};
+    matches!(cause, AttemptFailed(_) | SessionEnded(_) | SessionSilent).then_some(cause)
 }

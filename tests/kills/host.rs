@@ -4,16 +4,14 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{ChildStdout, ExitCode, Stdio};
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ibkr_connect::resilience::{Policy, RestartLimit, RobustConnector, SupervisedSession, SupervisorOptions};
+use ibkr_connect::resilience::{RestartLimit, SupervisedSession, SupervisorOptions};
 use ibkr_connect::types::{Contract, MarketDataParams};
 use ibkr_connect::{
-    CloseReason, Config, ConnectionMode, Connector, Error, ErrorKind, StreamRequest, SupervisedStream,
-    Supervisor,
+    CloseReason, Config, ConnectionMode, Error, ErrorKind, StreamRequest, SupervisedStream, Supervisor,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -144,16 +142,13 @@ impl HostSetup {
             circuit_failures: u32::MAX,
             ..Config::default()
         };
-        let policy = Policy { max_retries: 0, ..Policy::from(&config) };
-        let robust: Arc<dyn Connector> =
-            Arc::new(RobustConnector::new(ibkr_connect::connector(&config)?, policy));
         let options = SupervisorOptions {
             schedule: vec![Duration::from_millis(20)],
             listener_poll: Duration::from_millis(10),
             restarts: RestartLimit { count: u32::MAX, ..RestartLimit::default() },
             ..SupervisorOptions::from(&config)
         };
-        Supervisor::start(robust, config.target(), options)
+        ibkr_connect::supervise_with(&config, options)
     }
 }
 

@@ -3,7 +3,6 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod backend;
-pub(crate) mod diary;
 pub(crate) mod fake_gateway;
 pub(crate) mod host;
 pub(crate) mod mock;

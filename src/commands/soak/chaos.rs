@@ -9,8 +9,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use ibkr_connect::config::Region;
-use ibkr_connect::resilience::{Policy, RestartLimit, RobustConnector, SupervisorOptions};
-use ibkr_connect::{Config, Connector, Result, Supervisor};
+use ibkr_connect::resilience::{RestartLimit, SupervisorOptions};
+use ibkr_connect::{Config, Supervisor};
 use ibkr_connect_sim::{Fault, SimOptions, Simulator};
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -72,16 +72,13 @@ impl Chaos {
         &self.config
     }
 
-    /// A supervisor as [`ibkr_connect::supervise`] makes it, in fast motion.
-    pub(super) fn supervise(&self) -> Result<Supervisor> {
-        let policy = Policy { max_retries: 0, ..Policy::from(&self.config) };
-        let connector = RobustConnector::new(ibkr_connect::connector(&self.config)?, policy);
-        let options = SupervisorOptions {
+    /// The rules of a supervisor of it: those of a day, in fast motion.
+    pub(super) fn options(&self) -> SupervisorOptions {
+        SupervisorOptions {
             schedule: [1, 2, 5].map(Duration::from_secs).to_vec(),
             restarts: RestartLimit { window: Duration::from_secs(5), ..RestartLimit::default() },
             ..SupervisorOptions::from(&self.config)
-        };
-        Supervisor::start(Arc::new(connector) as Arc<dyn Connector>, self.config.target(), options)
+        }
     }
 
     /// Ends it, and sees whether the session comes back.

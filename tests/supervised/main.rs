@@ -1,7 +1,11 @@
 //! Supervised sessions over each backend: what happens to the Gateway, what the supervisor says meanwhile, and what its
 //! streams show. The same scenario is the same sequence of states in both modes.
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod handles;
+mod streams;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,16 +13,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ibkr_connect::resilience::{Policy, RobustConnector, StreamItem, SupervisorOptions};
-use ibkr_connect::types::{Contract, MarketDataParams};
+use ibkr_connect::types::{Contract, MarketDataEvent, MarketDataParams};
 use ibkr_connect::{
-    Config, Connection, ConnectionMode, Connector, ErrorKind, Request, Result, StreamRequest,
-    SupervisedStream, Supervisor, SupervisorState, Target,
+    Config, Connection, ConnectionMode, Connector, ErrorKind, Result, SupervisedStream, Supervisor,
+    SupervisorState, Target,
 };
 use ibkr_connect_sim::{SimOptions, Simulator};
 use tempfile::TempDir;
 
 use crate::support::backend::{Backend, NobodyListens, target};
-use crate::support::diary::Diary;
 use crate::support::state::state_dir;
 use crate::support::{run, traces};
 
@@ -81,8 +84,17 @@ async fn lives_through_a_bad_day(mode: ConnectionMode) {
     assert_data(&mut ticks, 3).await;
     stage.assert_answers().await;
 
-    let day =
-        ["ready", "recovering", "ready", "recovering", "gateway_wedged", "recovering", "ready", "closed"];
+    let day = [
+        "connecting",
+        "ready",
+        "recovering",
+        "ready",
+        "recovering",
+        "gateway_wedged",
+        "recovering",
+        "ready",
+        "closed",
+    ];
     stage.close(&day).await;
     assert_closed(&mut ticks).await;
     assert_eq!(recovered.stats().zombies_held_max, 0);
@@ -112,7 +124,9 @@ async fn hears_the_gateway(mode: ConnectionMode) {
     assert_data(&mut ticks, 1).await;
     assert_eq!((first.stats().handshakes, stage.connects()), (1, 1));
     assert_eq!(first.stats().requested("reqMktData"), 2);
-    stage.close(&["ready", "degraded", "ready", "degraded", "ready", "degraded", "ready", "closed"]).await;
+    let day =
+        ["connecting", "ready", "degraded", "ready", "degraded", "ready", "degraded", "ready", "closed"];
+    stage.close(&day).await;
 }
 
 fn gateway(port: &NobodyListens, options: SimOptions) -> Simulator {
@@ -120,10 +134,9 @@ fn gateway(port: &NobodyListens, options: SimOptions) -> Simulator {
     Simulator::start(SimOptions { port: port.port(), tick_interval, ..options }).unwrap()
 }
 
-/// A supervisor, its diary, and the one port on which its Gateways come and go.
+/// A supervisor, and the one port on which its Gateways come and go.
 struct Stage {
     supervisor: Supervisor,
-    diary: Diary,
     connects: Arc<AtomicUsize>,
     backend: Arc<Backend>,
     port: NobodyListens,
@@ -153,15 +166,12 @@ impl Stage {
             listener_poll: LISTENER_POLL,
             ..SupervisorOptions::default()
         };
-        let diary = Diary::open();
-        let supervisor = diary.of(|| Supervisor::start(robust, target, options)).unwrap();
-        Self { supervisor, diary, connects, backend, port, _state: state }
+        let supervisor = Supervisor::start(robust, target, options).unwrap();
+        Self { supervisor, connects, backend, port, _state: state }
     }
 
-    async fn ticks(&self) -> SupervisedStream {
-        self.supervisor.session().await.unwrap();
-        let params = MarketDataParams::streaming(Contract::stock("AAPL"));
-        self.supervisor.subscribe(StreamRequest::MarketData(params)).await.unwrap()
+    async fn ticks(&self) -> SupervisedStream<MarketDataEvent> {
+        self.supervisor.market_data(MarketDataParams::streaming(Contract::stock("AAPL"))).await.unwrap()
     }
 
     async fn until(&self, is_so: impl FnMut(&SupervisorState) -> bool) {
@@ -170,13 +180,13 @@ impl Stage {
 
     async fn assert_answers(&self) {
         self.supervisor.session().await.unwrap();
-        self.supervisor.request(Request::ProofOfLife).await.unwrap();
+        self.supervisor.proof_of_life().await.unwrap();
     }
 
     /// While nothing listens, looking is all that is done.
     async fn assert_nobody_connects(&self) {
         let before = self.connects();
-        let error = self.supervisor.request(Request::ProofOfLife).await.unwrap_err();
+        let error = self.supervisor.proof_of_life().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
         tokio::time::sleep(20 * LISTENER_POLL).await;
         assert_eq!(self.connects(), before);
@@ -186,10 +196,16 @@ impl Stage {
         self.connects.load(Ordering::SeqCst)
     }
 
-    /// Closes; nothing is left, and the diary has exactly these states.
+    /// Closes; nothing is left, and it went through exactly these states. One that was entered again with other details counts once.
     async fn close(&self, states: &[&str]) {
         self.supervisor.close().await;
-        assert_eq!(self.diary.states(), states);
+        let mut seen = Vec::new();
+        let mut transitions = self.supervisor.transitions();
+        while let Some(transition) = transitions.next().await {
+            seen.push(transition.state.as_str());
+        }
+        seen.dedup();
+        assert_eq!(seen, states);
         traces::assert_no_half_closed(self.port.port());
         self.backend.worker().assert_none_runs();
     }
@@ -215,14 +231,14 @@ impl Connector for Counting {
 }
 
 /// The next item is an event of this session.
-async fn assert_data(ticks: &mut SupervisedStream, generation: u64) {
+async fn assert_data(ticks: &mut SupervisedStream<MarketDataEvent>, generation: u64) {
     let item = ticks.next().await.unwrap().unwrap();
     assert!(matches!(item, StreamItem::Data(_)), "{item:?}");
     assert_eq!(ticks.generation(), generation);
 }
 
 /// After what had been received comes a gap.
-async fn assert_gap(ticks: &mut SupervisedStream) {
+async fn assert_gap(ticks: &mut SupervisedStream<MarketDataEvent>) {
     loop {
         if let StreamItem::Gap { from, to } = ticks.next().await.unwrap().unwrap() {
             return assert!(from <= to, "{from} to {to}");
@@ -231,7 +247,7 @@ async fn assert_gap(ticks: &mut SupervisedStream) {
 }
 
 /// After what had been received comes the end, which says why.
-async fn assert_closed(ticks: &mut SupervisedStream) {
+async fn assert_closed(ticks: &mut SupervisedStream<MarketDataEvent>) {
     loop {
         match ticks.next().await.unwrap() {
             Ok(item) => assert!(matches!(item, StreamItem::Data(_)), "{item:?}"),
