@@ -1,17 +1,28 @@
-//! What a Gateway can make us keep: it sends errors without end, and our memory stays small until the deadline.
+//! What a Gateway can make us keep: it sends errors without end, and our memory stays small until the deadline; it sends events to
+//! streams that nobody reads, and all of them together stay within the bound of their session.
+//!
+//! `IBKR_UNREAD_STREAMS=4000 cargo test --release --test bounds unread -- --nocapture --test-threads 1` is the big one.
 
 mod support;
 
 use std::fs;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::process::Stdio;
+use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ibkr_connect::ConnectionMode;
+use ibkr_connect::types::{Contract, MarketDataParams};
+use ibkr_connect::{
+    ConnectionMode, ErrorKind, EventStream, FlowControl, SESSION_CAPACITY, STREAM_RESERVE, Session,
+    StreamControl, StreamRequest, block_on,
+};
 
+use crate::support::backend::{Backend, target};
 use crate::support::fake_gateway::{Behaviour, FakeGateway};
 use crate::support::host::{Running, User};
-use crate::support::traces;
+use crate::support::{PATIENCE, setting, traces, until};
 
 /// What a connect may cost beside that of a healthy Gateway, in KiB.
 const BOUND: usize = 24 * 1024;
@@ -26,6 +37,11 @@ mod direct {
     fn errors_fill_no_memory() {
         check(ConnectionMode::Direct);
     }
+
+    #[test]
+    fn unread_streams_share_a_bound_and_one_that_is_read_goes_on() {
+        unread_streams(ConnectionMode::Direct);
+    }
 }
 
 mod subprocess {
@@ -34,6 +50,11 @@ mod subprocess {
     #[test]
     fn errors_fill_no_memory() {
         check(ConnectionMode::Subprocess);
+    }
+
+    #[test]
+    fn unread_streams_share_a_bound_and_one_that_is_read_goes_on() {
+        unread_streams(ConnectionMode::Subprocess);
     }
 }
 
@@ -76,4 +97,91 @@ fn peak(pid: u32) -> Option<usize> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse().ok()
+}
+
+/// What each unread stream gets: a megabyte.
+const TICKS: usize = 100;
+const LENGTH: usize = 10_000;
+
+#[allow(clippy::print_stdout, reason = "what a campaign was worth")]
+fn unread_streams(mode: ConnectionMode) {
+    let count = setting("IBKR_UNREAD_STREAMS").map_or(120, |count| count as usize);
+    let gateway = FakeGateway::start(Behaviour::FloodsAllButTheFirst { ticks: TICKS, length: LENGTH });
+    let backend = Backend::new(mode);
+    let session = block_on(ibkr_connect::session_over(&*backend, &target(gateway.port()))).unwrap();
+    let mut read = open(&session);
+    next_tick(&mut read, mode);
+    let mut unread = Vec::new();
+    for _ in 0..count {
+        unread.push(open(&session));
+        next_tick(&mut read, mode);
+    }
+    support::run(async {
+        for stream in &unread {
+            let control = stream.control();
+            let has_all = || control.received() == TICKS as u64 || is_over(&control);
+            until("every tick is kept or lost", has_all).await;
+        }
+    });
+    let kept: usize = unread.iter().map(|stream| stream.control().unread()).sum();
+    let bound = (SESSION_CAPACITY + count * STREAM_RESERVE) / LENGTH;
+    let ended = unread.iter().filter(|stream| is_over(&stream.control())).count();
+    println!(
+        "{mode}: {count} unread streams keep {kept} of {} events, {ended} have ended, {} MiB resident",
+        count * TICKS,
+        resident() >> 10
+    );
+    assert!(kept <= bound, "{mode}: {kept} events of {LENGTH} bytes are more than {bound}");
+    assert!(ended > 0 && ended < count, "{mode}: {ended} of {count} have ended");
+
+    let (mut was_told, mut given) = (0, 0);
+    for mut stream in unread {
+        let over = is_over(&stream.control());
+        for _ in 0..stream.control().unread() {
+            block_on(stream.next()).unwrap().unwrap();
+            given += 1;
+        }
+        if over {
+            let end = block_on(stream.next()).unwrap().unwrap_err();
+            assert_eq!(end.kind(), ErrorKind::SlowConsumer, "{mode}: {end}");
+            assert!(end.message().contains("all streams of a session may keep 65536 KiB"), "{mode}: {end}");
+            assert!(end.advice().is_some_and(|advice| advice.contains("conflated")), "{mode}: {end:?}");
+            was_told += 1;
+        }
+    }
+    assert_eq!(
+        (was_told, given),
+        (ended, kept),
+        "{mode}: what is unread stays readable, and then the end is told"
+    );
+    // All of it was given back.
+    let again = open(&session);
+    next_tick(&mut read, mode);
+    support::run(async {
+        let control = again.control();
+        until("there is room again", || control.received() == TICKS as u64).await;
+    });
+    block_on(session.close()).unwrap();
+}
+
+fn open(session: &Session) -> EventStream {
+    let params = MarketDataParams::streaming(Contract::stock("AAPL"));
+    block_on(session.with_flow(FlowControl::default()).subscribe(StreamRequest::MarketData(params))).unwrap()
+}
+
+fn next_tick(stream: &mut EventStream, mode: ConnectionMode) {
+    let next = support::run(async { tokio::time::timeout(PATIENCE / 2, stream.next()).await });
+    assert!(matches!(next, Ok(Some(Ok(_)))), "{mode}: {next:?}");
+}
+
+fn is_over(control: &StreamControl) -> bool {
+    let mut ended = pin!(control.ended());
+    block_on(poll_fn(|context| Poll::Ready(ended.as_mut().poll(context).is_ready())))
+}
+
+/// What this process has in memory, in KiB.
+fn resident() -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
 }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use crate::budget::{STREAM_RESERVE, Share, StreamBudget};
 use crate::conflation::ConflationKey;
 use crate::{Error, ErrorKind, Event};
 
@@ -11,6 +12,11 @@ use crate::{Error, ErrorKind, Event};
 pub const STREAM_CAPACITY: usize = 16_384;
 
 /// What happens when the consumer of a stream falls behind. Nothing is ever lost silently.
+///
+/// Beside the bound of each stream there is one over all streams of a session, see [`StreamBudget`]: their unread events may take
+/// [`SESSION_CAPACITY`](crate::SESSION_CAPACITY), 64 MiB, and one stream no more of it than is left for the others. A stream for
+/// which there is no room ends as one that is too slow. One with less than [`STREAM_RESERVE`], 16 KiB, unread never does: a hundred
+/// ticks and more. In subprocess mode this holds for each of the two processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -47,13 +53,32 @@ impl Default for FlowControl {
 /// The unread events of a stream. No lock and no waiting here; see `stream.rs` for those.
 #[derive(Debug)]
 pub(crate) struct Unread {
-    events: VecDeque<Event>,
+    events: VecDeque<Kept>,
     capacity: usize,
+    share: Share,
     /// Events are numbered as they come; this is the first unread one's number.
     first: u64,
     merged: u64,
     lost: u64,
+    /// Why events were lost.
+    lack: Lack,
     newest: Option<Newest>,
+}
+
+/// An unread event, and what it takes in memory.
+#[derive(Debug)]
+struct Kept {
+    event: Event,
+    weight: usize,
+}
+
+/// What there was not enough of.
+#[derive(Debug)]
+enum Lack {
+    /// Of the stream's own capacity.
+    Capacity,
+    /// Of what all streams of the session may keep.
+    Budget { unread: usize, bytes: usize },
 }
 
 /// Which unread event has the newest value of a field.
@@ -65,9 +90,18 @@ struct Newest {
 }
 
 impl Unread {
-    pub(crate) fn new(flow: FlowControl) -> Self {
+    pub(crate) fn new(flow: FlowControl, budget: StreamBudget) -> Self {
         let newest = matches!(flow, FlowControl::Conflate).then(Newest::default);
-        Self { events: VecDeque::new(), capacity: flow.capacity(), first: 0, merged: 0, lost: 0, newest }
+        Self {
+            events: VecDeque::new(),
+            capacity: flow.capacity(),
+            share: Share::new(budget),
+            first: 0,
+            merged: 0,
+            lost: 0,
+            lack: Lack::Capacity,
+            newest,
+        }
     }
 
     /// Keeps the event, merges it, or counts it as lost; after a loss everything is lost.
@@ -76,32 +110,63 @@ impl Unread {
             self.lost += 1;
             return;
         }
-        let number = self.next();
+        let (number, weight) = (self.next(), event.weight());
         let replaced = self.newest.as_mut().and_then(|newest| newest.enter(&event, number, self.first));
+        let kept = Kept { event, weight };
         if let Some(replaced) =
             replaced.and_then(|number| self.events.get_mut((number - self.first) as usize))
         {
-            *replaced = event;
-            self.merged += 1;
-        } else if self.events.len() < self.capacity {
-            self.events.push_back(event);
-        } else {
+            if self.share.replace(replaced.weight, weight) {
+                *replaced = kept;
+                self.merged += 1;
+                return;
+            }
+        } else if self.events.len() == self.capacity {
             self.lost += 1;
+            return;
+        } else if self.share.take(weight) {
+            self.events.push_back(kept);
+            return;
+        }
+        self.lost += 1;
+        self.lack = Lack::Budget { unread: self.events.len(), bytes: self.share.used() };
+    }
+
+    /// Makes room for so many at once, of which most will not be merged.
+    pub(crate) fn expect(&mut self, count: usize) {
+        if self.newest.is_none() {
+            self.events.reserve(count.min(self.room()));
         }
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
+        let Kept { event, weight } = self.events.pop_front()?;
         self.first += 1;
+        self.read(weight);
         Some(event)
     }
 
     /// Moves the first events, at most `most`, into `batch`; says how many.
     pub(crate) fn drain(&mut self, most: usize, batch: &mut Vec<Event>) -> usize {
         let count = most.min(self.events.len());
-        batch.extend(self.events.drain(..count));
+        let mut bytes = 0;
+        batch.extend(self.events.drain(..count).map(|kept| {
+            bytes += kept.weight;
+            kept.event
+        }));
         self.first += count as u64;
+        self.read(bytes);
         count
+    }
+
+    /// So much was read: it is given back, and so is the room that it has left.
+    fn read(&mut self, bytes: usize) {
+        /// As many as a stream may always keep.
+        const SPARE: usize = STREAM_RESERVE / size_of::<Kept>();
+        self.share.give_back(bytes);
+        if self.events.capacity() > SPARE && self.events.len() < self.events.capacity() / 4 {
+            self.events.shrink_to(SPARE.max(2 * self.events.len()));
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -110,6 +175,7 @@ impl Unread {
 
     pub(crate) fn clear(&mut self) {
         self.events = VecDeque::new();
+        self.share.give_back(self.share.used());
     }
 
     /// The number of the first unread event.
@@ -148,11 +214,27 @@ impl Unread {
 
     /// The end of a stream that has overflowed.
     pub(crate) fn slow_consumer(&self) -> Error {
-        let (lost, capacity) = (self.lost, self.capacity);
-        let (events, were) = if lost == 1 { ("event", "was") } else { ("events", "were") };
-        let message =
-            format!("{lost} {events} {were} lost: the consumer was more than {capacity} events behind");
-        Error::new(ErrorKind::SlowConsumer, message)
+        let lost = self.lost;
+        let lost = if lost == 1 { "1 event was lost".to_owned() } else { format!("{lost} events were lost") };
+        match self.lack {
+            Lack::Capacity => Error::new(
+                ErrorKind::SlowConsumer,
+                format!("{lost}: the consumer was more than {} events behind", self.capacity),
+            ),
+            Lack::Budget { unread, bytes } => Error::new(
+                ErrorKind::SlowConsumer,
+                format!(
+                    "{lost}: all streams of a session may keep {} KiB of unread events, and one stream no more of it than is \
+                     left for the others; this one had {unread} unread events of {} KiB",
+                    self.share.budget().capacity() >> 10,
+                    bytes >> 10,
+                ),
+            )
+            .with_advice(
+                "read every open stream or drop it, ask for conflated events where only the newest value counts, open fewer \
+                 streams, or spread them over several sessions",
+            ),
+        }
     }
 }
 
@@ -164,6 +246,7 @@ impl Newest {
             return None;
         };
         let replaceable = self.barrier.max(first);
+        self.forget_read(number, replaceable);
         let newest = self.numbers.entry(key).or_insert(number);
         if *newest >= replaceable && *newest < number {
             return Some(*newest);
@@ -171,97 +254,18 @@ impl Newest {
         *newest = number;
         None
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::types::{MarketDataEvent, TickType};
-
-    fn price(tick_type: TickType, price: f64) -> Event {
-        Event::MarketData(MarketDataEvent::Price { tick_type, price: Some(price), size: None })
-    }
-
-    fn notice(code: i32) -> Event {
-        Event::MarketData(MarketDataEvent::Notice { code, message: String::new() })
-    }
-
-    fn unread(flow: FlowControl, events: impl IntoIterator<Item = Event>) -> Unread {
-        let mut unread = Unread::new(flow);
-        events.into_iter().for_each(|event| unread.push(event));
-        unread
-    }
-
-    fn all(unread: &mut Unread) -> Vec<Event> {
-        std::iter::from_fn(|| unread.pop()).collect()
-    }
-
-    #[test]
-    fn lossless_keeps_what_fits_and_counts_the_rest() {
-        let mut unread = unread(FlowControl::Lossless { capacity: 2 }, (0..5).map(notice));
-        assert!(unread.has_overflowed());
-        assert_eq!(all(&mut unread), [notice(0), notice(1)]);
-        unread.push(notice(5));
-        assert_eq!(unread.len(), 0, "nothing follows a loss");
-        let error = unread.slow_consumer();
-        assert_eq!(error.kind(), ErrorKind::SlowConsumer);
-        assert_eq!(error.message(), "4 events were lost: the consumer was more than 2 events behind");
-    }
-
-    #[test]
-    fn a_newer_value_takes_the_place_of_the_unread_one() {
-        let (bid, ask) = (TickType::BID, TickType::ASK);
-        let mut unread = unread(
-            FlowControl::Conflate,
-            [price(bid, 1.0), price(ask, 2.0), price(bid, 1.1), price(bid, 1.2)],
-        );
-        assert_eq!(unread.merged(), 2);
-        assert_eq!(all(&mut unread), [price(bid, 1.2), price(ask, 2.0)]);
-        unread.push(price(bid, 1.3));
-        assert_eq!(all(&mut unread), [price(bid, 1.3)], "what was read is not replaced");
-        assert_eq!(unread.merged(), 2);
-    }
-
-    #[test]
-    fn price_and_size_of_one_tick_type_are_two_fields() {
-        let size = Event::MarketData(MarketDataEvent::Size { tick_type: TickType::BID, size: Some(1.0) });
-        let mut unread = unread(FlowControl::Conflate, [price(TickType::BID, 1.0), size.clone()]);
-        assert_eq!(all(&mut unread), [price(TickType::BID, 1.0), size]);
-    }
-
-    #[test]
-    fn no_value_passes_an_event_that_is_kept() {
-        let (bid, end) = (TickType::BID, Event::MarketData(MarketDataEvent::SnapshotEnd {}));
-        let events =
-            [price(bid, 1.0), end.clone(), price(bid, 1.1), price(bid, 1.2), end.clone(), end.clone()];
-        let mut unread = unread(FlowControl::Conflate, events);
-        assert_eq!(unread.merged(), 1);
-        assert_eq!(all(&mut unread), [price(bid, 1.0), end.clone(), price(bid, 1.2), end.clone(), end]);
-    }
-
-    #[test]
-    fn a_million_quotes_take_the_room_of_their_fields_and_what_is_kept_is_bounded() {
-        let fields = 50;
-        let quotes = (0..1_000_000).map(|number| price(TickType(number % fields), f64::from(number)));
-        let mut quotes = unread(FlowControl::Conflate, quotes);
-        assert_eq!((quotes.len(), quotes.merged()), (50, 999_950));
-        let last = (999_950..1_000_000).map(|number| price(TickType(number % fields), f64::from(number)));
-        assert_eq!(all(&mut quotes), last.collect::<Vec<_>>());
-
-        let capacity = STREAM_CAPACITY as i32;
-        let mut notices = unread(FlowControl::Conflate, (0..capacity + 3).map(notice));
-        assert_eq!(all(&mut notices).len(), STREAM_CAPACITY);
-        assert!(notices.slow_consumer().message().starts_with("3 events were lost"));
-    }
-
-    #[test]
-    fn the_policy_is_a_word_or_an_object_in_json() {
-        for (flow, json) in [
-            (FlowControl::Conflate, r#""conflate""#),
-            (FlowControl::Lossless { capacity: 7 }, r#"{"lossless":{"capacity":7}}"#),
-        ] {
-            assert_eq!(serde_json::to_string(&flow).unwrap(), json);
-            assert_eq!(serde_json::from_str::<FlowControl>(json).unwrap(), flow);
+    /// Fields of events that were read are no more than those that are unread, or few: a Gateway may name new ones without end.
+    fn forget_read(&mut self, number: u64, replaceable: u64) {
+        const FEW: usize = 256;
+        let unread = (number - replaceable.min(number)) as usize;
+        if self.numbers.len() >= FEW.max(2 * unread) && self.numbers.len() == self.numbers.capacity() {
+            self.numbers.retain(|_, number| *number >= replaceable);
+            self.numbers.shrink_to(FEW);
         }
     }
 }
+
+#[cfg(test)]
+#[path = "flow_tests.rs"]
+mod tests;

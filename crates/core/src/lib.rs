@@ -9,6 +9,7 @@ mod attempt;
 #[doc(hidden)]
 pub mod backend;
 mod blocking;
+mod budget;
 mod choice;
 pub mod config;
 mod conflation;
@@ -34,9 +35,11 @@ mod stream;
 mod table;
 pub mod telemetry;
 pub mod types;
+mod weight;
 
 pub use attempt::Attempt;
 pub use blocking::{BlockingSession, BlockingSubscription, Elapsed, block_on};
+pub use budget::{SESSION_CAPACITY, STREAM_RESERVE, StreamBudget};
 pub use config::Config;
 pub use conflation::ConflationKey;
 pub use connector::{

@@ -9,6 +9,7 @@ use std::thread;
 
 use futures_core::Stream;
 
+use crate::budget::StreamBudget;
 use crate::flow::Unread;
 use crate::lag::Lag;
 use crate::{ConnectionMode, Error, ErrorKind, Event, FlowControl, Result, telemetry};
@@ -19,26 +20,38 @@ use crate::{ConnectionMode, Error, ErrorKind, Event, FlowControl, Result, teleme
 /// # Behavior
 /// - Sending never blocks; `flow` says what happens when the consumer is slow.
 /// - No runtime is involved: a sender on any thread wakes a consumer on any runtime, or none.
+/// - It has a budget of its own. A backend whose sessions have many streams shares one: [`StreamBudget::event_channel`].
 pub fn event_channel(
     flow: FlowControl,
     cancel: impl FnOnce() + Send + 'static,
 ) -> (EventSender, EventStream) {
-    let state = State {
-        unread: Unread::new(flow),
-        end: End::None,
-        abandoned: false,
-        accepted: 0,
-        cancel: Some(Box::new(cancel)),
-        cancelled: None,
-        consumer: None,
-        source: None,
-        lag: None,
-        told: None,
-        is_released: false,
-        observer: None,
-    };
-    let shared = Arc::new(Shared(Mutex::new(state)));
-    (EventSender { shared: Arc::clone(&shared) }, EventStream { shared, report: None })
+    StreamBudget::default().event_channel(flow, cancel)
+}
+
+impl StreamBudget {
+    /// As [`event_channel`], for one of the streams that share this budget.
+    pub fn event_channel(
+        &self,
+        flow: FlowControl,
+        cancel: impl FnOnce() + Send + 'static,
+    ) -> (EventSender, EventStream) {
+        let state = State {
+            unread: Unread::new(flow, self.clone()),
+            end: End::None,
+            abandoned: false,
+            accepted: 0,
+            cancel: Some(Box::new(cancel)),
+            cancelled: None,
+            consumer: None,
+            source: None,
+            lag: None,
+            told: None,
+            is_released: false,
+            observer: None,
+        };
+        let shared = Arc::new(Shared(Mutex::new(state)));
+        (EventSender { shared: Arc::clone(&shared) }, EventStream { shared, report: None })
+    }
 }
 
 struct Shared(Mutex<State>);
@@ -160,11 +173,15 @@ impl EventSender {
 
     /// Passes events on and wakes the consumer once.
     pub fn send_all(&self, events: impl IntoIterator<Item = Event>) {
-        self.shared.update(|state| events.into_iter().for_each(|event| state.receive(event)));
+        let events = events.into_iter();
+        self.shared.update(|state| {
+            state.unread.expect(events.size_hint().0);
+            events.for_each(|event| state.receive(event));
+        });
     }
 
     /// For a source that can wait: waits until the consumer has room, and says for how many events; 0 when nobody reads
-    /// any more. A full stream has room again when half of it was read.
+    /// any more. The session's budget is not asked. A full stream has room again when half of it was read.
     pub async fn room(&self) -> usize {
         poll_fn(|context| {
             let mut state = self.shared.lock();
@@ -371,7 +388,8 @@ impl fmt::Debug for EventStream {
 impl FromIterator<Event> for EventStream {
     /// A stream that gives these events and ends, for tests.
     fn from_iter<I: IntoIterator<Item = Event>>(events: I) -> Self {
-        let (sender, stream) = event_channel(FlowControl::Lossless { capacity: usize::MAX }, || {});
+        let all = FlowControl::Lossless { capacity: usize::MAX };
+        let (sender, stream) = StreamBudget::of(usize::MAX).event_channel(all, || {});
         sender.send_all(events);
         sender.finish(Ok(()));
         stream
@@ -530,6 +548,45 @@ mod tests {
         assert!(block_on(stream.next()).is_none());
         drop(stream);
         assert_eq!(cancelled.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn streams_of_a_session_share_its_budget_and_only_those_that_are_not_read_end() {
+        let budget = StreamBudget::of(1 << 20);
+        let big = || Event::MarketData(MarketDataEvent::Notice { code: 1, message: "x".repeat(1_000) });
+        let channel = || {
+            let cancelled = Arc::new(AtomicUsize::new(0));
+            let count = Arc::clone(&cancelled);
+            let cancel = move || {
+                count.fetch_add(1, Ordering::SeqCst);
+            };
+            (budget.event_channel(FlowControl::default(), cancel), cancelled)
+        };
+        let unread: Vec<_> = (0..20).map(|_| channel()).collect();
+        let ((read_sender, mut read), read_cancelled) = channel();
+        for _ in 0..200 {
+            for ((sender, _), _) in &unread {
+                sender.send(big());
+            }
+            read_sender.send(big());
+            assert_eq!(block_on(read.next()).unwrap().unwrap(), big());
+        }
+        assert!(budget.taken() <= 1 << 20);
+        assert_eq!(read_cancelled.load(Ordering::SeqCst), 0);
+        for ((_sender, mut stream), cancelled) in unread {
+            assert_eq!(cancelled.load(Ordering::SeqCst), 1, "at once, whenever the consumer reads");
+            let mut kept = 0;
+            let end = loop {
+                match block_on(stream.next()).unwrap() {
+                    Ok(_) => kept += 1,
+                    Err(error) => break error,
+                }
+            };
+            assert!(kept >= 10, "{kept}");
+            assert_eq!(end.kind(), ErrorKind::SlowConsumer);
+            assert!(end.message().contains("all streams of a session"), "{end}");
+        }
+        assert_eq!(budget.taken(), 0);
     }
 
     #[test]

@@ -138,7 +138,7 @@ macro_rules! operation_table {
                 Read Market fn broad_tape_news(params: BroadTapeNewsParams) -> NewsEvent = BroadTapeNews;
                 /// The contracts that rank first in a scan, the whole list at each refresh.
                 Read Market fn scanner(params: ScannerParams) -> ScannerEvent = Scanner;
-                /// IBKR's bulletins, such as exchanges that fail: those of the day so far, then each when it comes.
+                /// IBKR's bulletins, such as exchanges that fail: those of the day so far, the newest 512 of them, then each when it comes.
                 Read Other fn news_bulletins() -> NewsBulletin = NewsBulletins;
                 /// What the Gateway says about itself and its servers: connectivity, data farms, warnings. Begins with what it
                 /// has said since the connect, the newest 256 of it.

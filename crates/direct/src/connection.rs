@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use ibkr_connect_core::backend::may_wait;
 use ibkr_connect_core::{
     CloseReason, Connection, ConnectionInfo, Error, ErrorKind, EventStream, FlowControl, Reply, Request,
-    Result, StreamRequest, event_channel,
+    Result, StreamBudget, StreamRequest,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -28,6 +28,8 @@ pub(crate) struct DirectConnection {
     closed: Watcher,
     /// Disconnects when the thread is done; `None` for who must not wait for that.
     end: Mutex<Option<std_mpsc::Receiver<()>>>,
+    /// What its streams may keep together.
+    streams: StreamBudget,
 }
 
 impl DirectConnection {
@@ -37,7 +39,13 @@ impl DirectConnection {
         closed: Watcher,
         end: std_mpsc::Receiver<()>,
     ) -> Self {
-        Self { info, commands: Mutex::new(Some(commands)), closed, end: Mutex::new(Some(end)) }
+        Self {
+            info,
+            commands: Mutex::new(Some(commands)),
+            closed,
+            end: Mutex::new(Some(end)),
+            streams: StreamBudget::default(),
+        }
     }
 
     /// Closes it without waiting, on the connection's own thread.
@@ -82,7 +90,7 @@ impl Connection for DirectConnection {
 
     async fn subscribe(&self, request: StreamRequest, flow: FlowControl) -> Result<EventStream> {
         let (cancel, cancelled) = oneshot::channel::<()>();
-        let (events, stream) = event_channel(flow, move || drop(cancel));
+        let (events, stream) = self.streams.event_channel(flow, move || drop(cancel));
         self.send(Command::Subscribe { request, events, cancelled })?;
         Ok(stream)
     }

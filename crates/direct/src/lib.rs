@@ -23,6 +23,7 @@ mod error;
 mod error_frame;
 mod execute;
 mod family;
+mod followers;
 mod guard;
 mod handshake;
 mod inbound;

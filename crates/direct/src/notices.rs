@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ibapi::subscriptions::NoticeStream;
 use ibkr_connect_core::types::Notice;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::convert;
+use crate::followers::{Follower, Followers};
 use crate::standing::{Reasons, Standing, Topic};
 
 /// How many are kept: a night of connectivity messages, not a history.
@@ -23,16 +23,8 @@ pub(crate) struct Notices {
 #[derive(Debug, Default)]
 struct Board {
     kept: VecDeque<Notice>,
-    followers: Vec<mpsc::UnboundedSender<Notice>>,
+    followers: Followers<Notice>,
     standing: Standing,
-}
-
-impl Board {
-    /// Adds a follower and forgets those that have left: on a quiet day there is no notice that would tell.
-    fn add(&mut self, follower: mpsc::UnboundedSender<Notice>) {
-        self.followers.retain(|follower| !follower.is_closed());
-        self.followers.push(follower);
-    }
 }
 
 impl Notices {
@@ -44,22 +36,14 @@ impl Notices {
     }
 
     /// Those that come.
-    pub(crate) fn follow_from_now(&self) -> mpsc::UnboundedReceiver<Notice> {
-        let (follower, notices) = mpsc::unbounded_channel();
-        self.board().add(follower);
-        notices
+    pub(crate) fn follow_from_now(&self) -> Follower<Notice> {
+        self.board().followers.add(VecDeque::new())
     }
 
     /// Those that are kept, then those that come.
-    pub(crate) fn follow(&self) -> mpsc::UnboundedReceiver<Notice> {
-        let (follower, notices) = mpsc::unbounded_channel();
-        let mut board = self.board();
-        for notice in &board.kept {
-            // The receiver is in our hands.
-            let _ = follower.send(notice.clone());
-        }
-        board.add(follower);
-        notices
+    pub(crate) fn follow(&self) -> Follower<Notice> {
+        let board = self.board();
+        board.followers.add(board.kept.clone())
     }
 
     /// Why an operation about `topic` that was asked at `since` may have got no answer.
@@ -70,7 +54,7 @@ impl Notices {
     fn publish(&self, notice: Notice) {
         let mut board = self.board();
         board.standing.hear(Instant::now(), &notice);
-        board.followers.retain(|follower| follower.send(notice.clone()).is_ok());
+        board.followers.tell(notice.clone());
         if board.kept.len() == KEPT {
             board.kept.pop_front();
         }
@@ -85,13 +69,14 @@ impl Notices {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::followers::tests::heard;
 
     fn notice(code: i32) -> Notice {
         Notice { code, message: String::new(), time: None }
     }
 
-    fn codes(notices: &mut mpsc::UnboundedReceiver<Notice>) -> Vec<i32> {
-        std::iter::from_fn(|| notices.try_recv().ok()).map(|notice| notice.code).collect()
+    fn codes(notices: &mut Follower<Notice>) -> Vec<i32> {
+        heard(notices).into_iter().map(|notice| notice.unwrap().code).collect()
     }
 
     #[test]
@@ -101,34 +86,17 @@ mod tests {
         let mut first = notices.follow();
         notices.publish(notice(1100));
         let mut second = notices.follow();
+        let mut from_now = notices.follow_from_now();
         notices.publish(notice(1102));
         assert_eq!(codes(&mut first), [2104, 1100, 1102]);
         assert_eq!(codes(&mut second), [2104, 1100, 1102]);
+        assert_eq!(codes(&mut from_now), [1102]);
     }
 
     #[test]
-    fn followers_that_left_are_forgotten_also_while_nothing_is_said() {
+    fn only_the_newest_are_kept() {
         let notices = Notices::default();
-        let _stays = notices.follow();
-        (0..100).for_each(|_| drop(notices.follow_from_now()));
-        (0..100).for_each(|_| drop(notices.follow()));
-        assert_eq!(
-            notices.board().followers.len(),
-            2,
-            "the one that stays, and the last until the next comes"
-        );
-    }
-
-    #[test]
-    fn only_the_newest_are_kept_and_a_follower_that_left_is_forgotten() {
-        let notices = Notices::default();
-        drop(notices.follow());
         (0..300).for_each(|code| notices.publish(notice(code)));
         assert_eq!(codes(&mut notices.follow()), (44..300).collect::<Vec<_>>());
-        assert_eq!(
-            notices.board().followers.len(),
-            1,
-            "the one before has been dropped after the last notice"
-        );
     }
 }

@@ -1,17 +1,18 @@
 //! What a connection shares about orders: the one stream of them that ibapi has, and whose turn it is to ask.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use ibapi::Client;
 use ibapi::orders::OrderUpdate;
 use ibapi::subscriptions::SubscriptionItem;
 use ibkr_connect_core::Result;
 use ibkr_connect_core::types::OrderUpdatesEvent;
-use tokio::sync::mpsc;
 
 use crate::convert;
 use crate::execute::next;
 use crate::family::Family;
+use crate::followers::{Follower, Followers};
 use crate::turns::Turns;
 use crate::wiretap::Wiretap;
 
@@ -24,10 +25,11 @@ pub(crate) struct Orders {
     /// Whose turn it is to ask for open orders, and for completed ones.
     pub(crate) open: Turns,
     pub(crate) completed: Turns,
-    followers: Arc<Mutex<Vec<Follower>>>,
+    followers: Arc<Followers<Update>>,
 }
 
-type Follower = mpsc::UnboundedSender<Result<OrderUpdatesEvent>>;
+/// What follows an error, nobody hears who has heard that.
+type Update = Result<OrderUpdatesEvent>;
 
 impl Orders {
     pub(crate) fn new(tap: &Wiretap) -> Self {
@@ -45,7 +47,7 @@ impl Orders {
                 match next(&mut updates).await {
                     Ok(Some(item)) => {
                         if let Some(update) = event(item) {
-                            self.publish(&Ok(update));
+                            self.followers.tell(Ok(update));
                         }
                     }
                     Ok(None) => break None,
@@ -53,28 +55,14 @@ impl Orders {
                 }
             };
             if let Some(error) = outcome {
-                self.publish(&Err(error));
+                self.followers.tell(Err(error));
             }
-            self.followers().clear();
         }
     }
 
-    /// What comes from now on; ends after an error.
-    pub(crate) fn follow(&self) -> mpsc::UnboundedReceiver<Result<OrderUpdatesEvent>> {
-        let (follower, updates) = mpsc::unbounded_channel();
-        let mut followers = self.followers();
-        // Those that have left: on a quiet day there is no update that would tell.
-        followers.retain(|follower| !follower.is_closed());
-        followers.push(follower);
-        updates
-    }
-
-    fn publish(&self, update: &Result<OrderUpdatesEvent>) {
-        self.followers().retain(|follower| follower.send(update.clone()).is_ok());
-    }
-
-    fn followers(&self) -> MutexGuard<'_, Vec<Follower>> {
-        self.followers.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What comes from now on; an error is the last.
+    pub(crate) fn follow(&self) -> Follower<Update> {
+        self.followers.add(VecDeque::new())
     }
 }
 
@@ -115,6 +103,7 @@ mod tests {
     use ibkr_connect_core::types;
 
     use super::*;
+    use crate::followers::tests::heard;
 
     fn execution(request_id: i32) -> SubscriptionItem<OrderUpdate> {
         SubscriptionItem::Data(OrderUpdate::ExecutionData(ExecutionData { request_id, ..Default::default() }))
@@ -129,14 +118,6 @@ mod tests {
     }
 
     #[test]
-    fn followers_that_left_are_forgotten_also_while_nothing_happens() {
-        let orders = Orders::new(&Wiretap::default());
-        let _stays = orders.follow();
-        (0..100).for_each(|_| drop(orders.follow()));
-        assert_eq!(orders.followers().len(), 2, "the one that stays, and the last until the next comes");
-    }
-
-    #[test]
     fn everybody_who_follows_hears_everything() {
         let orders = Orders::new(&Wiretap::default());
         let mut followers = [orders.follow(), orders.follow()];
@@ -144,15 +125,14 @@ mod tests {
         let status = SubscriptionItem::Data(OrderUpdate::OrderStatus(OrderStatus::default()));
         let report = SubscriptionItem::Data(OrderUpdate::CommissionReport(CommissionReport::default()));
         for item in [status, report] {
-            orders.publish(&Ok(event(item).unwrap()));
+            orders.followers.tell(Ok(event(item).unwrap()));
         }
         for follower in &mut followers {
             let heard =
-                std::iter::from_fn(|| follower.try_recv().ok()).map(Result::unwrap).collect::<Vec<_>>();
+                heard(follower).into_iter().map(|update| update.unwrap().unwrap()).collect::<Vec<_>>();
             let status = types::OrderStatus { status: "Submitted".to_owned(), ..Default::default() };
             assert_eq!(heard[0], OrderUpdatesEvent::OrderStatus(Box::new(status)));
             assert!(matches!(heard[1], OrderUpdatesEvent::CommissionReport(_)), "{heard:?}");
         }
-        assert_eq!(orders.followers().len(), 2);
     }
 }

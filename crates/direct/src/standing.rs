@@ -20,6 +20,9 @@ const DISCLAIMER: i32 = 10141;
 /// "Connectivity between Trader Workstation and server is broken. It will be restored automatically."
 const BROKEN: i32 = 2110;
 
+/// How many farms that are down are known by name: IBKR has a few dozen.
+const MOST_FARMS: usize = 64;
+
 /// What an operation is about, as far as there are notices for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Topic {
@@ -120,7 +123,9 @@ impl Standing {
 
     fn hear_of_farm(&mut self, farm: (Topic, String), status: FarmStatus, word: Word) {
         if status == FarmStatus::Disconnected {
-            self.farms.insert(farm, word);
+            if self.farms.len() < MOST_FARMS || self.farms.contains_key(&farm) {
+                self.farms.insert(farm, word);
+            }
             return;
         }
         self.farms.remove(&farm);
@@ -188,6 +193,18 @@ mod tests {
 
     const TOPICS: [Topic; 5] =
         [Topic::AccountUpdates, Topic::History, Topic::MarketData, Topic::Contracts, Topic::Other];
+
+    #[test]
+    fn farms_without_end_are_not_all_known() {
+        let mut session = Session::new();
+        (0..1_000)
+            .for_each(|farm| session.say(2103, &format!("Market data farm connection is broken:{farm}")));
+        assert_eq!(session.standing.farms.len(), MOST_FARMS);
+        session.say(2103, "Market data farm connection is broken:7");
+        session.say(2104, "Market data farm connection is OK:7");
+        assert_eq!(session.standing.farms.len(), MOST_FARMS - 1);
+        assert_eq!(session.fits(Topic::MarketData, 0), Some(2103));
+    }
 
     #[test]
     fn a_lost_ibkr_is_lost_until_it_is_back() {

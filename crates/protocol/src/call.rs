@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ibkr_connect_core::{
-    Access, Error, ErrorKind, EventStream, FlowControl, Reply, Request, Result, StreamRequest, event_channel,
+    Access, Error, ErrorKind, EventStream, FlowControl, Reply, Request, Result, StreamRequest,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -77,7 +77,7 @@ impl Link {
         let (opened, receiver) = oneshot::channel();
         let id = self.new_id();
         let link = Arc::downgrade(self);
-        let (sender, stream) = event_channel(flow, move || {
+        let (sender, stream) = self.streams.event_channel(flow, move || {
             if let Some(link) = link.upgrade() {
                 link.abandon(id);
             }

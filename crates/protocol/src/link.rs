@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ibkr_connect_core::{Access, CloseReason, Error, ErrorKind, Result, Target};
+use ibkr_connect_core::{Access, CloseReason, Error, ErrorKind, Result, StreamBudget, Target};
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -38,6 +38,8 @@ pub struct Link {
     alarm: Alarm,
     closed: watch::Sender<Option<CloseReason>>,
     finished: watch::Sender<Option<Result<()>>>,
+    /// What its streams may keep together on this side of the pipe.
+    pub(crate) streams: StreamBudget,
     /// For those who wait for `finished` without a runtime.
     is_finished: (Mutex<bool>, Condvar),
 }
@@ -58,6 +60,7 @@ impl Link {
             alarm: Alarm::default(),
             closed: watch::Sender::new(None),
             finished: watch::Sender::new(None),
+            streams: StreamBudget::default(),
             is_finished: Default::default(),
         }
     }

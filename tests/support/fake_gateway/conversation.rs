@@ -166,7 +166,7 @@ impl Conversation<'_> {
     fn session(&self) -> io::Result<End> {
         let complaint = error(321, "Error validating request: it was another client's");
         let accounts = frame!(15 { 1: "DU7654321,DU7654322," });
-        let mut asked = 0;
+        let (mut asked, mut first) = (0, None);
         loop {
             let Ok((request, body)) = self.read_frame() else {
                 return Ok(if self.behaviour == NeverCloses { End::Keep } else { End::Close });
@@ -192,6 +192,14 @@ impl Conversation<'_> {
                 (17, _) => self.send([&accounts])?,
                 (_, ClosesAtAQuestion) => return Ok(End::Close),
                 (1, FloodsWithTicks(count)) => self.flood(&body, count)?,
+                (1, FloodsAllButTheFirst { ticks, length }) => {
+                    let id = id_in(&body);
+                    if first.is_some() {
+                        self.write(&text_tick(id, &"x".repeat(length)).repeat(ticks))?;
+                    }
+                    let first = *first.get_or_insert(id);
+                    self.write(&text_tick(first, "still there"))?;
+                }
                 (61, SpreadsItsPositions(interval)) => {
                     for con_id in 1..=3 {
                         self.stage.pause(interval);
@@ -214,11 +222,10 @@ impl Conversation<'_> {
     }
 
     fn flood(&self, request: &[u8], count: u64) -> io::Result<()> {
-        let id = message! { 1: ID }.id_in(request).expect("a request has an id");
+        let id = id_in(request);
         let mut ticks = BufWriter::with_capacity(64 * 1024, &*self.stream);
         for number in 1..=count {
-            let tick = frame!(46 { 1: ID, 2: 45, 3: &*number.to_string() });
-            ticks.write_all(&tick.bytes(id))?;
+            ticks.write_all(&text_tick(id, &number.to_string()))?;
         }
         ticks.flush()
     }
@@ -259,4 +266,12 @@ impl Conversation<'_> {
         }
         Ok(())
     }
+}
+
+fn id_in(request: &[u8]) -> i64 {
+    message! { 1: ID }.id_in(request).expect("a request has an id")
+}
+
+fn text_tick(id: i64, text: &str) -> Vec<u8> {
+    frame!(46 { 1: ID, 2: 45, 3: text }).bytes(id)
 }

@@ -93,6 +93,12 @@ pub(crate) enum Behaviour {
     SpreadsItsPositions(Duration),
     /// Answers a request for market data with so many ticks, as fast as they are taken; each says its number.
     FloodsWithTicks(u64),
+    /// Answers each request for market data but the first with so many ticks of so many bytes each, and then sends a small one to
+    /// the first.
+    FloodsAllButTheFirst {
+        ticks: usize,
+        length: usize,
+    },
 }
 
 use Behaviour::*;

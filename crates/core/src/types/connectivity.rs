@@ -108,10 +108,11 @@ impl Notice {
 }
 
 /// "Market data farm connection is broken:usfarm" names it after the colon, "... available upon demand.ushmds" after the
-/// sentence.
+/// sentence. No farm has a longer name than is kept.
 fn farm_name(message: &str) -> String {
+    const LONGEST: usize = 64;
     let named = message.rsplit_once(':').or_else(|| message.split_once("demand."));
-    named.map_or("", |(_, name)| name.trim()).to_owned()
+    named.map_or("", |(_, name)| name.trim()).chars().take(LONGEST).collect()
 }
 
 /// "... Please reconnect on the new port - 7497".
@@ -166,6 +167,8 @@ mod tests {
             assert_eq!(told(code, message), farm(kind, "usfarm.nj", status), "{message}");
         }
         assert_eq!(told(2106, ""), farm(FarmKind::Historical, "", Connected));
+        let long = format!("Market data farm connection is OK:{}", "ä".repeat(1_000));
+        assert_eq!(told(2104, &long), farm(FarmKind::MarketData, &"ä".repeat(64), Connected));
     }
 
     #[test]

@@ -11,7 +11,6 @@ use ibkr_connect_core::types::{
     AccountUpdatesEvent, AccountUpdatesParams, AccountUpdatesSnapshot, Notice, Position, PositionUpdatesEvent,
 };
 use ibkr_connect_core::{Error, ErrorKind, Result};
-use tokio::sync::mpsc;
 
 use super::forward::next;
 use super::shared_feed::{Change, Entry, Opener, Seat, SharedFeed, Source, Stay};
@@ -19,6 +18,7 @@ use crate::asker::Asker;
 use crate::convert;
 use crate::error::request_error;
 use crate::family::Family;
+use crate::followers::Follower;
 use crate::notices::Notices;
 use crate::wiretap::Wiretap;
 
@@ -187,7 +187,7 @@ const UNSUBSCRIBED: [i32; 2] = [2100, 2101];
 
 struct AccountRows {
     rows: Subscription<AccountUpdate>,
-    notices: mpsc::UnboundedReceiver<Notice>,
+    notices: Follower<Notice>,
     account: String,
     of_others: Vec<String>,
     /// Whether a row has said that it is about this account. The time, which names none, may be another one's until then.
@@ -223,7 +223,7 @@ impl Source for AccountRows {
                         return Ok(Some(event));
                     }
                 }
-                Some(Notice { code, message, .. }) = self.notices.recv() => {
+                Ok(Some(Notice { code, message, .. })) = self.notices.next() => {
                     if UNSUBSCRIBED.contains(&code) {
                         return Ok(Some(AccountUpdatesEvent::Notice { code, message }));
                     }

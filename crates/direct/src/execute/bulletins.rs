@@ -1,6 +1,7 @@
 //! Bulletins: a client has one subscription to them, and cancels it for all its streams at once. So the streams of a
 //! connection share it, and the last one to go cancels it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ibapi::Client;
@@ -8,7 +9,7 @@ use ibapi::news as ib;
 use ibapi::subscriptions::{Subscription, SubscriptionItem};
 use ibkr_connect_core::backend::{Carrying, Events};
 use ibkr_connect_core::types::NewsBulletin;
-use ibkr_connect_core::{Error, Result};
+use ibkr_connect_core::{Error, ErrorKind, Result};
 use tokio::sync::{Mutex, watch};
 
 use super::cut_short;
@@ -26,13 +27,48 @@ pub(crate) struct Bulletins(Arc<Mutex<Option<Arc<Board>>>>);
 
 type Board = watch::Sender<Posted>;
 
-/// What has come so far: a few a day, so that each stream reads it from the beginning.
+/// How many bulletins are kept, and how many bytes of their texts: there are a few a day.
+const KEPT: usize = 512;
+const KEPT_BYTES: usize = 1 << 20;
+
+/// What has come so far, the newest of it: so that each stream reads it from the beginning.
 #[derive(Debug, Default)]
 struct Posted {
     /// Whether the Gateway has been asked.
     is_open: bool,
-    bulletins: Vec<NewsBulletin>,
+    bulletins: VecDeque<NewsBulletin>,
+    bytes: usize,
+    /// How many came before those that are kept.
+    gone: usize,
     end: Option<Error>,
+}
+
+impl Posted {
+    fn post(&mut self, bulletin: NewsBulletin) {
+        self.bytes += length(&bulletin);
+        self.bulletins.push_back(bulletin);
+        while self.bulletins.len() > KEPT || self.bytes > KEPT_BYTES {
+            let Some(oldest) = self.bulletins.pop_front() else { return };
+            self.bytes -= length(&oldest);
+            self.gone += 1;
+        }
+    }
+
+    /// Those that have come after the first `seen`, and how many of these are not kept any more.
+    fn after(&self, seen: usize) -> (Vec<NewsBulletin>, usize) {
+        let missed = self.gone.saturating_sub(seen);
+        let new = self.bulletins.iter().skip(seen.saturating_sub(self.gone));
+        (new.cloned().collect(), missed)
+    }
+
+    /// How many have come.
+    fn count(&self) -> usize {
+        self.gone + self.bulletins.len()
+    }
+}
+
+fn length(bulletin: &NewsBulletin) -> usize {
+    bulletin.message.len() + bulletin.exchange.len()
 }
 
 pub(super) async fn news_bulletins<'a>(
@@ -42,15 +78,21 @@ pub(super) async fn news_bulletins<'a>(
     asker.notes.wait();
     let mut board = asker.shared.bulletins.follow(asker.client()).await;
     let is_open = |posted: &Posted| posted.is_open || posted.end.is_some();
-    board.wait_for(is_open).await.map_err(|_| cut_short())?;
+    let mut seen = board.wait_for(is_open).await.map_err(|_| cut_short())?.gone;
+    if seen > 0 {
+        tracing::warn!(count = seen, "bulletins_not_kept");
+    }
     Ok(Box::pin(async move {
-        let mut seen = 0;
         loop {
-            let (new, end) = {
+            let (new, missed, end) = {
                 let posted = board.borrow_and_update();
-                (posted.bulletins[seen..].to_vec(), posted.end.clone())
+                let (new, missed) = posted.after(seen);
+                seen = posted.count();
+                (new, missed, posted.end.clone())
             };
-            seen += new.len();
+            if missed > 0 {
+                return Err(lost(missed));
+            }
             new.into_iter().for_each(|bulletin| events.send(bulletin));
             if let Some(error) = end {
                 return Err(error);
@@ -58,6 +100,11 @@ pub(super) async fn news_bulletins<'a>(
             board.changed().await.map_err(|_| cut_short())?;
         }
     }))
+}
+
+fn lost(count: usize) -> Error {
+    let message = format!("{count} bulletins were lost: more came at once than are kept");
+    Error::new(ErrorKind::SlowConsumer, message).with_advice("ask again; what is kept comes first")
 }
 
 impl Bulletins {
@@ -107,7 +154,7 @@ async fn post(source: &mut Subscription<ib::NewsBulletin>, board: &Board) -> Err
     loop {
         match next(source).await {
             Ok(Some(SubscriptionItem::Data(bulletin))) => {
-                board.send_modify(|posted| posted.bulletins.push(convert::news_bulletin(bulletin)));
+                board.send_modify(|posted| posted.post(convert::news_bulletin(bulletin)));
             }
             Ok(Some(SubscriptionItem::Notice(notice))) => {
                 log::request_notice(COMMAND, notice.code, &notice.message);
@@ -115,5 +162,47 @@ async fn post(source: &mut Subscription<ib::NewsBulletin>, board: &Board) -> Err
             Ok(None) => return cut_short(),
             Err(error) => return error,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bulletin(message_id: i32, length: usize) -> NewsBulletin {
+        NewsBulletin { message_id, message_type: 1, message: "x".repeat(length), exchange: String::new() }
+    }
+
+    fn ids((bulletins, missed): (Vec<NewsBulletin>, usize)) -> (Vec<i32>, usize) {
+        (bulletins.iter().map(|bulletin| bulletin.message_id).collect(), missed)
+    }
+
+    #[test]
+    fn whoever_has_seen_some_gets_the_rest() {
+        let mut posted = Posted::default();
+        (0..3).for_each(|id| posted.post(bulletin(id, 10)));
+        assert_eq!(ids(posted.after(0)), (vec![0, 1, 2], 0));
+        assert_eq!(ids(posted.after(2)), (vec![2], 0));
+        assert_eq!(ids(posted.after(3)), (vec![], 0));
+    }
+
+    #[test]
+    fn the_newest_are_kept_and_what_is_missing_is_known() {
+        let mut posted = Posted::default();
+        (0..600).for_each(|id| posted.post(bulletin(id, 10)));
+        assert_eq!((posted.bulletins.len(), posted.gone, posted.count()), (KEPT, 88, 600));
+        assert_eq!(posted.after(50).1, 38);
+        assert_eq!(ids(posted.after(88)), ((88..600).collect(), 0));
+        assert_eq!(ids(posted.after(599)), (vec![599], 0));
+    }
+
+    #[test]
+    fn long_texts_are_fewer() {
+        let mut posted = Posted::default();
+        (0..100).for_each(|id| posted.post(bulletin(id, 100_000)));
+        assert_eq!((posted.bulletins.len(), posted.bytes), (10, 1_000_000));
+        posted.post(bulletin(100, 2 << 20));
+        assert_eq!((posted.bulletins.len(), posted.bytes, posted.count()), (0, 0, 101));
+        assert_eq!(posted.after(100).1, 1, "a stream is told that it has lost one");
     }
 }

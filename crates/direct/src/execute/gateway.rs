@@ -17,7 +17,7 @@ use crate::convert;
 pub(super) fn notices<'a>(asker: &Asker, events: Events<'a, Notice>) -> Carrying<'a> {
     let mut notices = asker.shared.notices.follow();
     Box::pin(async move {
-        while let Some(notice) = notices.recv().await {
+        while let Some(notice) = notices.next().await? {
             events.send(notice);
         }
         Err(cut_short())
@@ -27,7 +27,7 @@ pub(super) fn notices<'a>(asker: &Asker, events: Events<'a, Notice>) -> Carrying
 pub(super) fn connectivity<'a>(asker: &'a Asker, events: Events<'a, ConnectivityEvent>) -> Carrying<'a> {
     let mut notices = asker.shared.notices.follow();
     Box::pin(async move {
-        while let Some(notice) = notices.recv().await {
+        while let Some(notice) = notices.next().await? {
             if let Some(change) = notice.connectivity() {
                 events.send(ConnectivityEvent { change, time: notice.time });
             }

@@ -1,6 +1,6 @@
 //! Orders and executions, read only.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
 
@@ -12,13 +12,14 @@ use ibkr_connect_core::types::{
     OpenOrder, OrderUpdatesEvent,
 };
 use ibkr_connect_core::{Error, ErrorKind, Result};
-use tokio::sync::mpsc;
+use indexmap::IndexSet;
 use tokio::time::timeout;
 
 use super::cut_short;
 use super::forward::next;
 use crate::asker::Asker;
 use crate::convert;
+use crate::followers::Follower;
 use crate::guard::binds_orders;
 use crate::turns::{Answer, Question};
 
@@ -100,7 +101,7 @@ questions! {
 struct Items<'a> {
     asker: &'a Asker,
     items: Subscription<Item>,
-    notices: mpsc::UnboundedReceiver<Notice>,
+    notices: Follower<Notice>,
 }
 
 impl Answer for Items<'_> {
@@ -115,7 +116,7 @@ impl Answer for Items<'_> {
                     Some(SubscriptionItem::Notice(notice)) => self.asker.notice(&notice),
                     None => return Ok(None),
                 },
-                Some(notice) = self.notices.recv() => {
+                Ok(Some(notice)) = self.notices.next() => {
                     if notice.code == REFUSED {
                         return Err(refused(notice));
                     }
@@ -197,12 +198,13 @@ impl Fills {
         self.executions.keys().all(|exec_id| self.reports.contains_key(exec_id))
     }
 
-    async fn complete(&mut self, updates: &mut mpsc::UnboundedReceiver<Result<OrderUpdatesEvent>>) {
+    async fn complete(&mut self, updates: &mut Follower<Result<OrderUpdatesEvent>>) {
         while !self.is_complete() {
-            match updates.recv().await {
-                Some(Ok(OrderUpdatesEvent::CommissionReport(report))) => self.report(*report),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return,
+            match updates.next().await {
+                Ok(Some(Ok(OrderUpdatesEvent::CommissionReport(report)))) => self.report(*report),
+                // Most of what was missed had come as a part of the answer.
+                Ok(Some(Ok(_))) | Err(_) => {}
+                Ok(Some(Err(_)) | None) => return,
             }
         }
     }
@@ -253,7 +255,7 @@ pub(super) fn order_updates<'a>(asker: &'a Asker, events: Events<'a, OrderUpdate
     let mut updates = asker.shared.orders.follow();
     Box::pin(async move {
         let mut fresh = Fresh::default();
-        while let Some(update) = updates.recv().await {
+        while let Some(update) = updates.next().await? {
             let update = update?;
             if fresh.is_news(&update) {
                 events.send(update);
@@ -263,21 +265,27 @@ pub(super) fn order_updates<'a>(asker: &'a Asker, events: Events<'a, OrderUpdate
     })
 }
 
+/// Executions whose report is waited for: more than come in a second, and a report takes no longer.
+const MOST_UNPAID: usize = 4_096;
+
 /// Tells news from answers to requests, which ibapi mixes in: a commission report is news once, after its execution.
 #[derive(Default)]
 struct Fresh {
-    /// Executions whose report has not come.
-    unpaid: HashSet<String>,
+    /// Executions whose report has not come, the oldest first.
+    unpaid: IndexSet<String>,
 }
 
 impl Fresh {
     fn is_news(&mut self, update: &OrderUpdatesEvent) -> bool {
         match update {
             OrderUpdatesEvent::Execution { execution, .. } => {
+                if self.unpaid.len() == MOST_UNPAID {
+                    self.unpaid.drain(..MOST_UNPAID / 2);
+                }
                 self.unpaid.insert(execution.exec_id.clone());
                 true
             }
-            OrderUpdatesEvent::CommissionReport(report) => self.unpaid.remove(&report.exec_id),
+            OrderUpdatesEvent::CommissionReport(report) => self.unpaid.shift_remove(&report.exec_id),
             _ => true,
         }
     }
@@ -287,8 +295,10 @@ impl Fresh {
 mod tests {
     use ibapi::orders::{ExecutionData, OrderData, OrderStatus, OrderStatusKind};
     use ibkr_connect_core::types::{Contract, Execution};
+    use std::collections::VecDeque;
 
     use super::*;
+    use crate::followers::Followers;
 
     fn details(exec_id: &str) -> ExecutionDetails {
         let execution = ibapi::orders::Execution { execution_id: exec_id.to_owned(), ..Default::default() };
@@ -343,12 +353,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_commission_may_come_after_the_last_execution() {
-        let (sender, mut updates) = mpsc::unbounded_channel();
+        let followers = Followers::default();
+        let mut updates = followers.add(VecDeque::new());
         let mut fills = Fills::default();
         ["a", "b"].into_iter().for_each(|exec_id| fills.execution(details(exec_id)));
         fills.report(report("a"));
         for other in ["c", "b"] {
-            sender.send(Ok(OrderUpdatesEvent::CommissionReport(Box::new(report(other))))).unwrap();
+            followers.tell(Ok(OrderUpdatesEvent::CommissionReport(Box::new(report(other)))));
         }
         timeout(COMMISSIONS, fills.complete(&mut updates)).await.expect("both are there");
         let joined = fills.into_details();
@@ -359,7 +370,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_commission_that_does_not_come_is_none() {
-        let (_sender, mut updates) = mpsc::unbounded_channel();
+        let followers = Followers::default();
+        let mut updates = followers.add(VecDeque::new());
         let mut fills = Fills::default();
         fills.execution(details("a"));
         timeout(COMMISSIONS, fills.complete(&mut updates)).await.unwrap_err();
@@ -373,5 +385,14 @@ mod tests {
         assert!(!fresh.is_news(&paid("a")), "it answers a request");
         assert!(fresh.is_news(&filled("a")) && fresh.is_news(&paid("a")));
         assert!(!fresh.is_news(&paid("a")), "it is told again");
+    }
+
+    #[test]
+    fn executions_whose_commission_never_comes_are_forgotten() {
+        let mut fresh = Fresh::default();
+        assert!((0..100_000).all(|number| fresh.is_news(&filled(&number.to_string()))));
+        assert!(fresh.unpaid.len() <= MOST_UNPAID, "{}", fresh.unpaid.len());
+        let paid = |number: &str| OrderUpdatesEvent::CommissionReport(Box::new(report(number)));
+        assert!(fresh.is_news(&paid("99999")) && !fresh.is_news(&paid("5")));
     }
 }

@@ -14,6 +14,9 @@ const LEAD: u32 = 5;
 /// Fewer requests without an answer say something about the requests.
 const UNANSWERED: u32 = 3;
 
+/// Farms that are known to be down: IBKR has a few dozen.
+const MOST_FARMS: usize = 64;
+
 /// What is known about a live session.
 #[derive(Debug)]
 pub(crate) struct Health {
@@ -132,12 +135,12 @@ impl Health {
                 return (!data_kept).then_some(since);
             }
             Connectivity::DataFarm { kind, name, status } => match status {
-                FarmStatus::Disconnected => {
+                FarmStatus::Disconnected if self.farms.len() < MOST_FARMS => {
                     self.farms.insert(Farm { kind, name });
                 }
                 FarmStatus::Connected => self.farm_back(now, kind, &name),
                 // An inactive farm wakes up when asked.
-                FarmStatus::Connecting | FarmStatus::Inactive => {}
+                FarmStatus::Disconnected | FarmStatus::Connecting | FarmStatus::Inactive => {}
             },
             // The loss of the socket is told elsewhere.
             _ => {}
@@ -219,6 +222,17 @@ mod tests {
         health.answered(at(29));
         assert_eq!(health.state(at(59)), SupervisorState::Ready);
         assert_eq!(health.wake_at(), at(53));
+    }
+
+    #[test]
+    fn farms_without_end_are_not_all_known() {
+        let mut health = health();
+        for farm in 0..1_000 {
+            tell(&mut health, 1, 2103, &format!("Market data farm connection is broken:{farm}"));
+        }
+        assert_eq!(health.farms.len(), MOST_FARMS);
+        tell(&mut health, 1, 2104, "Market data farm connection is OK:7");
+        assert_eq!(health.farms.len(), MOST_FARMS - 1);
     }
 
     #[test]

@@ -14,6 +14,8 @@ use jiff::Timestamp;
 
 /// A connection begins its notices with at most this many of the past.
 const NOTICES: usize = 256;
+/// Ticks or notices of one and the same time that are remembered: TWS gives at most 1,000 ticks of the past.
+const AT_ONE_TIME: usize = 1_024;
 /// Bulletins and headlines that are remembered. There are a few bulletins a day.
 const REMEMBERED: usize = 512;
 
@@ -201,7 +203,9 @@ impl<T: PartialEq + Clone> Tail<T> {
         }
         match self.newest.map(|newest| time.cmp(&newest)) {
             Some(Ordering::Less) => {}
-            Some(Ordering::Equal) => self.at_newest.push(event.clone()),
+            // More than a connection begins again with need not be known.
+            Some(Ordering::Equal) if self.at_newest.len() < AT_ONE_TIME => self.at_newest.push(event.clone()),
+            Some(Ordering::Equal) => {}
             Some(Ordering::Greater) | None => {
                 (self.newest, self.at_newest) = (Some(time), vec![event.clone()]);
             }
@@ -331,6 +335,15 @@ mod tests {
         let mut live = Replay::from(&StreamRequest::Notices);
         admitted(&mut live, vec![notice(1_000_000, 1100)]);
         assert_eq!(admitted(&mut live, vec![notice(5, 1102)]).len(), 1);
+    }
+
+    #[test]
+    fn events_without_end_of_one_time_are_not_all_remembered() {
+        let mut replay = Replay::from(&StreamRequest::Notices);
+        let said = (0..10_000).map(|code| notice(1, code)).collect::<Vec<_>>();
+        assert_eq!(admitted(&mut replay, said.clone()), said, "but given");
+        let Replay::Notices { tail } = &replay else { unreachable!() };
+        assert_eq!(tail.at_newest.len(), AT_ONE_TIME);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::time::Duration;
 
-use ibkr_connect_core::{Error, Result};
+use ibkr_connect_core::{Error, ErrorKind, Result};
 use indexmap::IndexMap;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -13,6 +13,9 @@ use crate::line::{Others, SILENCE};
 
 /// How long a feed that nobody uses may be silent before the end of its first download before it is given up.
 const GIVEN_UP: Duration = Duration::from_secs(30);
+
+/// How many rows are kept: more than any login has positions.
+const MOST_ROWS: usize = 100_000;
 
 /// An event of a feed that keeps a table up to date.
 pub(crate) trait Entry: Debug + Clone + Send + 'static {
@@ -170,6 +173,13 @@ impl<E: Entry> Board<E> {
         if change != Change::None {
             self.heard = Some(now);
         }
+        let is_new = |key: &E::Key| !self.rows.contains_key(key);
+        if let Change::Row(key) | Change::Gone(key) = &change
+            && self.rows.len() == MOST_ROWS
+            && is_new(key)
+        {
+            return self.fail(&too_many());
+        }
         match change {
             // What is closed before the end was in the download, and TWS would say so again.
             Change::Gone(key) if self.end.is_some() => drop(self.rows.shift_remove(&key)),
@@ -259,6 +269,11 @@ impl<E: Entry> Board<E> {
     fn is_silent(&self, now: Instant) -> bool {
         self.silent_since().is_some_and(|since| now >= since + SILENCE)
     }
+}
+
+fn too_many() -> Error {
+    let message = format!("the Gateway has sent more than {MOST_ROWS} rows");
+    Error::new(ErrorKind::Protocol, message)
 }
 
 #[cfg(test)]

@@ -202,3 +202,20 @@ fn an_error_sends_everybody_away() {
     assert_eq!(user.try_recv().unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
     assert!(user.try_recv().is_err() && !board.is_used());
 }
+
+#[test]
+fn rows_without_end_are_no_answer() {
+    let now = Instant::now();
+    let mut board = board(now, &[]);
+    let mut user = board.join(now, Stay::ForChanges);
+    for number in 0..MOST_ROWS {
+        board.take(now, Held(number.to_string().leak(), 1));
+    }
+    assert_eq!(heard(&mut user).len(), MOST_ROWS);
+    board.take(now, Held("0", 2));
+    assert_eq!(heard(&mut user), [Held("0", 2)], "a row in place of another one");
+    board.take(now, Held("one more", 1));
+    let error = user.try_recv().unwrap().unwrap_err();
+    assert!(error.message().contains("more than 100000 rows"), "{error}");
+    assert_eq!((board.is_used(), board.rows.len()), (false, MOST_ROWS));
+}
