@@ -25,6 +25,8 @@ mod heartbeat;
 mod incoming;
 pub mod lines;
 mod link;
+#[cfg(test)]
+mod link_tests;
 mod outbox;
 mod pipe;
 pub mod server;

@@ -7,8 +7,12 @@
 
 mod input;
 mod output;
+#[cfg(test)]
+mod pair_tests;
 mod session;
 mod streaming;
+#[cfg(test)]
+mod trade_tests;
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -59,7 +63,7 @@ impl std::fmt::Debug for ServerOptions {
 /// - The calling thread runs the requests; a stream is read only as fast as the output takes it, so that a slow
 ///   reader makes its stream drop events (and say how many) instead of filling the memory.
 /// - At the end the session is closed in order, within [`ServerOptions::patience`].
-/// - After a `shutdown` the thread that reads the input stays until that ends.
+/// - At its end it drops the writer. After a `shutdown` the thread that reads the input stays until that ends.
 ///
 /// # Errors
 /// Only when the hello can't be written, or the thread or the runtime can't be made.
@@ -92,8 +96,18 @@ pub fn run(
             on_overdue();
         }
     })?;
+    let _closing = CloseOnDrop(Arc::clone(&output));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     runtime.block_on(Server::new(connector, output, current, patience).serve(inbox));
     drop(finished);
     Ok(())
+}
+
+/// Closes the output at the end, also at that of a panic.
+struct CloseOnDrop(Arc<Output>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }

@@ -1,6 +1,6 @@
 //! An in-memory pipe, for tests of what writes.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -94,6 +94,16 @@ impl Pipe for BufferPipe {
 impl Drop for BufferPipe {
     fn drop(&mut self) {
         self.0.lock().closed = true;
+    }
+}
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        BufferPipe(self.clone()).try_write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -61,6 +61,13 @@ impl Output {
         }
     }
 
+    /// Drops the writer: the client sees the end, though the thread that reads its commands goes on.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.writer = Box::new(io::sink());
+        state.batch.clear();
+    }
+
     /// Promises a [`flush`](Self::flush) soon.
     pub(super) fn hold(&self) {
         self.lock().held = true;

@@ -274,7 +274,7 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    fn run(
+    pub(super) fn run(
         &mut self,
         (id, access): (u64, Access),
         open: Open,
@@ -320,7 +320,7 @@ impl<'a> Server<'a> {
     }
 
     /// Ends `target`, if it runs and is no trade. Its task shares this thread, so nothing more of it comes after its `end`.
-    fn cancel(&mut self, target: u64) -> bool {
+    pub(super) fn cancel(&mut self, target: u64) -> bool {
         let connecting = matches!(self.session, Session::Connecting(id, _) if id == target);
         if connecting {
             self.session = Session::None;
@@ -341,7 +341,7 @@ impl<'a> Server<'a> {
     }
 
     /// Ends everything that runs, and the session in order; trades may come to their own end before.
-    async fn wind_down(&mut self) -> Result<()> {
+    pub(super) async fn wind_down(&mut self) -> Result<()> {
         let deadline = Instant::now() + self.patience;
         let connecting = match &self.session {
             Session::Connecting(id, _) => Some(*id),
@@ -413,6 +413,20 @@ mod tests {
 
     use super::*;
 
+    impl<'a> Server<'a> {
+        /// One that is connected.
+        pub(crate) fn with_session(
+            connector: &'a dyn Connector,
+            output: Arc<Output>,
+            connection: impl Connection + 'static,
+            patience: Duration,
+        ) -> Self {
+            let mut server = Self::new(connector, output, Current::default(), patience);
+            server.session = Session::Connected(Arc::new(connection));
+            server
+        }
+    }
+
     #[test]
     fn what_trades_is_refused_here_too_in_a_read_only_session() {
         let mut connection = MockConnection::new();
@@ -429,13 +443,8 @@ mod tests {
             attempts: Vec::new(),
         });
         let connector = MockConnector::new();
-        let mut server = Server::new(
-            &connector,
-            Arc::new(Output::new(std::io::sink())),
-            Current::default(),
-            Duration::ZERO,
-        );
-        server.session = Session::Connected(Arc::new(connection));
+        let output = Arc::new(Output::new(std::io::sink()));
+        let mut server = Server::with_session(&connector, output, connection, Duration::ZERO);
         let refused = server.admit(1, "place_order", Access::Trade).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ReadOnly);
         assert!(server.admit(1, "positions", Access::Read).is_ok());
