@@ -39,6 +39,10 @@ pub(crate) fn run(target: &Target, attack: &dyn Fn(&[u8]) -> String) -> ! {
     let report = Report::start(target.name);
     let found = report.directory().join("found");
     std::fs::create_dir_all(&found).unwrap_or_else(|error| panic!("{}: {error}", found.display()));
+    for (number, seed) in target.more.iter().enumerate() {
+        let path = found.join(format!("given-{number}"));
+        std::fs::write(&path, &seed.bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
     let mut arguments = vec![
         "fuzz".to_owned(),
         found.display().to_string(),

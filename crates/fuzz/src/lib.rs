@@ -20,6 +20,8 @@ mod settings;
 
 use std::path::{Path, PathBuf};
 
+use self::corpus::Seed;
+
 /// A parser under attack: its name, its corpus, and what one input may cost.
 ///
 /// # Behavior
@@ -33,6 +35,7 @@ pub struct Target {
     share: u32,
     longest: usize,
     memory: Memory,
+    more: Vec<Seed>,
 }
 
 /// How much memory an input may take: `fixed` and `per_byte` of its length, in bytes.
@@ -50,14 +53,15 @@ impl Target {
             name,
             corpus: Path::new(manifest).join("corpus").join(name),
             share: 1,
-            longest: 8 * 1024,
+            longest: 4 * 1024,
             memory: Memory { fixed: 256 * 1024, per_byte: 64 },
+            more: Vec::new(),
         }
     }
 
-    /// A parser of what the user, the kernel or this program writes: it gets a third of the time.
+    /// A parser of what the user, the kernel or this program writes: it gets a quarter of the time.
     pub fn local(name: &'static str, manifest: &str) -> Self {
-        Self { share: 3, ..Self::foreign(name, manifest) }
+        Self { share: 4, ..Self::foreign(name, manifest) }
     }
 
     /// With another bound on the memory that an input may take: `fixed` and `per_byte` of its length, in bytes.
@@ -72,13 +76,21 @@ impl Target {
         Self { longest, ..self }
     }
 
+    /// With more inputs to begin with than the corpus has, such as golden files.
+    #[must_use]
+    pub fn seeds<N: Into<String>>(mut self, seeds: impl IntoIterator<Item = (N, Vec<u8>)>) -> Self {
+        self.more.extend(seeds.into_iter().map(|(name, bytes)| Seed { name: name.into(), bytes }));
+        self
+    }
+
     /// Runs the target. `attack` asserts what must be true of every input, and says in words what came of it: an input of which
     /// something new comes is mutated further. Digits and quoted texts in those words don't count.
     ///
     /// # Panics
     /// When an input fails, or there is no corpus.
     pub fn run(&self, attack: impl Fn(&[u8]) -> String + std::panic::RefUnwindSafe) {
-        let seeds = corpus::read(&self.corpus);
+        let mut seeds = corpus::read(&self.corpus);
+        seeds.extend(self.more.iter().cloned());
         run::run(self, &seeds, &attack);
         #[cfg(fuzzing)]
         guided::run(self, &attack);

@@ -18,6 +18,9 @@ const HANGS: Duration = Duration::from_secs(60);
 /// So long an input is made smaller.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// So much of a failure is shown.
+const MOST_WORDS: usize = 2_000;
+
 /// Where a target's inputs are kept.
 pub(crate) struct Report {
     name: &'static str,
@@ -116,7 +119,8 @@ pub(crate) fn smaller(input: &[u8], fails: impl Fn(&[u8]) -> bool) -> Vec<u8> {
 /// The words of a panic.
 pub(crate) fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
+    text.chars().take(MOST_WORDS).collect()
 }
 
 #[cfg(test)]

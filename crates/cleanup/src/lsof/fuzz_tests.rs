@@ -5,7 +5,7 @@ use super::*;
 /// What lsof and ps print.
 #[test]
 fn lsof() {
-    Target::local("lsof", env!("CARGO_MANIFEST_DIR")).run(|bytes| {
+    Target::local("lsof", env!("CARGO_MANIFEST_DIR")).longest(1_024).run(|bytes| {
         let text = String::from_utf8_lossy(bytes);
         let files = parse_files(&text);
         assert!(files.len() <= text.lines().count());

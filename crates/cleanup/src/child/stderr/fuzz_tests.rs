@@ -9,7 +9,7 @@ const LONGEST: usize = 3 * LINE_BYTES;
 /// What a worker or a helper program says on stderr: the first byte decides into what pieces the rest comes.
 #[test]
 fn stderr() {
-    Target::local("stderr", env!("CARGO_MANIFEST_DIR")).longest(3 * LINE_BYTES).memory(1 << 20, 128).run(
+    Target::local("stderr", env!("CARGO_MANIFEST_DIR")).longest(LINE_BYTES + 512).memory(1 << 20, 128).run(
         |bytes| {
             let (size, text) = bytes.split_first().unwrap_or((&1, &[]));
             let whole = lines_of(&[text]);

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn proc_net_tcp() {
-    Target::local("proc_net_tcp", env!("CARGO_MANIFEST_DIR")).run(|bytes| {
+    Target::local("proc_net_tcp", env!("CARGO_MANIFEST_DIR")).longest(1_024).run(|bytes| {
         let text = String::from_utf8_lossy(bytes);
         let mut words = String::new();
         for family in [Family::V4, Family::V6] {
