@@ -272,6 +272,9 @@ fn look_up(name: String, port: u16) -> Vec<IpAddr> {
 }
 
 #[cfg(test)]
+mod fuzz_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -29,6 +29,8 @@ mod breaker;
 mod connect;
 mod ids;
 mod pacing;
+#[cfg(test)]
+mod record_attack;
 mod status;
 mod supervisor;
 mod telemetry;

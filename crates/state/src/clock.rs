@@ -13,10 +13,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::place::namespace;
 
-/// A point on the machine's uptime, in milliseconds. Points before the boot are negative.
+/// No clock is farther from another one, in milliseconds: some 30,000 years. What a file says beyond it is nonsense.
+pub(crate) const FARTHEST_MS: i64 = 1_000_000_000_000_000;
+
+/// A point on the machine's uptime, in milliseconds. Points before the boot are negative. One that is read is cut to what clocks
+/// can have to do with, so that shifting it to another clock and back leads to the same point.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "i64", into = "i64")]
 pub struct Moment(i64);
+
+impl From<i64> for Moment {
+    fn from(millis: i64) -> Self {
+        Self(millis.clamp(-2 * FARTHEST_MS, 2 * FARTHEST_MS))
+    }
+}
+
+impl From<Moment> for i64 {
+    fn from(moment: Moment) -> Self {
+        moment.0
+    }
+}
 
 impl Moment {
     /// The point `millis` after the boot.

@@ -40,12 +40,15 @@ impl<T> Note<T> {
 pub fn read_note<T: DeserializeOwned>(file: &File) -> io::Result<Note<T>> {
     let mut bytes = [0; LONGEST_NOTE + 1];
     let length = file.read_at(&mut bytes, 0)?;
-    let bytes = &bytes[..length];
-    Ok(match () {
+    Ok(parse(&bytes[..length]))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Note<T> {
+    match () {
         () if bytes.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) => Note::None,
-        () if length > LONGEST_NOTE || !begins_like_ours(bytes) => Note::Foreign,
+        () if bytes.len() > LONGEST_NOTE || !begins_like_ours(bytes) => Note::Foreign,
         () => serde_json::from_slice(bytes.trim_ascii_end()).map_or(Note::Unclear, Note::Of),
-    })
+    }
 }
 
 /// Replaces the note in `file`.
@@ -83,6 +86,9 @@ fn begins_like_ours(bytes: &[u8]) -> bool {
     let digits = pid.iter().take_while(|byte| byte.is_ascii_digit()).count();
     digits > 0 && pid[digits..].starts_with(b",\"program\":\"")
 }
+
+#[cfg(test)]
+mod fuzz_tests;
 
 #[cfg(test)]
 mod tests {

@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::clock::{Moment, Stamp};
+use crate::clock::{FARTHEST_MS, Moment, Stamp};
 use crate::place::Place;
 
 /// So many boots are remembered, the last to write first. More don't share a directory at a time.
@@ -49,6 +49,7 @@ pub struct Record<T> {
 struct BootClock {
     boot: String,
     /// What is added to the uptime.
+    #[serde(deserialize_with = "shift_ms")]
     shift_ms: i64,
 }
 
@@ -148,8 +149,16 @@ impl<T: Shareable> Record<T> {
             return Shift::Known(0);
         }
         let passed = now.wall.as_millisecond().saturating_sub(self.written.wall.as_millisecond()).max(0);
-        Shift::Guessed(self.written.at.shifted(passed).millis_since(now.at))
+        Shift::Guessed(possible(self.written.at.shifted(passed).millis_since(now.at)))
     }
+}
+
+fn shift_ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    i64::deserialize(deserializer).map(possible)
+}
+
+fn possible(shift_ms: i64) -> i64 {
+    shift_ms.clamp(-FARTHEST_MS, FARTHEST_MS)
 }
 
 fn senseless(bytes: &[u8], error: &serde_json::Error) -> String {

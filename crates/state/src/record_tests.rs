@@ -173,3 +173,20 @@ fn a_file_of_version_1_is_on_its_writers_clock() {
     assert_eq!(age(&record, &there), MINUTE);
     assert_eq!(age(&record, &clock), MINUTE, "its writer's clock is still known");
 }
+
+#[test]
+fn clocks_that_can_not_be_are_put_right_once() {
+    let now = ManualClock::new().now();
+    for (at, shift_ms) in
+        [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (i64::MIN, i64::MIN), (i64::MAX, i64::MAX)]
+    {
+        let json = format!(
+            r#"{{"version":2,"written":{{"boot":"gone","at":{at},"wall":"2026-11-28T12:00:00Z"}},"clocks":[{{"boot":"{}","shift_ms":{shift_ms}}}],"content":{{"at":{at},"count":1}}}}"#,
+            now.boot
+        );
+        let read: Record<Happened> = Record::parse(json.as_bytes()).unwrap();
+        let once = read.next(&now, read.content_at(&now));
+        assert!(once.knows(&now), "{at} {shift_ms}");
+        assert_eq!(once.content_at(&now), read.content_at(&now), "{at} {shift_ms}");
+    }
+}

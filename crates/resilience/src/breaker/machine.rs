@@ -104,6 +104,11 @@ impl Breaker {
         match &mut self.memory.state {
             State::HalfOpen { running, succeeded } => {
                 running.retain(|trial| now.since(trial.since) < trial_limit);
+                if running.is_empty() {
+                    // With as many successes it would be closed by now, here. That is nonsense, or of a program with other
+                    // settings: the next trial finds out.
+                    *succeeded = (*succeeded).min(trials.max(1) - 1);
+                }
                 if running.len() + *succeeded as usize >= trials.max(1) as usize {
                     return Err(Refusal::TrialsRunning { running: running.len() });
                 }
@@ -232,7 +237,7 @@ impl Breaker {
         let State::HalfOpen { succeeded, .. } = &mut self.memory.state else { return };
         match outcome {
             Outcome::Success(_) => {
-                *succeeded += 1;
+                *succeeded = succeeded.saturating_add(1);
                 if *succeeded >= self.settings.trials.max(1) {
                     self.reset();
                 }

@@ -124,6 +124,17 @@ fn several_trials_must_all_succeed() {
 }
 
 #[test]
+fn who_wants_fewer_trials_is_not_kept_out_by_those_that_have_succeeded() {
+    let mut breaker = opened(BreakerSettings { trials: 3, ..BreakerSettings::default() });
+    let first = breaker.admit(at(60), TrialId(1)).unwrap();
+    settle(&mut breaker, at(61), first, Outcome::Success(SECOND));
+    let mut breaker = Breaker::resume(BreakerSettings::default(), breaker.into_memory());
+    let last = breaker.admit(at(62), TrialId(2)).unwrap();
+    settle(&mut breaker, at(63), last, Outcome::Success(SECOND));
+    assert_eq!(breaker.state(at(63)).as_str(), "closed");
+}
+
+#[test]
 fn an_abandoned_hung_or_dead_trial_makes_room() {
     let mut breaker = opened(BreakerSettings::default());
     let trial = breaker.admit(at(60), TrialId(1)).unwrap();

@@ -162,6 +162,9 @@ fn shorten(text: &mut String) {
 }
 
 #[cfg(test)]
+mod fuzz_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

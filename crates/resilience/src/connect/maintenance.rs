@@ -97,7 +97,7 @@ impl Windows {
     /// # Errors
     /// What is wrong, and where.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+        let file: File = toml::from_str(text).map_err(|error| format!("can't be read as TOML: {error}"))?;
         file.window.into_iter().map(Window::checked).collect::<Result<_, _>>().map(Self)
     }
 
@@ -220,6 +220,9 @@ impl Reset<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod fuzz_tests;
 
 #[cfg(test)]
 mod tests {

@@ -71,6 +71,9 @@ impl Mergeable for RefusedIds {
 }
 
 #[cfg(test)]
+mod fuzz_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

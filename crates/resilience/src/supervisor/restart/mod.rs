@@ -149,6 +149,9 @@ fn say(gateway: &Gateway, by: &str, took: Duration, outcome: &str, detail: &str)
 }
 
 #[cfg(test)]
+mod fuzz_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use ibkr_connect_state::ManualClock;
