@@ -105,6 +105,9 @@ fn is_strike(bytes: &[u8], at: usize, letters: usize) -> bool {
 }
 
 #[cfg(test)]
+mod fuzz_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -254,8 +254,8 @@ fn parse_data<T: DeserializeOwned>(command: &str, json: &str) -> Result<T> {
 fn parse<T: DeserializeOwned>(command: &str, json: &str, otherwise: ErrorKind) -> Result<T> {
     serde_json::from_str(json).map_err(|error| {
         let place = if error.is_data() { place_of_error::<T>(json) } else { None };
-        let place = place.map(|place| format!(" {place}:")).unwrap_or_default();
-        unreadable(otherwise, format!("{command}:{place} {error}")).with_source(error)
+        let place = place.map(|place| format!(" {}:", cut(&place))).unwrap_or_default();
+        unreadable(otherwise, format!("{command}:{place} {}", cut(&error.to_string()))).with_source(error)
     })
 }
 
@@ -270,6 +270,18 @@ fn place_of_error<T: DeserializeOwned>(json: &str) -> Option<String> {
     (place != ".").then(|| place.to_owned())
 }
 
+/// What is cited of others' texts: as much as tells which it is. A name that nobody knows may be as long as the line it stands in.
+fn cut(text: &str) -> String {
+    const BEGINNING: usize = 400;
+    const END: usize = 200;
+    let length = text.len();
+    if length <= BEGINNING + END {
+        return text.to_owned();
+    }
+    let (beginning, end) = (text.floor_char_boundary(BEGINNING), text.ceil_char_boundary(length - END));
+    format!("{}…{}", &text[..beginning], &text[end..])
+}
+
 fn unreadable(kind: ErrorKind, message: String) -> Error {
     Error::new(kind, message)
         .with_advice("docs/protocol.md lists every command with its parameters and replies")
@@ -279,6 +291,9 @@ fn impossible(command: &str, problem: String) -> Error {
     Error::new(ErrorKind::InvalidRequest, format!("{command}: {problem}"))
         .with_advice("docs/protocol.md lists every command with its parameters")
 }
+
+#[cfg(test)]
+mod fuzz_tests;
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,10 @@ use std::collections::HashMap;
 use super::keys::{KEYS, near_miss};
 use crate::{Error, ErrorKind, Result};
 
+/// So long are the values of earlier assignments together, in bytes, each as often as it is referred to. A file that has each of a few
+/// lines refer twice to the one before would fill the memory.
+const MOST_REFERRED_TO: usize = 64 * 1024;
+
 /// The assignments in `text`, in their order. A line that can't be read is an error if it is about us; those of other
 /// programs are skipped, and the log says which.
 ///
@@ -14,6 +18,7 @@ use crate::{Error, ErrorKind, Result};
 pub(super) fn variables(file: &str, text: &str) -> Result<Vec<(String, String)>> {
     let mut variables: Vec<(String, String)> = Vec::new();
     let mut values = HashMap::new();
+    let mut left = MOST_REFERRED_TO;
     for entry in entries(text) {
         if let Some((number, name)) = entry.swallowed() {
             let message = format!(
@@ -23,7 +28,7 @@ pub(super) fn variables(file: &str, text: &str) -> Result<Vec<(String, String)>>
             return Err(Error::new(ErrorKind::Config, message)
                 .with_advice("close the quotes in the line they open in"));
         }
-        match parse(&entry.text, &values) {
+        match parse(&entry.text, &values, &mut left) {
             Some((name, value)) => {
                 values.insert(name.clone(), value.clone());
                 variables.push((name, value));
@@ -145,6 +150,9 @@ impl Entry {
             None => "it is no assignment",
             Some(value) if value.starts_with(['"', '\'']) => "its quotes don't fit together",
             Some(value) if value.contains(char::is_whitespace) => "several words need quotes around them",
+            Some(value) if value.contains('$') => {
+                "what it refers to is too long, or its value makes no sense"
+            }
             Some(_) => "its value makes no sense",
         }
     }
@@ -160,9 +168,11 @@ impl Entry {
     }
 }
 
-/// Reads one assignment, which may refer to `values` of earlier ones, as dotenvy does.
-fn parse(entry: &str, values: &HashMap<String, String>) -> Option<(String, String)> {
+/// Reads one assignment, which may refer to `values` of earlier ones, as dotenvy does. `None` also where those are longer than what
+/// is `left`, in bytes.
+fn parse(entry: &str, values: &HashMap<String, String>, left: &mut usize) -> Option<(String, String)> {
     let earlier = references(entry).filter_map(|name| values.get_key_value(name));
+    *left = left.checked_sub(earlier.clone().map(|(_, value)| value.len()).sum())?;
     let mut text: String = earlier.map(|(name, value)| format!("{name}={}\n", quoted(value))).collect();
     text.push_str(entry);
     text.push('\n');
@@ -170,7 +180,7 @@ fn parse(entry: &str, values: &HashMap<String, String>) -> Option<(String, Strin
 }
 
 /// The names in `$NAME` and `${NAME}`.
-fn references(text: &str) -> impl Iterator<Item = &str> {
+fn references(text: &str) -> impl Iterator<Item = &str> + Clone {
     text.split('$').skip(1).map(|rest| match rest.strip_prefix('{') {
         Some(braced) => braced.split('}').next().unwrap_or_default(),
         None => &rest[..rest.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(rest.len())],
@@ -259,5 +269,18 @@ mod tests {
         reads("A=x\nIBKR_HOST=${A}.$A", &[("A", "x"), ("IBKR_HOST", "x.x")]);
         reads("A='$B \"\\n'\nB=${A}", &[("A", "$B \"\\n"), ("B", "$B \"\\n")]);
         reads("IBKR_HOST=$A\nA=x", &[("IBKR_HOST", ""), ("A", "x")]);
+    }
+
+    #[test]
+    fn lines_that_double_each_other_fill_no_memory() {
+        let doubling: String =
+            (1..40).map(|line| format!("A{line}=${{A{0}}}${{A{0}}}\n", line - 1)).collect();
+        let variables = variables(".env", &format!("A0=x\n{doubling}")).unwrap();
+        let length: usize = variables.iter().map(|(_, value)| value.len()).sum();
+        assert!((MOST_REFERRED_TO / 2..=2 * MOST_REFERRED_TO).contains(&length), "{length}");
+        refused(
+            &format!("A0=x\n{doubling}IBKR_HOST=${{A15}}"),
+            ".env, line 41: can't read IBKR_HOST: what it refers to is too long, or its value makes no sense",
+        );
     }
 }

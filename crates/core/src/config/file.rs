@@ -119,7 +119,6 @@ fn only_regular(meta: &Metadata) -> Result<(), Refused> {
 }
 
 fn text(file: File, origin: Origin) -> Result<String, Refused> {
-    const ADVICE: &str = "write settings into it, one a line, as UTF-8 text";
     let meta = file.metadata()?;
     if origin == Origin::Found {
         only_trusted(&Rights::of(&meta), &Process::this())?;
@@ -127,6 +126,11 @@ fn text(file: File, origin: Origin) -> Result<String, Refused> {
     let mut bytes = Vec::new();
     // What its length says is not believed: it may grow, and a file of /proc says 0.
     file.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    decoded(bytes)
+}
+
+fn decoded(bytes: Vec<u8>) -> Result<String, Refused> {
+    const ADVICE: &str = "write settings into it, one a line, as UTF-8 text";
     if bytes.len() as u64 > LONGEST {
         return Err(Refused::Is(format!("it is longer than {LONGEST} bytes"), ADVICE));
     }
@@ -135,6 +139,12 @@ fn text(file: File, origin: Origin) -> Result<String, Refused> {
     }
     let text = String::from_utf8(bytes).map_err(|_| Refused::Is("it is not UTF-8".to_owned(), ADVICE))?;
     Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
+}
+
+/// The text of such bytes, as [`read`] would give it.
+#[cfg(test)]
+pub(super) fn text_of(bytes: &[u8]) -> Option<String> {
+    decoded(bytes.to_vec()).ok()
 }
 
 /// Who can write a file.

@@ -98,13 +98,7 @@ impl Loader {
                     .with_advice("correct it or unset it, or set IBKR_STATE_DIR")
             })?;
         }
-        for key in KEYS {
-            if let Ok(value) = figment.find_value(key.name) {
-                let source =
-                    figment.get_metadata(value.tag()).map_or("the defaults", |metadata| &metadata.name);
-                read(&mut config, key, &value, source)?;
-            }
-        }
+        read_all(&mut config, &figment)?;
         Ok(config)
     }
 
@@ -142,7 +136,7 @@ impl Loader {
             return Ok(None);
         }
         let Some(text) = file::read(&path, Origin::Found)? else { return Ok(None) };
-        toml_layer(&path, &text)?.of_working_directory(|key| key.name, &path).map(Some)
+        found_toml(&path, &text).map(Some)
     }
 
     fn dotenv_layer(&self) -> Result<Option<Layer>> {
@@ -153,9 +147,19 @@ impl Loader {
             return Ok(None);
         }
         let Some(text) = file::read(&path, Origin::Found)? else { return Ok(None) };
-        let layer = variable_layer(DOTENV, dotenv::variables(DOTENV, &text)?)?;
-        layer.of_working_directory(|key| key.variable, &path).map(Some)
+        found_dotenv(&path, &text).map(Some)
     }
+}
+
+/// The `ibkr.toml` of the working directory.
+fn found_toml(path: &Path, text: &str) -> Result<Layer> {
+    toml_layer(path, text)?.of_working_directory(|key| key.name, path)
+}
+
+/// The `.env` of the working directory.
+fn found_dotenv(path: &Path, text: &str) -> Result<Layer> {
+    let layer = variable_layer(DOTENV, dotenv::variables(DOTENV, text)?)?;
+    layer.of_working_directory(|key| key.variable, path)
 }
 
 /// One source with its values by key name.
@@ -245,6 +249,16 @@ fn valid_keys(wrong: &str, name: fn(&Key) -> &'static str) -> String {
     format!("did you mean {best}? The valid ones are: {}", all.join(", "))
 }
 
+fn read_all(config: &mut Config, figment: &Figment) -> Result<()> {
+    for key in KEYS {
+        if let Ok(value) = figment.find_value(key.name) {
+            let source = figment.get_metadata(value.tag()).map_or("the defaults", |metadata| &metadata.name);
+            read(config, key, &value, source)?;
+        }
+    }
+    Ok(())
+}
+
 fn read(config: &mut Config, key: &Key, value: &Value, source: &str) -> Result<()> {
     let text = as_text(value);
     let place = match source {
@@ -283,5 +297,7 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
+#[cfg(test)]
+mod fuzz_tests;
 #[cfg(test)]
 mod tests;
