@@ -6,7 +6,8 @@ use std::time::Duration;
 use ibkr_connect_core::types::{Connectivity, FarmStatus, Notice};
 
 use super::options::SupervisorOptions;
-use super::state::{Damage, Farm, FarmKind, SupervisorState};
+use super::outage::Servers;
+use super::state::{Damage, Farm, SupervisorState};
 use super::time::Reading;
 
 /// A ping is sent so much of the interval before its end.
@@ -30,7 +31,7 @@ pub(crate) struct Health {
     /// The end of the interval.
     due: Reading,
     unanswered: u32,
-    outage: Option<Outage>,
+    servers: Servers,
     farms: BTreeSet<Farm>,
     /// Requests in a row without an answer.
     requests_unanswered: u32,
@@ -41,14 +42,6 @@ struct Rules {
     interval: Duration,
     misses: u32,
     patience: Duration,
-}
-
-/// The Gateway has lost IBKR's servers.
-#[derive(Debug)]
-struct Outage {
-    since: Reading,
-    /// No notice says that a 2110 is over; a farm that is back does. A 1100 ends with 1101 or 1102.
-    is_over_with_a_farm: bool,
 }
 
 /// What is to be done about it.
@@ -75,7 +68,7 @@ impl Health {
             is_asked: false,
             due: proof,
             unanswered: 0,
-            outage: None,
+            servers: Servers::default(),
             farms: BTreeSet::new(),
             requests_unanswered: 0,
         };
@@ -127,18 +120,20 @@ impl Health {
     /// Takes a notice; `Some` when every market data subscription is void since then.
     pub(crate) fn notice(&mut self, now: Reading, notice: &Notice) -> Option<Reading> {
         self.sign = now;
-        match notice.connectivity()? {
-            Connectivity::Lost {} => self.servers_lost(Outage { since: now, is_over_with_a_farm: false }),
-            Connectivity::Broken {} => self.servers_lost(Outage { since: now, is_over_with_a_farm: true }),
-            Connectivity::Restored { data_kept } => {
-                let since = self.outage_over(now).unwrap_or(self.proof);
-                return (!data_kept).then_some(since);
-            }
+        let change = notice.connectivity()?;
+        let ended = self.servers.on(now, &change);
+        if ended.is_some() {
+            self.ask_again(now);
+        }
+        match change {
+            Connectivity::Restored { data_kept: false } => return Some(ended.unwrap_or(self.proof)),
             Connectivity::DataFarm { kind, name, status } => match status {
                 FarmStatus::Disconnected if self.farms.len() < MOST_FARMS => {
                     self.farms.insert(Farm { kind, name });
                 }
-                FarmStatus::Connected => self.farm_back(now, kind, &name),
+                FarmStatus::Connected => {
+                    self.farms.retain(|farm| farm.kind != kind || !(name.is_empty() || farm.name == name));
+                }
                 // An inactive farm wakes up when asked.
                 FarmStatus::Disconnected | FarmStatus::Connecting | FarmStatus::Inactive => {}
             },
@@ -158,7 +153,7 @@ impl Health {
         let stale = u32::from(now.since(self.proof) > self.rules.interval);
         let damage = Damage {
             unanswered: self.unanswered.max(stale),
-            upstream_lost: self.outage.is_some(),
+            upstream_lost: self.servers.lost_since().is_some(),
             farms: self.farms.clone(),
             requests_unanswered: Some(self.requests_unanswered)
                 .filter(|count| *count >= UNANSWERED)
@@ -168,31 +163,17 @@ impl Health {
     }
 
     fn is_excused(&self, now: Reading) -> bool {
-        self.outage.is_some() && now.since(self.sign) < self.rules.patience
+        self.servers.lost_since().is_some() && now.since(self.sign) < self.rules.patience
     }
 
-    /// TWS may say so again and again.
-    fn servers_lost(&mut self, outage: Outage) {
-        self.outage.get_or_insert(outage);
-    }
-
-    fn farm_back(&mut self, now: Reading, kind: FarmKind, name: &str) {
-        self.farms.retain(|farm| farm.kind != kind || !(name.is_empty() || farm.name == name));
-        if self.outage.as_ref().is_some_and(|outage| outage.is_over_with_a_farm) {
-            self.outage_over(now);
-        }
-    }
-
-    /// Ends the outage and says when it began. The silence in it was excused, so the Gateway is asked again at once.
-    fn outage_over(&mut self, now: Reading) -> Option<Reading> {
-        let outage = self.outage.take()?;
+    /// An outage is over. The silence in it was excused, so the Gateway is asked again at once.
+    fn ask_again(&mut self, now: Reading) {
         if self.unanswered > 0 {
             self.unanswered = 1;
             self.is_asked = false;
             self.ask_at = now;
             self.due = now + self.rules.interval;
         }
-        Some(outage.since)
     }
 }
 

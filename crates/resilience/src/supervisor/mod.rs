@@ -4,7 +4,7 @@
 //! which are what its users hold; `handle` is what clones share. Two state machines
 //! decide, and know only events and times: `machine`, with `health` (of a live session) and `retry` (when to try again); and
 //! `streams`, across sessions. `shell` is the thread around them; it waits for what `life` has under way, the session's `notices`
-//! included, and for the `subscriptions` behind the streams. `replay` drops what a reopened stream repeats, `observed` counts
+//! included, and for the `subscriptions` behind the streams. `outage` follows what the Gateway says of IBKR's servers, `replay` drops what a reopened stream repeats, `observed` counts
 //! requests without an answer, `time` is what the clocks show.
 
 mod blocking;
@@ -16,6 +16,7 @@ mod methods;
 mod notices;
 mod observed;
 mod options;
+mod outage;
 mod replay;
 pub(crate) mod restart;
 mod retry;

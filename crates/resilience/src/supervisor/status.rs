@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ibkr_connect_core::{Error, ErrorKind, Result, Session};
 use ibkr_connect_state::Clock;
@@ -75,6 +76,18 @@ impl Status {
             Some(advice) => error.with_advice(advice.to_owned()),
             None => error,
         }
+    }
+
+    /// Nobody could wait any longer for a usable session.
+    pub(crate) fn late(&self, limit: Duration) -> Error {
+        let error = self.absence(ErrorKind::Timeout);
+        let message = format!("no usable session within {limit:?}: {}", error.message());
+        let late = Error::new(ErrorKind::Timeout, message);
+        match error.advice() {
+            Some(advice) => late.with_advice(advice.to_owned()),
+            None => late,
+        }
+        .with_source(error)
     }
 
     fn kind_of_absence(&self) -> ErrorKind {

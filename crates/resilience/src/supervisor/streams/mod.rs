@@ -2,134 +2,33 @@
 //!
 //! Its rules: a lost session is waited for; only the Gateway's refusal ends a stream; the old subscription is ended before the
 //! new one is opened, so that nothing is repeated; and every hole is told as a gap. `failure` judges what ends a subscription,
-//! `activity` finds those that stay silent, `entry` is what is known about one stream.
+//! `activity` finds those that stay silent, `entry` is what is known about one stream, `content` what it depends on, and `events` is what
+//! goes in and comes out.
 
 mod activity;
+mod content;
 mod entry;
+mod events;
 mod failure;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ibkr_connect_core::types::{Connectivity, FarmKind, FarmStatus};
-use ibkr_connect_core::{Error, ErrorKind, StreamRequest};
+use ibkr_connect_core::types::{Connectivity, FarmStatus};
+use ibkr_connect_core::{Error, ErrorKind};
 
+pub(crate) use self::content::Content;
 use self::entry::{Entry, State};
-use self::failure::{Verdict, judge};
-use super::time::{Reading, earliest};
-
+pub(crate) use self::events::{Action, Event, Gap, OpeningId, Sample, StreamId, Why};
 pub(crate) use self::failure::{Pace, Pauses};
+use self::failure::{Verdict, judge};
+use super::outage::Servers;
+use super::time::{Reading, earliest};
 
 /// How often open streams are looked at.
 pub(crate) const SAMPLE: Duration = Duration::from_secs(5);
 /// How long the backend may take to let go of a cancelled subscription before the next one is opened all the same.
 const RELEASE: Duration = Duration::from_secs(2);
-
-/// Which stream of the supervisor's users.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct StreamId(pub(crate) u64);
-
-/// Which subscription, of all that were ever opened: what is said about an earlier one is too late.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct OpeningId(pub(crate) u64);
-
-/// What a stream is made of, and so what it depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Content {
-    /// Market data: void after 1101, and from a market data farm.
-    Market,
-    /// Historical bars that are kept up to date: void after 1101, and from farms of both kinds.
-    Bars,
-    /// Accounts and orders, from IBKR's servers.
-    Account,
-    /// What the Gateway itself says.
-    Gateway,
-    /// A snapshot of market data, which ends by itself.
-    Snapshot,
-}
-
-/// What happened.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// Time has passed; see [`Streams::wake_at`].
-    Tick,
-    /// A user wants a stream.
-    Registered { id: StreamId, content: Content },
-    /// The user has dropped it.
-    Dropped { id: StreamId },
-    /// The subscription is open.
-    Opened { id: StreamId, opening: OpeningId },
-    /// It could not be opened.
-    OpenFailed { id: StreamId, opening: OpeningId, error: Error },
-    /// It has ended, by itself or with an error, after so many events.
-    Ended { id: StreamId, opening: OpeningId, received: u64, end: Result<(), Error> },
-    /// The backend has let go of a cancelled one.
-    Released { id: StreamId, opening: OpeningId },
-    /// The consumer reads from it.
-    Taken { id: StreamId, opening: OpeningId },
-    /// The consumer has read it to its end.
-    ReadToEnd { id: StreamId, opening: OpeningId },
-    /// A look at the open ones.
-    Sampled(Vec<Sample>),
-    /// There is a session, and nothing is open in it.
-    SessionUp,
-    /// It is lost; the Gateway last answered then.
-    SessionLost { proof: Reading },
-    /// All market data are void since then (1101).
-    Void { since: Reading },
-    /// The Gateway's connection to IBKR has changed.
-    Connectivity(Connectivity),
-}
-
-/// A look at an open subscription.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sample {
-    pub(crate) id: StreamId,
-    pub(crate) opening: OpeningId,
-    /// How many events have come so far.
-    pub(crate) received: u64,
-    /// How many of them the consumer has not read.
-    pub(crate) unread: usize,
-}
-
-/// What is to be done, in this order.
-#[derive(Debug)]
-pub(crate) enum Action {
-    /// Open a subscription in the session.
-    Open { id: StreamId, opening: OpeningId },
-    /// End this one, also while it is being opened, and report when it is released. What it has given stays readable.
-    Cancel { id: StreamId, opening: OpeningId },
-    /// Give the subscription that was just opened to the consumer.
-    Hand { id: StreamId, gap: Option<Gap> },
-    /// Tell the consumer the end, and forget the stream.
-    End { id: StreamId, end: Result<(), Error> },
-    /// Forget a stream that nobody reads.
-    Forget { id: StreamId },
-    /// Tell why it is asked for again, and after which pause.
-    AskAgain { id: StreamId, why: Why, pause: Duration },
-}
-
-/// Events between these moments may be missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Gap {
-    pub(crate) from: Reading,
-    pub(crate) to: Reading,
-}
-
-/// Why a stream is asked for again in a session that goes on.
-#[derive(Debug)]
-pub(crate) enum Why {
-    Failed(Error),
-    /// It was lively before an outage, and is silent since it is over.
-    Silent,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Outage {
-    since: Reading,
-    /// No notice says that a 2110 is over; a farm that is back does. A 1100 ends with 1101 or 1102.
-    is_over_with_a_farm: bool,
-}
 
 /// All streams of a supervisor.
 #[derive(Debug)]
@@ -138,8 +37,8 @@ pub(crate) struct Streams {
     /// How long an opening may take: its backend keeps deadlines of its own, which are shorter.
     opening_limit: Duration,
     has_session: bool,
-    /// IBKR's servers are lost, and nothing comes from them.
-    outage: Option<Outage>,
+    /// While they are lost, nothing comes from them.
+    servers: Servers,
     last_opening: OpeningId,
     sampled: Reading,
 }
@@ -150,7 +49,7 @@ impl Streams {
             entries: BTreeMap::new(),
             opening_limit,
             has_session: false,
-            outage: None,
+            servers: Servers::default(),
             last_opening: OpeningId(0),
             sampled: now,
         }
@@ -240,7 +139,7 @@ impl Streams {
             return;
         }
         entry.has_given |= received > 0;
-        entry.interrupted(self.outage.map_or(now, |outage| outage.since));
+        entry.interrupted(self.servers.lost_since().unwrap_or(now));
         entry.pauses.served(now.since(since));
         match end {
             Ok(()) if entry.content == Content::Snapshot => {
@@ -296,7 +195,7 @@ impl Streams {
     }
 
     fn session_up(&mut self) {
-        (self.has_session, self.outage) = (true, None);
+        (self.has_session, self.servers) = (true, Servers::default());
         for entry in self.entries.values_mut() {
             if let State::Waiting { due } = &mut entry.state {
                 *due = None;
@@ -306,7 +205,7 @@ impl Streams {
 
     fn session_lost(&mut self, proof: Reading, actions: &mut Vec<Action>) {
         self.has_session = false;
-        let since = self.outage.map_or(proof, |outage| proof.earlier_of(outage.since));
+        let since = self.servers.lost_since().map_or(proof, |lost| proof.earlier_of(lost));
         for (id, entry) in &mut self.entries {
             // One that has just ended was lost with the session.
             entry.interrupted(since);
@@ -317,8 +216,9 @@ impl Streams {
 
     fn void(&mut self, now: Reading, since: Reading, actions: &mut Vec<Action>) {
         for (id, entry) in &mut self.entries {
-            let is_void = matches!(entry.content, Content::Market | Content::Bars | Content::Snapshot);
-            if is_void && let Some(opening) = entry.subscription() {
+            if entry.content.is_market_data()
+                && let Some(opening) = entry.subscription()
+            {
                 // Whether one that is being opened was asked for before the 1101 is not known.
                 if entry.is_open() {
                     entry.interrupted(since);
@@ -331,43 +231,21 @@ impl Streams {
 
     fn connectivity(&mut self, now: Reading, change: &Connectivity) {
         use Connectivity::{Broken, DataFarm, Lost, Restored};
-        self.servers(now, change);
+        self.servers.on(now, change);
         for entry in self.entries.values_mut() {
-            let depends_on = |kind| match entry.content {
-                Content::Market => kind == FarmKind::MarketData,
-                Content::Bars => kind != FarmKind::SecurityDefinitions,
-                Content::Account | Content::Gateway | Content::Snapshot => false,
-            };
-            let depends_on_servers =
-                matches!(entry.content, Content::Market | Content::Bars | Content::Account);
             let State::Open { activity, .. } = &mut entry.state else { continue };
             match change {
-                Lost {} | Broken {} if depends_on_servers => activity.outage_began(now),
+                Lost {} | Broken {} if entry.content.depends_on_servers() => activity.outage_began(now),
                 Restored { .. } => activity.outage_ended(now),
-                DataFarm { kind, status: FarmStatus::Disconnected, .. } if depends_on(*kind) => {
+                DataFarm { kind, status: FarmStatus::Disconnected, .. }
+                    if entry.content.depends_on_farm(*kind) =>
+                {
                     activity.outage_began(now);
                 }
                 // One farm or another: those that go on say so themselves.
                 DataFarm { status: FarmStatus::Connected, .. } => activity.outage_ended(now),
                 _ => {}
             }
-        }
-    }
-
-    fn servers(&mut self, now: Reading, change: &Connectivity) {
-        match change {
-            Connectivity::Lost {} => {
-                let since = self.outage.map_or(now, |outage| outage.since);
-                self.outage = Some(Outage { since, is_over_with_a_farm: false });
-            }
-            Connectivity::Broken {} => {
-                self.outage.get_or_insert(Outage { since: now, is_over_with_a_farm: true });
-            }
-            Connectivity::Restored { .. } => self.outage = None,
-            Connectivity::DataFarm { status: FarmStatus::Connected, .. } => {
-                self.outage.take_if(|outage| outage.is_over_with_a_farm);
-            }
-            _ => {}
         }
     }
 
@@ -405,20 +283,6 @@ impl Streams {
                 entry.state = State::Opening { opening, until: now + self.opening_limit };
                 actions.push(Action::Open { id, opening });
             }
-        }
-    }
-}
-
-impl From<&StreamRequest> for Content {
-    fn from(request: &StreamRequest) -> Self {
-        match request {
-            StreamRequest::MarketData(params) if params.snapshot || params.regulatory_snapshot => {
-                Self::Snapshot
-            }
-            StreamRequest::HistoricalBarUpdates(_) => Self::Bars,
-            StreamRequest::Notices | StreamRequest::Connectivity => Self::Gateway,
-            request if request.is_market_data() => Self::Market,
-            _ => Self::Account,
         }
     }
 }

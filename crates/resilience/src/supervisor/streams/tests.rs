@@ -1,6 +1,7 @@
 //! The state machine of streams, event by event.
 
-use ibkr_connect_core::types::{Contract, HistoricalBarUpdatesParams, MarketDataParams};
+use ibkr_connect_core::StreamRequest;
+use ibkr_connect_core::types::{Contract, FarmKind, HistoricalBarUpdatesParams, MarketDataParams};
 
 use super::*;
 

@@ -1,29 +1,29 @@
-//! The thread of a supervisor: feeds its state machines with what happens, and does what they say.
+//! The thread of a supervisor: feeds its state machines with what happens, and does what they say (`actions`, `stream_actions`).
+
+mod actions;
+mod stream_actions;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ibkr_connect_cleanup::{ListenState, listening};
-use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::types::Notice;
-use ibkr_connect_core::{Connector, Error, ErrorKind, Result, Session, Target, millis};
+use ibkr_connect_core::{Connector, Error, ErrorKind, Result, Target};
 use ibkr_connect_state::Clock;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::Span;
 
-use super::life::{Happened, Life, NewSession, Up, establish, join};
-use super::machine::{Action, Admits, Event, ListenerCheck, Machine, Port};
+use super::life::{Happened, Life, join};
+use super::machine::{Admits, Event, ListenerCheck, Machine};
 use super::options::SupervisorOptions;
 use super::restart::RestartHook;
-use super::status::{Published, Snapshot, Status, StatusPublisher, SupervisedSession, Update, usable};
-use super::stream::{Signal, Switch, is_loss};
-use super::streams::{self, Gap, StreamId, Streams, Why};
+use super::status::{Published, StatusPublisher, SupervisedSession, usable};
+use super::stream::Signal;
+use super::streams::{self, StreamId, Streams};
 use super::subscriptions::{Subscriptions, Wanted};
 use super::time::{Reading, earliest};
 use super::transition::TransitionCause;
-use crate::breaker::{BreakerStore, Refused};
 use crate::connect::PortCheck;
 use crate::gateway::Gateway;
 use crate::telemetry::SessionTelemetry;
@@ -167,7 +167,7 @@ impl Shell {
                         () = reply.closed() => return,
                         found = timeout(limit, usable(status.clone())) => found,
                     };
-                    let too_late = |_| Err(late(&status.borrow(), limit));
+                    let too_late = |_| Err(status.borrow().late(limit));
                     drop(reply.send(found.unwrap_or_else(too_late)));
                 });
             }
@@ -246,145 +246,6 @@ impl Shell {
         }
     }
 
-    /// Tells the machine of the session, does what it says, and publishes what has changed with this cause.
-    fn tell(&mut self, event: Event, cause: TransitionCause) {
-        let actions = self.machine.on(self.now(), event);
-        self.perform(actions, cause, None);
-    }
-
-    fn perform(&mut self, actions: Vec<Action>, mut cause: TransitionCause, mut arrived: Option<NewSession>) {
-        for action in actions {
-            match action {
-                Action::CheckPort => {
-                    let port = port(self.target.port);
-                    if port == Port::Shut && matches!(cause, TransitionCause::AttemptDue) {
-                        cause = TransitionCause::NotListening;
-                    }
-                    let actions = self.machine.on(self.now(), Event::Port(port));
-                    self.perform(actions, cause.clone(), None);
-                }
-                Action::AskBreaker => self.ask_breaker(),
-                Action::Connect => self.connect(),
-                Action::Ping => self.life.ping(),
-                Action::Resume { generation } => {
-                    if let Some(session) = arrived.take() {
-                        self.life = Life::Up(Box::new(Up::begin(session, generation)));
-                        self.tell_streams(streams::Event::SessionUp);
-                    }
-                }
-                Action::ResubscribeMarketData { since } => {
-                    tracing::info!(generation = self.machine.generation(), "market_data_void");
-                    self.tell_streams(streams::Event::Void { since });
-                }
-                Action::RestartGateway => self.restart_gateway(),
-                Action::Discard { proof } => {
-                    if !matches!(cause, TransitionCause::SessionEnded(_)) {
-                        cause = TransitionCause::SessionSilent;
-                    }
-                    self.telemetry.lost(self.now(), self.machine.generation());
-                    self.tell_streams(streams::Event::SessionLost { proof });
-                    self.discard();
-                }
-                Action::Stop => self.discard(),
-            }
-        }
-        self.publish(cause);
-    }
-
-    /// The lost session is closed first: its client id and its slot are needed again.
-    fn connect(&mut self) {
-        let closing = match &mut self.life {
-            Life::Between { closing } => closing.take(),
-            Life::Attempting(_) | Life::Up(_) => return,
-        };
-        let (connector, target, clock) =
-            (Arc::clone(&self.connector), self.target.clone(), Arc::clone(&self.clock));
-        self.life = Life::Attempting(Some(tokio::spawn(async move {
-            if let Some(closing) = closing {
-                let _ = closing.await;
-            }
-            establish(&*connector, &target, &clock).await
-        })));
-    }
-
-    /// Its file may be held by a stopped process, which must not hold up this thread.
-    fn ask_breaker(&mut self) {
-        let breaker = self.failure.as_ref().and_then(Refused::breaker_of).cloned();
-        self.breaker = breaker.map(|breaker| tokio::task::spawn_blocking(move || admits(&breaker)));
-    }
-
-    fn restart_gateway(&self) {
-        if let Some(hook) = self.restart.clone() {
-            hook.run(Gateway::from(&self.target), self.target.log_accounts);
-        }
-    }
-
-    /// Tells the machine of the streams, and does what it says.
-    fn tell_streams(&mut self, event: streams::Event) {
-        for action in self.streams.on(self.now(), event) {
-            self.perform_on_stream(action);
-        }
-    }
-
-    fn perform_on_stream(&mut self, action: streams::Action) {
-        let command = |subscriptions: &Subscriptions, id| {
-            subscriptions.request(id).map_or("", |request| request.command())
-        };
-        match action {
-            streams::Action::Open { id, opening } => {
-                let Life::Up(up) = &self.life else { return };
-                let generation = self.machine.generation();
-                tracing::debug!(command = command(&self.subscriptions, id), generation, "stream_opening");
-                self.subscriptions.open(id, opening, up.session());
-            }
-            streams::Action::Cancel { id, opening } => self.subscriptions.cancel(id, opening),
-            streams::Action::Hand { id, gap } => self.hand(id, gap),
-            streams::Action::End { id, end } => {
-                if let Err(error) = &end {
-                    let text = self.target.log_accounts.text(error);
-                    tracing::warn!(command = command(&self.subscriptions, id), error = %text, "stream_refused");
-                }
-                self.subscriptions.end(id, end);
-            }
-            streams::Action::Forget { id } => self.subscriptions.forget(id),
-            streams::Action::AskAgain { id, why, pause } => {
-                say_why(command(&self.subscriptions, id), &why, pause, self.target.log_accounts);
-            }
-        }
-    }
-
-    fn hand(&mut self, id: StreamId, gap: Option<Gap>) {
-        let generation = self.machine.generation();
-        if let (Some(Gap { from, to }), Some(request)) = (gap, self.subscriptions.request(id)) {
-            let gap_ms = millis(to.since(from));
-            tracing::info!(command = request.command(), generation, gap_ms, "stream_gap");
-        }
-        let gap = gap.map(|Gap { from, to }| (from.wall(), to.wall()));
-        self.subscriptions.hand(id, |opening, events| Switch::Opened { opening, events, generation, gap });
-    }
-
-    fn discard(&mut self) {
-        self.telemetry.gone();
-        let life = std::mem::take(&mut self.life);
-        self.life = match life {
-            Life::Up(up) => {
-                let (session, log_accounts) = (up.end(), self.target.log_accounts);
-                let closing = tokio::spawn(async move { hang_up(&session, log_accounts).await });
-                Life::Between { closing: Some(closing) }
-            }
-            other => other,
-        };
-    }
-
-    fn publish(&mut self, cause: TransitionCause) {
-        let now = self.now();
-        let snapshot = Snapshot::of(&self.machine, now);
-        // First, so that who has seen the state finds what belongs to it.
-        self.telemetry.at(now, snapshot.generation, snapshot.state.is_usable());
-        let (session, failure) = (self.life.session(), self.failure.clone());
-        self.publisher.publish(now, Update { snapshot, session, failure, cause });
-    }
-
     async fn close(mut self) {
         if let Life::Attempting(attempt) = &mut self.life
             && let Some(attempt) = attempt.take()
@@ -400,64 +261,9 @@ impl Shell {
     }
 }
 
-/// One question to the kernel; what can't be seen counts as open.
-fn port(port: u16) -> Port {
-    match listening(port) {
-        Ok(ListenState::NotListening) => Port::Shut,
-        Ok(_) => Port::Open,
-        Err(error) => {
-            tracing::debug!(%error, port, "port_not_checked");
-            Port::Open
-        }
-    }
-}
-
-/// A breaker that can't be asked would not admit anybody either.
-fn admits(breaker: &BreakerStore) -> Admits {
-    match breaker.refusal() {
-        Ok(None) => Admits::Now,
-        Ok(Some(_)) | Err(_) => Admits::NotYet,
-    }
-}
-
 /// A program that nobody reads the notices of is warned too: from that day on its Gateway does not start.
 fn say_retirement(notice: &Notice) {
     if let Some(retirement) = notice.version_retirement() {
         tracing::warn!(detail = %retirement, "gateway_version_ends");
     }
-}
-
-fn say_why(command: &str, why: &Why, pause: Duration, log_accounts: LogAccounts) {
-    let wait_ms = millis(pause);
-    match why {
-        Why::Failed(error) if is_loss(error) => {
-            tracing::debug!(command, error = %log_accounts.text(error), wait_ms, "stream_waits");
-        }
-        Why::Failed(error) => {
-            tracing::warn!(command, error = %log_accounts.text(error), wait_ms, "stream_waits");
-        }
-        Why::Silent => tracing::warn!(command, "stream_silent"),
-    }
-}
-
-async fn hang_up(session: &Session, log_accounts: LogAccounts) {
-    match timeout(CLOSE_GRACE, session.close()).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(error = %log_accounts.text(error), "session_not_closed"),
-        Err(_) => {
-            let error = format!("not within {CLOSE_GRACE:?}");
-            tracing::warn!(error, "session_not_closed");
-        }
-    }
-}
-
-fn late(status: &Status, limit: Duration) -> Error {
-    let error = status.absence(ErrorKind::Timeout);
-    let late =
-        Error::new(ErrorKind::Timeout, format!("no usable session within {limit:?}: {}", error.message()));
-    match error.advice() {
-        Some(advice) => late.with_advice(advice.to_owned()),
-        None => late,
-    }
-    .with_source(error)
 }

@@ -1,100 +1,29 @@
 //! The state machine of a supervised session: events and the time in, actions out. It knows no sockets, threads or clocks.
+//!
+//! `events` is what goes in and comes out, `failure` says what a failed attempt means.
+
+mod events;
+mod failure;
 
 use std::time::Duration;
 
 use ibkr_connect_core::types::Notice;
-use ibkr_connect_core::{Error, ErrorKind, Phase};
+use ibkr_connect_core::{Error, ErrorKind};
 
+pub(crate) use self::events::{Action, Admits, Event, ListenerCheck, Port};
+use self::failure::{Cost, Evidence};
 use super::health::{Health, Verdict};
 use super::options::{GiveUp, SupervisorOptions};
+use super::restart::PAUSE as RESTART_PAUSE;
 use super::retry::Retry;
 use super::state::{NextAttempt, SupervisorState};
 use super::time::{Reading, earliest};
 use crate::breaker::{Refusal, Refused};
-use crate::supervisor::restart::PAUSE as RESTART_PAUSE;
 
 /// So many attempts are made before the Gateway is restarted.
 const ATTEMPTS_BEFORE_RESTART: u32 = 3;
 /// How often an open breaker is looked at: somebody may have closed it.
 const BREAKER_POLL: Duration = Duration::from_secs(1);
-
-/// What happened.
-#[derive(Debug, Clone)]
-pub(crate) enum Event {
-    /// Time has passed; see [`Machine::wake_at`].
-    Tick,
-    /// The attempt has made a session, and no stream is open in it yet.
-    Connected {
-        /// When its Gateway last answered.
-        proof: Reading,
-        /// What its Gateway has said so far.
-        said: Vec<Notice>,
-    },
-    /// The attempt has failed.
-    Failed(Error),
-    /// The Gateway has answered the ping.
-    Answered,
-    /// The session is gone: socket lost, worker dead.
-    Lost,
-    /// The Gateway has said something.
-    Notice(Notice),
-    /// So many requests in a row got no answer in time.
-    RequestsUnanswered(u32),
-    /// Whether somebody listens.
-    Port(Port),
-    /// Whether the breaker that has refused the last attempt would admit one.
-    Breaker(Admits),
-    /// The user wants an end.
-    Close,
-}
-
-/// Whether a breaker admits an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Admits {
-    Now,
-    NotYet,
-}
-
-/// Whether somebody listens on the port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Port {
-    /// Somebody listens, or nobody can tell.
-    Open,
-    /// Nobody listens.
-    Shut,
-}
-
-/// What is to be done. Of each kind there is at most one under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// Ask whether somebody listens, and report at once.
-    CheckPort,
-    /// Ask the breaker that has refused the last attempt, and report.
-    AskBreaker,
-    /// Begin an attempt.
-    Connect,
-    /// Ask the Gateway whether it answers; a question still open is given up.
-    Ping,
-    /// Put the new session, the one with this number, to use, and open all streams in it.
-    Resume { generation: u64 },
-    /// Open all market data streams again in the same session. Events since then are missing.
-    ResubscribeMarketData { since: Reading },
-    /// Have the Gateway restarted, and go on.
-    RestartGateway,
-    /// Close what is left of the session. Its Gateway last answered then.
-    Discard { proof: Reading },
-    /// Stop for good.
-    Stop,
-}
-
-/// Whether somebody listens is asked before an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ListenerCheck {
-    /// The kernel knows.
-    Kernel,
-    /// The Gateway is on another machine, or the user says that its listener can't be seen.
-    Off,
-}
 
 /// The machine.
 #[derive(Debug)]
@@ -266,9 +195,11 @@ impl Machine {
         }
         let wait = match Refusal::of_error(error).and_then(Refusal::retry_in) {
             Some(until_admitted) => until_admitted,
-            None if is_refusal(error) => self.retry.after_refusal(),
-            None if is_free(error) => self.retry.after_free_failure(),
-            None => self.retry.after_failure(),
+            None => match failure::cost(error) {
+                Cost::NotAsked => self.retry.after_refusal(),
+                Cost::Nothing => self.retry.after_free_failure(),
+                Cost::Attempt => self.retry.after_failure(),
+            },
         };
         let reason = match error.kind() {
             ErrorKind::CircuitOpen if Refused::breaker_of(error).is_some() => {
@@ -282,19 +213,18 @@ impl Machine {
 
     /// What the failure says about the Gateway being wedged.
     fn judge(&mut self, error: &Error) {
-        match error.kind() {
-            ErrorKind::GatewayWedged => self.unheard = self.options.wedged_after,
-            ErrorKind::HandshakeTimeout => self.unheard = self.unheard.saturating_add(1),
-            // It never came to the Gateway, and says nothing about it.
-            _ if error.phase() <= Some(Phase::Spawn) && error.kind() != ErrorKind::NotListening => {}
-            _ => self.unheard = 0,
+        match failure::evidence(error) {
+            Evidence::Wedged => self.unheard = self.options.wedged_after,
+            Evidence::Mute => self.unheard = self.unheard.saturating_add(1),
+            Evidence::None => {}
+            Evidence::Alive => self.unheard = 0,
         }
     }
 
     /// Whether the Gateway is to be restarted: this attempt found it wedged, and so did enough others, after each of which the
     /// connector has cleaned up.
     fn restarts_gateway(&self, now: Reading, error: &Error) -> bool {
-        let found_mute = matches!(error.kind(), ErrorKind::GatewayWedged | ErrorKind::HandshakeTimeout);
+        let found_mute = matches!(failure::evidence(error), Evidence::Wedged | Evidence::Mute);
         let is_due = self.restarted.is_none_or(|restarted| now.since(restarted) >= RESTART_PAUSE);
         let is_wanted = self.options.gateway_restart.is_some();
         is_wanted && is_due && found_mute && self.is_wedged() && self.attempt >= ATTEMPTS_BEFORE_RESTART
@@ -304,7 +234,7 @@ impl Machine {
         match self.options.give_up {
             GiveUp::Never => false,
             GiveUp::AfterFailures(count) => self.failures >= count,
-            GiveUp::WhenPermanent => is_permanent(error),
+            GiveUp::WhenPermanent => failure::is_permanent(error),
         }
     }
 
@@ -405,28 +335,5 @@ impl Machine {
     }
 }
 
-/// Whether neither time nor somebody else cures it: a wedged Gateway is restarted, and a forced breaker reset, from outside.
-fn is_permanent(error: &Error) -> bool {
-    let is_cured_outside = matches!(error.kind(), ErrorKind::GatewayWedged | ErrorKind::CircuitOpen);
-    !error.is_retryable() && !is_cured_outside
-}
-
-/// Whether the attempt cost the Gateway nothing: its machine has refused or was not reached, or somebody has closed the connection
-/// without a byte, as a forwarder does while the Gateway behind it is down.
-fn is_free(error: &Error) -> bool {
-    match error.kind() {
-        ErrorKind::NotListening | ErrorKind::Unreachable => error.phase() <= Some(Phase::Tcp),
-        ErrorKind::Rejected => error.phase() == Some(Phase::Version),
-        _ => false,
-    }
-}
-
-/// Whether the attempt was refused on this machine, for now: then asking again costs the Gateway nothing, and waiting
-/// longer each time would only delay the return.
-fn is_refusal(error: &Error) -> bool {
-    error.is_retryable() && error.phase() == Some(Phase::Preflight)
-}
-
 #[cfg(test)]
-#[path = "machine_tests.rs"]
 mod tests;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ibkr_connect_core::Phase;
+
 use super::*;
 use crate::breaker::Note;
 use crate::supervisor::options::RestartLimit;
