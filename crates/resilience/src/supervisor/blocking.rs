@@ -7,8 +7,8 @@ use ibkr_connect_core::{Elapsed, Event, Reply, Request, Result, StreamRequest, b
 
 use super::{StreamItem, SupervisedSession, SupervisedStream, Supervisor, Transition, Transitions};
 
-/// A [`Supervisor`] whose methods block the calling thread. It works on its own threads, so a call is answered even on a thread of a
-/// runtime that is otherwise stuck.
+/// A [`Supervisor`] whose methods block the calling thread. A supervisor works on its own threads, so a call is answered even on a
+/// thread of a runtime that is otherwise stuck.
 #[derive(Debug, Clone, Copy)]
 pub struct BlockingSupervisor<'a> {
     supervisor: &'a Supervisor,

@@ -8,9 +8,9 @@ use jiff::SignedDuration;
 
 use super::machine::ListenerCheck;
 use super::options::SupervisorOptions;
+use super::simulation::{GatewayMode, START, Simulation, Step};
 use super::state::SupervisorState;
 use super::time::Reading;
-use super::world::{Mood, START, Turn, World};
 use crate::breaker::Breaker;
 use crate::breaker::BreakerSettings;
 use crate::supervisor::restart::RestartHook;
@@ -27,56 +27,63 @@ fn at(seconds: u64) -> Reading {
     START + Duration::from_secs(seconds)
 }
 
-fn outage(listener: ListenerCheck, mood: Mood) -> World {
-    outage_of(World::new(listener), mood)
+fn outage(listener: ListenerCheck, gateway_mode: GatewayMode) -> Simulation {
+    outage_of(Simulation::new(listener), gateway_mode)
 }
 
-fn outage_of(mut world: World, mood: Mood) -> World {
-    world.plan(at(HOUR), Turn::Mood(mood));
-    world.plan(at(7 * HOUR), Turn::Mood(Mood::Up));
-    world.run_until(at(8 * HOUR));
-    assert_eq!(world.state(), SupervisorState::Ready);
-    world
+fn outage_of(mut simulation: Simulation, gateway_mode: GatewayMode) -> Simulation {
+    simulation.plan(at(HOUR), Step::GatewayMode(gateway_mode));
+    simulation.plan(at(7 * HOUR), Step::GatewayMode(GatewayMode::Up));
+    simulation.run_until(at(8 * HOUR));
+    assert_eq!(simulation.state(), SupervisorState::Ready);
+    simulation
 }
 
 /// When the session after the outage was ready.
-fn back(world: &World) -> Duration {
-    let (back, _) =
-        world.states.iter().rfind(|(_, state)| matches!(state, SupervisorState::Ready)).expect("it is back");
+fn back(simulation: &Simulation) -> Duration {
+    let (back, _) = simulation
+        .states
+        .iter()
+        .rfind(|(_, state)| matches!(state, SupervisorState::Ready))
+        .expect("it is back");
     back.since(at(7 * HOUR))
 }
 
 #[test]
 fn a_quiet_day_needs_one_connect() {
-    let mut world = World::new(ListenerCheck::Kernel);
-    world.run_until(at(24 * HOUR));
-    assert_eq!((world.connects.len(), world.machine.generation()), (1, 1));
-    assert_eq!(world.states_between(START, at(24 * HOUR)), ["connecting", "ready"]);
+    let mut simulation = Simulation::new(ListenerCheck::Kernel);
+    simulation.run_until(at(24 * HOUR));
+    assert_eq!((simulation.connects.len(), simulation.machine.generation()), (1, 1));
+    assert_eq!(simulation.states_between(START, at(24 * HOUR)), ["connecting", "ready"]);
 }
 
 #[test]
 fn six_hours_of_a_refused_port_cost_no_connect() {
-    let world = outage(ListenerCheck::Kernel, Mood::Refusing);
-    assert_eq!(world.connects_between(at(HOUR), at(7 * HOUR)), 0);
-    assert!(back(&world) <= Duration::from_secs(2), "{:?}", back(&world));
-    let [lost_at] = world.lost[..] else { panic!("{:?}", world.lost) };
+    let simulation = outage(ListenerCheck::Kernel, GatewayMode::Refusing);
+    assert_eq!(simulation.connects_between(at(HOUR), at(7 * HOUR)), 0);
+    assert!(back(&simulation) <= Duration::from_secs(2), "{:?}", back(&simulation));
+    let [lost_at] = simulation.lost[..] else { panic!("{:?}", simulation.lost) };
     assert!(at(HOUR).since(lost_at) <= Duration::from_secs(30), "the gap begins at the last answer");
 }
 
 #[test]
 fn six_hours_of_a_mute_gateway_are_no_storm_and_never_ready() {
     for listener in [ListenerCheck::Kernel, ListenerCheck::Off] {
-        let world = outage(listener, Mood::Mute);
-        let connects = world.connects_between(at(HOUR), at(7 * HOUR));
+        let simulation = outage(listener, GatewayMode::Mute);
+        let connects = simulation.connects_between(at(HOUR), at(7 * HOUR));
         assert!((70..=80).contains(&connects), "{connects}");
-        assert!(back(&world) <= Duration::from_secs(300) + Duration::from_secs(11), "{:?}", back(&world));
+        assert!(
+            back(&simulation) <= Duration::from_secs(300) + Duration::from_secs(11),
+            "{:?}",
+            back(&simulation)
+        );
         let noticed = at(HOUR + 30);
         assert_eq!(
-            world.states_between(noticed, at(7 * HOUR)),
+            simulation.states_between(noticed, at(7 * HOUR)),
             ["degraded", "recovering", "gateway_wedged"],
             "{listener:?}"
         );
-        assert_eq!(world.restarts, [], "nobody has said how");
+        assert_eq!(simulation.restarts, [], "nobody has said how");
     }
 }
 
@@ -85,19 +92,20 @@ fn a_wedged_gateway_is_restarted_if_somebody_said_how_and_every_ten_minutes_at_m
     let how = GatewayRestart::Command(vec!["true".to_owned()]);
     let gateway_restart = Some(RestartHook::new(how, Path::new("/nowhere")));
     let options = SupervisorOptions { gateway_restart, ..SupervisorOptions::default() };
-    let mut world = World::with(options, ListenerCheck::Kernel);
-    world.plan(at(HOUR), Turn::Mood(Mood::Mute));
-    world.plan(at(2 * HOUR), Turn::Mood(Mood::Refusing));
-    world.plan(at(2 * HOUR + 80), Turn::Mood(Mood::Up));
-    world.plan(at(3 * HOUR), Turn::Mood(Mood::NotReady));
-    world.run_until(at(4 * HOUR));
+    let mut simulation = Simulation::with(options, ListenerCheck::Kernel);
+    simulation.plan(at(HOUR), Step::GatewayMode(GatewayMode::Mute));
+    simulation.plan(at(2 * HOUR), Step::GatewayMode(GatewayMode::Refusing));
+    simulation.plan(at(2 * HOUR + 80), Step::GatewayMode(GatewayMode::Up));
+    simulation.plan(at(3 * HOUR), Step::GatewayMode(GatewayMode::NotReady));
+    simulation.run_until(at(4 * HOUR));
     // The third attempt is the first that is sure of it.
-    let third = world.connects.iter().filter(|began| began.since(at(HOUR)) > Duration::ZERO).nth(2).unwrap();
-    assert_eq!(world.restarts[0].since(*third), Duration::from_secs(10), "when it has failed");
-    assert!(world.restarts.windows(2).all(|pair| pair[1].since(pair[0]) >= Duration::from_secs(600)));
-    assert!((4..=6).contains(&world.restarts.len()), "{:?}", world.restarts);
+    let third =
+        simulation.connects.iter().filter(|began| began.since(at(HOUR)) > Duration::ZERO).nth(2).unwrap();
+    assert_eq!(simulation.restarts[0].since(*third), Duration::from_secs(10), "when it has failed");
+    assert!(simulation.restarts.windows(2).all(|pair| pair[1].since(pair[0]) >= Duration::from_secs(600)));
+    assert!((4..=6).contains(&simulation.restarts.len()), "{:?}", simulation.restarts);
     assert!(
-        !world.restarts.last().unwrap().has_reached(at(2 * HOUR + 10)),
+        !simulation.restarts.last().unwrap().has_reached(at(2 * HOUR + 10)),
         "a Gateway that answers is not wedged"
     );
 }
@@ -105,11 +113,11 @@ fn a_wedged_gateway_is_restarted_if_somebody_said_how_and_every_ten_minutes_at_m
 #[test]
 fn six_hours_of_a_mute_gateway_behind_a_breaker_are_no_storm_either() {
     let breaker = Breaker::new(BreakerSettings::default());
-    let world = outage_of(World::behind(breaker, ListenerCheck::Kernel), Mood::Mute);
-    let connects = world.connects_between(at(HOUR), at(7 * HOUR));
+    let simulation = outage_of(Simulation::behind(breaker, ListenerCheck::Kernel), GatewayMode::Mute);
+    let connects = simulation.connects_between(at(HOUR), at(7 * HOUR));
     assert!((60..=80).contains(&connects), "{connects}");
-    assert!(back(&world) <= Duration::from_secs(311), "{:?}", back(&world));
-    assert!(!world.states_between(at(HOUR + 30), at(7 * HOUR)).contains(&"ready"));
+    assert!(back(&simulation) <= Duration::from_secs(311), "{:?}", back(&simulation));
+    assert!(!simulation.states_between(at(HOUR + 30), at(7 * HOUR)).contains(&"ready"));
 }
 
 #[test]
@@ -118,8 +126,8 @@ fn a_breaker_that_opens_is_shown_with_the_time_at_which_it_is_asked_again() {
     let long = Duration::from_secs(1_000);
     let settings = BreakerSettings { recovery: long, max_recovery: long, ..BreakerSettings::default() };
     let breaker = Breaker::new(settings);
-    let world = outage_of(World::behind(breaker, ListenerCheck::Kernel), Mood::NotReady);
-    let shown: Vec<_> = world
+    let simulation = outage_of(Simulation::behind(breaker, ListenerCheck::Kernel), GatewayMode::NotReady);
+    let shown: Vec<_> = simulation
         .states
         .iter()
         .filter_map(|(_, state)| match state {
@@ -128,212 +136,215 @@ fn a_breaker_that_opens_is_shown_with_the_time_at_which_it_is_asked_again() {
         })
         .collect();
     assert!(!shown.is_empty());
-    assert!(shown.iter().all(|until| world.connects.contains(until)), "{shown:?}");
+    assert!(shown.iter().all(|until| simulation.connects.contains(until)), "{shown:?}");
 }
 
 #[test]
 fn what_is_said_during_the_handshake_counts_and_voids_nothing() {
-    let mut world = World::new(ListenerCheck::Kernel);
+    let mut simulation = Simulation::new(ListenerCheck::Kernel);
     let millis = |millis| START + Duration::from_millis(millis);
-    world.plan(millis(100), Turn::Notice(1100, LOST));
-    world.plan(millis(150), Turn::Notice(1101, VOID));
-    world.plan(millis(200), Turn::Notice(2103, BROKEN));
-    world.plan(at(60), Turn::Notice(2104, OK));
-    world.run_until(at(HOUR));
-    assert_eq!((world.connects.len(), world.resubscribed.len()), (1, 0));
-    assert_eq!(world.states_between(START, at(HOUR)), ["connecting", "degraded", "ready"]);
+    simulation.plan(millis(100), Step::Notice(1100, LOST));
+    simulation.plan(millis(150), Step::Notice(1101, VOID));
+    simulation.plan(millis(200), Step::Notice(2103, BROKEN));
+    simulation.plan(at(60), Step::Notice(2104, OK));
+    simulation.run_until(at(HOUR));
+    assert_eq!((simulation.connects.len(), simulation.resubscribed.len()), (1, 0));
+    assert_eq!(simulation.states_between(START, at(HOUR)), ["connecting", "degraded", "ready"]);
 }
 
 #[test]
 fn six_hours_behind_a_forwarder_cost_a_connect_every_half_minute_and_it_is_back_as_soon() {
-    let world = outage(ListenerCheck::Off, Mood::NotReady);
-    let connects = world.connects_between(at(HOUR), at(7 * HOUR));
+    let simulation = outage(ListenerCheck::Off, GatewayMode::NotReady);
+    let connects = simulation.connects_between(at(HOUR), at(7 * HOUR));
     assert!((700..=720).contains(&connects), "{connects}");
-    assert!(back(&world) <= Duration::from_secs(31), "{:?}", back(&world));
+    assert!(back(&simulation) <= Duration::from_secs(31), "{:?}", back(&simulation));
 }
 
 #[test]
 fn six_hours_of_sessions_that_die_young_are_no_storm() {
-    let world = outage(ListenerCheck::Kernel, Mood::Fickle);
+    let simulation = outage(ListenerCheck::Kernel, GatewayMode::Fickle);
     // The session from before the outage lives on.
-    assert_eq!(world.connects.len(), 1);
-    let mut world = World::new(ListenerCheck::Kernel);
-    world.plan(START, Turn::Mood(Mood::Fickle));
-    world.run_until(at(6 * HOUR));
-    assert!((70..=85).contains(&world.connects.len()), "{}", world.connects.len());
-    assert!(world.states_between(START, world.now).contains(&"circuit_open"));
+    assert_eq!(simulation.connects.len(), 1);
+    let mut simulation = Simulation::new(ListenerCheck::Kernel);
+    simulation.plan(START, Step::GatewayMode(GatewayMode::Fickle));
+    simulation.run_until(at(6 * HOUR));
+    assert!((70..=85).contains(&simulation.connects.len()), "{}", simulation.connects.len());
+    assert!(simulation.states_between(START, simulation.now).contains(&"circuit_open"));
 }
 
 #[test]
 fn a_night_of_1100_tears_nothing_down() {
-    let mut world = World::new(ListenerCheck::Kernel);
+    let mut simulation = Simulation::new(ListenerCheck::Kernel);
     for turn in 0..833_u64 {
-        world.plan(at(HOUR + turn * 15 * HOUR / 833), Turn::Notice(1100, LOST));
+        simulation.plan(at(HOUR + turn * 15 * HOUR / 833), Step::Notice(1100, LOST));
     }
-    world.plan(at(16 * HOUR), Turn::Notice(1102, MAINTAINED));
-    world.run_until(at(17 * HOUR));
-    assert_eq!((world.connects.len(), world.resubscribed.len()), (1, 0));
-    assert_eq!(world.states_between(at(HOUR), at(17 * HOUR)), ["degraded", "ready"]);
+    simulation.plan(at(16 * HOUR), Step::Notice(1102, MAINTAINED));
+    simulation.run_until(at(17 * HOUR));
+    assert_eq!((simulation.connects.len(), simulation.resubscribed.len()), (1, 0));
+    assert_eq!(simulation.states_between(at(HOUR), at(17 * HOUR)), ["degraded", "ready"]);
 }
 
 #[test]
 fn a_night_of_1100_with_unanswered_pings_tears_nothing_down() {
-    let mut world = World::new(ListenerCheck::Kernel);
-    world.plan(at(HOUR), Turn::Mood(Mood::Mute));
+    let mut simulation = Simulation::new(ListenerCheck::Kernel);
+    simulation.plan(at(HOUR), Step::GatewayMode(GatewayMode::Mute));
     for turn in 0..833_u64 {
-        world.plan(at(HOUR + turn * 15 * HOUR / 833), Turn::Notice(1100, LOST));
+        simulation.plan(at(HOUR + turn * 15 * HOUR / 833), Step::Notice(1100, LOST));
     }
-    world.plan(at(16 * HOUR), Turn::Mood(Mood::Up));
-    world.plan(at(16 * HOUR), Turn::Notice(1101, VOID));
-    world.run_until(at(17 * HOUR));
-    assert_eq!(world.connects.len(), 1);
-    assert_eq!(world.resubscribed, [at(HOUR)]);
-    assert_eq!(world.state(), SupervisorState::Ready);
+    simulation.plan(at(16 * HOUR), Step::GatewayMode(GatewayMode::Up));
+    simulation.plan(at(16 * HOUR), Step::Notice(1101, VOID));
+    simulation.run_until(at(17 * HOUR));
+    assert_eq!(simulation.connects.len(), 1);
+    assert_eq!(simulation.resubscribed, [at(HOUR)]);
+    assert_eq!(simulation.state(), SupervisorState::Ready);
 }
 
 #[test]
 fn eight_minutes_of_farm_flaps_tear_nothing_down() {
-    let mut world = World::new(ListenerCheck::Kernel);
+    let mut simulation = Simulation::new(ListenerCheck::Kernel);
     for turn in 0..160 {
-        world.plan(at(HOUR + turn * 3), Turn::Notice(2103, BROKEN));
-        world.plan(at(HOUR + turn * 3 + 1), Turn::Notice(2104, OK));
+        simulation.plan(at(HOUR + turn * 3), Step::Notice(2103, BROKEN));
+        simulation.plan(at(HOUR + turn * 3 + 1), Step::Notice(2104, OK));
     }
-    world.run_until(at(2 * HOUR));
-    assert_eq!((world.connects.len(), world.resubscribed.len()), (1, 0));
-    assert_eq!(world.state(), SupervisorState::Ready);
+    simulation.run_until(at(2 * HOUR));
+    assert_eq!((simulation.connects.len(), simulation.resubscribed.len()), (1, 0));
+    assert_eq!(simulation.state(), SupervisorState::Ready);
 }
 
 #[test]
 fn a_daily_restart_is_over_within_seconds_of_the_gateways_return() {
-    let mut world = World::new(ListenerCheck::Kernel);
+    let mut simulation = Simulation::new(ListenerCheck::Kernel);
     let down = 23 * HOUR + 45 * 60;
-    world.plan(at(down), Turn::Mood(Mood::Refusing));
+    simulation.plan(at(down), Step::GatewayMode(GatewayMode::Refusing));
     // TCP accepts before the API is ready.
-    world.plan(at(down + 80), Turn::Mood(Mood::NotReady));
-    world.plan(at(down + 83), Turn::Mood(Mood::Up));
-    world.run_until(at(24 * HOUR));
-    assert_eq!(world.connects_between(at(down), at(24 * HOUR)), 2);
-    let (ready, _) = world.states.last().unwrap();
+    simulation.plan(at(down + 80), Step::GatewayMode(GatewayMode::NotReady));
+    simulation.plan(at(down + 83), Step::GatewayMode(GatewayMode::Up));
+    simulation.run_until(at(24 * HOUR));
+    assert_eq!(simulation.connects_between(at(down), at(24 * HOUR)), 2);
+    let (ready, _) = simulation.states.last().unwrap();
     assert!(ready.since(at(down + 83)) <= Duration::from_secs(15), "{ready:?}");
-    assert_eq!(world.state(), SupervisorState::Ready);
+    assert_eq!(simulation.state(), SupervisorState::Ready);
 }
 
 #[test]
 fn a_whole_day_of_everything() {
-    let mut world = World::new(ListenerCheck::Kernel);
+    let mut simulation = Simulation::new(ListenerCheck::Kernel);
     let turns = [
         // The nightly reset, with the socket up.
-        (15 * 60, Turn::Notice(1100, LOST)),
-        (15 * 60 + 14, Turn::Notice(1102, MAINTAINED)),
-        (HOUR, Turn::Notice(2103, BROKEN)),
-        (HOUR + 3, Turn::Notice(2104, OK)),
+        (15 * 60, Step::Notice(1100, LOST)),
+        (15 * 60 + 14, Step::Notice(1102, MAINTAINED)),
+        (HOUR, Step::Notice(2103, BROKEN)),
+        (HOUR + 3, Step::Notice(2104, OK)),
         // Somebody must confirm the login.
-        (2 * HOUR, Turn::Mood(Mood::Refusing)),
-        (8 * HOUR, Turn::Mood(Mood::NotReady)),
-        (8 * HOUR + 3, Turn::Mood(Mood::Up)),
+        (2 * HOUR, Step::GatewayMode(GatewayMode::Refusing)),
+        (8 * HOUR, Step::GatewayMode(GatewayMode::NotReady)),
+        (8 * HOUR + 3, Step::GatewayMode(GatewayMode::Up)),
         // The Gateway is stuck, and restarted six hours later.
-        (9 * HOUR, Turn::Mood(Mood::Mute)),
-        (15 * HOUR, Turn::Mood(Mood::Refusing)),
-        (15 * HOUR + 80, Turn::Mood(Mood::Up)),
+        (9 * HOUR, Step::GatewayMode(GatewayMode::Mute)),
+        (15 * HOUR, Step::GatewayMode(GatewayMode::Refusing)),
+        (15 * HOUR + 80, Step::GatewayMode(GatewayMode::Up)),
         // The weekly window: the servers come and go.
-        (20 * HOUR, Turn::Mood(Mood::NotReady)),
-        (21 * HOUR, Turn::Mood(Mood::Fickle)),
-        (22 * HOUR, Turn::Notice(1100, LOST)),
-        (23 * HOUR, Turn::Mood(Mood::Up)),
+        (20 * HOUR, Step::GatewayMode(GatewayMode::NotReady)),
+        (21 * HOUR, Step::GatewayMode(GatewayMode::Fickle)),
+        (22 * HOUR, Step::Notice(1100, LOST)),
+        (23 * HOUR, Step::GatewayMode(GatewayMode::Up)),
     ];
     for (seconds, turn) in turns {
-        world.plan(at(seconds), turn);
+        simulation.plan(at(seconds), turn);
     }
-    world.run_until(at(24 * HOUR));
-    assert_eq!(world.connects_between(START, at(2 * HOUR)), 1);
+    simulation.run_until(at(24 * HOUR));
+    assert_eq!(simulation.connects_between(START, at(2 * HOUR)), 1);
     let night = ["connecting", "ready", "degraded", "ready", "degraded", "ready"];
-    assert_eq!(world.states_between(START, at(2 * HOUR)), night);
-    assert_eq!(world.connects_between(at(2 * HOUR), at(8 * HOUR)), 0);
-    assert!(world.connects_between(at(9 * HOUR), at(15 * HOUR)) <= 80);
-    assert!(!world.states_between(at(9 * HOUR + 30), at(15 * HOUR + 80)).contains(&"ready"), "it is mute");
-    assert_eq!(world.connects_between(at(15 * HOUR + 1), at(15 * HOUR + 80)), 0, "nothing listens");
+    assert_eq!(simulation.states_between(START, at(2 * HOUR)), night);
+    assert_eq!(simulation.connects_between(at(2 * HOUR), at(8 * HOUR)), 0);
+    assert!(simulation.connects_between(at(9 * HOUR), at(15 * HOUR)) <= 80);
+    assert!(
+        !simulation.states_between(at(9 * HOUR + 30), at(15 * HOUR + 80)).contains(&"ready"),
+        "it is mute"
+    );
+    assert_eq!(simulation.connects_between(at(15 * HOUR + 1), at(15 * HOUR + 80)), 0, "nothing listens");
     for (returned, interval) in [(8 * HOUR + 3, 15), (15 * HOUR + 80, 301), (23 * HOUR, 301)] {
-        let back = world.states_between(at(returned), at(returned + interval));
+        let back = simulation.states_between(at(returned), at(returned + interval));
         assert!(back.contains(&"ready"), "{returned}: {back:?}");
     }
     let (free, logins) = (at(20 * HOUR), at(21 * HOUR));
     assert!(
-        (110..=120).contains(&world.connects_between(free, logins)),
+        (110..=120).contains(&simulation.connects_between(free, logins)),
         "{}",
-        world.connects_between(free, logins)
+        simulation.connects_between(free, logins)
     );
     assert!(
-        world.connects_between(logins, at(23 * HOUR)) <= 40,
+        simulation.connects_between(logins, at(23 * HOUR)) <= 40,
         "{}",
-        world.connects_between(logins, at(23 * HOUR))
+        simulation.connects_between(logins, at(23 * HOUR))
     );
-    assert!(world.connects.len() <= 250, "{}", world.connects.len());
-    assert_eq!(world.state(), SupervisorState::Ready);
+    assert!(simulation.connects.len() <= 250, "{}", simulation.connects.len());
+    assert_eq!(simulation.state(), SupervisorState::Ready);
 }
 
 #[test]
 fn a_breaker_that_is_reset_lets_a_session_back_in_within_a_second() {
-    let mut world = World::behind(Breaker::new(BreakerSettings::default()), ListenerCheck::Kernel);
-    world.plan(at(HOUR), Turn::BreakerOpens);
-    world.plan(at(HOUR + 1), Turn::Mood(Mood::Refusing));
-    world.plan(at(HOUR + 2), Turn::Mood(Mood::Up));
-    world.plan(at(2 * HOUR), Turn::BreakerIsReset);
-    world.run_until(at(3 * HOUR));
-    assert_eq!(world.connects_between(at(HOUR), at(2 * HOUR)), 0);
-    let (ready, _) = world.states.last().unwrap();
+    let mut simulation = Simulation::behind(Breaker::new(BreakerSettings::default()), ListenerCheck::Kernel);
+    simulation.plan(at(HOUR), Step::BreakerOpens);
+    simulation.plan(at(HOUR + 1), Step::GatewayMode(GatewayMode::Refusing));
+    simulation.plan(at(HOUR + 2), Step::GatewayMode(GatewayMode::Up));
+    simulation.plan(at(2 * HOUR), Step::BreakerIsReset);
+    simulation.run_until(at(3 * HOUR));
+    assert_eq!(simulation.connects_between(at(HOUR), at(2 * HOUR)), 0);
+    let (ready, _) = simulation.states.last().unwrap();
     assert!(ready.since(at(2 * HOUR)) <= Duration::from_millis(1_300), "{ready:?}");
-    assert_eq!(world.state(), SupervisorState::Ready);
+    assert_eq!(simulation.state(), SupervisorState::Ready);
 }
 
 #[test]
 fn a_process_that_was_stopped_for_ten_minutes_asks_before_it_condemns() {
-    let mut world = World::new(ListenerCheck::Kernel);
-    world.plan(at(HOUR), Turn::Stopped(Duration::from_secs(600)));
-    world.run_until(at(2 * HOUR));
-    assert_eq!((world.connects.len(), world.lost.len()), (1, 0), "the session has lived on");
-    assert_eq!(world.states_between(at(1), at(2 * HOUR)), ["degraded", "ready"]);
-    let (degraded, _) = &world.states[2];
+    let mut simulation = Simulation::new(ListenerCheck::Kernel);
+    simulation.plan(at(HOUR), Step::Stopped(Duration::from_secs(600)));
+    simulation.run_until(at(2 * HOUR));
+    assert_eq!((simulation.connects.len(), simulation.lost.len()), (1, 0), "the session has lived on");
+    assert_eq!(simulation.states_between(at(1), at(2 * HOUR)), ["degraded", "ready"]);
+    let (degraded, _) = &simulation.states[2];
     assert_eq!(*degraded, at(HOUR + 600), "never ready on an old answer");
 }
 
 #[test]
 fn a_session_that_was_lost_while_the_process_was_stopped_is_replaced_once() {
-    for mood in [Mood::Refusing, Mood::NotReady] {
-        let mut world = World::new(ListenerCheck::Kernel);
-        world.plan(at(HOUR), Turn::Stopped(Duration::from_secs(600)));
-        world.plan(at(HOUR + 60), Turn::Mood(mood));
-        world.plan(at(HOUR + 120), Turn::Mood(Mood::Up));
-        world.run_until(at(2 * HOUR));
-        let [proof] = world.lost[..] else { panic!("{:?}", world.lost) };
+    for gateway_mode in [GatewayMode::Refusing, GatewayMode::NotReady] {
+        let mut simulation = Simulation::new(ListenerCheck::Kernel);
+        simulation.plan(at(HOUR), Step::Stopped(Duration::from_secs(600)));
+        simulation.plan(at(HOUR + 60), Step::GatewayMode(gateway_mode));
+        simulation.plan(at(HOUR + 120), Step::GatewayMode(GatewayMode::Up));
+        simulation.run_until(at(2 * HOUR));
+        let [last_answer] = simulation.lost[..] else { panic!("{:?}", simulation.lost) };
         assert!(
-            at(HOUR).since(proof) <= Duration::from_secs(30),
-            "the gap begins before the stop: {proof:?}"
+            at(HOUR).since(last_answer) <= Duration::from_secs(30),
+            "the gap begins before the stop: {last_answer:?}"
         );
-        assert!(world.connects.len() <= 3, "{:?}", world.connects);
-        assert_eq!(world.state(), SupervisorState::Ready);
+        assert!(simulation.connects.len() <= 3, "{:?}", simulation.connects);
+        assert_eq!(simulation.state(), SupervisorState::Ready);
     }
 }
 
 #[test]
 fn a_wall_clock_that_is_set_by_a_day_changes_nothing_but_the_times_that_are_shown() {
     for day in [SignedDuration::from_hours(24), SignedDuration::from_hours(-24)] {
-        let mut world = World::new(ListenerCheck::Off);
-        world.plan(at(HOUR), Turn::WallClock(day));
-        world.plan(at(2 * HOUR), Turn::Mood(Mood::NotReady));
-        world.plan(at(2 * HOUR + 60), Turn::WallClock(-day));
-        world.plan(at(3 * HOUR), Turn::Mood(Mood::Up));
-        world.run_until(at(4 * HOUR));
+        let mut simulation = Simulation::new(ListenerCheck::Off);
+        simulation.plan(at(HOUR), Step::WallClock(day));
+        simulation.plan(at(2 * HOUR), Step::GatewayMode(GatewayMode::NotReady));
+        simulation.plan(at(2 * HOUR + 60), Step::WallClock(-day));
+        simulation.plan(at(3 * HOUR), Step::GatewayMode(GatewayMode::Up));
+        simulation.run_until(at(4 * HOUR));
         let states = ["ready", "recovering", "ready"];
-        assert_eq!(world.states_between(at(0), at(4 * HOUR))[1..], states);
-        let [proof] = world.lost[..] else { panic!("{:?}", world.lost) };
-        assert!(at(2 * HOUR).since(proof) <= Duration::from_secs(30));
+        assert_eq!(simulation.states_between(at(0), at(4 * HOUR))[1..], states);
+        let [last_answer] = simulation.lost[..] else { panic!("{:?}", simulation.lost) };
+        assert!(at(2 * HOUR).since(last_answer) <= Duration::from_secs(30));
         assert_eq!(
-            proof.wall(),
-            at(0).wall() + proof.since(at(0)) + day,
+            last_answer.wall(),
+            at(0).wall() + last_answer.since(at(0)) + day,
             "as the clock was when it was answered"
         );
-        let back = world.resumed[1];
+        let back = simulation.resumed[1];
         assert_eq!(back.wall(), at(0).wall() + back.since(at(0)), "the gap ends by the clock of its end");
-        assert!((115..=125).contains(&world.connects.len()), "{}", world.connects.len());
+        assert!((115..=125).contains(&simulation.connects.len()), "{}", simulation.connects.len());
     }
 }

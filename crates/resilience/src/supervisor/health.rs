@@ -12,7 +12,7 @@ use super::time::Reading;
 
 /// A ping is sent so much of the interval before its end.
 const LEAD: u32 = 5;
-/// Fewer requests without an answer say something about the requests.
+/// So many requests in a row without an answer say something about the session; fewer, about the requests.
 const UNANSWERED: u32 = 3;
 
 /// Farms that are known to be down: IBKR has a few dozen.
@@ -23,9 +23,9 @@ const MOST_FARMS: usize = 64;
 pub(crate) struct Health {
     rules: Rules,
     /// When the Gateway last answered.
-    proof: Reading,
+    last_answer: Reading,
     /// When it was last heard of at all.
-    sign: Reading,
+    last_heard: Reading,
     ask_at: Reading,
     is_asked: bool,
     /// The end of the interval.
@@ -53,8 +53,8 @@ pub(crate) enum Verdict {
 }
 
 impl Health {
-    /// Of a session that was proved to answer at `proof`.
-    pub(crate) fn new(options: &SupervisorOptions, proof: Reading) -> Self {
+    /// The health of a session whose Gateway answered at `last_answer`.
+    pub(crate) fn new(options: &SupervisorOptions, last_answer: Reading) -> Self {
         let rules = Rules {
             interval: options.ping_interval,
             misses: options.misses,
@@ -62,23 +62,23 @@ impl Health {
         };
         let mut health = Self {
             rules,
-            proof,
-            sign: proof,
-            ask_at: proof,
+            last_answer,
+            last_heard: last_answer,
+            ask_at: last_answer,
             is_asked: false,
-            due: proof,
+            due: last_answer,
             unanswered: 0,
             servers: Servers::default(),
             farms: BTreeSet::new(),
             requests_unanswered: 0,
         };
-        health.answered(proof);
+        health.answered(last_answer);
         health
     }
 
     /// When the Gateway last answered.
-    pub(crate) fn proof(&self) -> Reading {
-        self.proof
+    pub(crate) fn last_answer(&self) -> Reading {
+        self.last_answer
     }
 
     /// When to [`check`](Self::check) next.
@@ -88,8 +88,8 @@ impl Health {
 
     /// A ping was answered.
     pub(crate) fn answered(&mut self, now: Reading) {
-        self.proof = now;
-        self.sign = now;
+        self.last_answer = now;
+        self.last_heard = now;
         self.unanswered = 0;
         self.is_asked = false;
         self.ask_at = now + (self.rules.interval - self.rules.interval / LEAD);
@@ -119,14 +119,14 @@ impl Health {
 
     /// Takes a notice; `Some` when every market data subscription is void since then.
     pub(crate) fn notice(&mut self, now: Reading, notice: &Notice) -> Option<Reading> {
-        self.sign = now;
+        self.last_heard = now;
         let change = notice.connectivity()?;
         let ended = self.servers.on(now, &change);
         if ended.is_some() {
             self.ask_again(now);
         }
         match change {
-            Connectivity::Restored { data_kept: false } => return Some(ended.unwrap_or(self.proof)),
+            Connectivity::Restored { data_kept: false } => return Some(ended.unwrap_or(self.last_answer)),
             Connectivity::DataFarm { kind, name, status } => match status {
                 FarmStatus::Disconnected if self.farms.len() < MOST_FARMS => {
                     self.farms.insert(Farm { kind, name });
@@ -150,7 +150,7 @@ impl Health {
 
     /// Ready or degraded.
     pub(crate) fn state(&self, now: Reading) -> SupervisorState<Reading> {
-        let stale = u32::from(now.since(self.proof) > self.rules.interval);
+        let stale = u32::from(now.since(self.last_answer) > self.rules.interval);
         let damage = Damage {
             unanswered: self.unanswered.max(stale),
             upstream_lost: self.servers.lost_since().is_some(),
@@ -163,7 +163,7 @@ impl Health {
     }
 
     fn is_excused(&self, now: Reading) -> bool {
-        self.servers.lost_since().is_some() && now.since(self.sign) < self.rules.patience
+        self.servers.lost_since().is_some() && now.since(self.last_heard) < self.rules.patience
     }
 
     /// An outage is over. The silence in it was excused, so the Gateway is asked again at once.

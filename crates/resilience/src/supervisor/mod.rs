@@ -1,16 +1,18 @@
 //! A session that stays up: replaced when it is lost, watched, and never said to be better than it is.
 //!
-//! Reading order: [`Supervisor`], its `methods` and their `blocking` form, `options`, `state`, and `stream`, `transitions` and `status`,
-//! which are what its users hold; `handle` is what clones share. Two state machines
-//! decide, and know only events and times: `machine`, with `health` (of a live session) and `retry` (when to try again); and
-//! `streams`, across sessions. `shell` is the thread around them; it waits for what `life` has under way, the session's `notices`
-//! included, and for the `subscriptions` behind the streams. `outage` follows what the Gateway says of IBKR's servers, `replay` drops what a reopened stream repeats, `observed` counts
-//! requests without an answer, `time` is what the clocks show.
+//! Reading order:
+//! - what users hold: [`Supervisor`], its `methods` and their `blocking` form, `options`, `state`, `transition` and `transitions`,
+//!   `stream`, `status`; `handle` is what clones share;
+//! - what decides, and knows only events and times: `machine` for the session, with `health` (of a live session) and `retry` (when
+//!   to try again), and `streams` across sessions; `outage` is what both know of IBKR's servers;
+//! - what does it: `shell` is the thread. It waits for the `lifecycle` of the session with its `notices`, and for the `subscriptions`
+//!   behind the streams. `observed` counts requests without an answer, `replay` drops what a reopened stream repeats, `time` is
+//!   what the clocks show, `restart` restarts a wedged Gateway.
 
 mod blocking;
 mod handle;
 mod health;
-mod life;
+mod lifecycle;
 mod machine;
 mod methods;
 mod notices;
@@ -37,7 +39,7 @@ mod property_tests;
 #[cfg(test)]
 mod shell_tests;
 #[cfg(test)]
-mod world;
+mod simulation;
 
 use std::fmt;
 use std::sync::Arc;
@@ -65,7 +67,7 @@ use handle::Handle;
 use shell::{Command, Shell};
 use status::usable;
 use stream::Convert;
-use subscriptions::Wanted;
+use subscriptions::StreamSpec;
 pub(crate) use time::Reading;
 
 /// Keeps a session with a Gateway up.
@@ -73,7 +75,7 @@ pub(crate) use time::Reading;
 /// # Behavior
 /// - It lives on a thread of its own; nothing here needs a runtime, and recovery goes on while the host's is blocked.
 /// - Recovery is in proportion to the damage: lost data farms (2103, 2105, 2157) and lost servers (1100) are shown and
-///   waited for, 1101 opens market data anew, and only a lost socket, a dead worker, or silence for
+///   waited for, 1101 opens market data again, and only a lost socket, a dead worker, or silence for
 ///   [`misses`](SupervisorOptions::misses) intervals makes a new session. It hears the Gateway by the session's own
 ///   [`notices`](ibkr_connect_core::Session::notices), from the handshake on; over a connection without them, pings and the
 ///   connection's end are all it knows.
@@ -81,7 +83,7 @@ pub(crate) use time::Reading;
 ///   the [`schedule`](SupervisorOptions::schedule). While nothing listens on a local port, none is made. A circuit breaker that
 ///   somebody closes, or whose trial by another process succeeds, is noticed within a second.
 /// - A Gateway that is wedged is restarted only if a [`gateway_restart`](SupervisorOptions::gateway_restart) says how: after
-///   three attempts in vain, and at most every ten minutes, whichever process of the user does it.
+///   three attempts that found it mute, and at most every ten minutes, all processes of the user together.
 /// - It is never `Ready` unless the Gateway has answered a ping within the interval.
 /// - It has one method per row of the table of operations, as [`Session`](ibkr_connect_core::Session) has. A stream goes on in later
 ///   sessions, see [`SupervisedStream`]; opening one waits for a session. A request is made once, in the current session, and never
@@ -216,10 +218,10 @@ impl Supervisor {
     async fn open<T>(&self, request: StreamRequest, convert: Convert<T>) -> Result<SupervisedStream<T>> {
         request.check()?;
         let id = self.handle.next_stream();
-        let (switches, receiver) = mpsc::unbounded_channel();
+        let (updates, receiver) = mpsc::unbounded_channel();
         let mut stream = SupervisedStream::new(id, &request, receiver, self.handle.signals(), convert);
-        let wanted = Wanted { id, request, flow: self.flow, switches };
-        self.handle.send(Command::Subscribe(Box::new(wanted)))?;
+        let spec = StreamSpec { id, request, flow: self.flow, updates };
+        self.handle.send(Command::Subscribe(Box::new(spec)))?;
         // The thread ends only after its last word.
         let opened = stream.opened().await;
         opened.unwrap_or_else(|| Err(self.handle.absence(ErrorKind::Closed)))?;

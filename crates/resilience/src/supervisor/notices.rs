@@ -61,7 +61,7 @@ impl NoticeFeed {
     ///
     /// The kept notices come first, and the answer behind them. So they are told apart from what is said later, which voids the
     /// streams that are opened next. Without an answer, or with one that comes too early, a kept 1101 costs a gap and no more.
-    pub(crate) async fn before<T>(
+    pub(crate) async fn notices_before<T>(
         &mut self,
         clock: &Arc<dyn Clock>,
         answer: impl Future<Output = T>,

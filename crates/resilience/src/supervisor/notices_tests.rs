@@ -72,7 +72,7 @@ fn info() -> ConnectionInfo {
 
 /// What was said before a ping was answered.
 async fn said(feed: &mut NoticeFeed, session: &Session) -> Vec<i32> {
-    let (answer, said) = feed.before(&clock(), session.ping()).await;
+    let (answer, said) = feed.notices_before(&clock(), session.ping()).await;
     assert!(answer.is_none_or(|answer| answer.is_ok()));
     codes(&said)
 }

@@ -8,26 +8,26 @@ use proptest::prelude::*;
 
 use super::machine::{Action, Event, ListenerCheck, Machine, Port};
 use super::options::SupervisorOptions;
+use super::simulation::{GatewayMode, START, Simulation, Step};
 use super::state::SupervisorState;
 use super::time::Reading;
-use super::world::{Mood, START, Turn, World};
 
-fn mood() -> impl Strategy<Value = Mood> {
+fn gateway_mode() -> impl Strategy<Value = GatewayMode> {
     prop_oneof![
-        Just(Mood::Up),
-        Just(Mood::Refusing),
-        Just(Mood::Mute),
-        Just(Mood::NotReady),
-        Just(Mood::Fickle)
+        Just(GatewayMode::Up),
+        Just(GatewayMode::Refusing),
+        Just(GatewayMode::Mute),
+        Just(GatewayMode::NotReady),
+        Just(GatewayMode::Fickle)
     ]
 }
 
 const CODES: [i32; 10] = [1100, 1101, 1102, 2103, 2104, 2105, 2106, 2110, 2157, 2158];
 
-fn turn() -> impl Strategy<Value = Turn> {
+fn turn() -> impl Strategy<Value = Step> {
     prop_oneof![
-        mood().prop_map(Turn::Mood),
-        prop::sample::select(&CODES[..]).prop_map(|code| Turn::Notice(code, "farm:x")),
+        gateway_mode().prop_map(Step::GatewayMode),
+        prop::sample::select(&CODES[..]).prop_map(|code| Step::Notice(code, "farm:x")),
     ]
 }
 
@@ -51,7 +51,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         Just(Event::Tick),
         Just(Event::Tick),
-        said().prop_map(|said| Event::Connected { proof: START, said }),
+        said().prop_map(|said| Event::Connected { last_answer: START, initial_notices: said }),
         Just(Event::Answered),
         Just(Event::Lost),
         Just(Event::Port(Port::Open)),
@@ -72,23 +72,23 @@ fn notice() -> impl Strategy<Value = Notice> {
 }
 
 proptest! {
-    /// The world checks at every instant: never ready without an answer within the interval, never two attempts at
+    /// The simulation checks at every instant: never ready without an answer within the interval, never two attempts at
     /// once, never a wait shorter than the schedule.
     #[test]
     fn whatever_the_gateway_does_the_rules_are_kept_and_it_comes_back(
         listener in listener(),
         turns in prop::collection::vec((pause(), turn()), 0..40),
     ) {
-        let mut world = World::new(listener);
+        let mut simulation = Simulation::new(listener);
         let mut at = START;
         for (pause, turn) in turns {
             at = at + Duration::from_millis(pause);
-            world.plan(at, turn);
+            simulation.plan(at, turn);
         }
-        world.plan(at, Turn::Mood(Mood::Up));
+        simulation.plan(at, Step::GatewayMode(GatewayMode::Up));
         // A session that went mute is given up first, with all patience: an outage may excuse it.
-        world.run_until(at + Duration::from_secs(900 + 90 + 311));
-        prop_assert!(world.state().is_usable(), "{:?}", world.state());
+        simulation.run_until(at + Duration::from_secs(900 + 90 + 311));
+        prop_assert!(simulation.state().is_usable(), "{:?}", simulation.state());
     }
 
     /// Events that make no sense: too late, twice, out of order.
@@ -105,8 +105,8 @@ proptest! {
         for (pause, mut event) in events {
             now = now + Duration::from_millis(pause);
             match &mut event {
-                Event::Connected { proof, .. } => {
-                    *proof = now;
+                Event::Connected { last_answer, .. } => {
+                    *last_answer = now;
                     answered = Some(now);
                 }
                 Event::Answered => answered = Some(now),

@@ -41,9 +41,9 @@ impl Retry {
 
     /// The wait after the loss of a session; `None` is no wait at all.
     ///
-    /// As a supervisor in Erlang counts restarts: those within a sliding period. How long the last session has lived says little, for
-    /// a Gateway that throws everybody out every minute must not be logged into every minute. Each loss more than the limit waits one
-    /// entry of the schedule longer.
+    /// Losses within a sliding period count, as Erlang's supervisors count restarts. How long the last session has lived does not: a
+    /// Gateway that throws everybody out every minute must not be logged into every minute. Each loss more than the limit waits
+    /// one entry of the schedule longer.
     pub(crate) fn after_loss(&mut self, now: Reading) -> Option<Duration> {
         while self.losses.front().is_some_and(|lost| now.since(*lost) >= self.limit.window) {
             self.losses.pop_front();
@@ -61,8 +61,8 @@ impl Retry {
         wait
     }
 
-    /// The wait after an attempt that reached nobody who has work with it: a machine that refuses, or a forwarder or a Gateway that
-    /// closes without a byte. What such an attempt costs is no reason to come back late.
+    /// The wait after an attempt that cost the Gateway nothing: its machine refuses, or a forwarder or the Gateway closes without a
+    /// byte. Such attempts may be frequent.
     pub(crate) fn after_free_failure(&mut self) -> Duration {
         let wait = self.entry(self.free_failures).min(LONGEST_FREE);
         self.free_failures = self.free_failures.saturating_add(1);

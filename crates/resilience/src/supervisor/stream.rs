@@ -34,8 +34,8 @@ pub enum StreamItem<T = Event> {
 ///
 /// # Behavior
 /// - What was received before an interruption is given first, then one [`StreamItem::Gap`], then what follows.
-/// - While there is no session it waits; [`transitions`](super::Supervisor::transitions) say why. It also waits, and is asked for again after
-///   growing pauses, when IBKR's limits or a deadline keep it from being opened, when the Gateway asks for another subscription
+/// - While there is no session it waits; [`transitions`](super::Supervisor::transitions) say why. It also waits, and is asked for
+///   again after growing pauses, when IBKR's limits or a deadline keep it from being opened, when the Gateway asks for another subscription
 ///   (10225, 10182, 316), during a competing session (10197), and when a lively stream stays silent after an outage.
 /// - It ends with the Gateway's error if the Gateway refuses the stream, also when it is opened again; without an error when it is
 ///   complete, as a snapshot is; and with `closed` when the supervisor is closed or gives up.
@@ -43,7 +43,7 @@ pub enum StreamItem<T = Event> {
 ///   opened again.
 /// - A stream that begins with the past gives that once: after a gap, a history of `historical_bar_updates` begins with the newest
 ///   bar that was given before, if that has changed, and fills the gap; bulletins, headlines and the session's notices that were
-///   given before are left out. What is a state and no history is given anew after a gap: positions, account values, last prices,
+///   given before are left out. What is a state is given again after a gap: positions, account values, last prices,
 ///   and an order book, which has to be emptied at the gap.
 #[derive(Debug)]
 pub struct SupervisedStream<T = Event> {
@@ -63,7 +63,7 @@ struct StreamReader {
     /// The subscription that is read; `None` after its end.
     events: Option<EventStream>,
     opening: OpeningId,
-    switches: Option<mpsc::UnboundedReceiver<Switch>>,
+    updates: Option<mpsc::UnboundedReceiver<StreamUpdate>>,
     signals: mpsc::UnboundedSender<(StreamId, Signal)>,
     merged: u64,
     generation: u64,
@@ -71,7 +71,7 @@ struct StreamReader {
 
 /// What the supervisor tells a stream.
 #[derive(Debug)]
-pub(crate) enum Switch {
+pub(crate) enum StreamUpdate {
     /// It goes on in this subscription, after this gap.
     Opened { opening: OpeningId, events: EventStream, generation: u64, gap: Option<(Timestamp, Timestamp)> },
     /// It is over.
@@ -93,7 +93,7 @@ impl<T> SupervisedStream<T> {
     pub(crate) fn new(
         id: StreamId,
         request: &StreamRequest,
-        switches: mpsc::UnboundedReceiver<Switch>,
+        updates: mpsc::UnboundedReceiver<StreamUpdate>,
         signals: mpsc::UnboundedSender<(StreamId, Signal)>,
         convert: Convert<T>,
     ) -> Self {
@@ -103,7 +103,7 @@ impl<T> SupervisedStream<T> {
             replay: Replay::from(request),
             events: None,
             opening: OpeningId(0),
-            switches: Some(switches),
+            updates: Some(updates),
             signals,
             merged: 0,
             generation: 0,
@@ -128,8 +128,8 @@ impl<T> SupervisedStream<T> {
 
     /// Waits until it is open for the first time; `None` if the supervisor ends before.
     pub(crate) async fn opened(&mut self) -> Option<Result<()>> {
-        let switch = self.reader.switches.as_mut()?.recv().await?;
-        Some(self.reader.take(switch).map(drop))
+        let update = self.reader.updates.as_mut()?.recv().await?;
+        Some(self.reader.take(update).map(drop))
     }
 
     /// An event of another operation would be a fault of the backend's. Nothing that follows it could be trusted.
@@ -164,10 +164,10 @@ impl StreamReader {
             if let Poll::Ready(Some(event)) = self.poll_events(context) {
                 return Poll::Ready(Some(Ok(StreamItem::Data(event))));
             }
-            let Some(switches) = &mut self.switches else { return Poll::Ready(None) };
-            let Poll::Ready(switch) = switches.poll_recv(context) else { return Poll::Pending };
-            let taken = match switch {
-                Some(switch) => self.take(switch),
+            let Some(updates) = &mut self.updates else { return Poll::Ready(None) };
+            let Poll::Ready(update) = updates.poll_recv(context) else { return Poll::Pending };
+            let taken = match update {
+                Some(update) => self.take(update),
                 None => {
                     self.end();
                     Err(Error::new(ErrorKind::Closed, "the supervisor of this stream has ended"))
@@ -182,9 +182,9 @@ impl StreamReader {
     }
 
     /// Follows the supervisor; the gap, if there is one.
-    fn take(&mut self, switch: Switch) -> Result<Option<StreamItem>> {
-        match switch {
-            Switch::Opened { opening, events, generation, gap } => {
+    fn take(&mut self, update: StreamUpdate) -> Result<Option<StreamItem>> {
+        match update {
+            StreamUpdate::Opened { opening, events, generation, gap } => {
                 self.leave_subscription();
                 let is_same = generation == self.generation;
                 self.replay.begins_again(if is_same { replay::Session::Same } else { replay::Session::New });
@@ -192,7 +192,7 @@ impl StreamReader {
                 self.signal(Signal::Taken(opening));
                 Ok(gap.map(|(from, to)| StreamItem::Gap { from, to }))
             }
-            Switch::Ended(end) => {
+            StreamUpdate::Ended(end) => {
                 self.end();
                 end.map(|()| None)
             }
@@ -210,7 +210,7 @@ impl StreamReader {
                         return Poll::Ready(Some(event));
                     }
                 }
-                // What follows is for the supervisor to say.
+                // The supervisor decides what follows.
                 Poll::Ready(Some(Err(_))) => self.leave_ended(),
                 Poll::Ready(None) => {
                     self.leave_ended();
@@ -234,7 +234,7 @@ impl StreamReader {
 
     fn end(&mut self) {
         self.leave_subscription();
-        self.switches = None;
+        self.updates = None;
     }
 
     fn leave(&mut self) {
@@ -244,7 +244,7 @@ impl StreamReader {
     }
 
     fn signal(&self, signal: Signal) {
-        // An error means that the supervisor has ended, which the stream learns from its switches.
+        // An error means that the supervisor has ended, which the stream learns from its updates.
         let _ = self.signals.send((self.id, signal));
     }
 }

@@ -29,7 +29,7 @@ fn error(kind: ErrorKind) -> Error {
 
 /// The other ends of a stream.
 struct Supervisor {
-    switches: Option<mpsc::UnboundedSender<Switch>>,
+    updates: Option<mpsc::UnboundedSender<StreamUpdate>>,
     signals: mpsc::UnboundedReceiver<(StreamId, Signal)>,
     openings: u64,
 }
@@ -41,12 +41,12 @@ impl Supervisor {
         self.openings += 1;
         let gap = gap.map(|(from, to)| (time(from), time(to)));
         let opening = OpeningId(self.openings);
-        self.tells(Switch::Opened { opening, events, generation, gap }).unwrap();
+        self.tells(StreamUpdate::Opened { opening, events, generation, gap }).unwrap();
         sender
     }
 
-    fn tells(&self, switch: Switch) -> Result<(), Switch> {
-        self.switches.as_ref().unwrap().send(switch).map_err(|refused| refused.0)
+    fn tells(&self, update: StreamUpdate) -> Result<(), StreamUpdate> {
+        self.updates.as_ref().unwrap().send(update).map_err(|refused| refused.0)
     }
 
     fn hears(&mut self) -> Vec<Signal> {
@@ -60,10 +60,10 @@ impl Supervisor {
 }
 
 fn stream_of(request: &StreamRequest) -> (Supervisor, SupervisedStream) {
-    let (switches, receiver) = mpsc::unbounded_channel();
+    let (updates, receiver) = mpsc::unbounded_channel();
     let (signals, heard) = mpsc::unbounded_channel();
     let stream = SupervisedStream::new(ID, request, receiver, signals, Ok);
-    (Supervisor { switches: Some(switches), signals: heard, openings: 0 }, stream)
+    (Supervisor { updates: Some(updates), signals: heard, openings: 0 }, stream)
 }
 
 fn quotes() -> (Supervisor, SupervisedStream) {
@@ -115,7 +115,7 @@ fn no_error_of_a_subscription_ends_the_stream_before_the_supervisor_says_so() {
         supervisor.opens(1, None).finish(Err(error(kind)));
         assert!(poll(&mut stream).is_pending(), "{kind}");
         assert!(supervisor.hears().contains(&Signal::ReadToEnd(OpeningId(1))));
-        supervisor.tells(Switch::Ended(Err(error(ErrorKind::GatewayError)))).unwrap();
+        supervisor.tells(StreamUpdate::Ended(Err(error(ErrorKind::GatewayError)))).unwrap();
         assert_eq!(next(&mut stream).unwrap().unwrap_err().kind(), ErrorKind::GatewayError);
         assert!(next(&mut stream).is_none());
     }
@@ -139,7 +139,7 @@ fn a_complete_snapshot_is_complete_also_if_the_supervisor_has_just_ended() {
     let events = supervisor.opens(1, None);
     events.send(event(1));
     events.finish(Ok(()));
-    supervisor.switches = None;
+    supervisor.updates = None;
     assert_eq!(item(&mut stream), StreamItem::Data(event(1)));
     assert!(next(&mut stream).is_none());
     assert!(next(&mut stream).is_none());
@@ -150,7 +150,7 @@ fn a_stream_that_has_no_end_of_its_own_is_not_complete() {
     let (mut supervisor, mut stream) = quotes();
     supervisor.opens(1, None).finish(Ok(()));
     assert!(poll(&mut stream).is_pending());
-    supervisor.switches = None;
+    supervisor.updates = None;
     assert_eq!(next(&mut stream).unwrap().unwrap_err().kind(), ErrorKind::Closed);
     assert!(next(&mut stream).is_none());
 }
@@ -160,12 +160,12 @@ fn the_supervisor_hears_of_a_dropped_stream_when_it_can_see_it() {
     let (mut supervisor, stream) = quotes();
     drop(stream);
     assert_eq!(supervisor.hears(), [Signal::Dropped]);
-    assert!(supervisor.switches.as_ref().unwrap().is_closed());
+    assert!(supervisor.updates.as_ref().unwrap().is_closed());
 }
 
 #[test]
 fn an_event_of_another_operation_ends_a_typed_stream() {
-    let (switches, receiver) = mpsc::unbounded_channel();
+    let (updates, receiver) = mpsc::unbounded_channel();
     let (signals, mut heard) = mpsc::unbounded_channel();
     let request = StreamRequest::MarketData(MarketDataParams::streaming(Contract::stock("AAPL")));
     let mut stream = SupervisedStream::<i32>::new(ID, &request, receiver, signals, |event| match event {
@@ -173,8 +173,8 @@ fn an_event_of_another_operation_ends_a_typed_stream() {
         other => Err(Error::new(ErrorKind::Internal, format!("{other:?}"))),
     });
     let (sender, events) = event_channel(FlowControl::default(), || {});
-    let opened = Switch::Opened { opening: OpeningId(1), events, generation: 1, gap: None };
-    switches.send(opened).unwrap();
+    let opened = StreamUpdate::Opened { opening: OpeningId(1), events, generation: 1, gap: None };
+    updates.send(opened).unwrap();
     sender.send_all([event(7), quote(1.0), event(8)]);
     assert_eq!(pollster::block_on(stream.next()).unwrap().unwrap(), StreamItem::Data(7));
     assert_eq!(pollster::block_on(stream.next()).unwrap().unwrap_err().kind(), ErrorKind::Internal);

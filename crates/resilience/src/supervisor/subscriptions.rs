@@ -9,33 +9,33 @@ use ibkr_connect_core::{
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
-use super::stream::Switch;
+use super::stream::StreamUpdate;
 use super::streams::{Event, OpeningId, Sample, StreamId};
 
 /// A stream as its user has asked for it.
 #[derive(Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct StreamSpec {
     pub(crate) id: StreamId,
     pub(crate) request: StreamRequest,
     pub(crate) flow: FlowControl,
-    pub(crate) switches: mpsc::UnboundedSender<Switch>,
+    pub(crate) updates: mpsc::UnboundedSender<StreamUpdate>,
 }
 
 /// All of them.
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions {
-    streams: HashMap<StreamId, Line>,
+    streams: HashMap<StreamId, StreamEntry>,
     openings: JoinSet<Result<EventStream>>,
-    /// Whose the openings are.
+    /// Which stream each opening is for.
     owners: HashMap<Id, (StreamId, OpeningId)>,
     observers: JoinSet<Event>,
-    /// Opened just now, and nobody's yet.
+    /// The one that was opened just now, until it is delivered.
     unclaimed: Option<(OpeningId, EventStream)>,
 }
 
 #[derive(Debug)]
-struct Line {
-    wanted: Wanted,
+struct StreamEntry {
+    spec: StreamSpec,
     current: Current,
 }
 
@@ -47,12 +47,12 @@ enum Current {
 }
 
 impl Subscriptions {
-    pub(crate) fn add(&mut self, wanted: Wanted) {
-        self.streams.insert(wanted.id, Line { wanted, current: Current::None });
+    pub(crate) fn add(&mut self, spec: StreamSpec) {
+        self.streams.insert(spec.id, StreamEntry { spec, current: Current::None });
     }
 
     pub(crate) fn request(&self, id: StreamId) -> Option<&StreamRequest> {
-        self.streams.get(&id).map(|line| &line.wanted.request)
+        self.streams.get(&id).map(|entry| &entry.spec.request)
     }
 
     /// What happens next to one of them; for ever while nothing does.
@@ -72,17 +72,17 @@ impl Subscriptions {
 
     /// Asks for it in this session.
     pub(crate) fn open(&mut self, id: StreamId, opening: OpeningId, session: &Session) {
-        let Some(line) = self.streams.get_mut(&id) else { return };
-        let (session, request) = (session.with_flow(line.wanted.flow), line.wanted.request.clone());
+        let Some(entry) = self.streams.get_mut(&id) else { return };
+        let (session, request) = (session.with_flow(entry.spec.flow), entry.spec.request.clone());
         let task = self.openings.spawn(async move { session.subscribe(request).await });
         self.owners.insert(task.id(), (id, opening));
-        line.current = Current::Opening { opening, task };
+        entry.current = Current::Opening { opening, task };
     }
 
     /// Ends it at the Gateway; its release follows as an event.
     pub(crate) fn cancel(&mut self, id: StreamId, number: OpeningId) {
-        let Some(line) = self.streams.get_mut(&id) else { return };
-        match std::mem::replace(&mut line.current, Current::None) {
+        let Some(entry) = self.streams.get_mut(&id) else { return };
+        match std::mem::replace(&mut entry.current, Current::None) {
             // Dropping its future cancels it; the task's end is the release.
             Current::Opening { opening, task } if opening == number => task.abort(),
             Current::Open { opening, control, observer } if opening == number => {
@@ -93,24 +93,28 @@ impl Subscriptions {
                     Event::Released { id, opening }
                 });
             }
-            other => line.current = other,
+            other => entry.current = other,
         }
     }
 
     /// Gives what was opened just now to its consumer.
-    pub(crate) fn hand(&mut self, id: StreamId, switch: impl FnOnce(OpeningId, EventStream) -> Switch) {
-        let (Some(line), Some((opening, events))) = (self.streams.get(&id), self.unclaimed.take()) else {
+    pub(crate) fn deliver(
+        &mut self,
+        id: StreamId,
+        update: impl FnOnce(OpeningId, EventStream) -> StreamUpdate,
+    ) {
+        let (Some(entry), Some((opening, events))) = (self.streams.get(&id), self.unclaimed.take()) else {
             return;
         };
         // An error means that the consumer has gone, which is told as well.
-        let _ = line.wanted.switches.send(switch(opening, events));
+        let _ = entry.spec.updates.send(update(opening, events));
     }
 
-    /// Tells the consumer the end.
+    /// Tells the consumer that the stream has ended.
     pub(crate) fn end(&mut self, id: StreamId, end: Result<()>) {
-        if let Some(line) = self.streams.remove(&id) {
+        if let Some(entry) = self.streams.remove(&id) {
             // As above.
-            let _ = line.wanted.switches.send(Switch::Ended(end));
+            let _ = entry.spec.updates.send(StreamUpdate::Ended(end));
         }
     }
 
@@ -120,7 +124,7 @@ impl Subscriptions {
 
     /// A look at those that are open.
     pub(crate) fn samples(&self) -> Vec<Sample> {
-        let sample = |(id, line): (&StreamId, &Line)| match &line.current {
+        let sample = |(id, entry): (&StreamId, &StreamEntry)| match &entry.current {
             Current::Open { opening, control, .. } => Some(Sample {
                 id: *id,
                 opening: *opening,
@@ -149,7 +153,7 @@ impl Subscriptions {
         };
         let (id, opening) = self.owners.remove(&task)?;
         match outcome {
-            Ok(events) if self.is_wanted(id, opening) => {
+            Ok(events) if self.is_opening(id, opening) => {
                 self.observe(id, opening, events.control());
                 self.unclaimed = Some((opening, events));
                 Some(Event::Opened { id, opening })
@@ -160,19 +164,19 @@ impl Subscriptions {
         }
     }
 
-    fn is_wanted(&self, id: StreamId, number: OpeningId) -> bool {
-        let current = self.streams.get(&id).map(|line| &line.current);
+    fn is_opening(&self, id: StreamId, number: OpeningId) -> bool {
+        let current = self.streams.get(&id).map(|entry| &entry.current);
         matches!(current, Some(Current::Opening { opening, .. }) if *opening == number)
     }
 
     fn observe(&mut self, id: StreamId, number: OpeningId, control: StreamControl) {
-        let Some(line) = self.streams.get_mut(&id) else { return };
+        let Some(entry) = self.streams.get_mut(&id) else { return };
         let observed = control.clone();
         let observer = self.observers.spawn(async move {
             let end = observed.ended().await;
             Event::Ended { id, opening: number, received: observed.received(), end }
         });
-        line.current = Current::Open { opening: number, control, observer };
+        entry.current = Current::Open { opening: number, control, observer };
     }
 }
 
@@ -207,10 +211,10 @@ mod tests {
     async fn one_that_is_cancelled_when_it_has_just_opened_is_given_to_nobody_and_ended() {
         let source = Arc::new(Mutex::new(None));
         let (id, opening) = (StreamId(1), OpeningId(1));
-        let (switches, mut receiver) = mpsc::unbounded_channel();
+        let (updates, mut receiver) = mpsc::unbounded_channel();
         let mut subscriptions = Subscriptions::default();
         let (request, flow) = (StreamRequest::Notices, FlowControl::default());
-        subscriptions.add(Wanted { id, request, flow, switches });
+        subscriptions.add(StreamSpec { id, request, flow, updates });
         subscriptions.open(id, opening, &session(Arc::clone(&source)));
         while source.lock().unwrap().is_none() {
             tokio::task::yield_now().await;
@@ -220,7 +224,7 @@ mod tests {
         assert!(matches!(event, Event::Released { id: StreamId(1), opening: OpeningId(1) }), "{event:?}");
         let source = source.lock().unwrap().take().unwrap();
         assert!(source.is_abandoned(), "it is cancelled at the Gateway");
-        subscriptions.hand(id, |_, _| unreachable!("there is nothing to hand over"));
+        subscriptions.deliver(id, |_, _| unreachable!("there is nothing to hand over"));
         assert!(receiver.try_recv().is_err());
     }
 }

@@ -18,11 +18,11 @@ const KEPT: usize = 1_024;
 /// # Behavior
 /// - It begins with the first transition of the supervisor, of which the state is `Connecting`, and gives each one since.
 ///   [`from_now`](Self::from_now) leaves out the past.
-/// - All readers share what is kept: the newest 1,024 transitions. Who reads nothing costs no memory and holds nothing up. Who falls
-///   behind by more than that goes on with the oldest that is kept; [`number`](Transition::number) shows the hole, and
-///   [`missed`](Self::missed) counts.
-/// - The last transition is that to `Closed`; then it ends. Dropping the supervisor is such an end. Holding transitions keeps no
-///   supervisor alive.
+/// - The newest 1,024 transitions are kept, once for all readers. A reader that never reads costs no memory and delays nobody. One
+///   that falls behind by more than 1,024 goes on with the oldest that is kept: [`number`](Transition::number) shows what is
+///   missing, and [`missed`](Self::missed) counts it.
+/// - The last transition is that to `Closed`. The stream ends when nothing is left of the last session. Dropping the last clone of
+///   the supervisor is such an end: holding transitions does not keep it alive.
 #[derive(Debug)]
 pub struct Transitions {
     log: Arc<Mutex<Log>>,

@@ -13,9 +13,9 @@ pub(crate) enum Event {
     /// The attempt has made a session, and no stream is open in it yet.
     Connected {
         /// When its Gateway last answered.
-        proof: Reading,
+        last_answer: Reading,
         /// What its Gateway has said so far.
-        said: Vec<Notice>,
+        initial_notices: Vec<Notice>,
     },
     /// The attempt has failed.
     Failed(Error),
@@ -69,7 +69,7 @@ pub(crate) enum Action {
     /// Have the Gateway restarted, and go on.
     RestartGateway,
     /// Close what is left of the session. Its Gateway last answered then.
-    Discard { proof: Reading },
+    Discard { last_answer: Reading },
     /// Stop for good.
     Stop,
 }

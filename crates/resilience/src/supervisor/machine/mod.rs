@@ -38,7 +38,7 @@ pub(crate) struct Machine {
     /// Failed attempts since the last session.
     failures: u32,
     /// Handshakes in a row that got no answer.
-    unheard: u32,
+    unanswered_handshakes: u32,
     /// When a restart of the Gateway was last asked for.
     restarted: Option<Reading>,
 }
@@ -84,7 +84,7 @@ impl Machine {
             generation: 0,
             attempt: 0,
             failures: 0,
-            unheard: 0,
+            unanswered_handshakes: 0,
             restarted: None,
             options,
         }
@@ -95,7 +95,9 @@ impl Machine {
         let mut actions = Vec::new();
         match event {
             Event::Tick => {}
-            Event::Connected { proof, said } => self.connected(now, proof, &said, &mut actions),
+            Event::Connected { last_answer, initial_notices } => {
+                self.connected(now, last_answer, &initial_notices, &mut actions)
+            }
             Event::Failed(error) => self.failed(now, &error, &mut actions),
             Event::Answered => self.answered(now),
             Event::Lost => self.lost(now, &mut actions),
@@ -161,21 +163,27 @@ impl Machine {
     }
 
     fn is_wedged(&self) -> bool {
-        self.unheard >= self.options.wedged_after
+        self.unanswered_handshakes >= self.options.wedged_after
     }
 
-    fn connected(&mut self, now: Reading, proof: Reading, said: &[Notice], actions: &mut Vec<Action>) {
+    fn connected(
+        &mut self,
+        now: Reading,
+        last_answer: Reading,
+        initial_notices: &[Notice],
+        actions: &mut Vec<Action>,
+    ) {
         if !matches!(self.stage, Stage::Attempting) {
             return;
         }
-        let mut health = Health::new(&self.options, proof);
-        for notice in said {
+        let mut health = Health::new(&self.options, last_answer);
+        for notice in initial_notices {
             // Void are the subscriptions from before it, and this session has none yet.
             let _ = health.notice(now, notice);
         }
         self.stage = Stage::Up { health };
         self.generation += 1;
-        (self.attempt, self.failures, self.unheard) = (0, 0, 0);
+        (self.attempt, self.failures, self.unanswered_handshakes) = (0, 0, 0);
         self.retry.connected();
         actions.push(Action::Resume { generation: self.generation });
     }
@@ -214,10 +222,10 @@ impl Machine {
     /// What the failure says about the Gateway being wedged.
     fn judge(&mut self, error: &Error) {
         match failure::evidence(error) {
-            Evidence::Wedged => self.unheard = self.options.wedged_after,
-            Evidence::Mute => self.unheard = self.unheard.saturating_add(1),
+            Evidence::Wedged => self.unanswered_handshakes = self.options.wedged_after,
+            Evidence::Mute => self.unanswered_handshakes = self.unanswered_handshakes.saturating_add(1),
             Evidence::None => {}
-            Evidence::Alive => self.unheard = 0,
+            Evidence::Alive => self.unanswered_handshakes = 0,
         }
     }
 
@@ -254,12 +262,12 @@ impl Machine {
 
     fn lost(&mut self, now: Reading, actions: &mut Vec<Action>) {
         let Stage::Up { health } = &self.stage else { return };
-        let proof = health.proof();
+        let last_answer = health.last_answer();
         self.stage = match self.retry.after_loss(now) {
             None => Stage::Waiting { due: now, reason: Reason::Schedule },
             Some(wait) => Stage::Waiting { due: now + wait, reason: Reason::Losses },
         };
-        actions.push(Action::Discard { proof });
+        actions.push(Action::Discard { last_answer });
     }
 
     fn requests_unanswered(&mut self, count: u32) {
@@ -284,7 +292,7 @@ impl Machine {
         match port {
             Port::Open => self.begin_attempt(actions),
             Port::Shut => {
-                self.unheard = 0;
+                self.unanswered_handshakes = 0;
                 let due = now + self.options.listener_poll;
                 self.stage = Stage::Waiting { due, reason: Reason::NoListener };
             }

@@ -25,7 +25,7 @@ fn mute() -> Event {
 
 /// A session that was proved just now, and in which nothing was said.
 fn connected(now: u64) -> Event {
-    Event::Connected { proof: at(now), said: Vec::new() }
+    Event::Connected { last_answer: at(now), initial_notices: Vec::new() }
 }
 
 fn notice(code: i32, message: &str) -> Notice {
@@ -55,7 +55,7 @@ fn settled() -> Machine {
 #[test]
 fn a_lost_session_is_replaced_at_once_and_the_gap_begins_at_its_last_sign_of_life() {
     let mut machine = settled();
-    assert_eq!(machine.on(at(90), Event::Lost), [Action::Discard { proof: at(72) }, Action::Connect]);
+    assert_eq!(machine.on(at(90), Event::Lost), [Action::Discard { last_answer: at(72) }, Action::Connect]);
     let next = NextAttempt::Now;
     assert_eq!(machine.state(at(90)), SupervisorState::Recovering { attempt: 1, next });
     assert_eq!(machine.on(at(91), connected(91)), [Action::Resume { generation: 2 }]);
@@ -136,7 +136,7 @@ fn silence_is_lost_after_three_intervals_and_the_new_attempt_is_immediate() {
         let damage = Damage { unanswered, ..Damage::default() };
         assert_eq!(machine.state(at(now)), SupervisorState::Degraded(damage));
     }
-    assert_eq!(machine.on(at(162), Event::Tick), [Action::Discard { proof: at(72) }, Action::Connect]);
+    assert_eq!(machine.on(at(162), Event::Tick), [Action::Discard { last_answer: at(72) }, Action::Connect]);
     assert_eq!(machine.on(at(163), Event::Answered), [], "too late");
 }
 
@@ -203,10 +203,13 @@ fn sessions_that_are_lost_too_often_open_the_circuit() {
     machine.on(START, Event::Tick);
     for now in 0..5 {
         machine.on(at(now), connected(now));
-        assert_eq!(machine.on(at(now), Event::Lost), [Action::Discard { proof: at(now) }, Action::Connect]);
+        assert_eq!(
+            machine.on(at(now), Event::Lost),
+            [Action::Discard { last_answer: at(now) }, Action::Connect]
+        );
     }
     machine.on(at(5), connected(5));
-    assert_eq!(machine.on(at(6), Event::Lost), [Action::Discard { proof: at(5) }]);
+    assert_eq!(machine.on(at(6), Event::Lost), [Action::Discard { last_answer: at(5) }]);
     assert_eq!(machine.state(at(6)), SupervisorState::CircuitOpen { until: at(21) });
     assert_eq!(machine.on(at(21), Event::Tick), [Action::Connect]);
 }
@@ -236,7 +239,7 @@ fn what_costs_the_gateway_nothing_is_tried_every_half_minute() {
 /// An error as the connector's breaker gives it.
 fn refused(refusal: Refusal) -> Event {
     let error = Error::new(ErrorKind::CircuitOpen, "as planned").in_phase(Phase::Preflight).permanent();
-    Event::Failed(error.with_source(super::super::world::refused(refusal)))
+    Event::Failed(error.with_source(super::super::simulation::refused(refusal)))
 }
 
 #[test]
@@ -324,8 +327,8 @@ fn what_was_said_before_the_first_stream_is_true_but_voids_none() {
     let connected = |said: &[(i32, &str)]| {
         let mut machine = remote();
         machine.on(START, Event::Tick);
-        let said = said.iter().map(|(code, text)| notice(*code, text)).collect();
-        let actions = machine.on(at(1), Event::Connected { proof: at(1), said });
+        let initial_notices = said.iter().map(|(code, text)| notice(*code, text)).collect();
+        let actions = machine.on(at(1), Event::Connected { last_answer: at(1), initial_notices });
         assert_eq!(actions, [Action::Resume { generation: 1 }]);
         machine.state(at(1))
     };
@@ -340,7 +343,7 @@ fn what_was_said_before_the_first_stream_is_true_but_voids_none() {
 fn a_session_is_as_fresh_as_its_gateways_last_answer() {
     let mut machine = remote();
     machine.on(START, Event::Tick);
-    machine.on(at(10), Event::Connected { proof: at(8), said: Vec::new() });
+    machine.on(at(10), Event::Connected { last_answer: at(8), initial_notices: Vec::new() });
     assert_eq!(machine.state(at(38)), SupervisorState::Ready);
     assert_eq!(machine.state(at(39)).as_str(), "degraded");
 }
@@ -385,6 +388,6 @@ fn without_a_limit_every_loss_is_repaired_at_once() {
     machine.on(START, Event::Tick);
     for _ in 0..1_000 {
         machine.on(START, connected(0));
-        assert_eq!(machine.on(START, Event::Lost), [Action::Discard { proof: START }, Action::Connect]);
+        assert_eq!(machine.on(START, Event::Lost), [Action::Discard { last_answer: START }, Action::Connect]);
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::{CLOSE_GRACE, Shell};
 use crate::breaker::{BreakerStore, Refused};
 use crate::gateway::Gateway;
-use crate::supervisor::life::{Life, NewSession, Up, establish};
+use crate::supervisor::lifecycle::{Lifecycle, LiveSession, NewSession, establish};
 use crate::supervisor::machine::{Action, Admits, Event, Port};
 use crate::supervisor::status::{Snapshot, Update};
 use crate::supervisor::streams;
@@ -18,7 +18,7 @@ use crate::supervisor::transition::TransitionCause;
 
 impl Shell {
     /// Tells the machine of the session, does what it says, and publishes what has changed with this cause.
-    pub(super) fn tell(&mut self, event: Event, cause: TransitionCause) {
+    pub(super) fn feed(&mut self, event: Event, cause: TransitionCause) {
         let actions = self.machine.on(self.now(), event);
         self.perform(actions, cause, None);
     }
@@ -27,7 +27,7 @@ impl Shell {
         &mut self,
         actions: Vec<Action>,
         mut cause: TransitionCause,
-        mut arrived: Option<NewSession>,
+        mut new_session: Option<NewSession>,
     ) {
         for action in actions {
             match action {
@@ -41,24 +41,25 @@ impl Shell {
                 }
                 Action::AskBreaker => self.ask_breaker(),
                 Action::Connect => self.connect(),
-                Action::Ping => self.life.ping(),
+                Action::Ping => self.lifecycle.ping(),
                 Action::Resume { generation } => {
-                    if let Some(session) = arrived.take() {
-                        self.life = Life::Up(Box::new(Up::begin(session, generation)));
-                        self.tell_streams(streams::Event::SessionUp);
+                    if let Some(session) = new_session.take() {
+                        self.lifecycle =
+                            Lifecycle::Connected(Box::new(LiveSession::begin(session, generation)));
+                        self.feed_streams(streams::Event::SessionUp);
                     }
                 }
                 Action::ResubscribeMarketData { since } => {
                     tracing::info!(generation = self.machine.generation(), "market_data_void");
-                    self.tell_streams(streams::Event::Void { since });
+                    self.feed_streams(streams::Event::Void { since });
                 }
                 Action::RestartGateway => self.restart_gateway(),
-                Action::Discard { proof } => {
+                Action::Discard { last_answer } => {
                     if !matches!(cause, TransitionCause::SessionEnded(_)) {
                         cause = TransitionCause::SessionSilent;
                     }
                     self.telemetry.lost(self.now(), self.machine.generation());
-                    self.tell_streams(streams::Event::SessionLost { proof });
+                    self.feed_streams(streams::Event::SessionLost { last_answer });
                     self.discard();
                 }
                 Action::Stop => self.discard(),
@@ -69,13 +70,13 @@ impl Shell {
 
     /// The lost session is closed first: its client id and its slot are needed again.
     fn connect(&mut self) {
-        let closing = match &mut self.life {
-            Life::Between { closing } => closing.take(),
-            Life::Attempting(_) | Life::Up(_) => return,
+        let closing = match &mut self.lifecycle {
+            Lifecycle::Idle { closing } => closing.take(),
+            Lifecycle::Connecting(_) | Lifecycle::Connected(_) => return,
         };
         let (connector, target, clock) =
             (Arc::clone(&self.connector), self.target.clone(), Arc::clone(&self.clock));
-        self.life = Life::Attempting(Some(tokio::spawn(async move {
+        self.lifecycle = Lifecycle::Connecting(Some(tokio::spawn(async move {
             if let Some(closing) = closing {
                 let _ = closing.await;
             }
@@ -83,7 +84,7 @@ impl Shell {
         })));
     }
 
-    /// Its file may be held by a stopped process, which must not hold up this thread.
+    /// Not on this thread: a stopped process may hold the lock of the breaker's file.
     fn ask_breaker(&mut self) {
         let breaker = self.failure.as_ref().and_then(Refused::breaker_of).cloned();
         self.breaker = breaker.map(|breaker| tokio::task::spawn_blocking(move || admits(&breaker)));
@@ -97,12 +98,12 @@ impl Shell {
 
     pub(super) fn discard(&mut self) {
         self.telemetry.gone();
-        let life = std::mem::take(&mut self.life);
-        self.life = match life {
-            Life::Up(up) => {
+        let lifecycle = std::mem::take(&mut self.lifecycle);
+        self.lifecycle = match lifecycle {
+            Lifecycle::Connected(up) => {
                 let (session, log_accounts) = (up.end(), self.target.log_accounts);
-                let closing = tokio::spawn(async move { hang_up(&session, log_accounts).await });
-                Life::Between { closing: Some(closing) }
+                let closing = tokio::spawn(async move { close_session(&session, log_accounts).await });
+                Lifecycle::Idle { closing: Some(closing) }
             }
             other => other,
         };
@@ -113,12 +114,12 @@ impl Shell {
         let snapshot = Snapshot::of(&self.machine, now);
         // First, so that who has seen the state finds what belongs to it.
         self.telemetry.at(now, snapshot.generation, snapshot.state.is_usable());
-        let (session, failure) = (self.life.session(), self.failure.clone());
+        let (session, failure) = (self.lifecycle.session(), self.failure.clone());
         self.publisher.publish(now, Update { snapshot, session, failure, cause });
     }
 }
 
-/// One question to the kernel; what can't be seen counts as open.
+/// Asks the kernel. A port counts as open when the kernel does not say.
 fn port(port: u16) -> Port {
     match listening(port) {
         Ok(ListenState::NotListening) => Port::Shut,
@@ -138,7 +139,7 @@ fn admits(breaker: &BreakerStore) -> Admits {
     }
 }
 
-async fn hang_up(session: &Session, log_accounts: LogAccounts) {
+async fn close_session(session: &Session, log_accounts: LogAccounts) {
     match timeout(CLOSE_GRACE, session.close()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(error = %log_accounts.text(error), "session_not_closed"),

@@ -14,14 +14,14 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::Span;
 
-use super::life::{Happened, Life, join};
+use super::lifecycle::{Lifecycle, LifecycleEvent, join};
 use super::machine::{Admits, Event, ListenerCheck, Machine};
 use super::options::SupervisorOptions;
 use super::restart::RestartHook;
 use super::status::{Published, StatusPublisher, SupervisedSession, usable};
 use super::stream::Signal;
 use super::streams::{self, StreamId, Streams};
-use super::subscriptions::{Subscriptions, Wanted};
+use super::subscriptions::{StreamSpec, Subscriptions};
 use super::time::{Reading, earliest};
 use super::transition::TransitionCause;
 use crate::connect::PortCheck;
@@ -36,7 +36,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// What the handle asks of the thread.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Subscribe(Box<Wanted>),
+    Subscribe(Box<StreamSpec>),
     /// Answers when there is a usable session, or with an error after `limit`.
     Wait {
         limit: Duration,
@@ -57,7 +57,7 @@ pub(crate) struct Shell {
     signals: mpsc::UnboundedReceiver<(StreamId, Signal)>,
     publisher: StatusPublisher,
     telemetry: SessionTelemetry,
-    life: Life,
+    lifecycle: Lifecycle,
     /// Why the last attempt failed, until one succeeds.
     failure: Option<Error>,
     waits: JoinSet<()>,
@@ -88,7 +88,7 @@ impl Shell {
             machine: Machine::new(options, listener, now),
             subscriptions: Subscriptions::default(),
             publisher,
-            life: Life::default(),
+            lifecycle: Lifecycle::default(),
             failure: None,
             waits: JoinSet::new(),
             breaker: None,
@@ -106,20 +106,20 @@ impl Shell {
         tracing::info_span!("supervisor", %gateway, mode = mode.as_str())
     }
 
-    /// Lives until the handle hangs up or the machine stops.
+    /// Runs until the handle closes its channel or the machine stops.
     pub(crate) async fn run(mut self) {
-        self.tell(Event::Tick, TransitionCause::AttemptDue);
+        self.feed(Event::Tick, TransitionCause::AttemptDue);
         while !self.publisher.is_closed() {
             let wait = self.wait();
             tokio::select! {
                 biased;
-                command = self.inbox.recv() => self.obey(command),
-                Some((id, signal)) = self.signals.recv() => self.signalled(id, signal),
-                happened = self.life.next(&self.clock) => self.lived(happened),
-                event = self.subscriptions.next() => self.tell_streams(event),
+                command = self.inbox.recv() => self.on_command(command),
+                Some((id, signal)) = self.signals.recv() => self.on_signal(id, signal),
+                event = self.lifecycle.next(&self.clock) => self.on_lifecycle_event(event),
+                event = self.subscriptions.next() => self.feed_streams(event),
                 admits = join(&mut self.breaker) => {
                     let admits = admits.unwrap_or(Admits::NotYet);
-                    self.tell(Event::Breaker(admits), TransitionCause::AttemptDue);
+                    self.feed(Event::Breaker(admits), TransitionCause::AttemptDue);
                 }
                 Some(_) = self.waits.join_next() => {}
                 () = sleep(wait) => self.tick(),
@@ -134,31 +134,35 @@ impl Shell {
 
     /// How long there is nothing to do.
     fn wait(&self) -> Duration {
-        let wake =
-            [self.machine.wake_at(), self.streams.wake_at(), self.streams.sample_at(), self.life.wake_at()];
+        let wake = [
+            self.machine.wake_at(),
+            self.streams.wake_at(),
+            self.streams.sample_at(),
+            self.lifecycle.wake_at(),
+        ];
         earliest(wake).map_or(LONGEST_SLEEP, |at| at.since(self.now())).min(LONGEST_SLEEP)
     }
 
     fn tick(&mut self) {
-        self.tell(Event::Tick, TransitionCause::AttemptDue);
+        self.feed(Event::Tick, TransitionCause::AttemptDue);
         let now = self.now();
-        self.life.tick(now);
+        self.lifecycle.tick(now);
         if self.streams.sample_at().is_some_and(|due| now.has_reached(due)) {
             self.sample();
         } else {
-            self.tell_streams(streams::Event::Tick);
+            self.feed_streams(streams::Event::Tick);
         }
     }
 
     fn sample(&mut self) {
         let samples = self.subscriptions.samples();
-        self.tell_streams(streams::Event::Sampled(samples));
+        self.feed_streams(streams::Event::Sampled(samples));
     }
 
-    fn obey(&mut self, command: Option<Command>) {
+    fn on_command(&mut self, command: Option<Command>) {
         match command {
-            None => self.tell(Event::Close, TransitionCause::Closed),
-            Some(Command::Subscribe(wanted)) => self.subscribe(*wanted),
+            None => self.feed(Event::Close, TransitionCause::Closed),
+            Some(Command::Subscribe(spec)) => self.subscribe(*spec),
             Some(Command::Wait { limit, mut reply }) => {
                 let status = self.publisher.status();
                 self.waits.spawn(async move {
@@ -174,64 +178,64 @@ impl Shell {
         }
     }
 
-    fn subscribe(&mut self, wanted: Wanted) {
-        // Who has left already has said so before it was known here.
-        if wanted.switches.is_closed() {
+    fn subscribe(&mut self, spec: StreamSpec) {
+        // The user has given it up, and its signal came before this command.
+        if spec.updates.is_closed() {
             return;
         }
-        let (id, content) = (wanted.id, (&wanted.request).into());
-        self.subscriptions.add(wanted);
-        self.tell_streams(streams::Event::Registered { id, content });
+        let (id, content) = (spec.id, (&spec.request).into());
+        self.subscriptions.add(spec);
+        self.feed_streams(streams::Event::Registered { id, content });
     }
 
-    fn signalled(&mut self, id: StreamId, signal: Signal) {
-        self.tell_streams(match signal {
+    fn on_signal(&mut self, id: StreamId, signal: Signal) {
+        self.feed_streams(match signal {
             Signal::Taken(opening) => streams::Event::Taken { id, opening },
             Signal::ReadToEnd(opening) => streams::Event::ReadToEnd { id, opening },
             Signal::Dropped => streams::Event::Dropped { id },
         });
     }
 
-    fn lived(&mut self, happened: Happened) {
-        match happened {
-            Happened::Connected(session) => {
+    fn on_lifecycle_event(&mut self, event: LifecycleEvent) {
+        match event {
+            LifecycleEvent::Connected(session) => {
                 self.failure = None;
                 self.telemetry.connected(self.now());
-                let (proof, said) = (session.proof, session.said.clone());
-                said.iter().for_each(say_retirement);
-                let changes: Vec<_> = said.iter().filter_map(Notice::connectivity).collect();
-                let actions = self.machine.on(self.now(), Event::Connected { proof, said });
+                let (last_answer, initial_notices) = (session.last_answer, session.initial_notices.clone());
+                initial_notices.iter().for_each(log_retirement);
+                let changes: Vec<_> = initial_notices.iter().filter_map(Notice::connectivity).collect();
+                let actions = self.machine.on(self.now(), Event::Connected { last_answer, initial_notices });
                 self.perform(actions, TransitionCause::Connected, Some(*session));
                 for change in changes {
-                    self.tell_streams(streams::Event::Connectivity(change));
+                    self.feed_streams(streams::Event::Connectivity(change));
                 }
             }
-            Happened::Failed(error) => {
+            LifecycleEvent::Failed(error) => {
                 tracing::warn!(error = %self.target.log_accounts.text(&error), "attempt_failed");
                 self.failure = Some(error.clone());
-                self.tell(Event::Failed(error.clone()), TransitionCause::AttemptFailed(error));
+                self.feed(Event::Failed(error.clone()), TransitionCause::AttemptFailed(error));
             }
-            Happened::Ended(reason) => {
+            LifecycleEvent::Ended(reason) => {
                 self.telemetry.ended(reason.clone());
-                self.tell(Event::Lost, TransitionCause::SessionEnded(reason));
+                self.feed(Event::Lost, TransitionCause::SessionEnded(reason));
             }
-            Happened::Answered(took) => {
+            LifecycleEvent::Answered(took) => {
                 tracing::trace!(ms = took.as_secs_f64() * 1e3, "ping_answered");
-                self.tell(Event::Answered, TransitionCause::PingAnswered);
+                self.feed(Event::Answered, TransitionCause::PingAnswered);
             }
-            Happened::PingFailed(error) => self.ping_failed(&error),
-            Happened::Noticed(notice) => {
-                say_retirement(&notice);
-                // What came before it must not be taken for what comes after it.
+            LifecycleEvent::PingFailed(error) => self.ping_failed(&error),
+            LifecycleEvent::Noticed(notice) => {
+                log_retirement(&notice);
+                // An event that came before the notice must not count as one that came after it.
                 self.sample();
                 let change = notice.connectivity();
-                self.tell(Event::Notice(notice.clone()), TransitionCause::Notice(notice));
+                self.feed(Event::Notice(notice.clone()), TransitionCause::Notice(notice));
                 if let Some(change) = change {
-                    self.tell_streams(streams::Event::Connectivity(change));
+                    self.feed_streams(streams::Event::Connectivity(change));
                 }
             }
-            Happened::RequestsUnanswered(count) => {
-                self.tell(Event::RequestsUnanswered(count), TransitionCause::RequestsUnanswered(count));
+            LifecycleEvent::RequestsUnanswered(count) => {
+                self.feed(Event::RequestsUnanswered(count), TransitionCause::RequestsUnanswered(count));
             }
         }
     }
@@ -247,7 +251,7 @@ impl Shell {
     }
 
     async fn close(mut self) {
-        if let Life::Attempting(attempt) = &mut self.life
+        if let Lifecycle::Connecting(attempt) = &mut self.lifecycle
             && let Some(attempt) = attempt.take()
         {
             attempt.abort();
@@ -255,14 +259,14 @@ impl Shell {
             let _ = attempt.await;
         }
         self.discard();
-        if let Life::Between { closing: Some(closing) } = self.life {
+        if let Lifecycle::Idle { closing: Some(closing) } = self.lifecycle {
             let _ = closing.await;
         }
     }
 }
 
-/// A program that nobody reads the notices of is warned too: from that day on its Gateway does not start.
-fn say_retirement(notice: &Notice) {
+/// Warns of the day from which on this version of the Gateway does not start, also where no program reads notices.
+fn log_retirement(notice: &Notice) {
     if let Some(retirement) = notice.version_retirement() {
         tracing::warn!(detail = %retirement, "gateway_version_ends");
     }

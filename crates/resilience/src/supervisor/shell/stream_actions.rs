@@ -6,14 +6,14 @@ use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::millis;
 
 use super::Shell;
-use crate::supervisor::life::Life;
-use crate::supervisor::stream::{Switch, is_loss};
+use crate::supervisor::lifecycle::Lifecycle;
+use crate::supervisor::stream::{StreamUpdate, is_loss};
 use crate::supervisor::streams::{self, Gap, StreamId, Why};
 use crate::supervisor::subscriptions::Subscriptions;
 
 impl Shell {
     /// Tells the machine of the streams, and does what it says.
-    pub(super) fn tell_streams(&mut self, event: streams::Event) {
+    pub(super) fn feed_streams(&mut self, event: streams::Event) {
         for action in self.streams.on(self.now(), event) {
             self.perform_on_stream(action);
         }
@@ -25,13 +25,13 @@ impl Shell {
         };
         match action {
             streams::Action::Open { id, opening } => {
-                let Life::Up(up) = &self.life else { return };
+                let Lifecycle::Connected(up) = &self.lifecycle else { return };
                 let generation = self.machine.generation();
                 tracing::debug!(command = command(&self.subscriptions, id), generation, "stream_opening");
                 self.subscriptions.open(id, opening, up.session());
             }
             streams::Action::Cancel { id, opening } => self.subscriptions.cancel(id, opening),
-            streams::Action::Hand { id, gap } => self.hand(id, gap),
+            streams::Action::Deliver { id, gap } => self.deliver(id, gap),
             streams::Action::End { id, end } => {
                 if let Err(error) = &end {
                     let text = self.target.log_accounts.text(error);
@@ -41,23 +41,28 @@ impl Shell {
             }
             streams::Action::Forget { id } => self.subscriptions.forget(id),
             streams::Action::AskAgain { id, why, pause } => {
-                say_why(command(&self.subscriptions, id), &why, pause, self.target.log_accounts);
+                log_retry(command(&self.subscriptions, id), &why, pause, self.target.log_accounts);
             }
         }
     }
 
-    fn hand(&mut self, id: StreamId, gap: Option<Gap>) {
+    fn deliver(&mut self, id: StreamId, gap: Option<Gap>) {
         let generation = self.machine.generation();
         if let (Some(Gap { from, to }), Some(request)) = (gap, self.subscriptions.request(id)) {
             let gap_ms = millis(to.since(from));
             tracing::info!(command = request.command(), generation, gap_ms, "stream_gap");
         }
         let gap = gap.map(|Gap { from, to }| (from.wall(), to.wall()));
-        self.subscriptions.hand(id, |opening, events| Switch::Opened { opening, events, generation, gap });
+        self.subscriptions.deliver(id, |opening, events| StreamUpdate::Opened {
+            opening,
+            events,
+            generation,
+            gap,
+        });
     }
 }
 
-fn say_why(command: &str, why: &Why, pause: Duration, log_accounts: LogAccounts) {
+fn log_retry(command: &str, why: &Why, pause: Duration, log_accounts: LogAccounts) {
     let wait_ms = millis(pause);
     match why {
         Why::Failed(error) if is_loss(error) => {

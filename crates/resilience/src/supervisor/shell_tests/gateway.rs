@@ -33,7 +33,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     refusal: Option<Error>,
-    mood: Mood,
+    mode: GatewayMode,
     connects: usize,
     questions: usize,
     sessions: Vec<watch::Sender<Option<CloseReason>>>,
@@ -44,7 +44,7 @@ struct State {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Mood {
+enum GatewayMode {
     #[default]
     Well,
     Mute,
@@ -94,16 +94,16 @@ impl InMemoryGateway {
 
     pub(super) fn falls_mute(&self) {
         let mut state = self.state();
-        state.mood = Mood::Mute;
+        state.mode = GatewayMode::Mute;
         state.questions = 0;
     }
 
     pub(super) fn answers_pings_only(&self) {
-        self.state().mood = Mood::PingsOnly;
+        self.state().mode = GatewayMode::PingsOnly;
     }
 
     pub(super) fn answers_again(&self) {
-        self.state().mood = Mood::Well;
+        self.state().mode = GatewayMode::Well;
     }
 
     /// How many pings it was sent since it is mute, and how many of them still wait.
@@ -225,14 +225,14 @@ impl InMemoryConnection {
     async fn answer(&self, request: &Request) -> Result<Reply> {
         let is_ping = *request == Request::ProofOfLife;
         sleep(ROUND_TRIP).await;
-        let mood = self.gateway.state().mood;
-        match mood {
-            Mood::Mute => {
+        let mode = self.gateway.state().mode;
+        match mode {
+            GatewayMode::Mute => {
                 self.gateway.state().questions += usize::from(is_ping);
                 let _waits = Question::new(&self.gateway.0);
                 pending().await
             }
-            Mood::PingsOnly if !is_ping => pending().await,
+            GatewayMode::PingsOnly if !is_ping => pending().await,
             _ if is_ping => Ok(Reply::ProofOfLife(ProofOfLife::ManagedAccounts)),
             _ => Ok(Reply::Positions(Vec::new())),
         }

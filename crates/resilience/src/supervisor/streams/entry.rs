@@ -17,15 +17,15 @@ pub(super) struct Entry {
     /// Whether an event has ever come.
     pub(super) has_given: bool,
     /// The last subscription that the consumer was given, and the last one that it reads from.
-    handed: OpeningId,
+    delivered: OpeningId,
     pub(super) taken: OpeningId,
     /// The last subscription that the consumer has read to its end, and the one that it must have before the next is opened.
     pub(super) read: OpeningId,
     pub(super) must_read: OpeningId,
     /// When it was last opened.
     since: Reading,
-    /// Where the hole begins that the consumer has not been told of.
-    hole: Option<Reading>,
+    /// Where the gap begins that the consumer has not been told of.
+    gap_start: Option<Reading>,
 }
 
 /// Where it is.
@@ -35,7 +35,7 @@ pub(super) enum State {
     Waiting {
         due: Option<Reading>,
     },
-    /// Asked for; given up at `until`.
+    /// The Gateway was asked for it. At `until` that is given up.
     Opening {
         opening: OpeningId,
         until: Reading,
@@ -60,12 +60,12 @@ impl Entry {
             state: State::Waiting { due: None },
             pauses: Pauses::default(),
             has_given: false,
-            handed: NONE,
+            delivered: NONE,
             taken: NONE,
             read: NONE,
             must_read: NONE,
             since: now,
-            hole: None,
+            gap_start: None,
         }
     }
 
@@ -99,7 +99,7 @@ impl Entry {
 
     /// Whether the consumer has room for another subscription.
     fn has_room(&self) -> bool {
-        self.taken >= self.handed && self.read >= self.must_read
+        self.taken >= self.delivered && self.read >= self.must_read
     }
 
     pub(super) fn wake_at(&self, has_session: bool) -> Option<Reading> {
@@ -110,12 +110,12 @@ impl Entry {
         }
     }
 
-    /// It is open from now on. The hole that ends with it, if it was open before.
+    /// It is open from now on. The gap that ends with it, if it was open before.
     pub(super) fn open(&mut self, now: Reading, opening: OpeningId) -> Option<Gap> {
-        let was_given = self.handed != NONE;
-        let from = self.hole.take().unwrap_or(self.since);
+        let was_given = self.delivered != NONE;
+        let from = self.gap_start.take().unwrap_or(self.since);
         self.state = State::Open { opening, since: now, activity: Activity::new(now) };
-        (self.handed, self.since) = (opening, now);
+        (self.delivered, self.since) = (opening, now);
         was_given.then_some(Gap { from, to: now })
     }
 
@@ -126,7 +126,7 @@ impl Entry {
             _ => from,
         };
         let from = from.later_of(self.since);
-        self.hole = Some(self.hole.map_or(from, |hole| hole.earlier_of(from)));
+        self.gap_start = Some(self.gap_start.map_or(from, |start| start.earlier_of(from)));
     }
 
     /// The subscription was cancelled; it is asked for again when it is released and `due`.

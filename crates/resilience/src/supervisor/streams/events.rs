@@ -12,7 +12,7 @@ use crate::supervisor::time::Reading;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct StreamId(pub(crate) u64);
 
-/// Which subscription, of all that were ever opened: what is said about an earlier one is too late.
+/// Which of all subscriptions that were ever opened. An event about an earlier one of a stream comes too late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct OpeningId(pub(crate) u64);
 
@@ -42,7 +42,7 @@ pub(crate) enum Event {
     /// There is a session, and nothing is open in it.
     SessionUp,
     /// It is lost; the Gateway last answered then.
-    SessionLost { proof: Reading },
+    SessionLost { last_answer: Reading },
     /// All market data are void since then (1101).
     Void { since: Reading },
     /// The Gateway's connection to IBKR has changed.
@@ -68,7 +68,7 @@ pub(crate) enum Action {
     /// End this one, also while it is being opened, and report when it is released. What it has given stays readable.
     Cancel { id: StreamId, opening: OpeningId },
     /// Give the subscription that was just opened to the consumer.
-    Hand { id: StreamId, gap: Option<Gap> },
+    Deliver { id: StreamId, gap: Option<Gap> },
     /// Tell the consumer the end, and forget the stream.
     End { id: StreamId, end: Result<(), Error> },
     /// Forget a stream that nobody reads.

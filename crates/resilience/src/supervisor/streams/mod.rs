@@ -1,9 +1,9 @@
 //! Streams across sessions: a state machine of events and time beside the session's, which knows no channels and no clocks.
 //!
 //! Its rules: a lost session is waited for; only the Gateway's refusal ends a stream; the old subscription is ended before the
-//! new one is opened, so that nothing is repeated; and every hole is told as a gap. `failure` judges what ends a subscription,
-//! `activity` finds those that stay silent, `entry` is what is known about one stream, `content` what it depends on, and `events` is what
-//! goes in and comes out.
+//! new one is opened, so that nothing is repeated; and all that may be missing is told as a gap. `failure` judges what ends a
+//! subscription, `activity` finds those that stay silent, `entry` is what is known about one stream, `content` what it depends on, and
+//! `events` is what goes in and comes out.
 
 mod activity;
 mod content;
@@ -74,7 +74,7 @@ impl Streams {
             Event::ReadToEnd { id, opening } => self.consumer(id, |entry| entry.read = opening),
             Event::Sampled(samples) => self.sampled(now, &samples),
             Event::SessionUp => self.session_up(),
-            Event::SessionLost { proof } => self.session_lost(proof, &mut actions),
+            Event::SessionLost { last_answer } => self.session_lost(last_answer, &mut actions),
             Event::Void { since } => self.void(now, since, &mut actions),
             Event::Connectivity(change) => self.connectivity(now, &change),
         }
@@ -102,7 +102,7 @@ impl Streams {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         if entry.is_opening(opening) {
             let gap = entry.open(now, opening);
-            actions.push(Action::Hand { id, gap });
+            actions.push(Action::Deliver { id, gap });
         } else {
             // It was cancelled in the meantime, and nobody takes it.
             entry.release(opening);
@@ -203,11 +203,11 @@ impl Streams {
         }
     }
 
-    fn session_lost(&mut self, proof: Reading, actions: &mut Vec<Action>) {
+    fn session_lost(&mut self, last_answer: Reading, actions: &mut Vec<Action>) {
         self.has_session = false;
-        let since = self.servers.lost_since().map_or(proof, |lost| proof.earlier_of(lost));
+        let since = self.servers.lost_since().map_or(last_answer, |lost| last_answer.earlier_of(lost));
         for (id, entry) in &mut self.entries {
-            // One that has just ended was lost with the session.
+            // A subscription that has just ended was lost with the session.
             entry.interrupted(since);
             actions.extend(entry.subscription().map(|opening| Action::Cancel { id: *id, opening }));
             entry.state = State::Waiting { due: None };
@@ -242,7 +242,7 @@ impl Streams {
                 {
                     activity.outage_began(now);
                 }
-                // One farm or another: those that go on say so themselves.
+                // Whichever farm it is: a stream that goes on shows it by its events.
                 DataFarm { status: FarmStatus::Connected, .. } => activity.outage_ended(now),
                 _ => {}
             }

@@ -103,7 +103,7 @@ struct World {
     consumers: BTreeMap<StreamId, Consumer>,
     session: Option<u64>,
     sessions: u64,
-    proof: u64,
+    last_answer: u64,
     wake: Option<u64>,
     outages: u32,
     outage_began: u64,
@@ -128,7 +128,7 @@ impl World {
             consumers: BTreeMap::new(),
             session: None,
             sessions: 0,
-            proof: 0,
+            last_answer: 0,
             wake: None,
             outages: 0,
             outage_began: 0,
@@ -169,7 +169,7 @@ impl World {
             Happening::Turn(turn) => self.turn(turn),
             Happening::SecondPasses => self.second_passes(),
             Happening::Ping => {
-                self.proof = if self.session.is_some() { self.now } else { self.proof };
+                self.last_answer = if self.session.is_some() { self.now } else { self.last_answer };
                 self.soon(7 * SECOND, Happening::Ping);
             }
             Happening::Wake => {
@@ -179,7 +179,7 @@ impl World {
             Happening::Calm => self.pacing = 0,
             Happening::SessionUp => {
                 self.sessions += 1;
-                (self.session, self.proof) = (Some(self.sessions), self.now);
+                (self.session, self.last_answer) = (Some(self.sessions), self.now);
                 self.tell(Event::SessionUp);
                 if self.outages > 0 {
                     self.tell(Event::Connectivity(Connectivity::Lost {}));
@@ -250,7 +250,7 @@ impl World {
             let event = ended(opening, subscription);
             self.soon(u64::from(opening.0 % 2 == 0) * 2, Happening::Told(event));
         }
-        self.soon(1, Happening::Told(Event::SessionLost { proof: at(self.proof) }));
+        self.soon(1, Happening::Told(Event::SessionLost { last_answer: at(self.last_answer) }));
         self.soon(900, Happening::SessionUp);
     }
 
@@ -412,7 +412,7 @@ impl World {
             _ => None,
         };
         let actions = self.streams.on(at(self.now), event);
-        let is_claimed = actions.iter().any(|action| matches!(action, Action::Hand { .. }));
+        let is_claimed = actions.iter().any(|action| matches!(action, Action::Deliver { .. }));
         if let Some(opening) = opened.filter(|_| !is_claimed) {
             self.dies(opening);
         }
@@ -450,7 +450,7 @@ impl World {
                     self.soon(16, Happening::Told(Event::Released { id, opening }));
                 }
             }
-            Action::Hand { id, gap } => {
+            Action::Deliver { id, gap } => {
                 let consumer = self.consumers.get_mut(&id).unwrap();
                 consumer.pending.push_back((opened.unwrap(), gap));
                 assert!(

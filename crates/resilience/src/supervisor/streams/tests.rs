@@ -27,8 +27,8 @@ fn describe(action: &Action) -> String {
     match action {
         Action::Open { id, opening } => format!("open {}/{}", id.0, opening.0),
         Action::Cancel { id, opening } => format!("cancel {}/{}", id.0, opening.0),
-        Action::Hand { id, gap: None } => format!("hand {}", id.0),
-        Action::Hand { id, gap: Some(Gap { from, to }) } => {
+        Action::Deliver { id, gap: None } => format!("hand {}", id.0),
+        Action::Deliver { id, gap: Some(Gap { from, to }) } => {
             format!("hand {}, gap {}..{}", id.0, seconds(*from), seconds(*to))
         }
         Action::End { id, end: Ok(()) } => format!("end {}", id.0),
@@ -116,7 +116,7 @@ fn a_lost_session_is_waited_for_and_the_gap_begins_at_its_last_proof() {
     driver.sampled(90, 1, 7, 0);
     driver.sampled(95, 1, 7, 0);
     assert_eq!(driver.ended(100, 1, Err(error(ErrorKind::Disconnected))), ["again 1 in 1 s: disconnected"]);
-    assert_eq!(driver.tell(100, Event::SessionLost { proof: at(72) }), NOTHING);
+    assert_eq!(driver.tell(100, Event::SessionLost { last_answer: at(72) }), NOTHING);
     assert_eq!(driver.tick(200), NOTHING, "there is no session");
     assert_eq!(driver.tell(300, Event::SessionUp), ["open 1/2"]);
     assert_eq!(driver.opened(301, ONE, 2), ["hand 1, gap 72..301"]);
@@ -125,7 +125,7 @@ fn a_lost_session_is_waited_for_and_the_gap_begins_at_its_last_proof() {
 #[test]
 fn a_subscription_in_a_lost_session_is_cancelled_so_that_nothing_late_comes_from_it() {
     let mut driver = Driver::with(&[Content::Market, Content::Account]);
-    assert_eq!(driver.tell(100, Event::SessionLost { proof: at(72) }), ["cancel 1/1", "cancel 2/2"]);
+    assert_eq!(driver.tell(100, Event::SessionLost { last_answer: at(72) }), ["cancel 1/1", "cancel 2/2"]);
     assert_eq!(driver.tell(101, Event::SessionUp), ["open 1/3", "open 2/4"]);
     assert_eq!(driver.ended(101, 1, Ok(())), NOTHING, "too late");
     assert_eq!(driver.released(101, 1), NOTHING);
@@ -140,7 +140,7 @@ fn a_gap_begins_where_the_consumer_had_last_read_everything() {
     driver.sampled(50, 1, 100, 0);
     driver.sampled(55, 1, 200, 30);
     driver.sampled(60, 1, 200, 3);
-    driver.tell(100, Event::SessionLost { proof: at(90) });
+    driver.tell(100, Event::SessionLost { last_answer: at(90) });
     driver.tell(101, Event::SessionUp);
     assert_eq!(driver.opened(102, ONE, 2), ["hand 1, gap 45..102"], "a worker may have kept what came since");
 }
@@ -148,9 +148,9 @@ fn a_gap_begins_where_the_consumer_had_last_read_everything() {
 #[test]
 fn a_session_that_is_lost_while_streams_are_opened_makes_no_gap_of_its_own() {
     let mut driver = Driver::with(&[Content::Market]);
-    driver.tell(100, Event::SessionLost { proof: at(90) });
+    driver.tell(100, Event::SessionLost { last_answer: at(90) });
     assert_eq!(driver.tell(101, Event::SessionUp), ["open 1/2"]);
-    assert_eq!(driver.tell(110, Event::SessionLost { proof: at(105) }), ["cancel 1/2"]);
+    assert_eq!(driver.tell(110, Event::SessionLost { last_answer: at(105) }), ["cancel 1/2"]);
     assert_eq!(driver.tell(120, Event::SessionUp), ["open 1/3"]);
     assert_eq!(
         driver.opened(121, ONE, 3),
@@ -167,7 +167,7 @@ fn a_gap_begins_with_the_outage_in_which_the_session_was_lost() {
         driver.tell(30, Event::Connectivity(outage.clone()));
         driver.tell(35, Event::Connectivity(outage));
         over.map(|over| driver.tell(40, Event::Connectivity(over)));
-        driver.tell(50, Event::SessionLost { proof: at(48) });
+        driver.tell(50, Event::SessionLost { last_answer: at(48) });
         driver.tell(51, Event::SessionUp);
         driver.opened(52, ONE, 2)
     };
@@ -190,11 +190,11 @@ fn a_gap_begins_with_the_outage_in_which_the_session_was_lost() {
 fn an_outage_of_one_session_is_none_of_the_next() {
     let mut driver = Driver::with(&[Content::Market]);
     driver.tell(30, Event::Connectivity(Connectivity::Lost {}));
-    driver.tell(50, Event::SessionLost { proof: at(48) });
+    driver.tell(50, Event::SessionLost { last_answer: at(48) });
     driver.tell(51, Event::SessionUp);
     driver.opened(52, ONE, 2);
     (12..=16).for_each(|look| drop(driver.sampled(look * 5, 2, look, 0)));
-    driver.tell(90, Event::SessionLost { proof: at(80) });
+    driver.tell(90, Event::SessionLost { last_answer: at(80) });
     driver.tell(91, Event::SessionUp);
     assert_eq!(driver.opened(92, ONE, 3), ["hand 1, gap 75..92"]);
 }
@@ -251,7 +251,7 @@ fn only_the_gateways_refusal_ends_a_stream() {
     assert_eq!(driver.ended(10, 1, Err(code(354))), ["end 1: gateway_error"]);
     assert_eq!(driver.tell(11, Event::Void { since: at(1) }), NOTHING, "it is forgotten");
     let mut driver = Driver::with(&[Content::Market]);
-    driver.tell(10, Event::SessionLost { proof: at(9) });
+    driver.tell(10, Event::SessionLost { last_answer: at(9) });
     driver.tell(11, Event::SessionUp);
     let open_failed = Event::OpenFailed { id: ONE, opening: OpeningId(2), error: code(200) };
     assert_eq!(driver.tell(12, open_failed), ["end 1: gateway_error"]);
@@ -294,7 +294,7 @@ fn the_gateway_may_ask_for_another_subscription() {
     }
     let mut driver = Driver::with(&[Content::Market]);
     assert_eq!(driver.ended(10, 1, Err(code(10197))), ["again 1 in 30 s: gateway_error"]);
-    driver.tell(11, Event::SessionLost { proof: at(10) });
+    driver.tell(11, Event::SessionLost { last_answer: at(10) });
     assert_eq!(driver.tell(12, Event::SessionUp), ["open 1/2"], "another session is asked at once");
 }
 
@@ -324,11 +324,11 @@ fn a_slow_consumer_reads_what_was_kept_before_the_stream_is_opened_again() {
 #[test]
 fn a_consumer_that_sleeps_through_sessions_does_not_collect_one_buffer_each() {
     let mut driver = Driver::with(&[Content::Market]);
-    driver.tell(10, Event::SessionLost { proof: at(9) });
+    driver.tell(10, Event::SessionLost { last_answer: at(9) });
     driver.tell(11, Event::SessionUp);
     let opened = Event::Opened { id: ONE, opening: OpeningId(2) };
     assert_eq!(driver.tell(12, opened), ["hand 1, gap 0..12"]);
-    driver.tell(20, Event::SessionLost { proof: at(19) });
+    driver.tell(20, Event::SessionLost { last_answer: at(19) });
     assert_eq!(driver.tell(21, Event::SessionUp), NOTHING, "it has not taken the last one");
     assert_eq!(driver.tell(50, Event::Taken { id: ONE, opening: OpeningId(2) }), ["open 1/3"]);
     assert_eq!(driver.opened(51, ONE, 3), ["hand 1, gap 12..51"]);
@@ -443,7 +443,7 @@ fn open_streams_are_looked_at_and_others_are_not() {
     assert_eq!(driver.0.sample_at(), Some(at(0) + SAMPLE));
     driver.sampled(7, 1, 3, 0);
     assert_eq!(driver.0.sample_at(), Some(at(7) + SAMPLE));
-    driver.tell(8, Event::SessionLost { proof: at(8) });
+    driver.tell(8, Event::SessionLost { last_answer: at(8) });
     assert_eq!(driver.0.sample_at(), None);
 }
 

@@ -26,7 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How the Gateway is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mood {
+pub(crate) enum GatewayMode {
     /// Well.
     Up,
     /// Not running.
@@ -41,8 +41,8 @@ pub(crate) enum Mood {
 
 /// What happens to it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Turn {
-    Mood(Mood),
+pub(crate) enum Step {
+    GatewayMode(GatewayMode),
     Notice(i32, &'static str),
     /// Somebody forces the breaker open, until it is reset.
     BreakerOpens,
@@ -54,7 +54,7 @@ pub(crate) enum Turn {
 }
 
 /// The Gateway, the machine, and what was seen.
-pub(crate) struct World {
+pub(crate) struct Simulation {
     pub(crate) machine: Machine,
     pub(crate) now: Reading,
     pub(crate) connects: Vec<Reading>,
@@ -65,8 +65,8 @@ pub(crate) struct World {
     pub(crate) restarts: Vec<Reading>,
     pub(crate) states: Vec<(Reading, SupervisorState<Reading>)>,
     options: SupervisorOptions,
-    mood: Mood,
-    script: VecDeque<(Reading, Turn)>,
+    gateway_mode: GatewayMode,
+    script: VecDeque<(Reading, Step)>,
     attempt: Option<(Reading, Option<Error>)>,
     /// The one in front of the Gateway, if the connector has one.
     breaker: Option<Breaker>,
@@ -75,7 +75,7 @@ pub(crate) struct World {
     /// By how much the wall clock was set.
     wall_clock: SignedDuration,
     /// Notices of a session that is being made.
-    said: Vec<Notice>,
+    initial_notices: Vec<Notice>,
     session_end: Option<Reading>,
     ping: Option<Reading>,
     answered: Option<Reading>,
@@ -83,7 +83,7 @@ pub(crate) struct World {
     not_before: Reading,
 }
 
-impl World {
+impl Simulation {
     pub(crate) fn new(listener: ListenerCheck) -> Self {
         Self::with(SupervisorOptions::default(), listener)
     }
@@ -99,14 +99,14 @@ impl World {
             restarts: Vec::new(),
             states: Vec::new(),
             options,
-            mood: Mood::Up,
+            gateway_mode: GatewayMode::Up,
             script: VecDeque::new(),
             attempt: None,
             breaker: None,
             admission: None,
             is_up: false,
             wall_clock: SignedDuration::ZERO,
-            said: Vec::new(),
+            initial_notices: Vec::new(),
             session_end: None,
             ping: None,
             answered: None,
@@ -121,7 +121,7 @@ impl World {
     }
 
     /// Adds what happens, in order of time.
-    pub(crate) fn plan(&mut self, at: Reading, turn: Turn) {
+    pub(crate) fn plan(&mut self, at: Reading, turn: Step) {
         assert!(self.script.back().is_none_or(|(last, _)| at.has_reached(*last)), "{at:?} is out of order");
         self.script.push_back((at, turn));
     }
@@ -166,7 +166,7 @@ impl World {
 
     fn next(&self) -> Option<(Reading, Happening)> {
         [
-            self.script.front().map(|(at, _)| (*at, Happening::Turn)),
+            self.script.front().map(|(at, _)| (*at, Happening::Step)),
             self.session_end.map(|at| (at, Happening::SessionEnds)),
             self.attempt.as_ref().map(|(at, _)| (*at, Happening::AttemptEnds)),
             self.ping.map(|at| (at, Happening::Answer)),
@@ -194,23 +194,23 @@ impl World {
                     None => self.attempt_succeeds(),
                 }
             }
-            Happening::Turn => match self.script.pop_front().unwrap().1 {
-                Turn::Mood(mood) => self.turns(mood),
-                Turn::Notice(code, message) => {
+            Happening::Step => match self.script.pop_front().unwrap().1 {
+                Step::GatewayMode(gateway_mode) => self.turns(gateway_mode),
+                Step::Notice(code, message) => {
                     self.speaks(Notice { code, message: message.to_owned(), time: None });
                 }
-                Turn::BreakerOpens => {
+                Step::BreakerOpens => {
                     let by = Note { actor: "somebody".to_owned(), reason: "as planned".to_owned() };
                     let now = self.now.moment();
                     self.breaker.as_mut().unwrap().force_open(now, by);
                 }
-                Turn::BreakerIsReset => self.breaker.as_mut().unwrap().reset(),
-                Turn::Stopped(length) => {
+                Step::BreakerIsReset => self.breaker.as_mut().unwrap().reset(),
+                Step::Stopped(length) => {
                     // Whoever looks at it then sees what was published before; the next look is its own.
                     self.time_passes(self.now + length);
                     self.tell(Event::Tick);
                 }
-                Turn::WallClock(by) => {
+                Step::WallClock(by) => {
                     self.wall_clock += by;
                     self.time_passes(self.now);
                 }
@@ -223,16 +223,16 @@ impl World {
         if self.is_up {
             self.tell(Event::Notice(notice));
         } else if matches!(self.attempt, Some((_, None))) {
-            self.said.push(notice);
+            self.initial_notices.push(notice);
         }
     }
 
-    fn turns(&mut self, mood: Mood) {
-        self.mood = mood;
-        match mood {
-            Mood::Refusing | Mood::NotReady => self.session_ends(),
-            Mood::Mute => self.ping = None,
-            Mood::Up | Mood::Fickle => {}
+    fn turns(&mut self, gateway_mode: GatewayMode) {
+        self.gateway_mode = gateway_mode;
+        match gateway_mode {
+            GatewayMode::Refusing | GatewayMode::NotReady => self.session_ends(),
+            GatewayMode::Mute => self.ping = None,
+            GatewayMode::Up | GatewayMode::Fickle => {}
         }
     }
 
@@ -249,9 +249,10 @@ impl World {
         self.failures = 0;
         self.not_before = self.now;
         self.answered = Some(self.now);
-        self.session_end = (self.mood == Mood::Fickle).then(|| self.now + Duration::from_secs(2));
-        let said = std::mem::take(&mut self.said);
-        self.tell(Event::Connected { proof: self.now, said });
+        self.session_end =
+            (self.gateway_mode == GatewayMode::Fickle).then(|| self.now + Duration::from_secs(2));
+        let initial_notices = std::mem::take(&mut self.initial_notices);
+        self.tell(Event::Connected { last_answer: self.now, initial_notices });
     }
 
     fn attempt_fails(&mut self, error: Error) {
@@ -274,13 +275,14 @@ impl World {
         while let Some(action) = actions.pop_front() {
             match action {
                 Action::CheckPort => {
-                    let port = if self.mood == Mood::Refusing { Port::Shut } else { Port::Open };
+                    let port =
+                        if self.gateway_mode == GatewayMode::Refusing { Port::Shut } else { Port::Open };
                     actions.extend(self.machine.on(self.now, Event::Port(port)));
                 }
                 Action::Connect => self.connect(),
                 Action::Ping => {
                     assert!(self.is_up, "a ping without a session");
-                    let answers = matches!(self.mood, Mood::Up | Mood::Fickle);
+                    let answers = matches!(self.gateway_mode, GatewayMode::Up | GatewayMode::Fickle);
                     self.ping = answers.then(|| self.now + ROUND_TRIP);
                 }
                 Action::AskBreaker => {
@@ -295,8 +297,8 @@ impl World {
                 Action::Resume { .. } => self.resumed.push(self.now),
                 Action::ResubscribeMarketData { since } => self.resubscribed.push(since),
                 Action::RestartGateway => self.restarts.push(self.now),
-                Action::Discard { proof } => {
-                    self.lost.push(proof);
+                Action::Discard { last_answer } => {
+                    self.lost.push(last_answer);
                     (self.is_up, self.ping, self.session_end) = (false, None, None);
                 }
                 Action::Stop => panic!("nobody told it to give up"),
@@ -315,11 +317,11 @@ impl World {
         }
         self.connects.push(self.now);
         let fails = |kind, phase| Some(Error::new(kind, "as planned").in_phase(phase));
-        self.attempt = Some(match self.mood {
-            Mood::Up | Mood::Fickle => (self.now + HANDSHAKE, None),
-            Mood::Refusing => (self.now, fails(ErrorKind::NotListening, Phase::Tcp)),
-            Mood::Mute => (self.now + DEADLINE, fails(ErrorKind::HandshakeTimeout, Phase::Version)),
-            Mood::NotReady => (self.now + HANDSHAKE, fails(ErrorKind::Rejected, Phase::Version)),
+        self.attempt = Some(match self.gateway_mode {
+            GatewayMode::Up | GatewayMode::Fickle => (self.now + HANDSHAKE, None),
+            GatewayMode::Refusing => (self.now, fails(ErrorKind::NotListening, Phase::Tcp)),
+            GatewayMode::Mute => (self.now + DEADLINE, fails(ErrorKind::HandshakeTimeout, Phase::Version)),
+            GatewayMode::NotReady => (self.now + HANDSHAKE, fails(ErrorKind::Rejected, Phase::Version)),
         });
     }
 
@@ -367,7 +369,7 @@ pub(crate) fn refused(refusal: Refusal) -> Refused {
 }
 
 enum Happening {
-    Turn,
+    Step,
     SessionEnds,
     AttemptEnds,
     Answer,

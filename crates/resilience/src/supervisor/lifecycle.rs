@@ -1,4 +1,4 @@
-//! What a supervisor's thread waits for, by where it is: between sessions, attempting, or with a session.
+//! The session of a supervisor's thread: there is none, it is being made, or it is live; and what the thread waits for meanwhile.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -15,27 +15,27 @@ use super::observed::ObservedConnection;
 use super::status::SupervisedSession;
 use super::time::Reading;
 
-/// Where the thread is. A job is a task of its own, so that its panic is its own too.
+/// Where the session is in its life. Each job runs in a task of its own: its panic ends no other one.
 #[derive(Debug)]
-pub(crate) enum Life {
+pub(crate) enum Lifecycle {
     /// There is no session; the last one may still be closing.
-    Between {
+    Idle {
         closing: Option<JoinHandle<()>>,
     },
     /// The attempt, until its outcome is known.
-    Attempting(Option<JoinHandle<Result<NewSession>>>),
-    Up(Box<Up>),
+    Connecting(Option<JoinHandle<Result<NewSession>>>),
+    Connected(Box<LiveSession>),
 }
 
-impl Default for Life {
+impl Default for Lifecycle {
     fn default() -> Self {
-        Self::Between { closing: None }
+        Self::Idle { closing: None }
     }
 }
 
 /// What happens in it.
 #[derive(Debug)]
-pub(crate) enum Happened {
+pub(crate) enum LifecycleEvent {
     Connected(Box<NewSession>),
     Failed(Error),
     /// The session is gone.
@@ -55,14 +55,14 @@ pub(crate) struct NewSession {
     notices: NoticeFeed,
     unanswered: watch::Receiver<u32>,
     /// When the Gateway last answered.
-    pub(crate) proof: Reading,
+    pub(crate) last_answer: Reading,
     /// What it has said so far.
-    pub(crate) said: Vec<Notice>,
+    pub(crate) initial_notices: Vec<Notice>,
 }
 
 /// A session, and what is under way in it.
 #[derive(Debug)]
-pub(crate) struct Up {
+pub(crate) struct LiveSession {
     session: SupervisedSession,
     end: Option<JoinHandle<CloseReason>>,
     ping: Option<JoinHandle<Result<Duration>>>,
@@ -81,32 +81,32 @@ pub(crate) async fn establish(
     let (connection, unanswered) = ObservedConnection::new(connection);
     let session = Session::new(Box::new(connection));
     let mut notices = NoticeFeed::open(&session, connected, target.log_accounts).await;
-    let (answer, said) = notices.before(clock, session.ping()).await;
-    let proof = if let Some(Ok(_)) = answer { clock.now().into() } else { connected };
-    Ok(NewSession { session, notices, unanswered, proof, said })
+    let (answer, initial_notices) = notices.notices_before(clock, session.ping()).await;
+    let last_answer = if let Some(Ok(_)) = answer { clock.now().into() } else { connected };
+    Ok(NewSession { session, notices, unanswered, last_answer, initial_notices })
 }
 
-impl Life {
+impl Lifecycle {
     /// What happens next; for ever while nothing can.
-    pub(crate) async fn next(&mut self, clock: &Arc<dyn Clock>) -> Happened {
+    pub(crate) async fn next(&mut self, clock: &Arc<dyn Clock>) -> LifecycleEvent {
         match self {
-            Self::Between { .. } => pending().await,
-            Self::Attempting(attempt) => {
+            Self::Idle { .. } => pending().await,
+            Self::Connecting(attempt) => {
                 let outcome = join(attempt).await;
                 *self = Self::default();
                 match outcome.unwrap_or_else(|panic| Err(internal("the connector failed", &panic))) {
-                    Ok(session) => Happened::Connected(Box::new(session)),
-                    Err(error) => Happened::Failed(error),
+                    Ok(session) => LifecycleEvent::Connected(Box::new(session)),
+                    Err(error) => LifecycleEvent::Failed(error),
                 }
             }
-            Self::Up(up) => up.next(clock).await,
+            Self::Connected(up) => up.next(clock).await,
         }
     }
 
     /// Does what is due.
     pub(crate) fn tick(&mut self, now: Reading) {
-        if let Self::Up(up) = self {
-            let Up { session, notices, .. } = &mut **up;
+        if let Self::Connected(up) = self {
+            let LiveSession { session, notices, .. } = &mut **up;
             notices.tick(now, session);
         }
     }
@@ -114,14 +114,14 @@ impl Life {
     /// When the next [`tick`](Self::tick) is wanted.
     pub(crate) fn wake_at(&self) -> Option<Reading> {
         match self {
-            Self::Up(up) => up.notices.wake_at(),
+            Self::Connected(up) => up.notices.wake_at(),
             _ => None,
         }
     }
 
-    /// Asks the Gateway whether it answers. A question that is still open is given up: its answer would say too little.
+    /// Asks the Gateway whether it answers. A ping that is still open is given up: a late answer would not prove that it answers now.
     pub(crate) fn ping(&mut self) {
-        if let Self::Up(up) = self {
+        if let Self::Connected(up) = self {
             let session = up.session.session.clone();
             let ping = tokio::spawn(async move { session.ping().await });
             if let Some(unanswered) = up.ping.replace(ping) {
@@ -132,13 +132,13 @@ impl Life {
 
     pub(crate) fn session(&self) -> Option<SupervisedSession> {
         match self {
-            Self::Up(up) => Some(up.session.clone()),
+            Self::Connected(up) => Some(up.session.clone()),
             _ => None,
         }
     }
 }
 
-impl Up {
+impl LiveSession {
     pub(crate) fn begin(new: NewSession, generation: u64) -> Self {
         let NewSession { session, notices, unanswered, .. } = new;
         let ending = session.clone();
@@ -155,34 +155,34 @@ impl Up {
         self.session.session.clone()
     }
 
-    async fn next(&mut self, clock: &Arc<dyn Clock>) -> Happened {
+    async fn next(&mut self, clock: &Arc<dyn Clock>) -> LifecycleEvent {
         tokio::select! {
             biased;
             reason = join(&mut self.end) => {
-                Happened::Ended(reason.unwrap_or_else(CloseReason::Disconnected))
+                LifecycleEvent::Ended(reason.unwrap_or_else(CloseReason::Disconnected))
             }
             answer = join(&mut self.ping) => {
                 match answer.unwrap_or_else(|panic| Err(internal("the ping failed", &panic))) {
-                    Ok(took) => Happened::Answered(took),
-                    Err(error) => Happened::PingFailed(error),
+                    Ok(took) => LifecycleEvent::Answered(took),
+                    Err(error) => LifecycleEvent::PingFailed(error),
                 }
             }
             Ok(()) = self.unanswered.changed() => {
-                Happened::RequestsUnanswered(*self.unanswered.borrow_and_update())
+                LifecycleEvent::RequestsUnanswered(*self.unanswered.borrow_and_update())
             }
-            notice = self.notices.next(clock) => Happened::Noticed(notice),
+            notice = self.notices.next(clock) => LifecycleEvent::Noticed(notice),
         }
     }
 }
 
-impl Drop for Up {
+impl Drop for LiveSession {
     fn drop(&mut self) {
         self.ping.take().inspect(JoinHandle::abort);
         self.end.take().inspect(JoinHandle::abort);
     }
 }
 
-/// A panic is no fault of the Gateway's.
+/// A panic is a fault of ours.
 fn internal(what: &str, panic: &str) -> Error {
     Error::new(ErrorKind::Internal, format!("{what}: {panic}"))
 }
