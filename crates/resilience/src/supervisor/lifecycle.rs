@@ -119,7 +119,8 @@ impl Lifecycle {
         }
     }
 
-    /// Asks the Gateway whether it answers. A ping that is still open is given up: a late answer would not prove that it answers now.
+    /// Asks the Gateway whether it answers. A ping that is still open is given up: a late answer would not prove that it answers
+    /// now.
     pub(crate) fn ping(&mut self) {
         if let Self::Connected(up) = self {
             let session = up.session.session.clone();

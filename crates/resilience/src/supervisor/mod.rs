@@ -5,9 +5,9 @@
 //!   `stream`, `status`; `handle` is what clones share;
 //! - what decides, and knows only events and times: `machine` for the session, with `health` (of a live session) and `retry` (when
 //!   to try again), and `streams` across sessions; `outage` is what both know of IBKR's servers;
-//! - what does it: `shell` is the thread. It waits for the `lifecycle` of the session with its `notices`, and for the `subscriptions`
-//!   behind the streams. `observed` counts requests without an answer, `replay` drops what a reopened stream repeats, `time` is
-//!   what the clocks show, `restart` restarts a wedged Gateway.
+//! - what does it: `shell` is the thread. It waits for the `lifecycle` of the session with its `notices`, and for the
+//!   `subscriptions` behind the streams. `observed` counts requests without an answer, `replay` drops what a reopened stream
+//!   repeats, `time` is what the clocks show, `restart` restarts a wedged Gateway.
 
 mod blocking;
 mod handle;
@@ -85,16 +85,16 @@ pub(crate) use time::Reading;
 /// - A Gateway that is wedged is restarted only if a [`gateway_restart`](SupervisorOptions::gateway_restart) says how: after
 ///   three attempts that found it mute, and at most every ten minutes, all processes of the user together.
 /// - It is never `Ready` unless the Gateway has answered a ping within the interval.
-/// - It has one method per row of the table of operations, as [`Session`](ibkr_connect_core::Session) has. A stream goes on in later
-///   sessions, see [`SupervisedStream`]; opening one waits for a session. A request is made once, in the current session, and never
-///   repeated behind its caller's back: without a session it fails at once with `disconnected`. [`session`](Self::session) and
-///   [`session_within`](Self::session_within) wait for one.
+/// - It has one method per row of the table of operations, as [`Session`](ibkr_connect_core::Session) has. A stream goes on in
+///   later sessions, see [`SupervisedStream`]; opening one waits for a session. A request is made once, in the current session, and
+///   never repeated behind its caller's back: without a session it fails at once with `disconnected`. [`session`](Self::session)
+///   and [`session_within`](Self::session_within) wait for one.
 /// - One attempt is one `connect` of the connector. A [`RobustConnector`](crate::RobustConnector) should be given
 ///   [`max_retries`](crate::Policy::max_retries) 0, or each attempt is several handshakes.
 /// - Clones are handles of the same supervisor, which lives until the last of them is dropped, or until [`close`](Self::close) is
 ///   called on any of them. Sessions, streams and transitions that it gave don't keep it alive.
-/// - Dropping the last clone closes it. Outside a tokio runtime that waits, at most 5 s; inside of one it returns at once, because a
-///   wait would stop the runtime, and the supervisor's thread ends the session. [`close`](Self::close) waits in both.
+/// - Dropping the last clone closes it. Outside a tokio runtime that waits, at most 5 s; inside of one it returns at once, because
+///   a wait would stop the runtime, and the supervisor's thread ends the session. [`close`](Self::close) waits in both.
 #[derive(Clone)]
 pub struct Supervisor {
     handle: Arc<Handle>,
@@ -115,8 +115,8 @@ impl Supervisor {
         Self::start_with_clock(connector, target, options, Arc::new(KernelClock::default()))
     }
 
-    /// The same by another clock. It should go on while the machine sleeps, as the default does: what was missed meanwhile is looked
-    /// at within a second of the waking.
+    /// The same by another clock. It should go on while the machine sleeps, as the default does: what was missed meanwhile is
+    /// looked at within a second of the waking.
     ///
     /// # Errors
     /// Those of [`start`](Self::start).
@@ -204,8 +204,8 @@ impl Supervisor {
     ///
     /// # Behavior
     /// It waits until the stream is open, as long as it takes: without a session it waits for one, and what keeps a stream from
-    /// being opened for a while, such as IBKR's limits or a lost session, is waited for as well. [`SupervisedStream`] says what ends
-    /// one. Dropping the future gives the stream up.
+    /// being opened for a while, such as IBKR's limits or a lost session, is waited for as well. [`SupervisedStream`] says what
+    /// ends one. Dropping the future gives the stream up.
     ///
     /// # Errors
     /// `read_only`, `invalid_request`, or the error with which the Gateway refuses it; some backends learn of that later, and the

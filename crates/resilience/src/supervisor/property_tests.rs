@@ -122,7 +122,13 @@ proptest! {
             for later in [0, 1, 29_999, 30_001, 1_000_000] {
                 let then = now + Duration::from_millis(later);
                 let is_fresh = answered.is_some_and(|answered| then.since(answered) <= options.ping_interval);
-                prop_assert!(machine.state(then) != SupervisorState::Ready || is_fresh);
+                let state = machine.state(then);
+                prop_assert!(state != SupervisorState::Ready || is_fresh);
+                let has_session = matches!(state, SupervisorState::Ready | SupervisorState::Degraded(_));
+                prop_assert_eq!(machine.attempt().is_none(), has_session, "{:?}", state);
+                if let SupervisorState::Recovering { attempt, next } = state {
+                    prop_assert_eq!(machine.attempt(), Some((attempt, next)));
+                }
             }
         }
     }

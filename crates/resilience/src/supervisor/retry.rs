@@ -41,8 +41,8 @@ impl Retry {
 
     /// The wait after the loss of a session; `None` is no wait at all.
     ///
-    /// Losses within a sliding period count, as Erlang's supervisors count restarts. How long the last session has lived does not: a
-    /// Gateway that throws everybody out every minute must not be logged into every minute. Each loss more than the limit waits
+    /// Losses within a sliding period count, as Erlang's supervisors count restarts. How long the last session has lived does not:
+    /// a Gateway that throws everybody out every minute must not be logged into every minute. Each loss more than the limit waits
     /// one entry of the schedule longer.
     pub(crate) fn after_loss(&mut self, now: Reading) -> Option<Duration> {
         while self.losses.front().is_some_and(|lost| now.since(*lost) >= self.limit.window) {

@@ -108,8 +108,8 @@ pub(crate) async fn usable(mut status: watch::Receiver<Status>) -> Result<Superv
     )
 }
 
-/// What the machine says at one moment. Its times are those of the machine, in which the same moment is always the same, however the
-/// wall clock is set.
+/// What the machine says at one moment. Its times are those of the machine, in which the same moment is always the same, however
+/// the wall clock is set.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Snapshot {
     pub(crate) state: SupervisorState<Reading>,

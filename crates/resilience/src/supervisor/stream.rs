@@ -35,8 +35,8 @@ pub enum StreamItem<T = Event> {
 /// # Behavior
 /// - What was received before an interruption is given first, then one [`StreamItem::Gap`], then what follows.
 /// - While there is no session it waits; [`transitions`](super::Supervisor::transitions) say why. It also waits, and is asked for
-///   again after growing pauses, when IBKR's limits or a deadline keep it from being opened, when the Gateway asks for another subscription
-///   (10225, 10182, 316), during a competing session (10197), and when a lively stream stays silent after an outage.
+///   again after growing pauses, when IBKR's limits or a deadline keep it from being opened, when the Gateway asks for another
+///   subscription (10225, 10182, 316), during a competing session (10197), and when a lively stream stays silent after an outage.
 /// - It ends with the Gateway's error if the Gateway refuses the stream, also when it is opened again; without an error when it is
 ///   complete, as a snapshot is; and with `closed` when the supervisor is closed or gives up.
 /// - A consumer that is too slow (`slow_consumer`) does not end it: the consumer gets what was kept, then a gap, then the stream is

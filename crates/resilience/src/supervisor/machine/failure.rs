@@ -27,8 +27,8 @@ pub(super) fn evidence(error: &Error) -> Evidence {
 /// What an attempt has cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cost {
-    /// It was refused on this machine, for now. Asking again costs the Gateway nothing, and waiting longer each time would only delay
-    /// the return.
+    /// It was refused on this machine, for now. Asking again costs the Gateway nothing, and waiting longer each time would only
+    /// delay the return.
     NotAsked,
     /// The Gateway had no work with it: its machine has refused or was not reached, or somebody has closed the connection without a
     /// byte, as a forwarder does while the Gateway behind it is down.

@@ -96,7 +96,7 @@ impl Machine {
         match event {
             Event::Tick => {}
             Event::Connected { last_answer, initial_notices } => {
-                self.connected(now, last_answer, &initial_notices, &mut actions)
+                self.connected(now, last_answer, &initial_notices, &mut actions);
             }
             Event::Failed(error) => self.failed(now, &error, &mut actions),
             Event::Answered => self.answered(now),
@@ -147,8 +147,8 @@ impl Machine {
         }
     }
 
-    /// The attempt that runs or is next, counted from 1 since the last session, and when it is made; `None` while there is a session,
-    /// and after the end.
+    /// The attempt that runs or is next, counted from 1 since the last session, and when it is made; `None` while there is a
+    /// session, and after the end.
     pub(crate) fn attempt(&self) -> Option<(u32, NextAttempt<Reading>)> {
         let following = self.attempt.saturating_add(1);
         match &self.stage {

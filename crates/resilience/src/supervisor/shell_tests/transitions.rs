@@ -101,9 +101,11 @@ async fn requests_without_an_answer_are_a_cause_too() {
     assert_eq!(lines(&mut transitions).await, ["1 ready: the attempt has succeeded"]);
     stage.gateway.answers_pings_only();
     let impatient = stage.supervisor.with_timeout(Duration::from_millis(5));
+    let asked = stage.seconds();
     for _ in 0..3 {
         assert_eq!(impatient.positions().await.unwrap_err().kind(), ErrorKind::Timeout);
     }
+    assert!(stage.seconds() - asked < 1.0, "by this handle's deadline");
     stage.gateway.answers_again();
     impatient.positions().await.unwrap();
     assert_eq!(

@@ -2,8 +2,8 @@
 //!
 //! Its rules: a lost session is waited for; only the Gateway's refusal ends a stream; the old subscription is ended before the
 //! new one is opened, so that nothing is repeated; and all that may be missing is told as a gap. `failure` judges what ends a
-//! subscription, `activity` finds those that stay silent, `entry` is what is known about one stream, `content` what it depends on, and
-//! `events` is what goes in and comes out.
+//! subscription, `activity` finds those that stay silent, `entry` is what is known about one stream, `content` what it depends on,
+//! and `events` is what goes in and comes out.
 
 mod activity;
 mod content;
