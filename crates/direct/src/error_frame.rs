@@ -123,12 +123,19 @@ impl Fields {
     }
 }
 
+/// At most [`LONGEST_TEXT`] bytes, also where a byte that is no letter becomes one of three.
 fn readable(text: &[u8]) -> String {
-    match text.get(..LONGEST_TEXT) {
-        Some(beginning) if text.len() > LONGEST_TEXT => String::from_utf8_lossy(beginning).into_owned() + "…",
-        _ => String::from_utf8_lossy(text).into_owned(),
+    const CUT: &str = "…";
+    let readable = String::from_utf8_lossy(&text[..text.len().min(LONGEST_TEXT)]);
+    if text.len().max(readable.len()) <= LONGEST_TEXT {
+        return readable.into_owned();
     }
+    let kept = readable.floor_char_boundary(LONGEST_TEXT - CUT.len());
+    readable[..kept].to_owned() + CUT
 }
+
+#[cfg(test)]
+mod fuzz_tests;
 
 #[cfg(test)]
 mod tests {
@@ -170,10 +177,12 @@ mod tests {
 
     #[test]
     fn a_text_out_of_proportion_is_cut() {
-        for (length, expected) in [(LONGEST_TEXT, LONGEST_TEXT), (LONGEST_TEXT + 1, LONGEST_TEXT + "…".len())]
-        {
-            let error = read(&body(&vec![b'x'; length]));
-            assert_eq!((error.text().len(), error.repaired().is_some()), (expected, length > LONGEST_TEXT));
+        for (byte, length) in [(b'x', LONGEST_TEXT), (b'x', LONGEST_TEXT + 1), (0xd6, LONGEST_TEXT)] {
+            let error = read(&body(&vec![byte; length]));
+            let is_fine = (byte, length) == (b'x', LONGEST_TEXT);
+            let text = error.text();
+            assert_eq!((text.ends_with('…'), error.repaired().is_none()), (!is_fine, is_fine));
+            assert!((LONGEST_TEXT - 3..=LONGEST_TEXT).contains(&text.len()), "{}", text.len());
         }
         let repaired = read(&body(&vec![b'x'; 1 << 20])).repaired().unwrap();
         assert!(repaired.as_bytes().len() < 2 * LONGEST_TEXT);

@@ -118,6 +118,9 @@ impl ReadOnlyGuard {
 }
 
 #[cfg(test)]
+mod fuzz_tests;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 

@@ -4,7 +4,7 @@
 //! the accounts and the next order id first, and then what else was said meanwhile, in its order.
 
 use ibkr_connect_core::{Error, ErrorKind, Phase, Result};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::dial::acknowledge_at_once;
@@ -34,8 +34,8 @@ pub(crate) struct Caller {
 /// `progress` follows the phases. On success ibapi has received everything it needs to finish, and both streams
 /// stand at a frame boundary. From ibapi nothing passes but its hello and startApi. What is kept meanwhile is bounded.
 pub(crate) async fn relay_handshake(
-    gateway: &mut TcpStream,
-    ibapi: &mut TcpStream,
+    gateway: &mut (impl Socket + AsyncRead + AsyncWrite + Unpin),
+    ibapi: &mut (impl AsyncRead + AsyncWrite + Unpin),
     caller: Caller,
     progress: &mut Progress,
 ) -> Result<()> {
@@ -44,14 +44,26 @@ pub(crate) async fn relay_handshake(
     handshake.start_api().await
 }
 
-struct Handshake<'a> {
-    gateway: &'a mut TcpStream,
-    ibapi: &'a mut TcpStream,
+/// What a handshake needs of a socket besides reading and writing.
+pub(crate) trait Socket {
+    /// See [`acknowledge_at_once`].
+    fn acknowledge_at_once(&self);
+}
+
+impl Socket for TcpStream {
+    fn acknowledge_at_once(&self) {
+        acknowledge_at_once(self);
+    }
+}
+
+struct Handshake<'a, G, I> {
+    gateway: &'a mut G,
+    ibapi: &'a mut I,
     caller: Caller,
     progress: &'a mut Progress,
 }
 
-impl Handshake<'_> {
+impl<G: Socket + AsyncRead + AsyncWrite + Unpin, I: AsyncRead + AsyncWrite + Unpin> Handshake<'_, G, I> {
     async fn exchange_versions(&mut self) -> Result<()> {
         let mut hello = vec![0; 4];
         self.ibapi.read_exact(&mut hello).await.map_err(ibapi_gone)?;
@@ -102,7 +114,7 @@ impl Handshake<'_> {
         let mut opening = Opening::new(self.caller);
         let mut left = MAX_OPENING;
         while !opening.is_complete() {
-            acknowledge_at_once(&*self.gateway);
+            self.gateway.acknowledge_at_once();
             let frame = read_frame(self.gateway, left).await.map_err(|error| self.unreadable(error))?;
             left -= frame.as_bytes().len();
             opening.take(frame, self.progress)?;
@@ -115,7 +127,7 @@ impl Handshake<'_> {
 
     async fn send(&mut self, bytes: &[u8]) -> Result<()> {
         let sent = self.gateway.write_all(bytes).await;
-        acknowledge_at_once(&*self.gateway);
+        self.gateway.acknowledge_at_once();
         sent.map_err(|error| self.refused(&format!("broke the connection ({error})")))
     }
 
@@ -187,6 +199,9 @@ fn ibapi_gone(error: std::io::Error) -> Error {
 fn ibapi_frame(error: FrameError) -> Error {
     Error::new(ErrorKind::Disconnected, format!("ibapi left the handshake: {error:?}"))
 }
+
+#[cfg(test)]
+mod fuzz_tests;
 
 #[cfg(test)]
 #[path = "handshake_tests.rs"]

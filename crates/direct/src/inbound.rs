@@ -157,6 +157,9 @@ impl Inbound {
 }
 
 #[cfg(test)]
+mod fuzz_tests;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
@@ -254,7 +257,7 @@ mod tests {
             inbound.follow(&mut piece, now, &tap, &mut out).unwrap();
             assert!(inbound.kept.capacity() <= 2 * LONGEST_READ);
         }
-        assert_eq!(out, [error(321, &("x".repeat(4_096) + "…")), frame(249, b"x")].concat());
+        assert_eq!(out, [error(321, &("x".repeat(4_093) + "…")), frame(249, b"x")].concat());
         assert_eq!(tap.last_word(now).unwrap().code, 321);
     }
 

@@ -30,6 +30,9 @@ fn zoned(text: &str) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
+mod fuzz_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

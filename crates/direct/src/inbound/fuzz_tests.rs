@@ -1,0 +1,45 @@
+use ibkr_connect_fuzz::{Target, count};
+
+use super::*;
+
+/// What the Gateway says in a session: the first byte is the size of the pieces in which the rest comes.
+#[test]
+fn from_gateway() {
+    Target::foreign("from_gateway", env!("CARGO_MANIFEST_DIR")).memory(512 * 1024, 64).run(|bytes| {
+        let (size, stream) = bytes.split_first().unwrap_or((&1, &[]));
+        let whole = followed(stream, stream.len().max(1));
+        assert_eq!(followed(stream, usize::from(*size).max(1)), whole, "it depends on how the bytes are cut");
+        let Followed { out, word, outcome } = whole;
+        assert!(out.len() <= stream.len() + 3 * stream.len(), "{} bytes of {}", out.len(), stream.len());
+        if outcome.is_ok() {
+            let again = followed(&out, out.len().max(1));
+            assert_eq!(
+                (&again.out, again.outcome),
+                (&out, Ok(())),
+                "what ibapi gets would be changed once more"
+            );
+            assert_eq!(again.word, word);
+        }
+        let word = word.map(|word| (word.code, word.text));
+        assert!(word.as_ref().is_none_or(|(_, text)| text.chars().count() <= 1_000));
+        format!("{} {} {outcome:?}", count(out.len()), word.is_some())
+    });
+}
+
+#[derive(Debug, PartialEq)]
+struct Followed {
+    out: Vec<u8>,
+    word: Option<Word>,
+    outcome: Result<(), BadFrame>,
+}
+
+fn followed(bytes: &[u8], size: usize) -> Followed {
+    let (mut inbound, tap, now) = (Inbound::default(), Wiretap::default(), Instant::now());
+    tap.expect_account_end("DU1");
+    let mut out = Vec::new();
+    let outcome = bytes.chunks(size).try_for_each(|mut piece| {
+        inbound.follow(&mut piece, now, &tap, &mut out).map(|flow| assert_eq!(flow, Flow::GoesOn))
+    });
+    assert!(inbound.kept.capacity() <= 2 * LONGEST_READ);
+    Followed { out, word: tap.last_word(now), outcome }
+}
