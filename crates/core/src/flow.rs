@@ -118,7 +118,7 @@ impl Unread {
         {
             if self.share.replace(replaced.weight, weight) {
                 *replaced = kept;
-                self.merged += 1;
+                self.merged = self.merged.saturating_add(1);
                 return;
             }
         } else if self.events.len() == self.capacity {
@@ -204,7 +204,7 @@ impl Unread {
     }
 
     pub(crate) fn add_merged(&mut self, count: u64) {
-        self.merged += count;
+        self.merged = self.merged.saturating_add(count);
     }
 
     /// Whether the consumer fell too far behind.

@@ -8,7 +8,7 @@ use ibkr_connect_core::{Access, CloseReason, Error, ErrorKind, Event, Result, te
 use serde_json::value::RawValue;
 
 use crate::frames::{self, Answer, MAX_FRAME, NO_ID, Status};
-use crate::lines::{LineError, LineReader, cut};
+use crate::lines::{LineError, LineReader, complaint, cut};
 use crate::link::Link;
 use crate::state::{Pending, Sink, Waiter};
 
@@ -126,7 +126,7 @@ impl<'a> Incoming<'a> {
 
 fn receive(link: &Link, line: &[u8]) -> Result<(), Violation> {
     let answer: Answer<&RawValue> =
-        serde_json::from_slice(line).map_err(|error| format!("no frame ({error})"))?;
+        serde_json::from_slice(line).map_err(|error| format!("no frame ({})", complaint(&error)))?;
     let id = answer.id;
     if !link.has_issued(id) {
         return Err(format!("nothing was asked with id {id}"));
@@ -178,7 +178,8 @@ fn succeed(link: &Link, id: u64, data: Option<&RawValue>) -> Result<(), Violatio
         Waiter::Keeper => {
             drop(state);
             let connected = serde_json::from_str(data.get());
-            let connected = connected.map_err(|error| format!("no answer to connect ({error})"))?;
+            let connected =
+                connected.map_err(|error| format!("no answer to connect ({})", complaint(&error)))?;
             link.update(|state| state.connected = Some(Ok(connected)));
         }
         stream @ Waiter::Stream(_) => {
@@ -235,8 +236,8 @@ fn end(link: &Link, id: u64) {
 }
 
 fn closed(link: &Link, data: &RawValue, error: Option<Error>) -> Result<(), Violation> {
-    let reason: CloseReason =
-        serde_json::from_str(data.get()).map_err(|error| format!("no close reason ({error})"))?;
+    let reason: CloseReason = serde_json::from_str(data.get())
+        .map_err(|error| format!("no close reason ({})", complaint(&error)))?;
     let reason = match reason {
         CloseReason::Requested if !link.lock().is_end_expected => CloseReason::Disconnected(
             "the worker closed the session, and nobody had asked for that".to_owned(),
@@ -256,3 +257,6 @@ fn as_asked(link: &Link, error: Error) -> Error {
     }
     error
 }
+
+#[cfg(test)]
+mod fuzz_tests;

@@ -135,6 +135,16 @@ impl<R: Read> LineReader<R> {
     }
 }
 
+/// What a parser says about a line, in an error message. It cites a name that it does not know whole, and that may be as long as the
+/// line; the place in it is at the end.
+pub(crate) fn complaint(error: &serde_json::Error) -> String {
+    const BEGINNING: usize = 400;
+    const END: usize = 200;
+    let text = error.to_string();
+    let Some(end) = text.len().checked_sub(END).filter(|end| *end > BEGINNING) else { return text };
+    format!("{}…{}", &text[..text.floor_char_boundary(BEGINNING)], &text[text.ceil_char_boundary(end)..])
+}
+
 /// As much of `text` as fits into an error message.
 pub fn cut(text: &[u8]) -> String {
     const MOST: usize = 200;

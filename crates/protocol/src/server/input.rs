@@ -22,7 +22,7 @@ use crate::frames::{
     Answer, CancelParams, CommandLine, ConnectParams, CreditParams, MAX_FRAME, MAX_IN_FLIGHT, NO_ID,
     PongFrom, command,
 };
-use crate::lines::{LineError, LineReader, cut};
+use crate::lines::{LineError, LineReader, complaint, cut};
 
 /// The connection that the loop has now, for requests that need not wait for the loop.
 pub(super) type Current = Arc<Mutex<Option<Arc<dyn Connection>>>>;
@@ -187,7 +187,7 @@ impl Input {
     fn parse(&self, line: &[u8]) -> Result<Message, (u64, Error)> {
         let mut parsed: CommandLine<'_> = object(line).map_err(|error| {
             let id = object::<IdOnly>(line).map_or(NO_ID, |line| line.id);
-            (id, protocol(format!("not a command ({error}): {}", cut(line))))
+            (id, protocol(format!("not a command ({}): {}", complaint(&error), cut(line))))
         })?;
         let id = match parsed.id {
             Some(NO_ID) => return Err((NO_ID, protocol("the id 0 is the worker's own".to_owned()))),
@@ -260,7 +260,7 @@ struct IdOnly {
 
 fn own_params<'a, T: Deserialize<'a>>(name: &str, params: &'a str) -> Result<T, Error> {
     object(params.as_bytes()).map_err(|error| {
-        Error::new(ErrorKind::InvalidRequest, format!("{name}: {error}"))
+        Error::new(ErrorKind::InvalidRequest, format!("{name}: {}", complaint(&error)))
             .with_advice("docs/protocol.md describes every command")
     })
 }
@@ -283,3 +283,6 @@ fn unknown(name: &str) -> Error {
     let message = format!("unknown command {:?}; valid are: {}", cut(name.as_bytes()), valid.join(", "));
     Error::new(ErrorKind::Unsupported, message).with_advice("docs/protocol.md describes every command")
 }
+
+#[cfg(test)]
+mod fuzz_tests;
