@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use ibkr_connect::{Error, ErrorKind, plain_lines};
+use ibkr_connect::{Error, ErrorKind, plain, plain_lines};
 use serde_json::json;
 
 use crate::output::{Format, error_json, print_json};
@@ -77,9 +77,22 @@ pub(crate) fn report(error: &anyhow::Error, format: Format) -> ExitCode {
 
 /// Shows an error and the way out on stderr.
 pub(crate) fn explain(error: &Error) {
-    complain(&format!("error: {error}"));
+    complain(&format!("error: {}", shown(error)));
     if let Some(advice) = error.advice() {
         complain(&format!("  try: {advice}"));
+    }
+}
+
+/// An error about a configuration shows lines of it, and that of a worker what it has said; in all others the Gateway may have a part,
+/// whose words begin no line.
+fn shown(error: &Error) -> String {
+    let text = error.to_string();
+    match error.kind() {
+        ErrorKind::Config => text,
+        ErrorKind::WorkerSpawn | ErrorKind::WorkerIncompatible | ErrorKind::WorkerCrashed => {
+            text.replace('\n', "\n    ")
+        }
+        _ => plain(&text).into_owned(),
     }
 }
 

@@ -3,17 +3,14 @@
 use std::io::{self, Write};
 
 use ibkr_connect::config::LogAccounts;
-use tracing::Level;
-use tracing_subscriber::filter::LevelFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::layer::Layer;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 
 /// What is told where otherwise only errors are: that a request waits, for more than a second, to keep IBKR's limits.
 const WAITS: &str = "ibkr_connect_resilience::pacing=warn";
-
-/// In detail ibapi logs the bytes of its requests, in which no account id can be masked.
-const IBAPI: &str = "ibapi=info";
 
 /// Writes what `RUST_LOG` asks for, from now on.
 pub(crate) fn init(log_accounts: LogAccounts) {
@@ -24,13 +21,14 @@ pub(crate) fn init(log_accounts: LogAccounts) {
     {
         filter = filter.add_directive(waits);
     }
-    if filter.max_level_hint() > Some(LevelFilter::INFO)
-        && let Ok(ibapi) = IBAPI.parse()
-    {
-        filter = filter.add_directive(ibapi);
-    }
+    let filter = filter.and(filter_fn(can_be_masked));
     let lines = fmt::layer().with_writer(move || Stderr(log_accounts)).with_filter(filter);
     tracing_subscriber::registry().with(lines).init();
+}
+
+/// In detail ibapi logs the bytes of its requests, in which no account id can be masked: that is not shown, however it is asked for.
+fn can_be_masked(event: &Metadata<'_>) -> bool {
+    !event.target().starts_with("ibapi") || *event.level() <= Level::INFO
 }
 
 /// Where lines go. Our own events have masked account ids already; ibapi's have not.

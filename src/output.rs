@@ -16,10 +16,19 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Prints on stdout. Whatever words of others are in it move no cursor.
+/// Prints one line on stdout. Whatever words of others are in it move no cursor, and begin no line of their own.
 pub(crate) fn print_line(text: &str) -> io::Result<()> {
+    print(&plain(text))
+}
+
+/// Prints lines on stdout, of which each is ours: a table, or JSON.
+pub(crate) fn print_lines(text: &str) -> io::Result<()> {
+    print(&plain_lines(text))
+}
+
+fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{}", plain_lines(text))?;
+    writeln!(out, "{text}")?;
     out.flush()
 }
 
@@ -37,7 +46,7 @@ pub(crate) fn print_rows<T: Serialize>(
 ) -> io::Result<()> {
     match format {
         Format::Json => rows.iter().try_for_each(print_json),
-        Format::Table => print_line(&table(header, rows.iter().map(cells)).to_string()),
+        Format::Table => print_lines(&table(header, rows.iter().map(cells)).to_string()),
     }
 }
 

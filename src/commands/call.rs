@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::with_session;
 use crate::cli::Call;
-use crate::output::{Format, print_json, print_line};
+use crate::output::{Format, print_json, print_lines};
 
 /// How long a stream runs that nobody has limited: as good as for ever, and no overflow in sight.
 const FOR_EVER: std::time::Duration = std::time::Duration::from_secs(10 * 365 * 86_400);
@@ -33,7 +33,7 @@ pub(crate) fn call(config: &Config, format: Format, arguments: &Call) -> anyhow:
 fn show_reply(format: Format, reply: &impl Serialize) -> std::io::Result<()> {
     match format {
         Format::Json => print_json(reply),
-        Format::Table => print_line(&serde_json::to_string_pretty(reply)?),
+        Format::Table => print_lines(&serde_json::to_string_pretty(reply)?),
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::runtime;
 use crate::exit::{self, Failed};
-use crate::output::{Format, error_json, print_json, print_line, table};
+use crate::output::{Format, error_json, print_json, print_line, print_lines, table};
 
 /// A Gateway says within this time after the connect what it has to say about itself.
 const STARTUP_NOTICES: Duration = Duration::from_millis(300);
@@ -101,7 +101,7 @@ impl Report<'_> {
                     .phases
                     .iter()
                     .map(|timing| vec![timing.phase.to_string(), format!("{:.3}", timing.ms)]);
-                print_line(&table(&["phase", "ms"], rows).to_string())?;
+                print_lines(&table(&["phase", "ms"], rows).to_string())?;
                 self.print_notes()
             }
             Err(error) => {

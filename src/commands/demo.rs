@@ -15,7 +15,7 @@ use self::row::Row;
 use self::scenario::SCENARIOS;
 use super::progress;
 use crate::exit::Failed;
-use crate::output::{Format, print_json, print_line, table};
+use crate::output::{Format, print_json, print_line, print_lines, table};
 
 /// How to connect: our two modes, and what one would write without us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ fn show(format: Format, rows: &[Row]) -> anyhow::Result<()> {
 fn show_table(rows: &[Row], ok: bool) -> std::io::Result<()> {
     let header =
         ["scenario", "mode", "connected", "connect ms min / p50 / max", "pings", "fetches", "zombies left"];
-    print_line(&table(&header, rows.iter().map(Row::cells)).to_string())?;
+    print_lines(&table(&header, rows.iter().map(Row::cells)).to_string())?;
     for scenario in SCENARIOS {
         print_line(&format!("{}: {}", scenario.name, scenario.story))?;
     }

@@ -4,12 +4,12 @@ use ibkr_connect::{OperationGuide, Parameter, operation_guides, operations_schem
 use serde_json::Value;
 
 use crate::cli::Commands;
-use crate::output::{Format, print_json, print_line, print_rows, table};
+use crate::output::{Format, print_json, print_line, print_lines, print_rows, table};
 
 /// Lists all of them, or describes one.
 pub(crate) fn run(format: Format, arguments: &Commands) -> anyhow::Result<()> {
     if arguments.schema {
-        return Ok(print_line(&serde_json::to_string_pretty(&operations_schema())?)?);
+        return Ok(print_lines(&serde_json::to_string_pretty(&operations_schema())?)?);
     }
     let mut guides = operation_guides();
     if let Some(command) = &arguments.command {
@@ -47,7 +47,7 @@ fn print_parameters(title: &str, parameters: &[Parameter]) -> std::io::Result<()
         let Parameter { name, type_name, doc, .. } = parameter;
         vec![name.clone(), type_name.clone(), default_in_words(parameter), doc.clone()]
     });
-    print_line(&table(&[title, "type", "default", "what it is"], cells).to_string())
+    print_lines(&table(&[title, "type", "default", "what it is"], cells).to_string())
 }
 
 fn kind(guide: &OperationGuide) -> &'static str {

@@ -13,7 +13,7 @@ use super::port::{zombies, zombies_after_settling};
 use super::{progress, runtime};
 use crate::cli::Probe;
 use crate::exit::{self, Failed};
-use crate::output::{Format, optional, print_json, print_line, table};
+use crate::output::{Format, optional, print_json, print_line, print_lines, table};
 
 /// So many handshakes in a row that get no answer look like a wedge; a few more would make one.
 const UNANSWERED_LIMIT: usize = 2;
@@ -139,10 +139,10 @@ impl Report<'_> {
             ("zombies after", optional(self.after)),
         ];
         let rows = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]);
-        print_line(&table(&["measured", "result"], rows).to_string())?;
+        print_lines(&table(&["measured", "result"], rows).to_string())?;
         if failures.total() > 0 {
             let rows = failures.counts().iter().map(Failure::cells);
-            print_line(&table(&Failure::HEADER, rows).to_string())?;
+            print_lines(&table(&Failure::HEADER, rows).to_string())?;
         }
         match stopped {
             Some(Stop::GatewayWedged) => {

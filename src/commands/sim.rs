@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::runtime;
 use crate::cli::{Global, Sim};
-use crate::output::{Format, print_json, print_line};
+use crate::output::{Format, print_json, print_line, print_lines};
 
 /// Runs until SIGINT or SIGTERM, then says what it saw.
 pub(crate) fn run(global: &Global, arguments: &Sim) -> anyhow::Result<()> {
@@ -51,7 +51,7 @@ pub(crate) fn run(global: &Global, arguments: &Sim) -> anyhow::Result<()> {
         }
         match global.format() {
             Format::Json => print_json(&simulator.stats())?,
-            Format::Table => print_line(&format!("{:#?}", simulator.stats()))?,
+            Format::Table => print_lines(&format!("{:#?}", simulator.stats()))?,
         }
         Ok(())
     })

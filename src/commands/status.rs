@@ -6,7 +6,7 @@ use ibkr_connect::{Config, Error, ErrorKind};
 use serde_json::{Value, json};
 
 use super::breaker;
-use crate::output::{Format, optional, print_json, print_line, table};
+use crate::output::{Format, optional, print_json, print_line, print_lines, table};
 
 /// What the state directory says.
 struct SharedState {
@@ -77,7 +77,7 @@ fn show(config: &Config, shared: &SharedState) -> std::io::Result<()> {
     } else {
         print_line(&format!("what {state_dir} says; no Gateway was asked"))?;
         let header = ["gateway", "circuit breaker", "shaking hands", "clients"];
-        print_line(&table(&header, gateways.iter().map(gateway_cells)).to_string())?;
+        print_lines(&table(&header, gateways.iter().map(gateway_cells)).to_string())?;
     }
     for (status, problem) in
         gateways.iter().flat_map(|status| status.problems.iter().map(move |problem| (status, problem)))
@@ -91,13 +91,13 @@ fn show(config: &Config, shared: &SharedState) -> std::io::Result<()> {
         || gateways.iter().flat_map(|status| status.clients.iter().map(|slot| client_cells(status, slot)));
     if clients().next().is_some() {
         let header = ["gateway", "client id", "held by", "since"];
-        print_line(&table(&header, clients()).to_string())?;
+        print_lines(&table(&header, clients()).to_string())?;
     }
     if workers.is_empty() {
         print_line("no workers")
     } else {
         let cells = workers.iter().map(|worker| vec![worker.pid.to_string(), worker.port.to_string()]);
-        print_line(&table(&["worker pid", "port"], cells).to_string())
+        print_lines(&table(&["worker pid", "port"], cells).to_string())
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::cli::{ZombiesClean, ZombiesList};
 use crate::exit::Failed;
-use crate::output::{Format, optional, print_json, print_line, table};
+use crate::output::{Format, optional, print_json, print_line, print_lines, table};
 
 /// Zombies remain.
 const REMAIN: Failed = Failed(8);
@@ -65,7 +65,7 @@ fn show(port: u16, format: Format, listening: &ListenState, scan: &Scan) -> std:
         print_line("no half-closed connections")?;
     } else {
         let header = ["class", "process", "fd", "local", "remote", "unread", "age", "confirmed"];
-        print_line(&table(&header, all.iter().map(|zombie| cells(zombie))).to_string())?;
+        print_lines(&table(&header, all.iter().map(|zombie| cells(zombie))).to_string())?;
         advise(scan)?;
     }
     scan.limits.iter().try_for_each(|limit| print_line(&format!("note: {limit}")))

@@ -4,5 +4,6 @@
 mod support;
 
 mod configuration;
-mod thief;
+mod hostile;
+mod words;
 mod worker;

@@ -12,6 +12,7 @@ mod support;
 
 mod by_hand;
 mod difference;
+mod growth;
 mod lost;
 mod play;
 mod row;
@@ -29,7 +30,11 @@ use crate::row::Row;
 
 fn main() -> ExitCode {
     let rows: Vec<_> = table::rows().into_iter().map(Arc::new).collect();
+    if let Some(code) = growth::ask_all_day(&rows) {
+        return code;
+    }
     let mut trials = vec![table_is_complete(&rows)];
+    trials.extend(growth::trials());
     trials.extend(lost::trials(&rows));
     for row in &rows {
         trials.extend([ConnectionMode::Direct, ConnectionMode::Subprocess].map(|mode| by_hand(row, mode)));

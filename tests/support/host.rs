@@ -78,12 +78,17 @@ pub(crate) struct Finished {
 
 impl Finished {
     /// Runs `command` to its end.
-    pub(crate) fn of(mut command: Command) -> Self {
+    pub(crate) fn of(command: Command) -> Self {
+        Self::within(command, PATIENCE)
+    }
+
+    /// Runs to its end what may take so long.
+    pub(crate) fn within(mut command: Command, patience: Duration) -> Self {
         let begun = Instant::now();
         let mut child = Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
         let stdout = reader(child.0.stdout.take().unwrap());
         let stderr = reader(child.0.stderr.take().unwrap());
-        let status = child.wait(PATIENCE);
+        let status = child.wait(patience);
         let took = begun.elapsed();
         let code = status.code().unwrap_or_else(|| panic!("{command:?} was killed: {status}"));
         Self { code, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap(), took }

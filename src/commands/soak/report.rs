@@ -8,7 +8,7 @@ use super::chaos::Survived;
 use crate::commands::failures::Failure;
 use crate::commands::latency::{Latencies, cell};
 use crate::exit::{self, Failed};
-use crate::output::{Format, optional, print_json, print_line, table};
+use crate::output::{Format, optional, print_json, print_line, print_lines, table};
 
 pub(super) struct Report<'a> {
     pub(super) config: &'a Config,
@@ -66,13 +66,13 @@ impl Report<'_> {
             ("the worker's", optional(memory.worker.map(|usage| usage.cell()))),
         ];
         let rows = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]);
-        print_line(&table(&["measured", "result"], rows).to_string())?;
+        print_lines(&table(&["measured", "result"], rows).to_string())?;
         if failures.total() > 0 {
             let rows = failures.counts().iter().map(Failure::cells);
-            print_line(&table(&Failure::HEADER, rows).to_string())?;
+            print_lines(&table(&Failure::HEADER, rows).to_string())?;
         }
         if let Some(survived) = &self.survived {
-            return print_line(&survived.to_string());
+            return print_lines(&survived.to_string());
         }
         failures.last().into_iter().for_each(exit::explain);
         Ok(())

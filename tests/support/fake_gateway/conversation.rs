@@ -5,10 +5,12 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand::RngExt;
 use socket2::SockRef;
 
 use super::Behaviour::{self, *};
 use super::Stage;
+use super::damage::damage;
 use super::message::{ID, message};
 use super::wire::{Frame, ack, ack_of, error, frame, news, open_order, position, raw_error, raw_frame};
 
@@ -75,6 +77,8 @@ impl Conversation<'_> {
             AnswersInHttp => self.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")?,
             SendsNoNumberAsVersion => self.write(&ack("two hundred"))?,
             SendsVersion212 => self.write(&ack("212"))?,
+            SendsAsVersion(text) => self.write(&ack(text))?,
+            SaysEverywhere(text) => self.write(&ack_of("222", text.replace('\0', "").as_bytes()))?,
             SendsNewsBeforeItsVersion => self.write(&[news(), version].concat())?,
             SendsNewsInsteadOfItsVersion => loop {
                 self.write(&news())?;
@@ -87,9 +91,11 @@ impl Conversation<'_> {
         }
         Ok(match self.behaviour {
             ClosesInMidVersion | ClosesAfterVersion => Some(End::Close),
-            AnswersInHttp | SendsNoNumberAsVersion | SendsVersion212 | StaysSilentAfterVersion => {
-                Some(End::Keep)
-            }
+            AnswersInHttp
+            | SendsNoNumberAsVersion
+            | SendsVersion212
+            | SendsAsVersion(_)
+            | StaysSilentAfterVersion => Some(End::Keep),
             _ => None,
         })
     }
@@ -129,6 +135,11 @@ impl Conversation<'_> {
             }
             FloodsWithNotices(count) => {
                 self.send(std::iter::repeat_n(&farm, count).chain([&accounts, &next_valid_id]))?;
+            }
+            SaysEverywhere(text) => {
+                let accounts = frame!(15 { 1: &*format!("DU7654321,DU{text},") });
+                let farm = error(2103, &format!("Market data farm connection is broken:{text}"));
+                self.send([&farm, &accounts, &next_valid_id, &error(2100, text), &farm])?;
             }
             OnlyChatters => loop {
                 self.send([&farm])?;
@@ -187,6 +198,10 @@ impl Conversation<'_> {
                     self.send([&accounts])?;
                     return Ok(End::Keep);
                 }
+                (17, SaysEverywhere(text)) => {
+                    self.send([&frame!(15 { 1: &*format!("DU7654321,DU{text},") })])?;
+                }
+                (_, SaysEverywhere(text)) => self.say(text, request, &body)?,
                 (17, KnowsOnlyTheTime) => {}
                 (49, KnowsOnlyTheTime) => self.send([&frame!(49 { 1: 1_787_000_000 })])?,
                 (17, _) => self.send([&accounts])?,
@@ -210,6 +225,30 @@ impl Conversation<'_> {
                 _ => {}
             }
         }
+    }
+
+    /// Answers with this text wherever one can be, or refuses in its words.
+    fn say(&self, text: &str, request: u32, body: &[u8]) -> io::Result<()> {
+        let id = message! { 1: ID }.id_in(body).unwrap_or(-1);
+        let answers = match request {
+            9 => vec![
+                frame!(10 {
+                    1: ID,
+                    2: { 1: 700_000_001, 2: text, 3: "STK", 8: text, 10: "USD", 11: text, 12: text },
+                    3: { 1: text, 2: "0.01", 3: text, 4: text, 7: text, 12: text, 13: text },
+                }),
+                frame!(52 { 1: ID }),
+            ],
+            12 => vec![frame!(14 { 1: 7, 2: 1, 3: text, 4: text })],
+            61 => vec![
+                frame!(61 { 1: &*format!("DU{text}"), 2: { 1: 1, 2: text, 3: "STK" }, 3: "100" }),
+                frame!(62 {}),
+            ],
+            85 => vec![frame!(85 { 1: { 1: text, 2: text } })],
+            _ => vec![frame!(4 { 1: ID, 2: 1_787_000_000_123_i64, 3: 321, 4: text })],
+        };
+        let bytes: Vec<u8> = answers.iter().flat_map(|frame| frame.bytes(id)).collect();
+        self.write(&bytes)
     }
 
     /// Complains until the client leaves, in words of this length.
@@ -256,6 +295,15 @@ impl Conversation<'_> {
     }
 
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        if let SendsDamage(seed) = self.behaviour {
+            let mut dice = self.stage.dice(seed);
+            // Some stay whole, or nothing would get far.
+            if dice.random_bool(0.5) {
+                let mut damaged = bytes.to_vec();
+                damage(&mut damaged, &mut dice);
+                return (&*self.stream).write_all(&damaged);
+            }
+        }
         (&*self.stream).write_all(bytes)
     }
 

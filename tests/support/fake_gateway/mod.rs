@@ -5,6 +5,7 @@
 //! FIN instead of RST is convicted by a CLOSE_WAIT.
 
 mod conversation;
+pub(crate) mod damage;
 pub(crate) mod message;
 pub(crate) mod played;
 pub(crate) mod wire;
@@ -14,6 +15,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use socket2::{Domain, Socket, Type};
 
 use self::conversation::Conversation;
@@ -32,6 +35,8 @@ pub(crate) enum Behaviour {
     AnswersInHttp,
     SendsNoNumberAsVersion,
     SendsVersion212,
+    /// Sends this as its version.
+    SendsAsVersion(&'static str),
     /// A piece of news comes before its version (nautilus#1191).
     SendsNewsBeforeItsVersion,
     /// The same without an end.
@@ -91,6 +96,10 @@ pub(crate) enum Behaviour {
     ClosesAtAQuestion,
     /// Answers a question for positions with three, one per interval.
     SpreadsItsPositions(Duration),
+    /// Everything that it says has this text in it: names, accounts, notices, errors.
+    SaysEverywhere(&'static str),
+    /// Damages what it sends in random ways, which follow from this number.
+    SendsDamage(u64),
     /// Answers a request for market data with so many ticks, as fast as they are taken; each says its number.
     FloodsWithTicks(u64),
     /// Answers each request for market data but the first with so many ticks of so many bytes each, and then sends a small one to
@@ -174,6 +183,8 @@ struct Stage {
 #[derive(Debug, Default)]
 struct StageState {
     over: bool,
+    /// How often something was sent that is damaged.
+    damaged: u64,
     streams: Vec<Weak<TcpStream>>,
 }
 
@@ -183,6 +194,13 @@ impl Stage {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.streams.push(Arc::downgrade(stream));
         !state.over
+    }
+
+    /// What decides how the next message is damaged.
+    fn dice(&self, seed: u64) -> StdRng {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.damaged += 1;
+        StdRng::seed_from_u64(seed.wrapping_add(state.damaged))
     }
 
     fn end(&self) {
