@@ -17,6 +17,8 @@ const UNANSWERED: u32 = 3;
 
 /// Farms that are known to be down: IBKR has a few dozen.
 const MOST_FARMS: usize = 64;
+/// The longest name of a farm that is kept whole. IBKR's have a dozen letters, and each transition has all of those that are down.
+const LONGEST_NAME: usize = 64;
 
 /// What is known about a live session.
 #[derive(Debug)]
@@ -127,20 +129,28 @@ impl Health {
         }
         match change {
             Connectivity::Restored { data_kept: false } => return Some(ended.unwrap_or(self.last_answer)),
-            Connectivity::DataFarm { kind, name, status } => match status {
-                FarmStatus::Disconnected if self.farms.len() < MOST_FARMS => {
-                    self.farms.insert(Farm { kind, name });
-                }
-                FarmStatus::Connected => {
-                    self.farms.retain(|farm| farm.kind != kind || !(name.is_empty() || farm.name == name));
-                }
-                // An inactive farm wakes up when asked.
-                FarmStatus::Disconnected | FarmStatus::Connecting | FarmStatus::Inactive => {}
-            },
+            Connectivity::DataFarm { kind, mut name, status } => {
+                name.truncate(name.floor_char_boundary(LONGEST_NAME));
+                self.farm(Farm { kind, name }, status);
+            }
             // The loss of the socket is told elsewhere.
             _ => {}
         }
         None
+    }
+
+    fn farm(&mut self, farm: Farm, status: FarmStatus) {
+        match status {
+            FarmStatus::Disconnected if self.farms.len() < MOST_FARMS => {
+                self.farms.insert(farm);
+            }
+            FarmStatus::Connected => {
+                let is_back = |lost: &Farm| farm.name.is_empty() || lost.name == farm.name;
+                self.farms.retain(|lost| lost.kind != farm.kind || !is_back(lost));
+            }
+            // An inactive farm wakes up when asked.
+            FarmStatus::Disconnected | FarmStatus::Connecting | FarmStatus::Inactive => {}
+        }
     }
 
     /// So many requests in a row got no answer in time.
@@ -214,6 +224,17 @@ mod tests {
         assert_eq!(health.farms.len(), MOST_FARMS);
         tell(&mut health, 1, 2104, "Market data farm connection is OK:7");
         assert_eq!(health.farms.len(), MOST_FARMS - 1);
+    }
+
+    #[test]
+    fn a_name_without_end_is_cut_and_its_farm_comes_back_all_the_same() {
+        let mut health = health();
+        let long = "ü".repeat(4_000);
+        tell(&mut health, 1, 2103, &format!("Market data farm connection is broken:{long}"));
+        assert!(health.farms.iter().all(|farm| farm.name.len() == LONGEST_NAME), "{:?}", health.farms);
+        assert_eq!(health.farms.len(), 1);
+        tell(&mut health, 2, 2104, &format!("Market data farm connection is OK:{long}"));
+        assert_eq!(health.farms.len(), 0);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The state machine of a supervised session: events and the time in, actions out. It knows no sockets, threads or clocks.
 //!
-//! `events` is what goes in and comes out, `failure` says what a failed attempt means.
+//! `events` is what goes in and comes out, `failure` says what a failed attempt means, `stage` is where the machine is.
 
 mod events;
 mod failure;
+mod stage;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use ibkr_connect_core::{Error, ErrorKind};
 
 pub(crate) use self::events::{Action, Admits, Event, ListenerCheck, Port};
 use self::failure::{Cost, Evidence};
+use self::stage::{BreakerPoll, Reason, Stage};
 use super::health::{Health, Verdict};
 use super::options::{GiveUp, SupervisorOptions};
 use super::restart::PAUSE as RESTART_PAUSE;
@@ -41,37 +43,6 @@ pub(crate) struct Machine {
     unanswered_handshakes: u32,
     /// When a restart of the Gateway was last asked for.
     restarted: Option<Reading>,
-}
-
-#[derive(Debug)]
-enum Stage {
-    Waiting { due: Reading, reason: Reason },
-    CheckingPort,
-    Attempting,
-    Up { health: Health },
-    Ended,
-}
-
-/// Why there is no attempt under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reason {
-    Schedule,
-    /// Sessions were lost too often.
-    Losses,
-    /// The breaker has refused an attempt.
-    Breaker(BreakerPoll),
-    NoListener,
-}
-
-/// Whether the breaker that has refused is looked at before the attempt is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum BreakerPoll {
-    /// The connector's breaker can't be reached.
-    Off,
-    /// Then.
-    At(Reading),
-    /// It is being asked.
-    Asked,
 }
 
 impl Machine {
