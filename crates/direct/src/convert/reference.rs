@@ -8,6 +8,7 @@ use ibkr_connect_core::{Error, ErrorKind, Result};
 use jiff::civil::Date;
 
 use super::contract;
+use super::tws_time::is_day;
 
 pub(crate) fn symbol_match(found: ib::ContractDescription) -> SymbolMatch {
     SymbolMatch { contract: contract(found.contract), derivative_sec_types: found.derivative_security_types }
@@ -36,8 +37,12 @@ pub(crate) fn option_chain(chain: ib::OptionChain) -> Result<OptionChain> {
 }
 
 fn expiration(text: &str) -> Result<Date> {
-    Date::strptime("%Y%m%d", text).map_err(|error| {
-        let message = format!("the Gateway sent {text:?} as the day on which an option expires: {error}");
+    let day = Some(text).filter(|text| is_day(text)).and_then(|text| Date::strptime("%Y%m%d", text).ok());
+    day.ok_or_else(|| {
+        let text: String = text.chars().take(40).collect();
+        let message = format!(
+            "the Gateway sent {text:?} as the day on which an option expires, and no day is written so"
+        );
         Error::new(ErrorKind::Protocol, message)
     })
 }
@@ -66,7 +71,7 @@ mod tests {
             option_chain(ib::OptionChain { expirations: vec![day.to_owned()], ..ib::OptionChain::default() })
         };
         assert_eq!(chain("20261218").unwrap().expirations, [jiff::civil::date(2026, 12, 18)]);
-        for wrong in ["202612", "2026-12-18", ""] {
+        for wrong in ["202612", "2026-12-18", "-0261218", ""] {
             let error = chain(wrong).unwrap_err();
             assert!(error.message().contains(&format!("{wrong:?}")), "{error}");
         }

@@ -16,17 +16,23 @@ pub(crate) fn tws_time(text: String) -> TwsTime {
 /// "20261125-14:30:00", from server version 214 on with a Z.
 fn utc(text: &str) -> Option<Timestamp> {
     let text = text.strip_suffix('Z').unwrap_or(text);
+    text.split_once('-').filter(|(date, _)| is_day(date))?;
     let time = DateTime::strptime("%Y%m%d-%H:%M:%S", text).ok()?;
     TimeZone::UTC.to_timestamp(time).ok()
 }
 
 /// "20261125 09:30:00 US/Eastern".
 fn zoned(text: &str) -> Option<Timestamp> {
-    let (date, rest) = text.split_once(' ')?;
+    let (date, rest) = text.split_once(' ').filter(|(date, _)| is_day(date))?;
     let (time, zone) = rest.trim_start().split_once(' ')?;
     let time = DateTime::strptime("%Y%m%d %H:%M:%S", format!("{date} {time}")).ok()?;
     let zone = TimeZone::get(zone.trim()).ok()?;
     zone.to_ambiguous_timestamp(time).unambiguous().ok()
+}
+
+/// Eight digits. A format of jiff's takes a sign too, and fewer digits: years before Christ are none of TWS's.
+pub(super) fn is_day(text: &str) -> bool {
+    text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

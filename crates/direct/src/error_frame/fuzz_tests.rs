@@ -18,7 +18,7 @@ struct AsIbapiReads {
 /// The body of an error: what we read of it, ibapi reads too, of the frame that goes on.
 #[test]
 fn error_body() {
-    Target::foreign("error_body", env!("CARGO_MANIFEST_DIR")).run(|body| {
+    Target::local("error_body", env!("CARGO_MANIFEST_DIR")).run(|body| {
         let Some(error) = ErrorMessage::read(body) else { return "none".to_owned() };
         assert!(error.text().len() <= LONGEST_TEXT);
         let repaired = error.repaired();

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn time_texts() {
     // A time zone is a table of its own.
-    Target::foreign("time_texts", env!("CARGO_MANIFEST_DIR")).longest(128).memory(4 << 20, 64).run(|bytes| {
+    Target::local("time_texts", env!("CARGO_MANIFEST_DIR")).longest(128).memory(4 << 20, 64).run(|bytes| {
         let text = String::from_utf8_lossy(bytes).into_owned();
         match tws_time(text.clone()) {
             TwsTime::Text(same) => {
