@@ -59,7 +59,7 @@ impl Target {
         }
     }
 
-    /// A parser of what the user, the kernel or this program writes: it gets a quarter of the time.
+    /// A parser of what the user, the kernel or this program writes, or of a single text: it gets a quarter of the time.
     pub fn local(name: &'static str, manifest: &str) -> Self {
         Self { share: 4, ..Self::foreign(name, manifest) }
     }

@@ -6,7 +6,7 @@ use crate::plain_lines;
 /// The words of others, on their way into the log and to a terminal.
 #[test]
 fn log_text() {
-    Target::foreign("log_text", env!("CARGO_MANIFEST_DIR")).longest(512).run(|bytes| {
+    Target::local("log_text", env!("CARGO_MANIFEST_DIR")).longest(512).run(|bytes| {
         let text = String::from_utf8_lossy(bytes);
         let masked = mask_accounts(&text);
         assert_eq!(mask_accounts(&masked), masked, "an account is left");
