@@ -88,6 +88,7 @@ extern "C" fn one(data: *const u8, size: usize) -> c_int {
 /// libfuzzer-sys wants the function that its macro makes.
 // SAFETY: no other function of this name is linked: nobody uses that macro.
 #[unsafe(no_mangle)]
+#[allow(improper_ctypes_definitions, reason = "libfuzzer-sys, which is Rust too, calls it so")]
 extern "C" fn rust_fuzzer_test_input(_: &[u8]) -> c_int {
     0
 }
