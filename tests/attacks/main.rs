@@ -4,6 +4,7 @@
 mod support;
 
 mod configuration;
+mod cookie;
 mod hostile;
 mod words;
 mod worker;

@@ -62,7 +62,7 @@ fn nothing_is_left(mode: usize) -> Result<(), Failed> {
     for (name, value) in [(PORT, u64::from(gateway.port())), (MODE, mode as u64), (CALLS, calls)] {
         asker.env(name, value.to_string());
     }
-    let patience = Duration::from_secs(120) + Duration::from_millis(2 * 60 * calls);
+    let patience = Duration::from_secs(120) + Duration::from_millis(300 * calls);
     let finished = Finished::within(asker, patience);
     print!("{}", finished.stdout);
     if finished.code == 0 { Ok(()) } else { Err(format!("{}: {finished:?}", MODES[mode]).into()) }
