@@ -12,19 +12,17 @@ use ibkr_connect_cleanup::listening;
 use ibkr_connect_core::{
     ConnectionInfo, ConnectionMode, Error, ErrorKind, Phase, Result, Target, random_client_id,
 };
+use ibkr_connect_relay::{dial, is_local, relay, resolve, settle, shake_hands};
+use ibkr_connect_wire::{Caller, Handshake, Outbound, Policy, Rest};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use crate::dial::{dial, is_local, resolve, settle};
 use crate::ending::Ending;
 use crate::entrance::Entrance;
 use crate::error::request_error;
 use crate::execute::{Shared, proof_of_life};
-use crate::guard::ReadOnlyGuard;
-use crate::handshake::{Caller, relay_handshake};
-use crate::opening::accounts_of;
+use crate::failure::{accounts_of, no_session, not_dialled, unresolved};
 use crate::progress::Progress;
-use crate::relay::relay;
 
 /// Between the two looks that tell a stuck accept queue from a busy one.
 const SECOND_LOOK: Duration = Duration::from_millis(50);
@@ -41,8 +39,15 @@ pub(crate) struct Established {
     pub(crate) shared: Shared,
 }
 
-/// ibapi's part of a handshake that is complete.
-type Greeted = (Client, NoticeStream);
+/// A handshake that is complete.
+struct Greeted {
+    client: Client,
+    notices: NoticeStream,
+    /// ibapi's end of the relay.
+    ibapi: TcpStream,
+    /// What came behind it already.
+    rest: Rest,
+}
 
 type Relay = Pin<Box<dyn Future<Output = Ending> + Send>>;
 
@@ -58,19 +63,22 @@ async fn connect(target: &Target, progress: &mut Progress) -> Result<Established
     let client_id = target.client_id.unwrap_or_else(random_client_id);
     let gateway = reach(target, deadline, progress).await?;
     let mut attempt = Attempt { target, client_id, deadline, gateway, progress };
-    let (greeted, ibapi) = attempt.shake_hands().await?;
-    attempt.prove(greeted, ibapi).await
+    let greeted = attempt.shake_hands().await?;
+    attempt.prove(greeted).await
 }
 
 /// The first phases: a name becomes an address becomes a connection.
 async fn reach(target: &Target, deadline: Instant, progress: &mut Progress) -> Result<TcpStream> {
-    let Ok(addresses) = timeout_at(deadline, resolve(target)).await else {
+    let Ok(addresses) = timeout_at(deadline, resolve(&target.host, target.port)).await else {
         let message = format!("looking up {:?} took longer than {:?}", target.host, target.timeout);
         return Err(Error::new(ErrorKind::Unreachable, message).in_phase(Phase::Preflight));
     };
-    let addresses = addresses?;
+    let addresses = addresses.map_err(|error| unresolved(target, Some(error)))?;
+    if addresses.is_empty() {
+        return Err(unresolved(target, None));
+    }
     progress.enter(Phase::Tcp);
-    match dial(target, &addresses, deadline).await {
+    match dial(&addresses, deadline).await.map_err(|error| not_dialled(target, error)) {
         Ok(gateway) => Ok(gateway),
         Err(error)
             if error.kind() == ErrorKind::Unreachable && addresses.iter().all(|a| a.ip().is_loopback()) =>
@@ -91,19 +99,20 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    async fn shake_hands(&mut self) -> Result<(Greeted, TcpStream)> {
+    async fn shake_hands(&mut self) -> Result<Greeted> {
         self.progress.enter(Phase::Version);
         match timeout_at(self.deadline, self.greet()).await {
-            Ok(greeted) => greeted.map_err(|error| match error.phase() {
-                Some(_) => error,
-                None => error.in_phase(self.progress.phase()),
-            }),
+            Ok(Ok(greeted)) => Ok(greeted),
+            // The handshake has the same deadline.
+            Ok(Err(error)) if error.kind() == ErrorKind::HandshakeTimeout => Err(self.timed_out().await),
+            Ok(Err(error)) if error.phase().is_some() => Err(error),
+            Ok(Err(error)) => Err(error.in_phase(self.progress.phase())),
             Err(_) => Err(self.timed_out().await),
         }
     }
 
     /// Runs ibapi's handshake through the relay. Of two errors, the relay's is the precise one.
-    async fn greet(&mut self) -> Result<(Greeted, TcpStream)> {
+    async fn greet(&mut self) -> Result<Greeted> {
         /// Every wait has a deadline of ours; ibapi's own must only be later than all of them.
         const LAST_RESORT: Duration = Duration::from_secs(24 * 3600);
         let entrance = Entrance::open().await.map_err(no_relay)?;
@@ -116,20 +125,25 @@ impl Attempt<'_> {
         let relay = async {
             let mut ibapi = entrance.ibapi().await.map_err(no_relay)?;
             let caller = Caller { client_id: self.client_id, readonly: self.target.readonly };
-            relay_handshake(&mut self.gateway, &mut ibapi, caller, self.progress).await?;
-            Ok(ibapi)
+            let mut handshake = Handshake::new(caller, self.deadline.into_std());
+            let follow = |handshake: &Handshake| self.progress.follow(handshake);
+            shake_hands(&mut self.gateway, &mut ibapi, &mut handshake, follow)
+                .await
+                .map_err(|failure| no_session(failure, self.client_id))?;
+            Ok((ibapi, handshake.into_rest()))
         };
         let connect = async {
             connect
                 .await
                 .map_err(|error| request_error(error).map_message(|text| format!("the handshake: {text}")))
         };
-        let (ibapi, greeted) = tokio::try_join!(biased; relay, connect)?;
-        Ok((greeted, ibapi))
+        let ((ibapi, rest), (client, notices)) = tokio::try_join!(biased; relay, connect)?;
+        Ok(Greeted { client, notices, ibapi, rest })
     }
 
     /// Proves with a round trip that the Gateway answers, and turns the attempt into a session.
-    async fn prove(self, (client, notices): Greeted, ibapi: TcpStream) -> Result<Established> {
+    async fn prove(self, greeted: Greeted) -> Result<Established> {
+        let Greeted { client, notices, ibapi, rest } = greeted;
         self.progress.enter(Phase::Verify);
         let accounts = accounts_of(&client.handshake_managed_accounts().join(","))?;
         let mut shared = Shared::default();
@@ -138,8 +152,12 @@ impl Attempt<'_> {
         // Ends with ibapi's client.
         tokio::spawn(shared.notices.clone().collect(notices));
         let socket = rustix::io::dup(&self.gateway).map_err(|error| no_relay(error.into()))?;
-        let guard = self.target.readonly.then(|| ReadOnlyGuard::new(self.client_id));
-        let mut relay: Relay = Box::pin(relay(self.gateway, ibapi, guard, shared.tap.clone()));
+        let policy = if self.target.readonly { Policy::ReadOnly } else { Policy::Trading };
+        let (outbound, tap) = (Outbound::new(policy, self.client_id), shared.tap.clone());
+        let mut relay: Relay = Box::pin(async move {
+            let end = relay(self.gateway, ibapi, outbound, &tap, rest).await;
+            Ending::of(end, tap.last_word(Instant::now()))
+        });
         let proof = tokio::select! {
             biased;
             answered = proof_of_life(&client, &shared.clock) => answered.map(drop),

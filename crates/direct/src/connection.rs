@@ -11,8 +11,8 @@ use ibkr_connect_core::{
 };
 use tokio::sync::{mpsc, oneshot};
 
+use crate::command::{CLOSING_GRACE, Command};
 use crate::ending::{Ending, Watcher, ended};
-use crate::engine::{CLOSING_GRACE, Command};
 
 /// A session of the direct backend.
 ///

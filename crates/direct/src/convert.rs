@@ -16,6 +16,7 @@ mod tws_time;
 
 use ibkr_connect_core::types::Notice;
 use ibkr_connect_core::{Error, ErrorKind, Result};
+use ibkr_connect_wire::LONGEST_TEXT;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use time::OffsetDateTime;
@@ -52,9 +53,6 @@ pub(crate) fn day_to_ibapi(day: Date) -> Result<time::Date> {
         Error::new(ErrorKind::InvalidRequest, format!("the day {day} can't be asked for: {error}"))
     })
 }
-
-/// Of a longer text the beginning is kept. TWS's own are sentences; one that is no sentence must not fill our memory.
-pub(crate) const LONGEST_TEXT: usize = 4_096;
 
 pub(crate) fn notice(notice: ibapi::Notice) -> Notice {
     Notice {

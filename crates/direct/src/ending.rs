@@ -1,6 +1,10 @@
 //! How a connection has ended.
 
+use std::io;
+
 use ibkr_connect_core::{CloseReason, Error};
+use ibkr_connect_relay::End;
+use ibkr_connect_wire::Side;
 use tokio::sync::watch;
 
 use crate::wiretap::Word;
@@ -16,6 +20,20 @@ impl Ending {
     /// This program has closed it.
     pub(crate) fn requested() -> Self {
         Self { reason: CloseReason::Requested, code: None }
+    }
+
+    /// The relay has ended.
+    pub(crate) fn of(end: End, last_word: Option<Word>) -> Self {
+        match end {
+            End::Client => Self::lost("ibapi has given the connection up".to_owned(), last_word),
+            End::Closed => Self::lost("the Gateway closed the connection".to_owned(), last_word),
+            End::Broken(error) => Self::lost(broken(&error), last_word),
+            End::BadFrame(Side::Gateway, bad) => Self::lost(format!("the Gateway sent {bad}"), last_word),
+            // The session was broken off: what the Gateway has said has nothing to do with it.
+            End::BadFrame(Side::Client, bad) => {
+                Self::lost(format!("{bad}, was about to leave the session"), None)
+            }
+        }
     }
 
     /// Somebody else has.
@@ -38,6 +56,14 @@ impl Ending {
     }
 }
 
+fn broken(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset => "the Gateway reset the connection".to_owned(),
+        io::ErrorKind::TimedOut => "the Gateway's host did not answer any more".to_owned(),
+        _ => format!("the connection to the Gateway broke: {error}"),
+    }
+}
+
 /// Where the end of a connection is announced.
 pub(crate) type Watcher = watch::Receiver<Option<Ending>>;
 
@@ -51,6 +77,7 @@ pub(crate) async fn ended(mut watcher: Watcher) -> Ending {
 #[cfg(test)]
 mod tests {
     use ibkr_connect_core::ErrorKind;
+    use ibkr_connect_wire::BadFrame;
 
     use super::*;
 
@@ -63,6 +90,26 @@ mod tests {
         let error = ending.error();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Disconnected, Some(320)));
         assert!(error.message().contains(text), "{error}");
+    }
+
+    #[test]
+    fn each_end_is_told() {
+        let broken = |kind: io::ErrorKind| End::Broken(kind.into());
+        for (end, told) in [
+            (End::Client, "ibapi has given the connection up"),
+            (End::Closed, "the Gateway closed the connection"),
+            (broken(io::ErrorKind::ConnectionReset), "the Gateway reset the connection"),
+            (broken(io::ErrorKind::TimedOut), "the Gateway's host did not answer any more"),
+            (broken(io::ErrorKind::BrokenPipe), "the connection to the Gateway broke: broken pipe"),
+            (End::BadFrame(Side::Gateway, BadFrame { length: 3 }), "the Gateway sent a frame of 3 bytes"),
+        ] {
+            let ending = Ending::of(end, Some(Word::new(320, "bad")));
+            assert!(ending.error().message().contains(told), "{ending:?}");
+            assert_eq!(ending.code, Some(320));
+        }
+        let ours =
+            Ending::of(End::BadFrame(Side::Client, BadFrame { length: 3 }), Some(Word::new(320, "bad")));
+        assert_eq!(ours.code, None);
     }
 
     #[test]

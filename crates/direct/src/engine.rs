@@ -11,16 +11,16 @@ use std::time::Duration;
 use ibapi::Client;
 use ibkr_connect_cleanup::arm_reset;
 use ibkr_connect_core::backend::{Ready, dispatch, dispatch_stream, own_runtime};
-use ibkr_connect_core::{ErrorKind, EventSender, Reply, Request, Result, StreamRequest, Target};
-use tokio::sync::{mpsc, oneshot, watch};
+use ibkr_connect_core::{ErrorKind, Result, Target};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::timeout;
 
-use crate::asker::Asker;
 use crate::attempt::{Established, attempt};
+use crate::command::{CLOSING_GRACE, Command};
 use crate::connection::DirectConnection;
 use crate::ending::{Ending, Watcher, ended};
-use crate::execute::{Execution, Shared};
+use crate::execute::{Asker, Execution, Shared};
 use crate::log;
 use crate::standing::Topic;
 
@@ -30,21 +30,12 @@ const DISCONNECT_GRACE: Duration = Duration::from_secs(1);
 /// How long the relay may take after that: the Gateway's FIN, and some air.
 const RELAY_GRACE: Duration = Duration::from_secs(1);
 
-/// How long a closing may take before it is worth a line: ibapi's end, the Gateway's FIN, and some air.
-pub(crate) const CLOSING_GRACE: Duration = Duration::from_secs(2);
-
 /// How long whoever ibapi has told of a loss waits for the relay to say how it came about.
 const REASON_GRACE: Duration = Duration::from_secs(1);
 
 /// What to do about an answer that makes no sense, of a Gateway that has answered before.
 const UNREADABLE: &str =
     "update ibkr-connect, or report the message: this Gateway answers in a way that this version can't read";
-
-/// What the handle asks of the thread.
-pub(crate) enum Command {
-    Request { request: Request, timeout: Option<Duration>, reply: oneshot::Sender<Result<Reply>> },
-    Subscribe { request: StreamRequest, events: EventSender, cancelled: oneshot::Receiver<()> },
-}
 
 /// Starts the thread and waits for the outcome of its attempt. Dropping the future abandons the attempt.
 pub(crate) async fn start(target: Target) -> Result<DirectConnection> {
@@ -218,7 +209,8 @@ fn relay_failed(panic: JoinError) -> Ending {
 
 #[cfg(test)]
 mod tests {
-    use ibkr_connect_core::{Error, FlowControl, event_channel};
+    use ibkr_connect_core::{Error, FlowControl, Request, StreamRequest, event_channel};
+    use tokio::sync::oneshot;
 
     use super::*;
 

@@ -3,6 +3,7 @@
 mod account_feeds;
 mod account_updates;
 mod accounts;
+mod asker;
 mod bulletins;
 mod contracts;
 mod depth;
@@ -27,14 +28,13 @@ use ibkr_connect_core::types::*;
 use ibkr_connect_core::{Error, ErrorKind, Result};
 use jiff::Timestamp;
 
-use crate::asker::Asker;
 use crate::clock::{Clock, Unit};
 use crate::convert;
 use crate::notices::Notices;
 use crate::orders::Orders;
 use crate::wiretap::Wiretap;
 
-pub(crate) use forward::next;
+pub(crate) use asker::Asker;
 pub(crate) use proof_of_life::proof_of_life;
 
 use account_feeds::{AccountUpdates, Positions};

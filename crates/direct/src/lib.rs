@@ -4,42 +4,35 @@
 //! for answers. Between ibapi and the Gateway stands a relay: it owns the real socket, so that every phase
 //! is known, a failed handshake ends in a reset, and no order leaves a read-only session.
 //!
-//! Reading order: [`DirectConnector`], `attempt` (one connect), `handshake` and `relay` (the two lives of the
-//! socket), `engine` (the thread), `connection` (the handle), `asker`, `execute` and `convert` (the table of operations),
+//! Reading order: [`DirectConnector`], `attempt` (one connect; the crates wire and relay have the handshake and the
+//! session), `failure` (why there is none), `engine` (the thread), `connection` (the handle), `execute` and `convert` (the operations),
 //! `overdue` (why nothing came), `line` and `turns` (who asks when).
 
 #![forbid(unsafe_code)]
 
-mod asker;
 mod attempt;
 mod clock;
+mod command;
 mod connection;
 mod convert;
-mod dial;
 mod ending;
 mod engine;
 mod entrance;
 mod error;
-mod error_frame;
 mod execute;
-mod family;
+mod failure;
 mod followers;
-mod guard;
-mod handshake;
-mod inbound;
+mod items;
 mod line;
 mod log;
 mod notes;
 mod notices;
-mod opening;
 mod orders;
 mod overdue;
 mod progress;
-mod relay;
 mod retryable;
 mod standing;
 mod turns;
-mod wire;
 mod wiretap;
 
 use async_trait::async_trait;

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use ibkr_connect_core::CloseReason;
 use ibkr_connect_core::config::LogAccounts;
+use ibkr_connect_wire::Refusal;
 
 thread_local! {
     static ACCOUNTS: Cell<LogAccounts> = const { Cell::new(LogAccounts::Masked) };
@@ -22,4 +23,9 @@ pub(crate) fn request_notice(command: &str, code: i32, message: &str) {
 
 pub(crate) fn connection_ended(reason: &CloseReason) {
     tracing::debug!(reason = %ACCOUNTS.get().text(reason), "connection_ended");
+}
+
+/// The guard has kept a message of ours from leaving a read-only session, which nothing here should send.
+pub(crate) fn message_refused(refusal: &Refusal) {
+    tracing::warn!(refused = %refusal.refused, "message_refused");
 }

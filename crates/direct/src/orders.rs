@@ -10,11 +10,11 @@ use ibkr_connect_core::Result;
 use ibkr_connect_core::types::OrderUpdatesEvent;
 
 use crate::convert;
-use crate::execute::next;
-use crate::family::Family;
 use crate::followers::{Follower, Followers};
+use crate::items::next;
 use crate::turns::Turns;
 use crate::wiretap::Wiretap;
+use ibkr_connect_wire::Family;
 
 /// ibapi numbers its requests from here on; orders are below.
 const FIRST_REQUEST_ID: i32 = 1_500_000_000;

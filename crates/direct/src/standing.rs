@@ -6,7 +6,8 @@ use ibkr_connect_core::types::{Connectivity, FarmKind, FarmStatus, Notice};
 use ibkr_connect_core::{Request, StreamRequest};
 use tokio::time::Instant;
 
-use crate::wiretap::{CHATTER, Word};
+use crate::wiretap::Word;
+use ibkr_connect_wire::ids::CHATTER;
 
 /// "Unable to subscribe to account as the following clients are subscribed to a different account".
 const ACCOUNT_TAKEN: i32 = 2101;

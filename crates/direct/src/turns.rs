@@ -11,10 +11,10 @@ use std::time::Duration;
 use ibkr_connect_core::Result;
 use tokio::time::Instant;
 
-use crate::family::Family;
 use crate::line::Line;
 use crate::notes::Notes;
 use crate::wiretap::{Halting, Wiretap};
+use ibkr_connect_wire::Family;
 
 /// After that long, a question that was not answered is one that was overlooked.
 const OVERLOOKED: Duration = Duration::from_secs(30);

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::line::SILENCE;
-use crate::wiretap::EndMark;
+use ibkr_connect_wire::{EndMark, Observer};
 
 const FAMILY: Family = Family::OpenOrders;
 

@@ -6,10 +6,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ibkr_connect_relay::Tap;
+use ibkr_connect_wire::ids::CHATTER;
+use ibkr_connect_wire::{EndMark, ErrorMessage, Family, Observer, Refusal};
+
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use crate::family::Family;
+use crate::log;
 
 /// How long before the end of a connection the Gateway's last word belongs to it.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -19,9 +23,6 @@ const LONGEST_TEXT: usize = 1_000;
 
 /// How long the relay stands still at an end mark at most.
 const LONGEST_HALT: Duration = Duration::from_secs(1);
-
-/// Notices about data farms and the like: nothing that a connection ends for.
-pub(crate) const CHATTER: std::ops::Range<i32> = 2_100..2_200;
 
 /// What an error message of the Gateway says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,17 +41,6 @@ impl fmt::Display for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.text)
     }
-}
-
-/// What becomes of an end mark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EndMark {
-    /// It is passed on.
-    Passes,
-    /// It is passed on, and nothing after it until somebody says so.
-    Halts,
-    /// It is nobody's.
-    IsDropped,
 }
 
 /// What has been seen on a connection. Clones are the same.
@@ -77,6 +67,30 @@ struct Seen {
     account: Option<String>,
     /// The last end mark of another account.
     other_end: Option<(Instant, String)>,
+}
+
+impl Observer for Wiretap {
+    fn hear(&self, now: std::time::Instant, error: &ErrorMessage) {
+        self.hear(Instant::from_std(now), error.id(), Word::new(error.code(), &error.text()));
+    }
+
+    fn count(&self, family: Family) {
+        self.seen().frames[family.index()] += 1;
+    }
+
+    fn end_mark(&self, now: std::time::Instant, family: Family, account: Option<&str>) -> EndMark {
+        self.end_mark(Instant::from_std(now), family, account)
+    }
+}
+
+impl Tap for Wiretap {
+    async fn resumed(&self) {
+        self.goes_on().await;
+    }
+
+    fn refused(&self, refusal: &Refusal) {
+        log::message_refused(refusal);
+    }
 }
 
 impl Wiretap {
@@ -110,11 +124,6 @@ impl Wiretap {
     /// What the Gateway has said last about a request that is expected.
     pub(crate) fn last_word_about(&self, request_id: i32) -> Option<Word> {
         self.seen().about.get(&request_id).cloned().flatten()
-    }
-
-    /// A frame of `family` passes.
-    pub(crate) fn count(&self, family: Family) {
-        self.seen().frames[family.index()] += 1;
     }
 
     /// How many frames of `family` have passed: as long as that does not change, nothing of an answer is on its way to ibapi.

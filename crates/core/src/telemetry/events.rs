@@ -119,6 +119,7 @@ events! {
         info clock_question_waits(command, wait_ms) "A question for the Gateway's time waits: the last one was asked within 4.25 s, and this one would stay unanswered."
         warn bulletins_not_kept(count) "A stream of bulletins begins without so many of the day's oldest ones: more have come than are kept."
         warn relay_stranger(peer) "A program of this machine has connected to the port that is ibapi's, and was turned away."
+        warn message_refused(refused) "A message of ibapi's that does more than read did not leave this read-only session; ibapi was told so."
         info request_notice(command, code, text) "The Gateway says something about a request that goes on."
         warn connection_still_closing(client_id) "The dropped connection's thread needs longer."
     }

@@ -12,15 +12,15 @@ use ibkr_connect_core::types::{
 };
 use ibkr_connect_core::{Error, ErrorKind, Result};
 
-use super::forward::next;
+use super::asker::Asker;
 use super::shared_feed::{Change, Entry, Opener, Seat, SharedFeed, Source, Stay};
-use crate::asker::Asker;
 use crate::convert;
 use crate::error::request_error;
-use crate::family::Family;
 use crate::followers::Follower;
+use crate::items::next;
 use crate::notices::Notices;
 use crate::wiretap::Wiretap;
+use ibkr_connect_wire::Family;
 
 pub(crate) type Positions = SharedFeed<PositionUpdatesEvent>;
 pub(crate) type AccountUpdates = SharedFeed<AccountUpdatesEvent>;

@@ -8,10 +8,11 @@ use ibkr_connect_core::types::{
     PnlEvent, PnlParams, PnlSingleEvent, PnlSingleParams, PositionsMultiEvent, PositionsMultiParams,
 };
 
+use super::asker::Asker;
 use super::cut_short;
-use super::forward::{forward, next};
-use crate::asker::Asker;
+use super::forward::forward;
 use crate::convert;
+use crate::items::next;
 
 pub(super) async fn account_summary_updates<'a>(
     asker: &'a Asker,

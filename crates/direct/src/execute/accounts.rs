@@ -6,10 +6,10 @@ use ibapi::subscriptions::{Subscription, SubscriptionItem};
 use ibkr_connect_core::Result;
 use ibkr_connect_core::types::{AccountSummaryParams, AccountSummaryValue, FamilyCode, UserInfo};
 
+use super::asker::Asker;
 use super::cut_short;
-use super::forward::next;
-use crate::asker::Asker;
 use crate::convert;
+use crate::items::next;
 
 pub(super) async fn managed_accounts(asker: &Asker) -> Result<Vec<String>> {
     let accounts = asker.ask_unnumbered(|| asker.managed_accounts()).await?;

@@ -12,11 +12,11 @@ use ibkr_connect_core::types::NewsBulletin;
 use ibkr_connect_core::{Error, ErrorKind, Result};
 use tokio::sync::{Mutex, watch};
 
+use super::asker::Asker;
 use super::cut_short;
-use super::forward::next;
-use crate::asker::Asker;
 use crate::convert;
 use crate::error::request_error;
+use crate::items::next;
 use crate::log;
 
 const COMMAND: &str = "news_bulletins";

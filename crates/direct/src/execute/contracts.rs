@@ -3,7 +3,7 @@
 use ibkr_connect_core::Result;
 use ibkr_connect_core::types::{Contract, ContractDetails};
 
-use crate::asker::Asker;
+use super::asker::Asker;
 use crate::convert;
 
 pub(super) async fn contract_details(asker: &Asker, contract: &Contract) -> Result<Vec<ContractDetails>> {

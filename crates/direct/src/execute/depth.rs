@@ -6,8 +6,8 @@ use ibkr_connect_core::backend::{Carrying, Events};
 use ibkr_connect_core::types::{DepthExchange, MarketDepthEvent, MarketDepthParams};
 use ibkr_connect_core::{Error, ErrorKind, Result};
 
+use super::asker::Asker;
 use super::forward::forward;
-use crate::asker::Asker;
 use crate::convert;
 
 pub(super) async fn market_depth<'a>(

@@ -9,9 +9,9 @@ use ibkr_connect_core::types::{
     Notice, SoftDollarTier,
 };
 
+use super::asker::Asker;
 use super::cut_short;
 use super::forward::forward;
-use crate::asker::Asker;
 use crate::convert;
 
 pub(super) fn notices<'a>(asker: &Asker, events: Events<'a, Notice>) -> Carrying<'a> {

@@ -11,8 +11,8 @@ use ibkr_connect_core::types::{
 };
 use jiff::Timestamp;
 
+use super::asker::Asker;
 use super::forward::forward;
-use crate::asker::Asker;
 use crate::convert;
 
 pub(super) async fn historical_bars(asker: &Asker, params: &HistoricalBarsParams) -> Result<HistoricalBars> {

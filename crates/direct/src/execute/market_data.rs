@@ -13,11 +13,11 @@ use ibkr_connect_core::types::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::asker::Asker;
 use super::cut_short;
-use super::forward::next;
-use crate::asker::Asker;
 use crate::convert;
 use crate::error::request_error;
+use crate::items::next;
 
 /// ibapi lets a stream go on after it, but no data come: live data are not subscribed.
 const NOT_SUBSCRIBED: i32 = 10089;

@@ -10,8 +10,8 @@ use ibkr_connect_core::types::{
 };
 use jiff::Timestamp;
 
+use super::asker::Asker;
 use super::forward::{collect, forward};
-use crate::asker::Asker;
 use crate::convert;
 
 /// Where the past begins for those who don't say.

@@ -15,13 +15,13 @@ use ibkr_connect_core::{Error, ErrorKind, Result};
 use indexmap::IndexSet;
 use tokio::time::timeout;
 
+use super::asker::Asker;
 use super::cut_short;
-use super::forward::next;
-use crate::asker::Asker;
 use crate::convert;
 use crate::followers::Follower;
-use crate::guard::binds_orders;
+use crate::items::next;
 use crate::turns::{Answer, Question};
+use ibkr_connect_wire::binds_orders;
 
 /// How long a commission report may come after the last execution.
 const COMMISSIONS: Duration = Duration::from_millis(500);

@@ -6,8 +6,8 @@ use ibkr_connect_core::types::{
     MatchingSymbolsParams, OptionChain, OptionChainParams, OptionComputation, SymbolMatch,
 };
 
+use super::asker::Asker;
 use super::forward::collect;
-use crate::asker::Asker;
 use crate::convert;
 
 pub(super) async fn matching_symbols(

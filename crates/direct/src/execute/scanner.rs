@@ -5,8 +5,8 @@ use ibkr_connect_core::Result;
 use ibkr_connect_core::backend::{Carrying, Events};
 use ibkr_connect_core::types::{ScannerEvent, ScannerParams};
 
+use super::asker::Asker;
 use super::forward::forward;
-use crate::asker::Asker;
 use crate::convert;
 
 pub(super) async fn scanner_parameters(asker: &Asker) -> Result<String> {

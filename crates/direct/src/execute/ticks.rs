@@ -12,8 +12,8 @@ use ibkr_connect_core::types::{
 };
 use jiff::Timestamp;
 
+use super::asker::Asker;
 use super::forward::{collect, forward};
-use crate::asker::Asker;
 use crate::convert;
 
 pub(super) async fn historical_ticks(

@@ -5,10 +5,10 @@ use ibapi::wsh::AutoFill;
 use ibkr_connect_core::Result;
 use ibkr_connect_core::types::WshEventsParams;
 
+use super::asker::Asker;
 use super::cut_short;
-use super::forward::next;
-use crate::asker::Asker;
 use crate::convert;
+use crate::items::next;
 
 /// TWS refuses to give events: the connection has not asked for the metadata.
 const NO_METADATA: i32 = 10282;

@@ -4,12 +4,15 @@ use prost::Message;
 use prost::bytes::Buf;
 use prost::encoding::{WireType, decode_key, decode_varint};
 
-use crate::convert::LONGEST_TEXT;
-use crate::wire::{Frame, incoming};
+use crate::frame::Frame;
+use crate::ids::incoming;
+
+/// The longest text that is passed on whole, in bytes. TWS's are a sentence.
+pub const LONGEST_TEXT: usize = 4_096;
 
 /// An Error message, as far as it can be read.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ErrorMessage {
+pub struct ErrorMessage {
     fields: Fields,
     /// Whether there is no more of it than what was read.
     is_whole: bool,
@@ -32,7 +35,7 @@ struct Fields {
 
 impl ErrorMessage {
     /// Reads the body of a frame, or its beginning.
-    pub(crate) fn read(mut body: &[u8]) -> Option<Self> {
+    pub fn read(mut body: &[u8]) -> Option<Self> {
         let mut fields = Fields::default();
         let is_whole = loop {
             match fields.take(&mut body) {
@@ -46,22 +49,38 @@ impl ErrorMessage {
     }
 
     /// The request that it is about, or -1.
-    pub(crate) fn id(&self) -> i32 {
+    pub fn id(&self) -> i32 {
         self.fields.id.unwrap_or(-1)
     }
 
     /// 0 if it has none.
-    pub(crate) fn code(&self) -> i32 {
+    pub fn code(&self) -> i32 {
         self.fields.code.unwrap_or_default()
     }
 
     /// What it says; what is no UTF-8 is replaced.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         readable(self.fields.text.as_deref().unwrap_or_default())
     }
 
-    /// A frame that says the same, where ibapi could not read this one or its texts are out of proportion.
-    pub(crate) fn repaired(&self) -> Option<Frame> {
+    /// A message about a request or none (-1), with a code and a text.
+    pub fn new(request_id: i32, code: i32, text: &str) -> Self {
+        let fields = Fields {
+            id: Some(request_id),
+            code: Some(code),
+            text: Some(text.as_bytes().to_vec()),
+            ..Fields::default()
+        };
+        Self { fields, is_whole: true }
+    }
+
+    /// The message as a frame.
+    pub fn frame(&self) -> Frame {
+        Frame::protobuf(incoming::ERROR, &self.fields)
+    }
+
+    /// A frame that says the same, where a client could not read this one or its texts are out of proportion.
+    pub fn repaired(&self) -> Option<Frame> {
         let Fields { text, advanced_order_reject, .. } = &self.fields;
         let is_fine = |text: &Vec<u8>| text.len() <= LONGEST_TEXT && str::from_utf8(text).is_ok();
         if self.is_whole && text.iter().chain(advanced_order_reject).all(is_fine) {
@@ -166,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ibapi_could_not_read_is_repaired_and_nothing_else_is_changed() {
+    fn what_a_client_could_not_read_is_repaired_and_nothing_else_is_changed() {
         let gbk = b"\xd6\xd0\xb9\xfa";
         let error = read(&body(gbk));
         let repaired = read(&error.repaired().unwrap().as_bytes()[8..]);

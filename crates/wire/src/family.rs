@@ -3,26 +3,32 @@
 
 /// A kind of answer of which a connection has one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Family {
+pub enum Family {
+    /// The positions of all accounts.
     Positions,
+    /// The values and the portfolio of one account.
     AccountUpdates,
-    /// Of one's own and of all.
+    /// One's own open orders, or all.
     OpenOrders,
+    /// Today's completed orders.
     CompletedOrders,
 }
 
 /// What a message is in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+pub enum Part {
+    /// One of its rows.
     Row,
+    /// The mark behind the last one.
     End,
 }
 
 impl Family {
-    pub(crate) const COUNT: usize = 4;
+    /// How many there are.
+    pub const COUNT: usize = 4;
 
     /// The family of a message, by its id without the protobuf mark.
-    pub(crate) fn of(id: u32) -> Option<(Self, Part)> {
+    pub fn of(id: u32) -> Option<(Self, Part)> {
         Some(match id {
             61 => (Self::Positions, Part::Row),
             62 => (Self::Positions, Part::End),
@@ -36,7 +42,8 @@ impl Family {
         })
     }
 
-    pub(crate) fn index(self) -> usize {
+    /// Its place among all, below [`COUNT`](Self::COUNT).
+    pub fn index(self) -> usize {
         self as usize
     }
 }

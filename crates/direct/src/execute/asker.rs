@@ -9,9 +9,9 @@ use ibapi::Client;
 use ibkr_connect_core::{Error, Result};
 use time::OffsetDateTime;
 
+use super::Shared;
 use crate::clock::Unit;
 use crate::error::request_error;
-use crate::execute::Shared;
 use crate::log;
 use crate::notes::Notes;
 use crate::overdue::Overdue;

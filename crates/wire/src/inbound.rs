@@ -1,30 +1,50 @@
-//! The frames that come from the Gateway, followed in whatever pieces they come: bytes in, bytes out, time as an argument.
+//! The frames that come from the Gateway, followed in whatever pieces they come.
 
 use std::fmt;
+use std::time::Instant;
 
 use prost::Message;
-use tokio::time::Instant;
 
 use crate::error_frame::ErrorMessage;
 use crate::family::{Family, Part};
-use crate::wire::incoming;
-use crate::wiretap::{EndMark, Wiretap, Word};
+use crate::frame::MAX_LENGTH;
+use crate::ids::{PROTOBUF, incoming};
 
 /// The lengths that a frame can have: at least its id, at most what TWS's own client accepts.
-const LENGTHS: std::ops::RangeInclusive<u32> = 4..=0x00FF_FFFF;
-
-/// Marks a message whose body is protobuf; every one is, in a session.
-const PROTOBUF: u32 = 200;
+pub(crate) const LENGTHS: std::ops::RangeInclusive<u32> = 4..=MAX_LENGTH;
 
 /// How much of a frame is looked into. An error's text is a sentence.
 const LONGEST_READ: usize = 64 * 1024;
 
 /// Length and id.
-const HEAD: usize = 8;
+pub(crate) const HEAD: usize = 8;
 
-/// Follows the frames of one direction.
+/// Hears what the frames from the Gateway tell.
+pub trait Observer {
+    /// An error message about a request, or with the id -1 about none. It is from everything TWS has to say, from "farm is OK" on.
+    fn hear(&self, now: Instant, error: &ErrorMessage);
+
+    /// A frame of an answer that names no request comes by.
+    fn count(&self, family: Family);
+
+    /// The end mark of such an answer comes by, which names an account or none. What becomes of it?
+    fn end_mark(&self, now: Instant, family: Family, account: Option<&str>) -> EndMark;
+}
+
+/// What becomes of an end mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndMark {
+    /// It is passed on.
+    Passes,
+    /// It is passed on, and nothing after it until somebody says so.
+    Halts,
+    /// It is nobody's.
+    IsDropped,
+}
+
+/// Follows the frames from the Gateway.
 #[derive(Debug, Default)]
-pub(crate) struct Inbound {
+pub struct Inbound {
     /// The beginning of a frame, as far as it is not passed on yet: its head, or the whole of one that is looked into.
     kept: Vec<u8>,
     /// How long `kept` gets: 0 while that is not known.
@@ -37,22 +57,23 @@ pub(crate) struct Inbound {
 
 /// How it goes on with the bytes that are left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Flow {
+pub enum Flow {
     /// None are left.
     GoesOn,
-    /// They are to wait, see [`Wiretap::goes_on`].
+    /// They are to wait until the [`Observer`] says that they go on.
     Halts,
 }
 
 /// A frame whose length can't be one. Nothing that follows can be read.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct BadFrame {
-    length: u32,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadFrame {
+    /// What stands in the place of the length.
+    pub length: u32,
 }
 
 impl fmt::Display for BadFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the Gateway sent a frame of {} bytes, which is none of its protocol", self.length)
+        write!(f, "a frame of {} bytes, which is none of the protocol", self.length)
     }
 }
 
@@ -64,16 +85,21 @@ struct AccountEnd {
 }
 
 impl Inbound {
-    /// Takes in the next bytes and puts those that may go on into `out`. What is seen on the way is noted on `tap`. An error that
-    /// ibapi could not read, or that is out of proportion, goes on as one that says the same.
+    /// Whether the last frame has passed whole, so that another one may be put in here.
+    pub fn is_between_frames(&self) -> bool {
+        self.kept.is_empty() && self.unread == 0 && self.dropped == 0
+    }
+
+    /// Takes in the next bytes and puts those that may go on into `out`. What is seen on the way is told to `observer`. An error that
+    /// a client could not read, or that is out of proportion, goes on as one that says the same.
     ///
     /// # Errors
     /// For a frame that can't be one; `out` has everything before it.
-    pub(crate) fn follow(
+    pub fn follow(
         &mut self,
         bytes: &mut &[u8],
         now: Instant,
-        tap: &Wiretap,
+        observer: &impl Observer,
         out: &mut Vec<u8>,
     ) -> Result<Flow, BadFrame> {
         while !bytes.is_empty() {
@@ -89,7 +115,7 @@ impl Inbound {
             self.kept.extend_from_slice(&bytes[..taken]);
             *bytes = &bytes[taken..];
             self.check_length()?;
-            if self.kept.len() == wanted && self.go_on(now, tap, out) == Flow::Halts {
+            if self.kept.len() == wanted && self.go_on(now, observer, out) == Flow::Halts {
                 return Ok(Flow::Halts);
             }
         }
@@ -104,7 +130,7 @@ impl Inbound {
     }
 
     /// The head of a frame is complete, or all of it.
-    fn go_on(&mut self, now: Instant, tap: &Wiretap, out: &mut Vec<u8>) -> Flow {
+    fn go_on(&mut self, now: Instant, observer: &impl Observer, out: &mut Vec<u8>) -> Flow {
         let [l0, l1, l2, l3, i0, i1, i2, i3, ..] = self.kept[..] else { return Flow::GoesOn };
         let (length, id) = (u32::from_be_bytes([l0, l1, l2, l3]), u32::from_be_bytes([i0, i1, i2, i3]));
         let (whole, family) = (4 + length as usize, id.checked_sub(PROTOBUF).and_then(Family::of));
@@ -119,20 +145,21 @@ impl Inbound {
         let rest = whole - self.kept.len();
         (self.unread, self.dropped) = if is_error { (0, rest) } else { (rest, 0) };
         if is_error {
-            self.hear(now, tap);
+            self.hear(now, observer);
         }
-        let mark = family.map_or(EndMark::Passes, |(family, part)| self.see(now, tap, family, part));
+        let mark = family.map_or(EndMark::Passes, |(family, part)| self.see(now, observer, family, part));
         if mark == EndMark::IsDropped {
             self.kept.clear();
+            (self.unread, self.dropped) = (0, rest);
         }
         out.append(&mut self.kept);
         if mark == EndMark::Halts { Flow::Halts } else { Flow::GoesOn }
     }
 
-    fn hear(&mut self, now: Instant, tap: &Wiretap) {
+    fn hear(&mut self, now: Instant, observer: &impl Observer) {
         let error = ErrorMessage::read(&self.kept[HEAD..]);
         if let Some(error) = &error {
-            tap.hear(now, error.id(), Word::new(error.code(), &error.text()));
+            observer.hear(now, error);
         }
         if let Some(repaired) = error.and_then(|error| error.repaired()) {
             self.kept.clear();
@@ -143,15 +170,15 @@ impl Inbound {
         }
     }
 
-    fn see(&self, now: Instant, tap: &Wiretap, family: Family, part: Part) -> EndMark {
-        tap.count(family);
+    fn see(&self, now: Instant, observer: &impl Observer, family: Family, part: Part) -> EndMark {
+        observer.count(family);
         match (part, family) {
             (Part::Row, _) => EndMark::Passes,
             (Part::End, Family::AccountUpdates) => {
                 let end = AccountEnd::decode(&self.kept[HEAD..]).unwrap_or_default();
-                tap.end_mark(now, family, Some(&end.account.unwrap_or_default()))
+                observer.end_mark(now, family, Some(&end.account.unwrap_or_default()))
             }
-            (Part::End, _) => tap.end_mark(now, family, None),
+            (Part::End, _) => observer.end_mark(now, family, None),
         }
     }
 }
@@ -161,9 +188,51 @@ mod fuzz_tests;
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Notes what it hears.
+    #[derive(Default)]
+    pub(super) struct Notes {
+        pub(super) last: RefCell<Option<Word>>,
+        frames: RefCell<[u64; Family::COUNT]>,
+        /// Whose end mark ends account updates.
+        account: Option<&'static str>,
+        halts_at: RefCell<Option<Family>>,
+    }
+
+    #[derive(Debug, Clone, PartialEq)]
+    pub(super) struct Word(pub(super) i32, pub(super) String);
+
+    fn says(code: i32, text: &str) -> Option<Word> {
+        Some(Word(code, text.to_owned()))
+    }
+
+    impl Notes {
+        pub(super) fn of_account(account: &'static str) -> Self {
+            Self { account: Some(account), ..Self::default() }
+        }
+    }
+
+    impl Observer for Notes {
+        fn hear(&self, _: Instant, error: &ErrorMessage) {
+            self.last.replace(Some(Word(error.code(), error.text())));
+        }
+
+        fn count(&self, family: Family) {
+            self.frames.borrow_mut()[family.index()] += 1;
+        }
+
+        fn end_mark(&self, _: Instant, family: Family, account: Option<&str>) -> EndMark {
+            if self.account.is_some() && account.is_some() && account != self.account {
+                return EndMark::IsDropped;
+            }
+            if *self.halts_at.borrow() == Some(family) { EndMark::Halts } else { EndMark::Passes }
+        }
+    }
 
     fn frame(id: u32, body: &[u8]) -> Vec<u8> {
         let mut bytes = (body.len() as u32 + 4).to_be_bytes().to_vec();
@@ -182,12 +251,12 @@ mod tests {
 
     /// What goes on of `bytes` that come in pieces of `size`, and the last word that was heard.
     fn followed(bytes: &[u8], size: usize) -> (Vec<u8>, Option<Word>, Result<(), BadFrame>) {
-        let (mut inbound, tap, now) = (Inbound::default(), Wiretap::default(), Instant::now());
+        let (mut inbound, tap, now) = (Inbound::default(), Notes::default(), Instant::now());
         let mut out = Vec::new();
         let outcome = bytes.chunks(size).try_for_each(|mut piece| {
             inbound.follow(&mut piece, now, &tap, &mut out).map(|flow| assert_eq!(flow, Flow::GoesOn))
         });
-        (out, tap.last_word(now), outcome)
+        (out, tap.last.take(), outcome)
     }
 
     proptest! {
@@ -203,7 +272,7 @@ mod tests {
             let (out, word, outcome) = followed(&bytes, size);
             prop_assert_eq!(outcome, Ok(()));
             prop_assert_eq!(out, bytes);
-            prop_assert_eq!(word, Some(Word::new(320, "Error reading request")));
+            prop_assert_eq!(word, says(320, "Error reading request"));
         }
     }
 
@@ -216,7 +285,7 @@ mod tests {
                 bytes.extend(length.to_be_bytes());
                 let (out, word, outcome) = followed(&bytes, size);
                 assert_eq!(outcome, Err(BadFrame { length }));
-                assert_eq!((out, word), (whole, Some(Word::new(1100, "gone"))));
+                assert_eq!((out, word), (whole, says(1100, "gone")));
             }
         }
         for length in [4_u32, 0x00FF_FFFF] {
@@ -244,21 +313,21 @@ mod tests {
         for size in [1, 7, 100] {
             let (out, word, _) = followed(&[gbk.clone(), frame(249, b"x")].concat(), size);
             assert_eq!(out, [error(1100, "\u{fffd}one"), frame(249, b"x")].concat());
-            assert_eq!(word, Some(Word::new(1100, "\u{fffd}one")));
+            assert_eq!(word, says(1100, "\u{fffd}one"));
         }
     }
 
     #[test]
     fn an_error_out_of_proportion_is_cut_and_never_kept_whole() {
         let long = error(321, &"x".repeat(8 << 20));
-        let (mut inbound, tap, now) = (Inbound::default(), Wiretap::default(), Instant::now());
+        let (mut inbound, tap, now) = (Inbound::default(), Notes::default(), Instant::now());
         let mut out = Vec::new();
         for mut piece in long.chunks(10_000).chain([frame(249, b"x").as_slice()]) {
             inbound.follow(&mut piece, now, &tap, &mut out).unwrap();
             assert!(inbound.kept.capacity() <= 2 * LONGEST_READ);
         }
         assert_eq!(out, [error(321, &("x".repeat(4_093) + "…")), frame(249, b"x")].concat());
-        assert_eq!(tap.last_word(now).unwrap().code, 321);
+        assert_eq!(tap.last.take().unwrap().0, 321);
     }
 
     fn account_end(account: &str) -> Vec<u8> {
@@ -270,28 +339,27 @@ mod tests {
         let rows = [frame(206, b"a row"), frame(261, b"a position")].concat();
         let bytes = [account_end("DU2"), rows.clone(), account_end("DU1")].concat();
         for size in 1..bytes.len() {
-            let (mut inbound, tap, now) = (Inbound::default(), Wiretap::default(), Instant::now());
-            tap.expect_account_end("DU1");
+            let (mut inbound, tap, now) = (Inbound::default(), Notes::of_account("DU1"), Instant::now());
             let mut out = Vec::new();
             for mut piece in bytes.chunks(size) {
                 assert_eq!(inbound.follow(&mut piece, now, &tap, &mut out), Ok(Flow::GoesOn));
             }
             assert_eq!(out, [rows.clone(), account_end("DU1")].concat());
-            assert_eq!((tap.frames(Family::AccountUpdates), tap.frames(Family::Positions)), (3, 1));
+            assert_eq!(*tap.frames.borrow(), [1, 3, 0, 0]);
         }
     }
 
     #[test]
     fn it_stops_behind_an_end_mark_where_it_is_told_to() {
-        let (mut inbound, tap, now) = (Inbound::default(), Wiretap::default(), Instant::now());
-        let halting = tap.halt_at_ends(Family::OpenOrders);
+        let (mut inbound, tap, now) = (Inbound::default(), Notes::default(), Instant::now());
+        tap.halts_at.replace(Some(Family::OpenOrders));
         let first = [frame(205, b"an order"), frame(253, b"")].concat();
         let rest = [frame(205, b"another"), frame(302, b""), frame(253, b"end")].concat();
         let bytes = [first.clone(), rest.clone()].concat();
         let (mut left, mut out) = (bytes.as_slice(), Vec::new());
         assert_eq!(inbound.follow(&mut left, now, &tap, &mut out), Ok(Flow::Halts));
         assert_eq!((&out, left), (&first, rest.as_slice()));
-        drop(halting);
+        tap.halts_at.take();
         assert_eq!(inbound.follow(&mut left, now, &tap, &mut out), Ok(Flow::GoesOn));
         assert_eq!(out, bytes);
     }

@@ -1,5 +1,6 @@
 use ibkr_connect_fuzz::{Target, count};
 
+use super::tests::{Notes, Word};
 use super::*;
 
 /// What the Gateway says in a session: the first byte is the size of the pieces in which the rest comes.
@@ -16,12 +17,11 @@ fn from_gateway() {
             assert_eq!(
                 (&again.out, again.outcome),
                 (&out, Ok(())),
-                "what ibapi gets would be changed once more"
+                "what the client gets would be changed once more"
             );
             assert_eq!(again.word, word);
         }
-        let word = word.map(|word| (word.code, word.text));
-        assert!(word.as_ref().is_none_or(|(_, text)| text.chars().count() <= 1_000));
+        assert!(word.as_ref().is_none_or(|Word(_, text)| text.len() <= crate::LONGEST_TEXT));
         format!("{} {} {outcome:?}", count(out.len()), word.is_some())
     });
 }
@@ -34,12 +34,11 @@ struct Followed {
 }
 
 fn followed(bytes: &[u8], size: usize) -> Followed {
-    let (mut inbound, tap, now) = (Inbound::default(), Wiretap::default(), Instant::now());
-    tap.expect_account_end("DU1");
+    let (mut inbound, tap, now) = (Inbound::default(), Notes::of_account("DU1"), Instant::now());
     let mut out = Vec::new();
     let outcome = bytes.chunks(size).try_for_each(|mut piece| {
         inbound.follow(&mut piece, now, &tap, &mut out).map(|flow| assert_eq!(flow, Flow::GoesOn))
     });
     assert!(inbound.kept.capacity() <= 2 * LONGEST_READ);
-    Followed { out, word: tap.last_word(now), outcome }
+    Followed { out, word: tap.last.take(), outcome }
 }

@@ -21,16 +21,14 @@ fn error(code: u16, text: &[u8]) -> Frame {
     Frame::raw(204, &[&id[..], &code, &[0x22, length], text].concat())
 }
 
-/// All that ibapi gets, or the error and the phase that was reached.
-fn opened(caller: Caller, frames: &[Frame]) -> Result<Vec<u8>> {
-    let mut opening = Opening::new(caller);
-    let mut progress = Progress::new();
-    progress.enter(Phase::StartApi);
+/// All that the client gets, or why there is no session.
+fn opened(caller: Caller, frames: &[Frame]) -> Result<Vec<u8>, Reason> {
+    let (mut opening, mut heard) = (Opening::new(caller), Heard::default());
     for frame in frames {
-        opening.take(frame.clone(), &mut progress)?;
+        opening.take(frame.clone(), &mut heard)?;
     }
     assert!(opening.is_complete());
-    Ok(opening.in_ibapis_order().collect::<Vec<_>>().concat())
+    Ok(opening.clients_order().collect::<Vec<_>>().concat())
 }
 
 fn bytes(frames: &[Frame]) -> Vec<u8> {
@@ -38,7 +36,7 @@ fn bytes(frames: &[Frame]) -> Vec<u8> {
 }
 
 #[test]
-fn ibapi_hears_of_accounts_and_order_id_first_and_of_the_rest_in_its_order() {
+fn the_client_hears_of_accounts_and_order_id_first_and_of_the_rest_in_its_order() {
     let farm = error(2_104, b"farm is OK");
     let order = Frame::raw(205, b"an order");
     let again = accounts("DU3");
@@ -51,13 +49,11 @@ fn ibapi_hears_of_accounts_and_order_id_first_and_of_the_rest_in_its_order() {
 }
 
 #[test]
-fn a_list_of_nobody_is_an_error() {
+fn a_list_of_nobody_begins_no_session() {
     for list in ["", ",", " , ,", "\t"] {
-        let error = opened(READS, &[order_id(5), accounts(list)]).unwrap_err();
-        assert_eq!((error.kind(), error.phase()), (ErrorKind::Protocol, Some(Phase::Accounts)), "{list:?}");
-        assert!(error.is_retryable() && error.advice().unwrap().starts_with("log in"), "{error}");
+        assert_eq!(opened(READS, &[order_id(5), accounts(list)]), Err(Reason::NoAccounts), "{list:?}");
     }
-    assert_eq!(accounts_of(" DU1, ,DU2,").unwrap(), ["DU1", "DU2"]);
+    assert_eq!(ManagedAccounts::names(" DU1, ,DU2,"), ["DU1", "DU2"]);
 }
 
 #[test]
@@ -68,29 +64,22 @@ fn a_next_order_id_out_of_reach_keeps_out_only_those_who_trade() {
             assert_eq!(opened(caller, &said).unwrap(), bytes(&said), "{next}");
         }
     }
-    for (next, kind) in [
-        (1_500_000_000, ErrorKind::Unsupported),
-        (i32::MAX, ErrorKind::Unsupported),
-        (0, ErrorKind::Protocol),
-        (-1, ErrorKind::Protocol),
+    let unexpected = |next: i32| Reason::Unexpected(format!("{next} as the next order id"));
+    for (next, reason) in [
+        (1_500_000_000, Reason::NoOrderIdsLeft(1_500_000_000)),
+        (i32::MAX, Reason::NoOrderIdsLeft(i32::MAX)),
+        (0, unexpected(0)),
+        (-1, unexpected(-1)),
     ] {
         let said = [accounts("DU1"), order_id(next)];
         assert_eq!(opened(READS, &said).unwrap(), bytes(&[accounts("DU1"), order_id(1)]), "{next}");
-        let error = opened(TRADES, &said).unwrap_err();
-        let found = (error.kind(), error.phase(), error.is_retryable());
-        assert_eq!(found, (kind, Some(Phase::Accounts), false), "{next}");
+        assert_eq!(opened(TRADES, &said), Err(reason), "{next}");
     }
-    let error = opened(TRADES, &[accounts("DU1"), order_id(1_787_000_000)]).unwrap_err();
-    assert!(error.message().contains("1787000000"), "{error}");
-    assert!(error.advice().unwrap().contains("Reset API order ID sequence"), "{error:?}");
 }
 
 #[test]
 fn a_refused_client_id_ends_it() {
-    let refused = opened(READS, &[error(326, b"in use")]).unwrap_err();
-    let found = (refused.kind(), refused.phase(), refused.code());
-    assert_eq!(found, (ErrorKind::ClientIdInUse, Some(Phase::StartApi), Some(326)));
-    assert!(refused.message().contains("client id 7"), "{refused}");
+    assert_eq!(opened(READS, &[error(326, b"in use")]), Err(Reason::ClientIdInUse));
 }
 
 #[test]

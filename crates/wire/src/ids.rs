@@ -1,0 +1,52 @@
+//! The numbers of TWS's messages that this crate has a use for, and the bodies that begin a session.
+//! Source: IBKR's TWS API 10.x.
+
+use prost::Message;
+
+/// The oldest server version that speaks the protobuf dialect for every message.
+pub const MIN_SERVER_VERSION: i32 = 213;
+
+/// Added to a message's id when its body is protobuf.
+pub const PROTOBUF: u32 = 200;
+
+/// Notices about data farms and the like (2100 to 2199): nothing that a connection ends for.
+pub const CHATTER: std::ops::Range<i32> = 2_100..2_200;
+
+/// Messages from a client.
+pub mod outgoing {
+    /// StartApi, the message that begins a session, the first with an id.
+    pub const START_API: u32 = 71;
+}
+
+/// Messages from the Gateway.
+pub mod incoming {
+    /// ErrorMessage.
+    pub const ERROR: u32 = 4;
+    /// NextValidId.
+    pub const NEXT_VALID_ID: u32 = 9;
+    /// ManagedAccounts.
+    pub const MANAGED_ACCOUNTS: u32 = 15;
+}
+
+/// ManagedAccounts: a comma-separated list.
+#[derive(Clone, PartialEq, Message)]
+pub struct ManagedAccounts {
+    /// The list.
+    #[prost(string, optional, tag = "1")]
+    pub accounts: Option<String>,
+}
+
+impl ManagedAccounts {
+    /// The accounts in the list; empty for a Gateway that is not logged in yet.
+    pub fn names(list: &str) -> Vec<String> {
+        list.split(',').map(str::trim).filter(|account| !account.is_empty()).map(str::to_owned).collect()
+    }
+}
+
+/// NextValidId.
+#[derive(Clone, PartialEq, Message)]
+pub struct NextValidId {
+    /// The lowest id that the client's next order may have.
+    #[prost(int32, optional, tag = "1")]
+    pub order_id: Option<i32>,
+}

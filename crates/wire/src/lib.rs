@@ -1,0 +1,28 @@
+//! The TWS wire as bytes and time in, decisions out. No sockets, no files, no clock.
+//!
+//! Reading order: [`Frame`] and [`FrameReader`]; [`Handshake`], from a client's hello to the first messages of a session;
+//! [`Outbound`], what may leave a session, and [`Inbound`], what comes in, with the errors and end marks that an [`Observer`] hears of.
+//! The relay crate puts sockets around them.
+
+#![forbid(unsafe_code)]
+
+mod error_frame;
+mod failure;
+mod family;
+mod frame;
+mod guard;
+mod handshake;
+pub mod ids;
+mod inbound;
+mod opening;
+mod outbound;
+
+pub use error_frame::{ErrorMessage, LONGEST_TEXT};
+pub use failure::{Complaint, Failure, Reason, Stage};
+pub use family::{Family, Part};
+pub use frame::{Frame, FrameError, FrameReader, MAX_LENGTH, base_id};
+pub use guard::{Policy, Refused, binds_orders};
+pub use handshake::{Handshake, Output, Rest, Side};
+pub use inbound::{BadFrame, EndMark, Flow, Inbound, Observer};
+pub use opening::Caller;
+pub use outbound::{Outbound, Refusal};
