@@ -160,8 +160,7 @@ mod tests {
     fn what_is_refused_is_dropped_whole_and_the_session_goes_on() {
         let question = frame(262, b"");
         let order = frame(203, &[&[8, 42, 18], &[b'x'; 100][..]].concat());
-        let bytes =
-            [question.clone(), order.clone(), question.clone(), frame(258, b""), question.clone()].concat();
+        let bytes = [question.clone(), order, question.clone(), frame(258, b""), question.clone()].concat();
         for size in 1..=bytes.len() {
             let (out, refusals) = followed(Policy::ReadOnly, &bytes, size);
             assert_eq!(out, question.repeat(3), "{size}");
