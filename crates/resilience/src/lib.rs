@@ -6,7 +6,7 @@
 //!
 //! Reading order:
 //! - [`RobustConnector`] and its [`Policy`] (connect/): a connect from beginning to end, and what happened in it
-//!   ([`Attempts`]);
+//!   ([`Attempts`]); [`Pipeline`], the same around any [`Dialer`];
 //! - [`BreakerStore`] (breaker/): when to ask the Gateway, and when not;
 //! - [`Leases`] (ids/): a client id of its own for each client;
 //! - [`PacingStatus`] (pacing/): IBKR's limits on messages and historical requests;
@@ -36,7 +36,9 @@ mod supervisor;
 mod telemetry;
 
 pub use breaker::{BreakerSettings, BreakerState, BreakerStore, Note, Refusal};
-pub use connect::{Attempts, Backoff, Pace, Policy, PortCheck, RobustConnector};
+pub use connect::{
+    Admitted, Attempts, Backoff, Dialer, Held, Opened, Pace, Pipeline, Policy, PortCheck, RobustConnector,
+};
 pub use gateway::Gateway;
 pub use ibkr_connect_state::{Clock, KernelClock, Moment, Owner, Stamp};
 pub use ids::{Leases, SLOTS, Slot};

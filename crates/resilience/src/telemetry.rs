@@ -7,11 +7,10 @@ use ibkr_connect_core::telemetry::{
     BREAKER_STATE, BREAKER_TRANSITIONS, CONNECTS, PHASE_SECONDS, RECOVERY_SECONDS, RETRIES, SESSION_UPTIME,
     WORKER_RESTARTS, outcome,
 };
-use ibkr_connect_core::{
-    CloseReason, Connection, ConnectionMode, Error, PhaseTiming, Result, Target, millis,
-};
+use ibkr_connect_core::{CloseReason, ConnectionMode, Error, PhaseTiming, Result, Target, millis};
 
 use crate::breaker::BreakerState;
+use crate::connect::Opened;
 use crate::gateway::Gateway;
 use crate::supervisor::Reading;
 
@@ -26,11 +25,10 @@ impl Connect {
         Self { mode, outcome: "abandoned" }
     }
 
-    pub(crate) fn ended(mut self, result: &Result<Box<dyn Connection>>) {
+    pub(crate) fn ended<T>(mut self, result: &Result<T>, opened: impl FnOnce(&T) -> Opened<'_>) {
         self.outcome = outcome(result);
-        // The fallback's connection says which mode it really has.
         if let Ok(connection) = result {
-            self.mode = connection.info().mode;
+            self.mode = opened(connection).mode;
         }
     }
 }

@@ -5,8 +5,9 @@ use std::fmt;
 use std::time::Duration;
 
 use ibkr_connect_core::config::LogAccounts;
-use ibkr_connect_core::{Attempt, ConnectionInfo, ConnectionMode, Error, Phase, PhaseTiming, millis};
+use ibkr_connect_core::{Attempt, ConnectionMode, Error, Phase, PhaseTiming, millis};
 
+use crate::connect::dialer::Opened;
 use crate::telemetry;
 
 /// The attempts of a connect that failed: the [`source`](StdError::source) of its error.
@@ -113,17 +114,17 @@ impl AttemptLog {
     }
 
     /// All attempts, the one that succeeded the last of them.
-    pub(crate) fn succeeded(&mut self, course: &AttemptTimes, info: &ConnectionInfo) -> Vec<Attempt> {
-        let attempt = course.attempt(info.phases.clone());
+    pub(crate) fn succeeded(&mut self, course: &AttemptTimes, opened: Opened<'_>) -> Vec<Attempt> {
+        let attempt = course.attempt(opened.phases.to_vec());
         tracing::info!(
             attempt = self.attempts.len() + 1,
             client_id = attempt.client_id,
             ms = attempt.ms,
             waited_ms = attempt.waited_ms,
-            accounts = self.log_accounts.ids(&info.accounts),
+            accounts = self.log_accounts.ids(opened.accounts),
             "connect_attempt_succeeded"
         );
-        telemetry::phases(info.mode, &info.phases);
+        telemetry::phases(opened.mode, opened.phases);
         self.attempts.push(attempt);
         std::mem::take(&mut self.attempts)
     }

@@ -10,6 +10,7 @@ use ibkr_connect_core::{
     StreamRequest,
 };
 
+use crate::connect::dialer::{Admitted, Held};
 use crate::ids::Lease;
 use crate::pacing::ConnectionPacer;
 
@@ -24,13 +25,10 @@ pub(crate) struct RobustConnection {
 }
 
 impl RobustConnection {
-    pub(crate) fn new(
-        info: ConnectionInfo,
-        inner: Box<dyn Connection>,
-        lease: Lease,
-        pacer: Option<ConnectionPacer>,
-    ) -> Self {
-        Self { info, inner: inner.into(), lease: Mutex::new(Some(lease)), pacer }
+    pub(crate) fn new(admitted: Admitted<Box<dyn Connection>>) -> Self {
+        let Admitted { connection, attempts, held: Held { lease, pacer } } = admitted;
+        let info = ConnectionInfo { attempts, ..connection.info().clone() };
+        Self { info, inner: connection.into(), lease: Mutex::new(Some(lease)), pacer }
     }
 }
 
@@ -110,7 +108,10 @@ mod tests {
             inner.expect_close().returning(|| Ok(()));
             let limit = Duration::from_secs(30);
             let paced = ConnectionPacer { pacer: Arc::clone(&pacer), limits: Limits::All, limit };
-            let connection = RobustConnection::new(info(), Box::new(inner), lease, Some(paced));
+            inner.expect_info().return_const(info());
+            let held = Held { lease, pacer: Some(paced) };
+            let admitted = Admitted { connection: Box::new(inner) as _, attempts: Vec::new(), held };
+            let connection = RobustConnection::new(admitted);
             Self { temp, pacer, connection }
         }
 

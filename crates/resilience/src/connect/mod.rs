@@ -1,36 +1,32 @@
-//! The robust connect as a connector around a connector: the thin shell around [`Run`].
+//! The robust connect as a connector around a connector. [`Pipeline`] runs whatever dials; a [`Connector`] is but one of those.
 
 mod attempt;
 mod backoff;
 mod connection;
+mod dialer;
 mod lock;
 mod maintenance;
+mod pipeline;
 mod policy;
 mod port;
 mod run;
 
 pub use attempt::Attempts;
 pub use backoff::{Backoff, Pace};
+pub use dialer::{Admitted, Dialer, Held, Opened};
 pub use lock::{HandshakeGuard, HandshakeLock};
+pub use pipeline::Pipeline;
 pub use policy::{Policy, PortCheck};
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use ibkr_connect_cleanup::fill_standard_descriptors;
-use ibkr_connect_core::backend::own_thread;
-use ibkr_connect_core::config::Pacing;
 use ibkr_connect_core::{Connection, ConnectionMode, Connector, Result, Target};
 use ibkr_connect_state::{Clock, KernelClock};
-use tracing::Instrument;
 
-use crate::breaker::BreakerStore;
-use crate::connect::run::Run;
-use crate::gateway::Gateway;
-use crate::pacing::{Limits, Pacer, Pacers, PacingStatus};
-use crate::telemetry;
+use crate::pacing::PacingStatus;
+use connection::RobustConnection;
+use dialer::Dialing;
 
 /// A connector that connects through another one, under a [`Policy`].
 ///
@@ -51,23 +47,9 @@ use crate::telemetry;
 /// and `client_id_in_use` in `preflight`, without having touched the Gateway; `config`, when the state directory can't be
 /// used.
 #[derive(Debug)]
-pub struct RobustConnector(Arc<Parts>);
-
-#[derive(Debug)]
-struct Parts {
-    inner: Arc<dyn Connector>,
-    policy: Arc<Policy>,
-    clock: Arc<dyn Clock>,
-    pacers: Pacers,
-    /// What targets turned out to be. Kept, because a breaker remembers what it could not write.
-    gateways: Mutex<HashMap<Gateway, Known>>,
-}
-
-/// What a target turned out to be.
-#[derive(Debug, Clone)]
-struct Known {
-    gateway: Gateway,
-    breaker: BreakerStore,
+pub struct RobustConnector {
+    inner: Dialing,
+    pipeline: Pipeline,
 }
 
 impl RobustConnector {
@@ -78,64 +60,12 @@ impl RobustConnector {
 
     /// The same with another clock for breaker, leases and maintenance windows.
     pub fn with_clock(inner: impl Into<Arc<dyn Connector>>, policy: Policy, clock: Arc<dyn Clock>) -> Self {
-        let (inner, policy) = (inner.into(), Arc::new(policy));
-        Self(Arc::new(Parts { inner, policy, clock, pacers: Pacers::default(), gateways: Mutex::default() }))
+        Self { inner: Dialing(inner.into()), pipeline: Pipeline::with_clock(policy, clock) }
     }
 
     /// How many requests wait in front of the target's Gateway; `None` if none ever does.
     pub fn pacing(&self, target: &Target) -> Option<PacingStatus> {
-        let gateway = Gateway::from(target);
-        let known = self.0.known(&gateway).map(|known| known.gateway);
-        self.0.pacer(&known.unwrap_or(gateway)).map(|(pacer, _)| pacer.status())
-    }
-}
-
-impl Parts {
-    fn pacer(&self, gateway: &Gateway) -> Option<(Arc<Pacer>, Limits)> {
-        let limits = match self.policy.pacing {
-            Pacing::Queue => Limits::All,
-            Pacing::Off => Limits::Messages,
-            Pacing::Unlimited => return None,
-        };
-        Some((self.pacers.of(gateway, &self.policy.state_dir, &self.clock), limits))
-    }
-
-    /// Looks up which Gateway the target is: that may take two seconds, in which the thread is blocked.
-    fn run(&self, target: &Target) -> Run {
-        let Known { gateway, breaker } = self.look_up(target);
-        let pacer = self.pacer(&gateway);
-        Run {
-            inner: Arc::clone(&self.inner),
-            policy: Arc::clone(&self.policy),
-            clock: Arc::clone(&self.clock),
-            target: target.clone(),
-            gateway,
-            breaker,
-            pacer,
-        }
-    }
-
-    /// Which Gateway the target is. A name that can't be looked up now is what it was the last time.
-    fn look_up(&self, target: &Target) -> Known {
-        let asked = Gateway::from(target);
-        let gateway = asked.clone().resolved();
-        let known = self.known(&asked).filter(|known| known.gateway == gateway || gateway.is_name());
-        known.unwrap_or_else(|| {
-            let settings = self.policy.breaker.clone();
-            let clock = Arc::clone(&self.clock);
-            let breaker = BreakerStore::new(&self.policy.state_dir, gateway.clone(), settings, clock);
-            let known = Known { gateway, breaker };
-            self.gateways().insert(asked, known.clone());
-            known
-        })
-    }
-
-    fn known(&self, asked: &Gateway) -> Option<Known> {
-        self.gateways().get(asked).cloned()
-    }
-
-    fn gateways(&self) -> MutexGuard<'_, HashMap<Gateway, Known>> {
-        self.gateways.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pipeline.pacing(target)
     }
 }
 
@@ -143,35 +73,11 @@ impl Parts {
 #[deny(clippy::missing_trait_methods)]
 impl Connector for RobustConnector {
     fn mode(&self) -> ConnectionMode {
-        self.0.inner.mode()
+        self.inner.mode()
     }
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
-        // Before the files that processes share are opened. If it fails, so does the backend.
-        let _ = fill_standard_descriptors();
-        let connect = telemetry::Connect::begun(self.mode());
-        let gateway = Gateway::from(target);
-        let span = tracing::info_span!("connect", %gateway, mode = self.mode().as_str());
-        let (parts, target) = (Arc::clone(&self.0), target.clone());
-        let work = async move {
-            let abandoned = Abandoned;
-            let outcome = parts.run(&target).connect().await;
-            std::mem::forget(abandoned);
-            outcome
-        };
-        let outcome = own_thread("ibkr-policy", work.instrument(span)).await;
-        connect.ended(&outcome);
-        outcome
-    }
-}
-
-/// Tells that the connect was abandoned, if it is dropped before its outcome.
-struct Abandoned;
-
-impl Drop for Abandoned {
-    fn drop(&mut self) {
-        if !thread::panicking() {
-            tracing::debug!("connect_abandoned");
-        }
+        let admitted = self.pipeline.execute(self.inner.clone(), target).await?;
+        Ok(Box::new(RobustConnection::new(admitted)))
     }
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibkr_connect_cleanup::forwarder;
-use ibkr_connect_core::{Connection, ConnectionInfo, Connector, Error, ErrorKind, Result, Target};
+use ibkr_connect_core::{Error, ErrorKind, Result, Target};
 use ibkr_connect_state::Clock;
 use tokio::time::{Instant, sleep};
 
 use crate::breaker::{BreakerStore, Outcome, Permit, Reach, Refusal};
 use crate::connect::attempt::{AttemptLog, AttemptTimes};
 use crate::connect::backoff::Pace;
-use crate::connect::connection::RobustConnection;
+use crate::connect::dialer::{Admitted, Dialer, Held};
 use crate::connect::lock::{HandshakeGuard, HandshakeLock};
 use crate::connect::maintenance::{Reset, Windows};
 use crate::connect::policy::{Policy, PortCheck};
@@ -28,9 +28,9 @@ pub(crate) const CLIENT_ID_TRIES: u32 = 3;
 /// How often a trial that runs without the handshake lock is asked after.
 const TRIAL_POLL: Duration = Duration::from_millis(250);
 
-/// What a connect needs.
-pub(crate) struct Run {
-    pub(crate) inner: Arc<dyn Connector>,
+/// What a connect needs. The policy is the same whatever the dialer makes.
+pub(crate) struct Run<D> {
+    pub(crate) dialer: D,
     pub(crate) policy: Arc<Policy>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) target: Target,
@@ -54,11 +54,11 @@ enum Failure {
     Failed(Error),
 }
 
-impl Run {
+impl<D: Dialer> Run<D> {
     /// Connects, or says why not. Needs a tokio runtime with time. Dropping the future leaves nothing behind.
-    pub(crate) async fn connect(&self) -> Result<Box<dyn Connection>> {
+    pub(crate) async fn connect(&self) -> Result<Admitted<D::Connection>> {
         let shared = self.shared()?;
-        let mut log = AttemptLog::new(self.inner.mode(), self.target.log_accounts);
+        let mut log = AttemptLog::new(self.dialer.mode(), self.target.log_accounts);
         let mut last: Option<Error> = None;
         let mut waited = Duration::ZERO;
         let mut retry = 0;
@@ -80,7 +80,7 @@ impl Run {
             };
             let delay = self.policy.backoff.delay(retry, self.pace(&shared), &mut rand::rng());
             waited = delay.max(pause);
-            telemetry::retries(self.inner.mode(), &error, waited);
+            telemetry::retries(self.dialer.mode(), &error, waited);
             sleep(waited).await;
             last = Some(error);
             retry += 1;
@@ -108,7 +108,7 @@ impl Run {
         shared: &Shared,
         course: &mut AttemptTimes,
         log: &mut AttemptLog,
-    ) -> Result<Box<dyn Connection>, Failure> {
+    ) -> Result<Admitted<D::Connection>, Failure> {
         let asked = Instant::now();
         let (_turn, permit) = self.turn(shared).await?;
         course.waited += asked.elapsed();
@@ -157,7 +157,7 @@ impl Run {
         shared: &Shared,
         course: &mut AttemptTimes,
         log: &mut AttemptLog,
-    ) -> Result<Box<dyn Connection>> {
+    ) -> Result<Admitted<D::Connection>> {
         let mut tries = 0;
         loop {
             tries += 1;
@@ -166,13 +166,13 @@ impl Run {
             let started = Instant::now();
             let target = Target { client_id: course.client_id, ..self.target.clone() };
             log.begun(course);
-            let outcome = self.inner.connect(&target).await;
+            let outcome = self.dialer.dial(&target).await;
             course.took = started.elapsed();
             match outcome {
-                Ok(inner) => {
-                    let attempts = log.succeeded(course, inner.info());
-                    let info = ConnectionInfo { attempts, ..inner.info().clone() };
-                    return Ok(Box::new(RobustConnection::new(info, inner, lease, self.connection_pacer())));
+                Ok(connection) => {
+                    let attempts = log.succeeded(course, D::opened(&connection));
+                    let held = Held { lease, pacer: self.connection_pacer() };
+                    return Ok(Admitted { connection, attempts, held });
                 }
                 Err(error) if self.is_leased() && error.kind() == ErrorKind::ClientIdInUse => {
                     lease.refuse(self.policy.client_id_hold);

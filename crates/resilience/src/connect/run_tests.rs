@@ -7,12 +7,14 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use ibkr_connect_core::config::Region;
-use ibkr_connect_core::{ConnectionInfo, ConnectionMode, MockConnection, Phase};
+use ibkr_connect_core::{Connection, ConnectionInfo, ConnectionMode, Connector, MockConnection, Phase};
 use ibkr_connect_state::{ManualClock, Stamp};
 
 use super::*;
 use crate::breaker::Note;
 use crate::connect::attempt::Attempts;
+use crate::connect::connection::RobustConnection;
+use crate::connect::dialer::Dialing;
 
 /// The manual clock, which goes on by itself with tokio's virtual time.
 #[derive(Debug)]
@@ -117,14 +119,14 @@ impl Fixture {
         }
     }
 
-    fn run_with(&self, change: impl FnOnce(&mut Run, &mut Policy)) -> Run {
+    fn run_with(&self, change: impl FnOnce(&mut Run<Dialing>, &mut Policy)) -> Run<Dialing> {
         let config = ibkr_connect_core::Config {
             state_dir: self.temp.path().to_path_buf(),
             ..ibkr_connect_core::Config::default()
         };
         let mut policy = Policy::from(&config);
         let mut run = Run {
-            inner: Arc::clone(&self.connector) as Arc<dyn Connector>,
+            dialer: Dialing(Arc::clone(&self.connector) as Arc<dyn Connector>),
             policy: Arc::new(policy.clone()),
             clock: Arc::new(VirtualClock { manual: self.clock.clone(), start: self.start }),
             target: self.target.clone(),
@@ -137,7 +139,7 @@ impl Fixture {
         run
     }
 
-    fn run(&self) -> Run {
+    fn run(&self) -> Run<Dialing> {
         self.run_with(|_, _| {})
     }
 
@@ -159,7 +161,7 @@ async fn what_can_help_is_tried_again_after_a_growing_wait() {
     let fixture =
         Fixture::new([fail(ErrorKind::HandshakeTimeout), fail(ErrorKind::Rejected), Scene::Connect]);
     let start = Instant::now();
-    let connection = fixture.run().connect().await.unwrap();
+    let connection = RobustConnection::new(fixture.run().connect().await.unwrap());
     let info = connection.info();
     assert_eq!(info.client_id, fixture.calls()[2]);
     let attempts: Vec<_> = info.attempts.iter().map(|attempt| (attempt.kind, attempt.client_id)).collect();
@@ -307,7 +309,7 @@ async fn a_local_port_without_listener_is_not_touched() {
 async fn a_leased_id_in_use_is_replaced_at_most_twice() {
     let fixture = Fixture::new([in_use(), in_use(), Scene::Connect]);
     let start = Instant::now();
-    let connection = fixture.run().connect().await.unwrap();
+    let connection = RobustConnection::new(fixture.run().connect().await.unwrap());
     assert_eq!(start.elapsed(), Duration::ZERO, "another id needs no wait");
     let calls = fixture.calls();
     assert!(calls[0] != calls[1] && calls[1] != calls[2] && calls[0] != calls[2]);
@@ -322,7 +324,7 @@ async fn a_leased_id_in_use_is_replaced_at_most_twice() {
 async fn a_fixed_id_stays_and_names_its_holder() {
     let mut fixture = Fixture::new([in_use(), Scene::Connect]);
     fixture.target.client_id = Some(7);
-    let connection = fixture.run().connect().await.unwrap();
+    let connection = RobustConnection::new(fixture.run().connect().await.unwrap());
     assert_eq!(fixture.calls(), [7, 7]);
     let error = fixture.run().connect().await.unwrap_err();
     assert_eq!((error.kind(), error.phase()), (ErrorKind::ClientIdInUse, Some(Phase::Preflight)));
@@ -424,7 +426,7 @@ async fn a_trial_without_the_handshake_lock_is_waited_for_too() {
 #[tokio::test(start_paused = true)]
 async fn six_programs_that_meet_a_gateway_that_is_not_ready_stumble_once() {
     let fixture = Fixture::new((0..6).map(|_| fail(ErrorKind::Rejected)));
-    let runs: Vec<Run> = (0..6)
+    let runs: Vec<Run<Dialing>> = (0..6)
         .map(|_| {
             fixture.run_with(|run, policy| {
                 policy.max_retries = 0;
@@ -446,7 +448,7 @@ async fn six_programs_that_meet_a_gateway_that_is_not_ready_stumble_once() {
 }
 
 /// The outcomes of all, which run at the same time.
-async fn futures_of(runs: &[Run]) -> Vec<Result<Box<dyn Connection>>> {
+async fn futures_of(runs: &[Run<Dialing>]) -> Vec<Result<Admitted<Box<dyn Connection>>>> {
     let [a, b, c, d, e, f] = runs else { panic!("six") };
     let (a, b, c, d, e, f) =
         tokio::join!(a.connect(), b.connect(), c.connect(), d.connect(), e.connect(), f.connect());
