@@ -1,6 +1,7 @@
 //! The limit on messages: requests stand in line for the tokens that all processes share.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use ibkr_connect_core::Result;
@@ -18,6 +19,7 @@ use ibkr_connect_state::Moment;
 /// - The requests of a process stand in one line. Only the first of them has taken its tokens from what the processes share:
 ///   so the processes take turns, and one that is killed while its requests wait takes the tokens of one with it.
 /// - A request that is dropped while it waits gives back what it has taken.
+/// - What trades waits for nothing but what trades: the others pay for its tokens.
 #[derive(Debug)]
 pub(crate) struct MessagePacer {
     ledger: MessageLedger,
@@ -25,11 +27,13 @@ pub(crate) struct MessagePacer {
     first: Mutex<()>,
     /// How many messages stand behind the first.
     behind: AtomicU32,
+    /// The rate of this process's trades alone.
+    trades: StdMutex<Bucket>,
 }
 
 impl MessagePacer {
     pub(crate) fn new(ledger: MessageLedger) -> Self {
-        Self { ledger, first: Mutex::default(), behind: AtomicU32::new(0) }
+        Self { ledger, first: Mutex::default(), behind: AtomicU32::new(0), trades: StdMutex::default() }
     }
 
     pub(crate) fn ledger(&self) -> &MessageLedger {
@@ -65,6 +69,24 @@ impl MessagePacer {
             taken.used();
         }
         Ok(())
+    }
+
+    /// Waits until a message that trades may be sent: an order or a cancel overtakes whatever only reads.
+    ///
+    /// # Errors
+    /// `timeout`, if other trades would make it wait too long; then nothing is taken.
+    pub(crate) async fn admit_trade(&self, waits: &Waits, budget: &mut WaitBudget<'_>) -> Result<()> {
+        let wait = {
+            let (mut trades, now) =
+                (self.trades.lock().unwrap_or_else(PoisonError::into_inner), waits.now().at);
+            let wait = trades.wait(now, 1);
+            budget.check(wait)?;
+            trades.take(now, 1);
+            wait
+        };
+        self.count(1);
+        // One that is dropped while it waits leaves a gap in the rate, which hurts nobody.
+        if wait.is_zero() { Ok(()) } else { waits.sleep(wait).await }
     }
 
     async fn first_in_line(&self, budget: &mut WaitBudget<'_>, messages: u32) -> Result<MutexGuard<'_, ()>> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ibkr_connect_core::{EventStream, Request, Result, StreamRequest};
+use ibkr_connect_core::{Access, EventStream, Request, Result, StreamRequest};
 
 use super::cost::{Answer, Cost};
 use super::historical::{HistoricalPacer, Open, Recorded};
@@ -54,7 +54,7 @@ pub(crate) enum Limits {
 pub(crate) struct Pacer {
     messages: MessagePacer,
     historical: HistoricalPacer,
-    waits: Waits,
+    pub(super) waits: Waits,
 }
 
 impl Pacer {
@@ -98,6 +98,11 @@ impl Pacer {
             Overtaking::Allowed => Ok(()),
             Overtaking::Refused => self.messages.admit(&self.waits, budget, 1).await,
         }
+    }
+
+    /// What trades overtakes all that only reads.
+    pub(super) async fn trade(&self, budget: &mut WaitBudget<'_>) -> Result<()> {
+        self.messages.admit_trade(&self.waits, budget).await
     }
 
     /// Waits until a request of this cost may be sent.
@@ -151,11 +156,13 @@ impl ConnectionPacer {
     ) -> Result<Admission<'_>> {
         let limit = timeout.unwrap_or(self.limit);
         let mut budget = WaitBudget::new(&self.pacer.waits, request.command(), limit);
-        let open = if matches!(request, Request::ProofOfLife) {
-            self.pacer.ping(&mut budget).await.map(|()| None)
-        } else {
-            let cost = Cost::of_request(request, self.pacer.waits.now().wall);
-            self.pacer.admit(&mut budget, self.limited(cost)).await
+        let open = match (request, request.access()) {
+            (Request::ProofOfLife, _) => self.pacer.ping(&mut budget).await.map(|()| None),
+            (_, Access::Trade) => self.pacer.trade(&mut budget).await.map(|()| None),
+            (_, Access::Read) => {
+                let cost = Cost::of_request(request, self.pacer.waits.now().wall);
+                self.pacer.admit(&mut budget, self.limited(cost)).await
+            }
         };
         self.pacer.tell_trouble(request.command());
         Ok(Admission { pacer: &self.pacer, _open: open?, cancel: 1 })

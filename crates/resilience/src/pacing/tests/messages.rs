@@ -4,6 +4,7 @@ use ibkr_connect_core::types::{Notice, PnlParams};
 use ibkr_connect_core::{ErrorKind, Event, EventStream, StreamRequest};
 use tokio::task::JoinSet;
 
+use super::super::waits::WaitBudget;
 use super::*;
 
 /// One message.
@@ -193,4 +194,43 @@ async fn what_ends_a_stream_or_a_request_costs_a_message() {
 /// One poll, as of a task that nobody wakes.
 fn futures_poll<F: Future + ?Sized>(future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {
     future.poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+}
+
+/// Sends what trades, as a row with the access `trade` would be.
+async fn trade(process: &ConnectionPacer, limit: Duration) -> Result<()> {
+    let mut budget = WaitBudget::new(&process.pacer.waits, "place_order", limit);
+    process.pacer.trade(&mut budget).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_trades_overtakes_all_that_reads_and_the_others_pay_for_it() {
+    let machine = Machine::new();
+    let process = Arc::new(machine.process());
+    let mut reads = JoinSet::new();
+    for _ in 0..450 {
+        let process = Arc::clone(&process);
+        reads.spawn(async move { send(&process, &ONE).await.map(drop) });
+    }
+    tokio::task::yield_now().await;
+    let asked = Instant::now();
+    for _ in 0..4 {
+        trade(&process, LIMIT).await.unwrap();
+    }
+    assert_eq!(asked.elapsed(), Duration::ZERO, "a cancel waits for no read");
+    reads.join_all().await.into_iter().for_each(|read| read.unwrap());
+    assert_about(asked.elapsed(), TOKEN * (450 + 4 - 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn trades_keep_the_rate_among_themselves() {
+    let machine = Machine::new();
+    let process = machine.process();
+    let asked = Instant::now();
+    for _ in 0..94 {
+        trade(&process, LIMIT).await.unwrap();
+    }
+    assert_about(asked.elapsed(), Duration::from_secs(2));
+    let refused = trade(&process, Duration::ZERO).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Timeout);
+    assert!(refused.message().starts_with("place_order: not sent"), "{refused}");
 }
