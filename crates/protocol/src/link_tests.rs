@@ -235,7 +235,9 @@ fn a_trade_runs_to_its_end_whoever_listens() {
     bench.sent();
     drop(call);
     assert!(bench.sent().is_empty(), "no cancel");
-    // It is still waited for: an answer is taken, and nothing is due after it.
+    // It is still waited for: its deadline is due until its answer has come.
+    let deadline = bench.now + Duration::from_secs(30);
+    assert_eq!(bench.passes(Duration::ZERO), Ok(Some(deadline)));
     bench.answer(accounts(1));
     assert_eq!(bench.passes(Duration::from_secs(1)), Ok(None));
 
@@ -335,7 +337,7 @@ fn what_the_protocol_does_not_have_is_a_violation() {
     for (line, how) in [
         (r#"stray text"#, "no frame"),
         (r#"{"id":1}"#, "missing field `status`"),
-        (r#"{"id":7,"status":"end"}"#, "nothing was asked with id 7"),
+        (r#"{"id":2,"status":"end"}"#, "nothing was asked with id 2"),
         (r#"{"id":1,"status":"event"}"#, "an event without data"),
         (r#"{"id":1,"status":"error"}"#, "an error without error"),
         (r#"{"id":1,"status":"merged"}"#, "merged without count"),
