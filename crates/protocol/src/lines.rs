@@ -124,7 +124,8 @@ impl<R: Read> LineReader<R> {
                 self.buffer.truncate(Self::BUFFER);
                 self.buffer.shrink_to_fit();
             }
-        } else if self.end == self.buffer.len() && self.start > 0 {
+        } else if self.start > 0 {
+            // The beginning of a line, and only once: so each read has nearly the whole buffer, and there are few of them.
             self.buffer.copy_within(self.start..self.end, 0);
             (self.end, self.scanned) = (self.end - self.start, self.scanned - self.start);
             self.start = 0;
