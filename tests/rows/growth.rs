@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ibkr_connect::{ConnectionMode, Request, Session, StreamRequest, Target};
+use ibkr_connect::{ConnectionMode, ErrorKind, Request, Session, StreamRequest, Target};
 use ibkr_connect_sim::{CLIENT_WITH_ORDERS, SimOptions, Simulator};
 use libtest_mimic::{Failed, Trial};
 use tokio::task::JoinSet;
@@ -25,7 +25,7 @@ const MODE: &str = "GROWTH_MODE";
 const CALLS: &str = "IBKR_GROWTH_CALLS";
 
 /// Calls in a test that nobody has asked to take long.
-const FEW: usize = 40;
+const FEW: usize = 20;
 
 /// What all of them may leave of each operation, in KiB: what an allocator keeps is not told from what is lost.
 const BOUND: usize = 2 << 10;
@@ -62,7 +62,7 @@ fn nothing_is_left(mode: usize) -> Result<(), Failed> {
     for (name, value) in [(PORT, u64::from(gateway.port())), (MODE, mode as u64), (CALLS, calls)] {
         asker.env(name, value.to_string());
     }
-    let patience = Duration::from_secs(120) + Duration::from_millis(300 * calls);
+    let patience = Duration::from_secs(240) + Duration::from_secs(2 * calls);
     let finished = Finished::within(asker, patience);
     print!("{}", finished.stdout);
     if finished.code == 0 { Ok(()) } else { Err(format!("{}: {finished:?}", MODES[mode]).into()) }
@@ -132,7 +132,14 @@ async fn once(command: &'static str, params: String, events: usize, session: Ses
         return;
     }
     let request = StreamRequest::from_json(command, &params).unwrap().expect("a request or a stream");
-    let mut stream = session.subscribe(request).await.unwrap_or_else(|error| panic!("{command}: {error}"));
+    let mut stream = loop {
+        match session.subscribe(request.clone()).await {
+            Ok(stream) => break stream,
+            // The worker has not quite let go of the one before.
+            Err(error) if error.kind() == ErrorKind::Busy => tokio::time::sleep(FIRST_EVENT).await,
+            Err(error) => panic!("{command}: {error}"),
+        }
+    };
     if events > 0
         && let Ok(Some(Err(error))) = timeout(FIRST_EVENT, stream.next()).await
     {
