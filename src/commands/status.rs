@@ -1,7 +1,7 @@
 //! `status`: what this user's processes share about every Gateway. No port is touched.
 
 use ibkr_connect::cleanup::{Register, WorkerRecord};
-use ibkr_connect::resilience::{GatewayStatus, Owner, Policy, SLOTS, Slot};
+use ibkr_connect::resilience::{GatewayStatus, Holder, Policy, SLOTS, Slot};
 use ibkr_connect::{Config, Error, ErrorKind};
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ fn gateway_json(status: &GatewayStatus) -> Value {
     json!({
         "gateway": status.gateway.to_string(),
         "breaker": status.breaker,
-        "handshake": status.handshake.as_ref().map(owner_json),
+        "handshake": status.handshake.as_ref().map(holder_json),
         "slots": { "used": used, "free": SLOTS.saturating_sub(used), "total": SLOTS },
         "clients": status.clients.iter().map(client_json).collect::<Vec<_>>(),
         "problems": status.problems,
@@ -58,10 +58,10 @@ fn gateway_json(status: &GatewayStatus) -> Value {
 }
 
 fn client_json(slot: &Slot) -> Value {
-    json!({ "client_id": slot.client_id, "holder": slot.owner.as_ref().map(owner_json) })
+    json!({ "client_id": slot.client_id, "holder": slot.owner.as_ref().map(holder_json) })
 }
 
-fn owner_json(owner: &Owner) -> Value {
+fn holder_json(owner: &Holder) -> Value {
     json!({ "pid": owner.pid, "program": owner.program, "since": since(owner) })
 }
 
@@ -120,10 +120,10 @@ fn client_cells(status: &GatewayStatus, slot: &Slot) -> Vec<String> {
     ]
 }
 
-fn name(owner: &Owner) -> String {
+fn name(owner: &Holder) -> String {
     format!("{} {}", owner.pid, owner.program)
 }
 
-fn since(owner: &Owner) -> String {
+fn since(owner: &Holder) -> String {
     format!("{:.0}", owner.since.wall)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ibkr_connect::Config;
 use ibkr_connect::cleanup::{
-    self, CleanupReport, Destroy, Done, Limit, ListenState, Policy, Proof, Register, Run, Scan, Watch,
+    self, CleanupPolicy, CleanupReport, Destroy, Done, Limit, ListenState, Proof, Register, Run, Scan, Watch,
     Zombie, ZombieClass,
 };
 use serde_json::json;
@@ -131,12 +131,12 @@ pub(crate) fn clean(config: &Config, format: Format, arguments: &ZombiesClean) -
             tracing::warn!(%error, "register_unreadable");
             Vec::new()
         });
-    let policy = Policy {
+    let policy = CleanupPolicy {
         run: if arguments.yes { Run::Act } else { Run::Dry },
         workers,
         named: arguments.kill.clone(),
         destroy: if arguments.destroy_sockets { Destroy::BothSides } else { Destroy::Never },
-        ..Policy::default()
+        ..CleanupPolicy::default()
     };
     let report = cleanup::clean(config.port, &policy)?;
     match format {

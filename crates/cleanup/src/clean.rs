@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::collections::HashSet;
 
 use crate::Error;
-use crate::policy::{Decision, Destroy, Policy, Reason, Run, Surroundings, decide};
+use crate::policy::{CleanupPolicy, Decision, Destroy, Reason, Run, Surroundings, decide};
 use crate::scan::{Zombie, scan_with};
 use crate::socket::Row;
 use crate::sys::{Procs, Source};
@@ -26,7 +26,7 @@ pub use report::{CleanupReport, Done, MissingRight, Skipped};
 ///
 /// # Errors
 /// When the sockets or this process itself can't be looked at, and for port 0. What could not be *done* is in the report.
-pub fn clean(port: u16, policy: &Policy) -> Result<CleanupReport, Error> {
+pub fn clean(port: u16, policy: &CleanupPolicy) -> Result<CleanupReport, Error> {
     let scan = scan_with(&[port], policy.proof)?;
     let mut report = CleanupReport::new(port, policy.run, scan);
     if report.found.is_empty() {
@@ -42,7 +42,7 @@ pub fn clean(port: u16, policy: &Policy) -> Result<CleanupReport, Error> {
 }
 
 struct Cleaner<'a> {
-    policy: &'a Policy,
+    policy: &'a CleanupPolicy,
     source: Source,
     procs: Procs,
     around: Surroundings,
@@ -51,7 +51,7 @@ struct Cleaner<'a> {
 }
 
 impl<'a> Cleaner<'a> {
-    fn new(port: u16, policy: &'a Policy) -> Result<Self, Error> {
+    fn new(port: u16, policy: &'a CleanupPolicy) -> Result<Self, Error> {
         let (mut source, procs) = (Source::open(), Procs::system());
         let me = procs.process(std::process::id()).map_err(Error::NoIdentity)?;
         let ancestors = procs.ancestors(&me);

@@ -6,7 +6,7 @@
 //! - [`listening`], [`inspect`]: who listens on a port, and whether they still accept.
 //! - [`forwarder`]: whether a program that passes connections on stands before the Gateway.
 //! - [`half_closed`], [`scan`], [`Watch`]: zombie connections, proved and with their owners.
-//! - [`clean`], [`Policy`]: removing them, without ever touching the Gateway's process.
+//! - [`clean`], [`CleanupPolicy`]: removing them, without ever touching the Gateway's process.
 //! - [`Register`]: which processes are our own workers.
 //! - [`abort`]: our own sockets end in RST.
 //! - [`is_own_peer`]: whether a connection on this machine is this process's own.
@@ -50,7 +50,7 @@ pub use judge::Proof;
 pub use limit::Limit;
 pub use listen::{ListenState, Listener, inspect, listening};
 pub use own_peer::is_own_peer;
-pub use policy::{Destroy, Policy, Reason, Run};
+pub use policy::{CleanupPolicy, Destroy, Reason, Run};
 pub use process::{Owner, Process};
 pub use register::{Register, Registration, WorkerRecord};
 pub use scan::{Scan, Watch, Zombie, half_closed, scan, scan_with};

@@ -17,7 +17,7 @@ use crate::socket::ZombieClass;
 
 /// What [`clean`](crate::clean) may do. The default looks and touches nothing.
 #[derive(Debug, Clone)]
-pub struct Policy {
+pub struct CleanupPolicy {
     /// Whether anything is done at all.
     pub run: Run,
     /// Live workers of ibkr-connect, from their [`Register`](crate::Register).
@@ -53,7 +53,7 @@ pub enum Destroy {
     BothSides,
 }
 
-impl Default for Policy {
+impl Default for CleanupPolicy {
     fn default() -> Self {
         Self {
             run: Run::Dry,
@@ -126,7 +126,7 @@ pub(crate) struct Surroundings {
 }
 
 /// Decides about one proved zombie.
-pub(crate) fn decide(zombie: &Zombie, around: &Surroundings, policy: &Policy) -> Decision {
+pub(crate) fn decide(zombie: &Zombie, around: &Surroundings, policy: &CleanupPolicy) -> Decision {
     match zombie.socket.class {
         ZombieClass::GatewayUnaccepted => return Decision::Leave(Reason::GatewayUnaccepted),
         ZombieClass::GatewayHeld => return decide_for_gateway(zombie, around, policy),
@@ -148,7 +148,7 @@ pub(crate) fn decide(zombie: &Zombie, around: &Surroundings, policy: &Policy) ->
 }
 
 /// A socket with the port on its own side may also be somebody's outgoing connection: it must be the listener's.
-fn decide_for_gateway(zombie: &Zombie, around: &Surroundings, policy: &Policy) -> Decision {
+fn decide_for_gateway(zombie: &Zombie, around: &Surroundings, policy: &CleanupPolicy) -> Decision {
     let is_listeners = zombie.owners.iter().any(|owner| around.listeners.contains(&owner.process.pid));
     if policy.destroy == Destroy::BothSides && is_listeners {
         Decision::Destroy
@@ -202,7 +202,7 @@ fn is_gateway(process: &Process) -> bool {
     named || process.args.iter().any(|arg| CLASSES.iter().any(|class| arg.starts_with(class)))
 }
 
-fn is_listed(process: &Process, policy: &Policy) -> bool {
+fn is_listed(process: &Process, policy: &CleanupPolicy) -> bool {
     policy.workers.iter().any(|worker| worker.is(process))
         || policy.named.iter().any(|name| process.standing.names.contains(name))
 }

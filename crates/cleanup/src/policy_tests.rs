@@ -59,12 +59,12 @@ fn client(owners: Vec<Process>) -> Zombie {
     zombie(ZombieClass::ClientHeld, owners)
 }
 
-fn naming(names: &[&str]) -> Policy {
-    Policy { named: names.iter().map(|&name| name.to_owned()).collect(), ..Policy::default() }
+fn naming(names: &[&str]) -> CleanupPolicy {
+    CleanupPolicy { named: names.iter().map(|&name| name.to_owned()).collect(), ..CleanupPolicy::default() }
 }
 
 /// Names everything, so that only protection can object.
-fn generous() -> Policy {
+fn generous() -> CleanupPolicy {
     naming(&["python3", "java", "tws", "ibgateway", "socat", "bash", "init", "ibkr-connect", "renamed"])
 }
 
@@ -127,7 +127,7 @@ fn the_leader_of_our_process_group_is_spared_also_where_it_leads_no_session() {
 #[test]
 fn nobody_is_touched_who_is_not_listed_by_the_exact_name() {
     let python = || client(vec![process(600, "/usr/bin/python3")]);
-    assert_eq!(decide(&python(), &around(), &Policy::default()), Decision::Leave(Reason::NotListed));
+    assert_eq!(decide(&python(), &around(), &CleanupPolicy::default()), Decision::Leave(Reason::NotListed));
     assert_eq!(decide(&python(), &around(), &naming(&["python3"])), Decision::CloseOrKill);
     for near in ["python", "python3.12", "ython3", "PYTHON3", "", "/usr/bin/python3"] {
         assert_eq!(
@@ -150,7 +150,8 @@ fn nobody_is_touched_who_is_not_listed_by_the_exact_name() {
 #[test]
 fn registered_workers_pass_but_not_a_later_process_with_their_pid() {
     let worker = process(600, "/usr/bin/anything");
-    let mut policy = Policy { workers: vec![WorkerRecord::of(&worker, 4002)], ..Policy::default() };
+    let mut policy =
+        CleanupPolicy { workers: vec![WorkerRecord::of(&worker, 4002)], ..CleanupPolicy::default() };
     assert_eq!(decide(&client(vec![worker.clone()]), &around(), &policy), Decision::CloseOrKill);
     policy.workers[0].start_time += 1;
     assert_eq!(decide(&client(vec![worker]), &around(), &policy), Decision::Leave(Reason::NotListed));
@@ -169,9 +170,9 @@ fn every_owner_of_a_shared_socket_must_pass() {
 #[test]
 fn our_own_is_closed_and_never_killed() {
     let me = around().me;
-    assert_eq!(decide(&client(vec![me.clone()]), &around(), &Policy::default()), Decision::Close);
+    assert_eq!(decide(&client(vec![me.clone()]), &around(), &CleanupPolicy::default()), Decision::Close);
     let shared = client(vec![me, process(601, "/usr/bin/editor")]);
-    assert_eq!(decide(&shared, &around(), &Policy::default()), Decision::Leave(Reason::NotListed));
+    assert_eq!(decide(&shared, &around(), &CleanupPolicy::default()), Decision::Leave(Reason::NotListed));
 }
 
 #[test]
@@ -188,7 +189,7 @@ fn the_gateways_side_is_touched_by_explicit_opt_in_only() {
     let strangers = zombie(ZombieClass::GatewayHeld, vec![process(600, "/usr/bin/python3")]);
     let queued = zombie(ZombieClass::GatewayUnaccepted, vec![]);
     for destroy in [Destroy::Never, Destroy::ClientSide, Destroy::BothSides] {
-        let policy = Policy { destroy, ..generous() };
+        let policy = CleanupPolicy { destroy, ..generous() };
         let expected = match destroy {
             Destroy::BothSides => Decision::Destroy,
             _ => Decision::Leave(Reason::GatewayHeld),

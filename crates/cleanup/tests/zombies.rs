@@ -13,8 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ibkr_connect_cleanup::{
-    CleanupReport, Destroy, ListenState, MissingRight, Policy, Proof, Reason, Register, Run, Scan, Zombie,
-    ZombieClass, clean, half_closed, inspect, scan_with,
+    CleanupPolicy, CleanupReport, Destroy, ListenState, MissingRight, Proof, Reason, Register, Run, Scan,
+    Zombie, ZombieClass, clean, half_closed, inspect, scan_with,
 };
 
 const ROLE: &str = "CLEANUP_TEST_ROLE";
@@ -32,13 +32,13 @@ fn quick() -> Proof {
     Proof { gap: moment, min_age: moment, min_age_unseen_peer: moment }
 }
 
-fn acting(named: &[&str]) -> Policy {
-    Policy {
+fn acting(named: &[&str]) -> CleanupPolicy {
+    CleanupPolicy {
         run: Run::Act,
         named: named.iter().map(|&name| name.to_owned()).collect(),
         proof: quick(),
         grace: Duration::from_millis(300),
-        ..Policy::default()
+        ..CleanupPolicy::default()
     }
 }
 
@@ -97,7 +97,7 @@ fn helper_process() {
     let Some(role) = std::env::var_os(ROLE) else { return };
     match role.to_str().unwrap().split_once(' ') {
         Some(("clean", port)) => {
-            let policy = Policy { destroy: Destroy::BothSides, ..acting(&["named"]) };
+            let policy = CleanupPolicy { destroy: Destroy::BothSides, ..acting(&["named"]) };
             let report = clean(port.parse().unwrap(), &policy).unwrap();
             println!("report {}", serde_json::to_string(&report).unwrap());
         }
@@ -224,7 +224,7 @@ fn an_allowed_zombie_is_closed_and_its_holder_lives_on() {
     let (port, _listener, client) = Wire::on("[::]:0").client_held();
     let mut holder = programs.holder("named", client, Stdio::null());
     the_zombie(port);
-    let dry = clean(port, &Policy { run: Run::Dry, ..acting(&["named"]) }).unwrap();
+    let dry = clean(port, &CleanupPolicy { run: Run::Dry, ..acting(&["named"]) }).unwrap();
     assert_eq!((reasons(&dry), dry.remaining.len()), (vec![&Reason::DryRun], 1));
     let report = clean(port, &acting(&["named"])).unwrap();
     if report.missing_rights == [MissingRight::Ptrace] {
@@ -268,7 +268,7 @@ fn a_registered_worker_passes_without_a_name() {
     let state = tempfile::tempdir().unwrap();
     let register = Register::open(state.path()).unwrap();
     let _registration = register.add(holder.pid(), port).unwrap();
-    let report = clean(port, &Policy { workers: register.live().unwrap(), ..acting(&[]) }).unwrap();
+    let report = clean(port, &CleanupPolicy { workers: register.live().unwrap(), ..acting(&[]) }).unwrap();
     assert!(report.verified && report.remaining.is_empty(), "{report:?}");
 }
 
@@ -317,10 +317,10 @@ fn what_the_gateway_holds_is_reported_and_destroyed_only_by_opt_in() {
     let zombie = the_zombie(port);
     assert_eq!((zombie.socket.class, zombie.owners[0].process.pid), (ZombieClass::GatewayHeld, holder.pid()));
     for destroy in [Destroy::Never, Destroy::ClientSide] {
-        let report = clean(port, &Policy { destroy, ..acting(&["gateway"]) }).unwrap();
+        let report = clean(port, &CleanupPolicy { destroy, ..acting(&["gateway"]) }).unwrap();
         assert_eq!((reasons(&report), report.remaining.len()), (vec![&Reason::GatewayHeld], 1));
     }
-    let report = clean(port, &Policy { destroy: Destroy::BothSides, ..acting(&["gateway"]) }).unwrap();
+    let report = clean(port, &CleanupPolicy { destroy: Destroy::BothSides, ..acting(&["gateway"]) }).unwrap();
     match report.missing_rights.as_slice() {
         [] => assert_eq!((report.destroyed.len(), report.remaining.len(), report.verified), (1, 0, true)),
         rights => {
@@ -346,7 +346,7 @@ fn what_nobody_accepted_is_seen_and_left_to_the_gateway() {
         panic!("an accept loop that takes nobody")
     };
     assert_eq!((wedged.queue, wedged.owner.unwrap().pid), (3, holder.pid()));
-    let report = clean(port, &Policy { destroy: Destroy::BothSides, ..acting(&["gateway"]) }).unwrap();
+    let report = clean(port, &CleanupPolicy { destroy: Destroy::BothSides, ..acting(&["gateway"]) }).unwrap();
     assert_eq!(reasons(&report), [&Reason::GatewayUnaccepted; 3]);
     assert_eq!(report.remaining.len(), 3);
     assert!(holder.is_alive());
@@ -405,7 +405,7 @@ fn java_is_never_touched_even_when_named() {
     let (port, _listener, client) = Wire::new().client_held();
     let Some(mut holder) = stranger("java", &[source.to_str().unwrap()], client) else { return };
     scan_until(port, |scan| scan.zombies.iter().any(|zombie| zombie.owners[0].process.command == "java"));
-    let report = clean(port, &Policy { destroy: Destroy::BothSides, ..acting(&["java"]) }).unwrap();
+    let report = clean(port, &CleanupPolicy { destroy: Destroy::BothSides, ..acting(&["java"]) }).unwrap();
     assert_eq!((reasons(&report), report.remaining.len()), (vec![&Reason::Gateway], 1));
     assert!(holder.is_alive());
 }

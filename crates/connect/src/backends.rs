@@ -4,7 +4,7 @@ use ibkr_connect_core::config::Fallback;
 use ibkr_connect_core::{Config, ConnectionMode, Connector, Error, ErrorKind, Result};
 
 use crate::fallback::FallbackConnector;
-use crate::tidy::TidyConnector;
+use crate::zombie_check::ZombieCheckConnector;
 
 /// A backend: its name, the cargo feature that brings it, and how it is made, if this build has it.
 struct Backend {
@@ -39,7 +39,7 @@ const BACKENDS: &[Backend] = &[
 /// # Errors
 /// `unsupported` when this build lacks the backend, `worker_spawn` when no worker program can be found.
 pub fn connector(config: &Config) -> Result<Box<dyn Connector>> {
-    Ok(Box::new(TidyConnector::new(with_fallback(config)?, config)))
+    Ok(Box::new(ZombieCheckConnector::new(with_fallback(config)?, config)))
 }
 
 fn with_fallback(config: &Config) -> Result<Box<dyn Connector>> {

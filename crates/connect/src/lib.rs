@@ -26,8 +26,8 @@ struct Readme;
 
 mod backends;
 mod fallback;
-mod tidy;
 pub mod worker;
+mod zombie_check;
 
 pub use backends::connector;
 pub use ibkr_connect_cleanup as cleanup;

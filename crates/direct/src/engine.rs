@@ -16,8 +16,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::timeout;
 
-use crate::attempt::{Established, attempt};
 use crate::command::{CLOSING_GRACE, Command};
+use crate::connect::{Established, establish};
 use crate::connection::DirectConnection;
 use crate::ending::{Ending, Watcher, ended};
 use crate::execute::{Asker, Execution, Shared};
@@ -51,7 +51,7 @@ async fn live(target: &Target, mut ready: Ready<DirectConnection>) {
     let outcome = tokio::select! {
         biased;
         () = ready.closed() => return,
-        outcome = attempt(target) => outcome,
+        outcome = establish(target) => outcome,
     };
     let Established { info, client, relay, socket, shared } = match outcome {
         Ok(established) => established,

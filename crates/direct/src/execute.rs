@@ -16,7 +16,7 @@ mod orders;
 mod proof_of_life;
 mod reference;
 mod scanner;
-mod shared_feed;
+mod shared_subscription;
 mod summaries;
 mod ticks;
 mod wsh;

@@ -6,33 +6,33 @@
 //!
 //! Reading order: [`DirectConnector`], `attempt` (one connect; the crates wire and relay have the handshake and the
 //! session), `failure` (why there is none), `engine` (the thread), `connection` (the handle), `execute` and `convert` (the operations),
-//! `overdue` (why nothing came), `line` and `turns` (who asks when).
+//! `overdue` (why nothing came), `permits` and `serial_queue` (who asks when).
 
 #![forbid(unsafe_code)]
 
-mod attempt;
 mod clock;
 mod command;
+mod connect;
 mod connection;
 mod convert;
 mod ending;
 mod engine;
-mod entrance;
 mod error;
 mod execute;
 mod failure;
 mod followers;
+mod ibapi_listener;
 mod items;
-mod line;
 mod log;
 mod notes;
 mod notices;
 mod orders;
 mod overdue;
+mod permits;
 mod progress;
 mod retryable;
+mod serial_queue;
 mod standing;
-mod turns;
 mod wiretap;
 
 use async_trait::async_trait;

@@ -12,7 +12,7 @@ use ibkr_connect_core::types::OrderUpdatesEvent;
 use crate::convert;
 use crate::followers::{Follower, Followers};
 use crate::items::next;
-use crate::turns::Turns;
+use crate::serial_queue::SerialQueue;
 use crate::wiretap::Wiretap;
 use ibkr_connect_wire::Family;
 
@@ -23,8 +23,8 @@ const FIRST_REQUEST_ID: i32 = 1_500_000_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Orders {
     /// Whose turn it is to ask for open orders, and for completed ones.
-    pub(crate) open: Turns,
-    pub(crate) completed: Turns,
+    pub(crate) open: SerialQueue,
+    pub(crate) completed: SerialQueue,
     followers: Arc<Followers<Update>>,
 }
 
@@ -34,8 +34,8 @@ type Update = Result<OrderUpdatesEvent>;
 impl Orders {
     pub(crate) fn new(tap: &Wiretap) -> Self {
         Self {
-            open: Turns::new(Family::OpenOrders, tap),
-            completed: Turns::new(Family::CompletedOrders, tap),
+            open: SerialQueue::new(Family::OpenOrders, tap),
+            completed: SerialQueue::new(Family::CompletedOrders, tap),
             followers: Arc::default(),
         }
     }

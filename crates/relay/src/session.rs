@@ -187,7 +187,7 @@ async fn close_gracefully(mut gateway: TcpStream) {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use ibkr_connect_wire::{EndMark, ErrorMessage, Family, Frame, Policy};
+    use ibkr_connect_wire::{EndMark, ErrorMessage, Family, Frame, GuardPolicy};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -232,7 +232,7 @@ pub(crate) mod tests {
         relay: tokio::task::JoinHandle<(End, Vec<u32>)>,
     }
 
-    async fn relayed(policy: Policy, rest: Rest) -> Relayed {
+    async fn relayed(policy: GuardPolicy, rest: Rest) -> Relayed {
         let (near_gateway, gateway) = pair().await;
         let (client, near_client) = pair().await;
         let relay = tokio::spawn(async move {
@@ -251,7 +251,7 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn what_does_more_than_read_does_not_leave_and_the_session_goes_on() {
-        let mut session = relayed(Policy::ReadOnly, Rest::default()).await;
+        let mut session = relayed(GuardPolicy::ReadOnly, Rest::default()).await;
         let ids = [3, 4, 14, 15, 19, 21, 58, 69, 109, 150];
         for id in ids {
             session.client.write_all(&[frame(61), frame(id), frame(62)].concat()).await.unwrap();
@@ -272,7 +272,7 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn an_answer_of_ours_comes_between_two_frames_of_the_gateways() {
-        let mut session = relayed(Policy::ReadOnly, Rest::default()).await;
+        let mut session = relayed(GuardPolicy::ReadOnly, Rest::default()).await;
         let row = Frame::raw(261, &[b'x'; 100]).as_bytes().to_vec();
         session.gateway.write_all(&row[..50]).await.unwrap();
         reads(&mut session.client, &row[..50]).await;
@@ -287,7 +287,7 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn in_a_session_that_trades_everything_passes_and_it_ends_gracefully() {
-        let mut session = relayed(Policy::Trading, Rest::default()).await;
+        let mut session = relayed(GuardPolicy::Trading, Rest::default()).await;
         let messages = [frame(3), frame(109)].concat();
         session.client.write_all(&messages).await.unwrap();
         reads(&mut session.gateway, &messages).await;
@@ -297,13 +297,13 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn what_is_no_frame_ends_it() {
-        let mut session = relayed(Policy::Trading, Rest::default()).await;
+        let mut session = relayed(GuardPolicy::Trading, Rest::default()).await;
         session.client.write_all(&[0; 8]).await.unwrap();
         let error = session.gateway.read(&mut [0]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
         assert!(matches!(session.relay.await.unwrap().0, End::BadFrame(Side::Client, _)));
 
-        let mut session = relayed(Policy::Trading, Rest::default()).await;
+        let mut session = relayed(GuardPolicy::Trading, Rest::default()).await;
         session.gateway.write_all(&[0; 8]).await.unwrap();
         assert_eq!(session.gateway.read(&mut [0]).await.unwrap(), 0, "a FIN");
         drop(session.gateway);
@@ -313,7 +313,7 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn what_came_behind_the_handshake_goes_first() {
         let rest = Rest { from_client: frame(61)[..5].to_vec(), from_gateway: frame(62)[..5].to_vec() };
-        let mut session = relayed(Policy::ReadOnly, rest).await;
+        let mut session = relayed(GuardPolicy::ReadOnly, rest).await;
         session.client.write_all(&frame(61)[5..]).await.unwrap();
         reads(&mut session.gateway, &frame(61)).await;
         session.gateway.write_all(&frame(62)[5..]).await.unwrap();

@@ -40,7 +40,7 @@ pub use connect::{
     Admitted, Attempts, Backoff, Dialer, Held, Opened, Pace, Pipeline, Policy, PortCheck, RobustConnector,
 };
 pub use gateway::Gateway;
-pub use ibkr_connect_state::{Clock, KernelClock, Moment, Owner, Stamp};
+pub use ibkr_connect_state::{Clock, Holder, KernelClock, Moment, Stamp};
 pub use ids::{Leases, SLOTS, Slot};
 pub use pacing::PacingStatus;
 pub use status::GatewayStatus;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ibkr_connect_core::{Error, Result};
 use ibkr_connect_state::names::Kept;
-use ibkr_connect_state::{Clock, Dir, KernelClock, Owner};
+use ibkr_connect_state::{Clock, Dir, Holder, KernelClock};
 
 use crate::breaker::{BreakerState, BreakerStore};
 use crate::connect::{HandshakeLock, Policy};
@@ -22,7 +22,7 @@ pub struct GatewayStatus {
     /// Whether attempts are made.
     pub breaker: BreakerState,
     /// Who shakes hands now, if somebody does and has said so.
-    pub handshake: Option<Owner>,
+    pub handshake: Option<Holder>,
     /// Its clients, by client id; at most [`SLOTS`](crate::SLOTS).
     pub clients: Vec<Slot>,
     /// What can't be shown, or is in the way of new clients, and what to do about it.

@@ -14,6 +14,7 @@ use crate::Hold;
 use crate::answers::{FARM_NOTICES, accounts, error_frame, flood, notice, orders};
 use crate::clock::Clock;
 use crate::clock_questions::ClockQuestions;
+use crate::framing::{Frame, Greeting, acknowledgement};
 use crate::limits::Verdict;
 use crate::messages::{self, Response, StartApi, request};
 use crate::options::SERVER_VERSIONS;
@@ -22,7 +23,6 @@ use crate::plan::{Accounts, NextValidId, Plan, Stage, Stop, Version};
 use crate::server::{Ending, Gateway, Notice};
 use crate::session::Session;
 use crate::stats::ClientId;
-use crate::wire::{Frame, Greeting, acknowledgement};
 
 /// Serves one client until either side ends it, then holds its zombie if the plan says so.
 pub(crate) async fn serve(stream: TcpStream, gateway: &Gateway, plan: &Plan) {

@@ -29,7 +29,7 @@ pub use options::{CLIENT_WITH_ORDERS, Handshakes, Hold, OverLimit, SERVER_VERSIO
 pub use server::Simulator;
 pub use stats::Stats;
 
-pub mod wire;
+pub mod framing;
 
 mod answers;
 mod clock;

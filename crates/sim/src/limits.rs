@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use prost::Message;
 
 use crate::SimOptions;
+use crate::framing::Frame;
 use crate::messages::{HistoricalDataRequest, HistoricalTicksRequest, RealTimeBarsRequest, request};
 use crate::session::Refusal;
-use crate::wire::Frame;
 
 /// How often the rate may be exceeded, second by second, before a client is thrown out.
 const STRIKES: u32 = 3;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
+use crate::framing::{Decoder, Frame, Greeting, WireError};
 use crate::plan::Pace;
 use crate::stats::{Ledger, Stats};
-use crate::wire::{Decoder, Frame, Greeting, WireError};
 
 /// How long a closed connection waits for the client to close too. Closing earlier would turn
 /// whatever the client still sends into an RST and rob it of frames it hasn't read yet.

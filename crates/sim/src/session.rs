@@ -9,11 +9,11 @@ use prost::Message;
 
 use crate::answers::{
     account_values, accounts, bulletins, contracts, depth, error_frame, gateway, history, live_bars, news,
-    options, orders, past, pnl, positions, quotes, scanner, tape, ticks, wsh,
+    news_feed, options, orders, past, pnl, positions, quotes, scanner, ticks, wsh,
 };
+use crate::framing::Frame;
 use crate::market::World;
 use crate::messages::{self as message, Response, request};
-use crate::wire::Frame;
 
 const READ_ONLY: &str =
     "Error validating request.-'b' : cause - The API interface is currently in Read-Only mode.";
@@ -174,8 +174,8 @@ impl Session {
                 self.open(frame, |session, wanted| history::bars(&session.world, wanted, now))
             }
             request::MARKET_DATA => self.open(frame, |session, wanted| {
-                if tape::is_asked_for(wanted) {
-                    return tape::subscribe(&session.world, wanted, now);
+                if news_feed::is_asked_for(wanted) {
+                    return news_feed::subscribe(&session.world, wanted, now);
                 }
                 quotes::subscribe(&session.world, session.market_data_type, wanted, now)
             }),

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::clock::manual::ManualClock;
-    use crate::owner::Owner;
+    use crate::holder::Holder;
 
     fn contents(file: &File) -> Vec<u8> {
         let mut bytes = vec![0; 10_000];
@@ -107,10 +107,10 @@ mod tests {
     #[test]
     fn a_shorter_note_leaves_nothing_of_the_longer_one() {
         let file = tempfile::tempfile().unwrap();
-        assert_eq!(read_note::<Owner>(&file).unwrap(), Note::None);
-        let owner = Owner::this_process("a program with a long name", ManualClock::new().now());
+        assert_eq!(read_note::<Holder>(&file).unwrap(), Note::None);
+        let owner = Holder::this_process("a program with a long name", ManualClock::new().now());
         write_note(&file, &owner).unwrap();
-        let shorter = Owner { program: "p".to_owned(), ..owner };
+        let shorter = Holder { program: "p".to_owned(), ..owner };
         write_note(&file, &shorter).unwrap();
         assert_eq!(read_note(&file).unwrap(), Note::Of(shorter));
         clear_note(&file).unwrap();
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_a_crash_leaves_of_a_note_is_written_over() {
-        let owner = Owner::this_process("p", ManualClock::new().now());
+        let owner = Holder::this_process("p", ManualClock::new().now());
         for cut in [
             &b"\0\0\0\0"[..],
             b"\n",
@@ -128,7 +128,7 @@ mod tests {
         ] {
             let file = tempfile::tempfile().unwrap();
             file.write_all_at(cut, 0).unwrap();
-            assert_eq!(read_note::<Owner>(&file).unwrap().known(), None);
+            assert_eq!(read_note::<Holder>(&file).unwrap().known(), None);
             write_note(&file, &owner).unwrap();
             assert_eq!(read_note(&file).unwrap(), Note::Of(owner.clone()));
         }
@@ -136,14 +136,14 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_is_neither_emptied_nor_written_over() {
-        let owner = Owner::this_process("p", ManualClock::new().now());
+        let owner = Holder::this_process("p", ManualClock::new().now());
         let long = [b"{\"pid\":4711,\"program\":\"".to_vec(), vec![b'x'; LONGEST_NOTE]].concat();
         let foreign: [&[u8]; 6] =
             [b"precious", b"{\"pid\":4711}", b"{}", b"{\"pid\":,\"program\":\"", b"\0\0x", &long];
         for contents_before in foreign {
             let file = tempfile::tempfile().unwrap();
             file.write_all_at(contents_before, 0).unwrap();
-            assert_eq!(read_note::<Owner>(&file).unwrap(), Note::Foreign);
+            assert_eq!(read_note::<Holder>(&file).unwrap(), Note::Foreign);
             assert!(write_note(&file, &owner).is_err());
             assert!(clear_note(&file).is_err());
             assert_eq!(contents(&file), contents_before);

@@ -5,19 +5,19 @@
 //! is a link of [`ibkr_connect_protocol`], which `docs/protocol.md` describes for programs in other languages; here are the
 //! process, its start and its ends.
 //!
-//! Threads on the parent's side, per worker: the supervisor (`supervisor.rs`) owns the process and keeps the link's deadlines and
+//! Threads on the parent's side, per worker: the monitor (`monitor.rs`) owns the process and keeps the link's deadlines and
 //! heartbeat; the reader completes requests; callers write themselves. No future here needs a runtime.
 
 #![forbid(unsafe_code)]
 
-mod attempt;
+mod connect;
 mod connection;
 mod exit;
 mod log;
+mod monitor;
 mod process;
 mod start;
 mod stdin;
-mod supervisor;
 pub mod worker;
 
 use std::ffi::OsString;
@@ -31,7 +31,7 @@ use ibkr_connect_core::backend::reported;
 use ibkr_connect_core::{Connection, ConnectionMode, Connector, Result, Target};
 pub use ibkr_connect_protocol::HeartbeatLost;
 
-use crate::attempt::Attempt;
+use crate::connect::Connecting;
 use crate::connection::SubprocessConnection;
 pub use crate::exit::{ExitReason, KillReason};
 use crate::process::{Process, Wanted};
@@ -67,7 +67,7 @@ impl Connector for SubprocessConnector {
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
         target.check()?;
         let process = Arc::new(Process::new());
-        let attempt = Attempt {
+        let connecting = Connecting {
             spec: self.spec.clone(),
             timing: self.timing.clone(),
             target: target.clone(),
@@ -75,7 +75,7 @@ impl Connector for SubprocessConnector {
             started: Instant::now(),
         };
         let abandon = AbandonOnDrop::new(process);
-        let info = reported("ibkr-worker", move |ready| attempt.run(ready)).await?;
+        let info = reported("ibkr-worker", move |ready| connecting.run(ready)).await?;
         Ok(Box::new(SubprocessConnection {
             process: abandon.keep(),
             info,
@@ -86,7 +86,7 @@ impl Connector for SubprocessConnector {
     }
 }
 
-/// Ends the worker of a connect whose future is dropped. The supervisor does it: dropping blocks nobody.
+/// Ends the worker of a connect whose future is dropped. The monitor does it: dropping blocks nobody.
 struct AbandonOnDrop {
     process: Arc<Process>,
     armed: bool,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use ibkr_connect_cleanup::ExitReport;
 use ibkr_connect_protocol::Link;
 
-/// Shared by the connection, the supervisor and whoever sees the end of the process. A change rings the link's alarm.
+/// Shared by the connection, its monitor and the one that sees its end. A change rings the link's alarm.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) link: Arc<Link>,
@@ -19,7 +19,7 @@ struct State {
     wanted: Wanted,
 }
 
-/// What the owner of the connection wants of the supervisor.
+/// What the owner of the connection wants of the monitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted {
     /// That it stays.

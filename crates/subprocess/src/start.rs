@@ -11,9 +11,9 @@ use ibkr_connect_core::config::{LogAccounts, WORKER_LOG_ACCOUNTS};
 use ibkr_connect_core::{Error, ErrorKind, Result};
 use ibkr_connect_protocol::{Link, read};
 
+use crate::monitor::Worker;
 use crate::process::Process;
 use crate::stdin::Stdin;
-use crate::supervisor::Worker;
 use crate::worker::COOKIE_VARIABLE;
 use crate::{Timing, WorkerSpec, log};
 

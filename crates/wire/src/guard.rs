@@ -50,7 +50,7 @@ pub fn binds_orders(client_id: i32) -> bool {
 
 /// What may leave a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
+pub enum GuardPolicy {
     /// Nothing but questions.
     ReadOnly,
     /// Every message.
@@ -64,7 +64,7 @@ pub struct Refused {
     pub id: u32,
 }
 
-impl Policy {
+impl GuardPolicy {
     /// Whether this client's message may leave, by its id as it stands on the wire.
     ///
     /// # Errors
@@ -102,29 +102,29 @@ mod tests {
         let blocked: Vec<u32> = blocked.chain(109..=200).collect();
         for id in 0..=200 {
             let expected = if blocked.contains(&id) { Err(Refused { id }) } else { Ok(()) };
-            assert_eq!(Policy::ReadOnly.check(7, id), expected, "{id}");
+            assert_eq!(GuardPolicy::ReadOnly.check(7, id), expected, "{id}");
             if id > 0 {
-                assert_eq!(Policy::ReadOnly.check(7, id + 200), expected, "{id} as protobuf");
+                assert_eq!(GuardPolicy::ReadOnly.check(7, id + 200), expected, "{id} as protobuf");
             }
         }
         for id in [401, u32::MAX, u32::from_be_bytes(*b"3\x0045"), u32::from_be_bytes(*b"71\x002")] {
-            assert!(Policy::ReadOnly.check(7, id).is_err(), "{id}");
+            assert!(GuardPolicy::ReadOnly.check(7, id).is_err(), "{id}");
         }
     }
 
     #[test]
     fn open_orders_are_not_asked_for_by_the_client_whose_question_binds_them() {
         for id in [5, 205] {
-            assert_eq!(Policy::ReadOnly.check(0, id), Err(Refused { id: 5 }));
-            assert_eq!(Policy::ReadOnly.check(1, id), Ok(()));
+            assert_eq!(GuardPolicy::ReadOnly.check(0, id), Err(Refused { id: 5 }));
+            assert_eq!(GuardPolicy::ReadOnly.check(1, id), Ok(()));
         }
-        assert_eq!(Policy::ReadOnly.check(0, 216), Ok(()), "those of all clients bind nothing");
+        assert_eq!(GuardPolicy::ReadOnly.check(0, 216), Ok(()), "those of all clients bind nothing");
     }
 
     #[test]
     fn who_trades_may_send_everything() {
         for id in [3, 5, 203, 309, 4711] {
-            assert_eq!(Policy::Trading.check(0, id), Ok(()));
+            assert_eq!(GuardPolicy::Trading.check(0, id), Ok(()));
         }
     }
 

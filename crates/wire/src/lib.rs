@@ -21,7 +21,7 @@ pub use error_frame::{ErrorMessage, LONGEST_TEXT};
 pub use failure::{Complaint, Failure, Reason, Stage};
 pub use family::{Family, Part};
 pub use frame::{Frame, FrameError, FrameReader, MAX_LENGTH, base_id};
-pub use guard::{Policy, Refused, binds_orders};
+pub use guard::{GuardPolicy, Refused, binds_orders};
 pub use handshake::{Handshake, Output, Rest, Side};
 pub use inbound::{BadFrame, EndMark, Flow, Inbound, Observer};
 pub use opening::Caller;

@@ -1,8 +1,8 @@
-//! The frames that leave a session, in whatever pieces they come: each gets a verdict of the [`Policy`] before a byte of it leaves.
+//! The frames that leave a session, in whatever pieces they come: each gets a verdict of the [`GuardPolicy`] before a byte of it leaves.
 
 use crate::error_frame::ErrorMessage;
 use crate::frame::Frame;
-use crate::guard::{Policy, Refused};
+use crate::guard::{GuardPolicy, Refused};
 use crate::ids::PROTOBUF;
 use crate::inbound::{BadFrame, HEAD, LENGTHS};
 
@@ -15,7 +15,7 @@ const NOT_ALLOWED: i32 = 321;
 /// Follows the frames of a client.
 #[derive(Debug)]
 pub struct Outbound {
-    policy: Policy,
+    policy: GuardPolicy,
     client_id: i32,
     at: At,
 }
@@ -51,7 +51,7 @@ impl Refusal {
 
 impl Outbound {
     /// Of the session of this client.
-    pub fn new(policy: Policy, client_id: i32) -> Self {
+    pub fn new(policy: GuardPolicy, client_id: i32) -> Self {
         Self { policy, client_id, at: At::Head(Vec::new()) }
     }
 
@@ -149,7 +149,7 @@ mod tests {
     }
 
     /// What leaves, and what does not.
-    fn followed(policy: Policy, bytes: &[u8], size: usize) -> (Vec<u8>, Vec<Refusal>) {
+    fn followed(policy: GuardPolicy, bytes: &[u8], size: usize) -> (Vec<u8>, Vec<Refusal>) {
         let (mut outbound, mut out) = (Outbound::new(policy, 7), Vec::new());
         let refusals = bytes.chunks(size).flat_map(|piece| outbound.follow(piece, &mut out).unwrap());
         let refusals = refusals.collect();
@@ -162,7 +162,7 @@ mod tests {
         let order = frame(203, &[&[8, 42, 18], &[b'x'; 100][..]].concat());
         let bytes = [question.clone(), order, question.clone(), frame(258, b""), question.clone()].concat();
         for size in 1..=bytes.len() {
-            let (out, refusals) = followed(Policy::ReadOnly, &bytes, size);
+            let (out, refusals) = followed(GuardPolicy::ReadOnly, &bytes, size);
             assert_eq!(out, question.repeat(3), "{size}");
             let expected = [
                 Refusal { refused: Refused { id: 3 }, request_id: Some(42) },
@@ -170,13 +170,13 @@ mod tests {
             ];
             assert_eq!(refusals, expected, "{size}");
         }
-        assert_eq!(followed(Policy::Trading, &bytes, 5), (bytes.clone(), vec![]));
+        assert_eq!(followed(GuardPolicy::Trading, &bytes, 5), (bytes.clone(), vec![]));
     }
 
     #[test]
     fn the_client_is_told_in_the_gateways_place() {
         let answer = |body: &[u8]| {
-            let (_, refusals) = followed(Policy::ReadOnly, &frame(203, body), 100);
+            let (_, refusals) = followed(GuardPolicy::ReadOnly, &frame(203, body), 100);
             ErrorMessage::read(refusals[0].answer().body()).unwrap()
         };
         let told = answer(&[8, 42]);
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn what_is_no_frame_ends_it() {
-        for policy in [Policy::ReadOnly, Policy::Trading] {
+        for policy in [GuardPolicy::ReadOnly, GuardPolicy::Trading] {
             for length in [0_u32, 3, MAX_LENGTH + 1, u32::MAX] {
                 let bytes = [frame(262, b"x"), length.to_be_bytes().to_vec(), vec![0, 0, 0, 249]].concat();
                 let mut out = Vec::new();
@@ -207,7 +207,7 @@ mod tests {
             size in 1_usize..20,
         ) {
             let bytes: Vec<u8> = bodies.iter().flat_map(|(id, body)| frame(*id, body)).collect();
-            let (out, refusals) = followed(Policy::ReadOnly, &bytes, size);
+            let (out, refusals) = followed(GuardPolicy::ReadOnly, &bytes, size);
             let may = |id: u32| matches!(id, 262 | 201);
             let expected: Vec<u8> = bodies.iter().filter(|(id, _)| may(*id)).flat_map(|(id, body)| frame(*id, body)).collect();
             prop_assert_eq!(out, expected);

@@ -13,7 +13,7 @@ use ibkr_connect_core::types::{
 use ibkr_connect_core::{Error, ErrorKind, Result};
 
 use super::asker::Asker;
-use super::shared_feed::{Change, Entry, Opener, Seat, SharedFeed, Source, Stay};
+use super::shared_subscription::{Change, Entry, Interest, Opener, SharedSubscription, Source, Subscriber};
 use crate::convert;
 use crate::error::request_error;
 use crate::followers::Follower;
@@ -22,11 +22,11 @@ use crate::notices::Notices;
 use crate::wiretap::Wiretap;
 use ibkr_connect_wire::Family;
 
-pub(crate) type Positions = SharedFeed<PositionUpdatesEvent>;
-pub(crate) type AccountUpdates = SharedFeed<AccountUpdatesEvent>;
+pub(crate) type Positions = SharedSubscription<PositionUpdatesEvent>;
+pub(crate) type AccountUpdates = SharedSubscription<AccountUpdatesEvent>;
 
 pub(super) async fn positions(asker: &Asker) -> Result<Vec<Position>> {
-    let rows = join_positions(asker, Stay::UntilTheEnd)?.download(&asker.notes).await?;
+    let rows = join_positions(asker, Interest::Snapshot)?.download(&asker.notes).await?;
     let positions = rows.into_iter().filter_map(|row| match row {
         PositionUpdatesEvent::Position(position) => Some(*position),
         _ => None,
@@ -38,15 +38,15 @@ pub(super) async fn position_updates<'a>(
     asker: &'a Asker,
     events: Events<'a, PositionUpdatesEvent>,
 ) -> Result<Carrying<'a>> {
-    let seat = join_positions(asker, Stay::ForChanges)?;
-    carry(asker, seat, events).await
+    let subscriber = join_positions(asker, Interest::Updates)?;
+    carry(asker, subscriber, events).await
 }
 
 pub(super) async fn account_updates_snapshot(
     asker: &Asker,
     params: &AccountUpdatesParams,
 ) -> Result<AccountUpdatesSnapshot> {
-    let rows = join_account_updates(asker, params, Stay::UntilTheEnd)?.download(&asker.notes).await?;
+    let rows = join_account_updates(asker, params, Interest::Snapshot)?.download(&asker.notes).await?;
     let mut snapshot = AccountUpdatesSnapshot { values: Vec::new(), portfolio: Vec::new(), time: None };
     for row in rows {
         match row {
@@ -64,34 +64,34 @@ pub(super) async fn account_updates<'a>(
     params: &AccountUpdatesParams,
     events: Events<'a, AccountUpdatesEvent>,
 ) -> Result<Carrying<'a>> {
-    let seat = join_account_updates(asker, params, Stay::ForChanges)?;
-    carry(asker, seat, events).await
+    let subscriber = join_account_updates(asker, params, Interest::Updates)?;
+    carry(asker, subscriber, events).await
 }
 
-/// Passes on what a seat is told, once the Gateway has been asked.
+/// Passes on what a subscriber is told, once the Gateway has been asked.
 async fn carry<'a, E: Entry>(
     asker: &'a Asker,
-    mut seat: Seat<E>,
+    mut subscriber: Subscriber<E>,
     events: Events<'a, E>,
 ) -> Result<Carrying<'a>> {
-    seat.opened(&asker.notes).await;
+    subscriber.opened(&asker.notes).await;
     Ok(Box::pin(async move {
         loop {
-            events.send(seat.next().await?);
+            events.send(subscriber.next().await?);
         }
     }))
 }
 
-fn join_positions(asker: &Asker, stay: Stay) -> Result<Seat<PositionUpdatesEvent>> {
+fn join_positions(asker: &Asker, interest: Interest) -> Result<Subscriber<PositionUpdatesEvent>> {
     let opener = PositionsOpener { client: Arc::clone(asker.client()), tap: asker.shared.tap.clone() };
-    asker.shared.positions.join("", stay, opener)
+    asker.shared.positions.join("", interest, opener)
 }
 
 fn join_account_updates(
     asker: &Asker,
     params: &AccountUpdatesParams,
-    stay: Stay,
-) -> Result<Seat<AccountUpdatesEvent>> {
+    interest: Interest,
+) -> Result<Subscriber<AccountUpdatesEvent>> {
     let managed = asker.handshake_managed_accounts();
     let account = account(managed, &params.account)?.to_owned();
     let of_others = if managed.contains(&account) {
@@ -102,7 +102,7 @@ fn join_account_updates(
     let (client, tap) = (Arc::clone(asker.client()), asker.shared.tap.clone());
     let notices = asker.shared.notices.clone();
     let opener = AccountOpener { client, tap, notices, account: account.clone(), of_others };
-    asker.shared.account_updates.join(&account, stay, opener)
+    asker.shared.account_updates.join(&account, interest, opener)
 }
 
 /// The account that is meant. TWS says nothing to who asks for one that it does not know.

@@ -21,10 +21,10 @@ pub(super) async fn account_summary_updates<'a>(
 ) -> Result<Carrying<'a>> {
     let tags: Vec<_> = params.tags.iter().map(String::as_str).collect();
     let group = AccountGroup(params.group.clone());
-    let place = asker.shared.summaries.place_for_stream(&asker.notes).await?;
+    let permit = asker.shared.summaries.permit_for_stream(&asker.notes).await?;
     let mut rows = asker.ask(asker.account_summary(&group, &tags)).await?;
     Ok(Box::pin(async move {
-        let _place = place;
+        let _permit = permit;
         while let Some(item) = next(&mut rows).await? {
             events.send(convert::account_summary_update(item));
         }

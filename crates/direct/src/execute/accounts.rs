@@ -32,13 +32,13 @@ pub(super) async fn account_summary(
     let tags: Vec<_> = params.tags.iter().map(String::as_str).collect();
     let group = AccountGroup(params.group.clone());
     loop {
-        let mut place = asker.shared.summaries.place_for_request(&asker.notes).await?;
+        let mut permit = asker.shared.summaries.permit_for_request(&asker.notes).await?;
         let mut rows = asker.ask(asker.account_summary(&group, &tags)).await?;
         let values = tokio::select! {
             biased;
             values = read(asker, &mut rows) => Some(values?),
             // The Gateway is silent, and another one waits: it is asked again after that.
-            () = place.is_due(&asker.notes) => None,
+            () = permit.is_due(&asker.notes) => None,
         };
         // Dropped, it would be cancelled in the background, perhaps after the next one is asked for.
         rows.cancel().await;

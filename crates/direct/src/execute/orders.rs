@@ -20,7 +20,7 @@ use super::cut_short;
 use crate::convert;
 use crate::followers::Follower;
 use crate::items::next;
-use crate::turns::{Answer, Question};
+use crate::serial_queue::{Answer, Question};
 use ibkr_connect_wire::binds_orders;
 
 /// How long a commission report may come after the last execution.
@@ -57,11 +57,11 @@ pub(super) async fn completed_orders(
     asker: &Asker,
     params: &CompletedOrdersParams,
 ) -> Result<Vec<CompletedOrder>> {
-    let turns = &asker.shared.orders.completed;
+    let queue = &asker.shared.orders.completed;
     let items = if params.api_only {
-        turns.ask(&asker.notes, &CompletedAtTheApi(asker)).await?
+        queue.ask(&asker.notes, &CompletedAtTheApi(asker)).await?
     } else {
-        turns.ask(&asker.notes, &AllCompleted(asker)).await?
+        queue.ask(&asker.notes, &AllCompleted(asker)).await?
     };
     let completed = items.into_iter().filter_map(|item| match item {
         Item::OrderData(data) => Some(convert::completed_order(data)),

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ibkr_connect_core::{Error, ErrorKind, Result};
 
-use crate::line::{Line, Place};
 use crate::notes::Notes;
+use crate::permits::{Permit, Permits};
 
 /// TWS's limit.
 const AT_A_TIME: usize = 2;
@@ -14,45 +14,45 @@ const AT_A_TIME: usize = 2;
 /// The summaries of a connection. Clones are the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Summaries {
-    line: Line,
-    /// How many streams have a place or wait for one.
+    permits: Permits,
+    /// How many streams have a permit or wait for one.
     streams: Arc<AtomicUsize>,
 }
 
 impl Default for Summaries {
     fn default() -> Self {
-        Self { line: Line::new(AT_A_TIME), streams: Arc::default() }
+        Self { permits: Permits::new(AT_A_TIME), streams: Arc::default() }
     }
 }
 
-/// A stream's place. Dropping it makes room.
+/// A stream's permit. Dropping it returns it.
 #[derive(Debug)]
-pub(super) struct StreamPlace {
-    _place: Place,
+pub(super) struct StreamPermit {
+    _permit: Permit,
     _stream: CountedStream,
 }
 
 impl Summaries {
-    /// A place for a request, when it is its turn.
+    /// A permit for a request, when it is its turn.
     ///
     /// # Errors
-    /// `busy` when streams have all places: they don't leave by themselves.
-    pub(super) async fn place_for_request(&self, notes: &Notes) -> Result<Place> {
+    /// `busy` when streams have all permits: they don't leave by themselves.
+    pub(super) async fn permit_for_request(&self, notes: &Notes) -> Result<Permit> {
         if self.streams.load(Ordering::Relaxed) >= AT_A_TIME {
             return Err(all_taken());
         }
         notes.wait();
-        self.line.place().await
+        self.permits.acquire().await
     }
 
-    /// A place for a stream, when the requests before it are answered.
+    /// A permit for a stream, when the requests before it are answered.
     ///
     /// # Errors
-    /// `busy` when other streams have all places.
-    pub(super) async fn place_for_stream(&self, notes: &Notes) -> Result<StreamPlace> {
+    /// `busy` when other streams have all permits.
+    pub(super) async fn permit_for_stream(&self, notes: &Notes) -> Result<StreamPermit> {
         let stream = CountedStream::new(&self.streams).ok_or_else(all_taken)?;
         notes.wait();
-        Ok(StreamPlace { _place: self.line.place().await?, _stream: stream })
+        Ok(StreamPermit { _permit: self.permits.acquire().await?, _stream: stream })
     }
 }
 
@@ -97,26 +97,26 @@ mod tests {
     #[test]
     fn requests_wait_for_each_other() {
         let (summaries, notes) = (Summaries::default(), Notes::new());
-        let first = block_on(summaries.place_for_request(&notes)).unwrap();
-        let _second = block_on(summaries.place_for_request(&notes)).unwrap();
-        assert!(now(summaries.place_for_request(&notes)).is_pending());
-        assert!(now(summaries.place_for_stream(&notes)).is_pending());
+        let first = block_on(summaries.permit_for_request(&notes)).unwrap();
+        let _second = block_on(summaries.permit_for_request(&notes)).unwrap();
+        assert!(now(summaries.permit_for_request(&notes)).is_pending());
+        assert!(now(summaries.permit_for_stream(&notes)).is_pending());
         drop(first);
-        block_on(summaries.place_for_stream(&notes)).expect("a stream that gave up waiting is not counted");
+        block_on(summaries.permit_for_stream(&notes)).expect("a stream that gave up waiting is not counted");
     }
 
     #[test]
     fn nobody_waits_for_streams() {
         let (summaries, notes) = (Summaries::default(), Notes::new());
-        let first = block_on(summaries.place_for_stream(&notes)).unwrap();
-        let _second = block_on(summaries.place_for_stream(&notes)).unwrap();
+        let first = block_on(summaries.permit_for_stream(&notes)).unwrap();
+        let _second = block_on(summaries.permit_for_stream(&notes)).unwrap();
         for error in [
-            block_on(summaries.place_for_request(&notes)).unwrap_err(),
-            block_on(summaries.place_for_stream(&notes)).unwrap_err(),
+            block_on(summaries.permit_for_request(&notes)).unwrap_err(),
+            block_on(summaries.permit_for_stream(&notes)).unwrap_err(),
         ] {
             assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
         }
         drop(first);
-        block_on(summaries.place_for_request(&notes)).unwrap();
+        block_on(summaries.permit_for_request(&notes)).unwrap();
     }
 }

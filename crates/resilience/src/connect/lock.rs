@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ibkr_connect_core::{Error, ErrorKind, Phase, Result, millis};
 use ibkr_connect_state::names::Kept;
-use ibkr_connect_state::{Clock, Dir, Error as StateError, FileLock, Note, Owner, Probe, poll_interval};
+use ibkr_connect_state::{Clock, Dir, Error as StateError, FileLock, Holder, Note, Probe, poll_interval};
 use tokio::time::{Instant, sleep};
 
 use crate::error::unusable_state;
@@ -62,10 +62,10 @@ impl HandshakeLock {
         let Some(lock) = FileLock::try_acquire(&self.open()?, &self.name).map_err(unusable_state)? else {
             return Ok(None);
         };
-        if lock.read_note::<Owner>().is_ok_and(|note| note == Note::Foreign) {
+        if lock.read_note::<Holder>().is_ok_and(|note| note == Note::Foreign) {
             return Err(foreign(&self.path()));
         }
-        if let Err(error) = lock.note(&Owner::this_process(&self.program, self.clock.now())) {
+        if let Err(error) = lock.note(&Holder::this_process(&self.program, self.clock.now())) {
             // Only people miss the note, e.g. on a full disk.
             tracing::warn!(lock = %self.path().display(), %error, "handshake_lock_unwritable");
         }
@@ -101,7 +101,7 @@ impl HandshakeLock {
     ///
     /// # Errors
     /// `config`, when the file can't be used safely.
-    pub fn holder(&self) -> Result<Option<Owner>> {
+    pub fn holder(&self) -> Result<Option<Holder>> {
         // Looking makes nothing, no directory either.
         if !self.path().exists() {
             return Ok(None);

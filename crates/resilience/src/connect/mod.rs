@@ -1,6 +1,6 @@
 //! The robust connect as a connector around a connector. [`Pipeline`] runs whatever dials; a [`Connector`] is but one of those.
 
-mod attempt;
+mod attempts;
 mod backoff;
 mod connection;
 mod dialer;
@@ -11,7 +11,7 @@ mod policy;
 mod port;
 mod run;
 
-pub use attempt::Attempts;
+pub use attempts::Attempts;
 pub use backoff::{Backoff, Pace};
 pub use dialer::{Admitted, Dialer, Held, Opened};
 pub use lock::{HandshakeGuard, HandshakeLock};

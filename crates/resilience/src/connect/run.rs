@@ -10,7 +10,7 @@ use ibkr_connect_state::Clock;
 use tokio::time::{Instant, sleep};
 
 use crate::breaker::{BreakerStore, Outcome, Permit, Reach, Refusal};
-use crate::connect::attempt::{AttemptLog, AttemptTimes};
+use crate::connect::attempts::{AttemptLog, AttemptTimes};
 use crate::connect::backoff::Pace;
 use crate::connect::dialer::{Admitted, Dialer, Held};
 use crate::connect::lock::{HandshakeGuard, HandshakeLock};

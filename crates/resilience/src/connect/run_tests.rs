@@ -12,7 +12,7 @@ use ibkr_connect_state::{ManualClock, Stamp};
 
 use super::*;
 use crate::breaker::Note;
-use crate::connect::attempt::Attempts;
+use crate::connect::attempts::Attempts;
 use crate::connect::connection::RobustConnection;
 use crate::connect::dialer::Dialing;
 

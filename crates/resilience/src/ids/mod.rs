@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use ibkr_connect_core::{Error, ErrorKind, Phase, Result};
 use ibkr_connect_state::names::{Kept, REFUSED, REGISTRY, client_lock, client_of};
-use ibkr_connect_state::{Clock, Dir, Error as StateError, FileLock, Note, Owner, Probe, Shared, read_note};
+use ibkr_connect_state::{Clock, Dir, Error as StateError, FileLock, Holder, Note, Probe, Shared, read_note};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ const GLANCE_TIMEOUT: Duration = Duration::from_millis(250);
 /// The note in the file of an id; it outlives the lease.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct IdNote {
-    owner: Owner,
+    owner: Holder,
 }
 
 /// A client of the Gateway on this machine.
@@ -47,7 +47,7 @@ pub struct Slot {
     /// Its client id.
     pub client_id: i32,
     /// Who holds it, if they said so.
-    pub owner: Option<Owner>,
+    pub owner: Option<Holder>,
 }
 
 /// The clients of a Gateway, as far as they can be seen at a glance.
@@ -210,7 +210,7 @@ impl Leases {
             let why = "is no file of ibkr-connect: there is something else in it, which is left as it is";
             return Err(unusable_state(StateError::unusable(&dir.path(&name), why)));
         }
-        let note = IdNote { owner: Owner::this_process(&self.application, self.clock.now()) };
+        let note = IdNote { owner: Holder::this_process(&self.application, self.clock.now()) };
         if let Err(error) = lock.note(&note) {
             // The lock is what counts; the note is for people and for next time.
             tracing::warn!(client_id = id, %error, "client_id_note_unwritable");

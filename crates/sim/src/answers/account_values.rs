@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::accounts::{account, in_scope};
+use crate::framing::Frame;
 use crate::market::{Account, Line, Statement, World, format_cents};
 use crate::messages::{
     AccountDataEnd, AccountDataRequest, AccountModelRequest, AccountSummary, AccountSummaryRequest,
     AccountUpdateMulti, AccountUpdateTime, AccountValue, PortfolioValue, Response, end, end_frame,
 };
 use crate::session::{Feed, Opening, Refusal};
-use crate::wire::Frame;
 
 /// How often changed values are sent, in seconds of the market. IBKR says three minutes, for which nobody waits here.
 const INTERVAL: i64 = 3;

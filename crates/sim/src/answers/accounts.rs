@@ -1,11 +1,11 @@
 //! Accounts and whose they are.
 
+use crate::framing::Frame;
 use crate::market::{Account, World};
 use crate::messages::{
     AccountModelRequest, FamilyCode, FamilyCodes, ManagedAccounts, RequestId, Response, UserInfo,
 };
 use crate::session::Refusal;
-use crate::wire::Frame;
 
 pub(crate) fn managed_accounts(world: &World) -> Frame {
     ManagedAccounts { accounts_list: Some(world.account_list()) }.frame()

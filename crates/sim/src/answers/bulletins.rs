@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
+use crate::framing::Frame;
 use crate::messages::{NewsBulletin, NewsBulletinsRequest, Response};
 use crate::session::{Feed, Opening};
-use crate::wire::Frame;
 
 const HOUR: i64 = 3600;
 const EXCHANGE: &str = "ISLAND";

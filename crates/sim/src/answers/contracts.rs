@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use prost::Message;
 
+use crate::framing::Frame;
 use crate::market::{World, rules};
 use crate::messages::{
     ContractData, ContractDataRequest, ContractDescription, MarketRule, MarketRuleRequest,
     MatchingSymbolsRequest, PriceIncrement, Response, SymbolSamples, end, end_frame,
 };
 use crate::session::{Refusal, no_definition};
-use crate::wire::Frame;
 
 /// Details of bonds have an id of their own.
 const BOND_CONTRACT_DATA: i32 = 18;

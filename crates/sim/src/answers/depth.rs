@@ -4,13 +4,13 @@ use jiff::Timestamp;
 
 use super::error_frame;
 use super::history::invalid;
+use crate::framing::Frame;
 use crate::market::{Book, Kind, Listing, Row, RowChange, Side, World};
 use crate::messages::{
     DepthMarketDataDescription, MarketDepth, MarketDepthData, MarketDepthExchanges, MarketDepthL2,
     MarketDepthRequest, Response, SmartComponent, SmartComponents, SmartComponentsRequest,
 };
 use crate::session::{Feed, Opening, Refusal};
-use crate::wire::Frame;
 
 const MARKET_MAKERS: [&str; 4] = ["ARCX", "BATS", "EDGX", "NSDQ"];
 

@@ -1,8 +1,8 @@
 //! The orders a master client is flooded with.
 
+use crate::framing::Frame;
 use crate::market::World;
 use crate::messages::{OpenOrder, Order, OrderState, OrderStatus, Response, end, end_frame};
-use crate::wire::Frame;
 
 /// `count` frames of other clients' working orders, as open order and order status in turn.
 pub(crate) fn working_orders(world: &World, count: usize) -> Vec<Frame> {

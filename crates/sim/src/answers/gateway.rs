@@ -1,5 +1,6 @@
 //! The Gateway's settings, an advisor's, and TWS's windows.
 
+use crate::framing::Frame;
 use crate::market::World;
 use crate::messages::{
     ApiConfig, ApiSettingsConfig, ConfigResponse, DisplayGroupList, DisplayGroupUpdated, FaRequest,
@@ -7,7 +8,6 @@ use crate::messages::{
     SubscribeToGroupEventsRequest,
 };
 use crate::session::{Feed, Opening, Refusal};
-use crate::wire::Frame;
 
 /// The display groups there are; the n-th shows the n-th instrument.
 const GROUPS: usize = 4;

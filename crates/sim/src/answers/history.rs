@@ -6,12 +6,12 @@ use jiff::tz::TimeZone;
 
 use super::live_bars::UpdateFeed;
 use super::past;
+use crate::framing::Frame;
 use crate::market::{Bar, BarQuery, BarSize, HistoryError, Hours, Instrument, Kind, Show, Span, World};
 use crate::messages::{
     HistoricalData, HistoricalDataBar, HistoricalDataEnd, HistoricalDataRequest, Response,
 };
 use crate::session::{Opening, Refusal};
-use crate::wire::Frame;
 
 /// One frame with all bars, then one with the period they cover; updates follow if they are asked for. A schedule is
 /// asked for in the same way.

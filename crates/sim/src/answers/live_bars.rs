@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use super::history::{bar_message, hours, invalid};
+use crate::framing::Frame;
 use crate::market::{Bar, BarQuery, BarSize, Hours, Instrument, Kind, Show, Span, World};
 use crate::messages::{HistoricalDataUpdate, RealTimeBarTick, RealTimeBarsRequest, Response};
 use crate::session::{Feed, Opening, Refusal};
-use crate::wire::Frame;
 
 /// The length of a real-time bar, and the time between the updates of a historical one, in seconds.
 const FIVE: i64 = 5;

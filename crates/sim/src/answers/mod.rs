@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
+use crate::framing::Frame;
 use crate::messages::{ErrorMessage, Response};
 use crate::session::Refusal;
-use crate::wire::Frame;
 
 pub(crate) mod account_values;
 pub(crate) mod accounts;
@@ -16,6 +16,7 @@ pub(crate) mod gateway;
 pub(crate) mod history;
 pub(crate) mod live_bars;
 pub(crate) mod news;
+pub(crate) mod news_feed;
 pub(crate) mod options;
 pub(crate) mod orders;
 pub(crate) mod past;
@@ -23,7 +24,6 @@ pub(crate) mod pnl;
 pub(crate) mod positions;
 pub(crate) mod quotes;
 pub(crate) mod scanner;
-pub(crate) mod tape;
 pub(crate) mod ticks;
 pub(crate) mod wsh;
 

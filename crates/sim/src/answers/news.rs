@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 
 use super::history::{invalid, moment};
+use crate::framing::Frame;
 use crate::market::{Headline, PROVIDERS, World};
 use crate::messages::{
     HistoricalNews, HistoricalNewsEnd, HistoricalNewsRequest, NewsArticle, NewsArticleRequest, NewsProvider,
     NewsProviders, Response,
 };
 use crate::session::{Refusal, no_definition};
-use crate::wire::Frame;
 
 /// An empty PDF in Base64, the article of all headlines that have a document.
 const DOCUMENT: &str = "JVBERi0xLjQKJSVFT0YK";

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::framing::Frame;
 use crate::market::{Computation, EXCHANGES, MULTIPLIER, OptionListing, World};
 use crate::messages::{
     CalculateImpliedVolatilityRequest, CalculateOptionPriceRequest, Contract, Response, SecDefOptParameter,
     SecDefOptParamsRequest, TickOptionComputation, end, end_frame,
 };
 use crate::session::{Refusal, ambiguous, no_definition};
-use crate::wire::Frame;
 
 /// IBKR's tick type for what was computed on request.
 const CUSTOM: i32 = 53;

@@ -6,6 +6,7 @@ use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
+use crate::framing::Frame;
 use crate::market::{Fill, Filled, Working, WorkingKind, World};
 use crate::messages::{
     CommissionAndFeesReport, CompletedOrder, CompletedOrdersRequest, Execution, ExecutionDetails,
@@ -13,7 +14,6 @@ use crate::messages::{
     end_frame,
 };
 use crate::session::{Feed, Refusal};
-use crate::wire::Frame;
 
 pub(crate) fn next_valid_id(world: &World, client_id: i32) -> Frame {
     NextValidId { order_id: Some(world.next_order_id(client_id)) }.frame()

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 
 use super::history::{dashed, hours, invalid, no_data};
+use crate::framing::Frame;
 use crate::market::{BarQuery, BarSize, HistoryError, Show, Span, World, histogram};
 use crate::messages::{
     HeadTimestamp, HeadTimestampRequest, HistogramData, HistogramDataEntry, HistogramDataRequest,
     HistoricalSchedule, HistoricalSession, Response,
 };
 use crate::session::Refusal;
-use crate::wire::Frame;
 
 /// The beginning of the first session there are data of.
 pub(crate) fn head_timestamp(world: &World, wanted: &HeadTimestampRequest) -> Result<Frame, Refusal> {

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use super::accounts::account;
+use crate::framing::Frame;
 use crate::market::{Account, Line, World};
 use crate::messages::{AccountModelRequest, Pnl, PnlSingle, PnlSingleRequest, Response};
 use crate::session::{Feed, Opening, Refusal};
-use crate::wire::Frame;
 
 /// IBKR's way to say that there is no such number.
 const UNSET: f64 = f64::MAX;

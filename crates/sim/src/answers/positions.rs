@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use super::accounts::in_scope;
+use crate::framing::Frame;
 use crate::market::{Account, Holding, World};
 use crate::messages::{AccountModelRequest, Position, PositionMulti, Response, end, end_frame};
 use crate::session::{Feed, Opening, Refusal};
-use crate::wire::Frame;
 
 /// Every position of every account.
 pub(crate) fn of_all(world: &World) -> Opening {

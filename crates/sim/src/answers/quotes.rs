@@ -6,13 +6,13 @@ use jiff::Timestamp;
 
 use super::error_frame;
 use super::options::computation_frame;
+use crate::framing::Frame;
 use crate::market::{Combo, OptionListing, Quotes, Tick, World};
 use crate::messages::{
     Contract, MarketDataRequest, MarketDataType, Response, TickGeneric, TickPrice, TickReqParams, TickSize,
     TickString, end, end_frame,
 };
 use crate::session::{Feed, Opening, Refusal};
-use crate::wire::Frame;
 
 /// Live and frozen data; 3 and 4 are delayed.
 const REAL_TIME: [i32; 2] = [1, 2];

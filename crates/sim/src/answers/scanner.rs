@@ -4,13 +4,13 @@ use jiff::Timestamp;
 
 use super::error_frame;
 use super::history::no_data;
+use crate::framing::Frame;
 use crate::market::{Instrument, Kind, Quotes, Tick, World};
 use crate::messages::{
     Response, ScannerData, ScannerDataElement, ScannerParameters, ScannerSubscription,
     ScannerSubscriptionRequest,
 };
 use crate::session::{Feed, Opening, Refusal};
-use crate::wire::Frame;
 
 /// The scans there are, by code, with the names that people see.
 const SCANS: [(&str, &str); 3] =

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::history::{hours, invalid, moment};
+use crate::framing::Frame;
 use crate::market::{Hours, Instrument, Kind, PastTicks, Sizes, TickKind, Ticks, World};
 use crate::messages::{
     HistoricalTick, HistoricalTickBidAsk, HistoricalTickLast, HistoricalTicks, HistoricalTicksBidAsk,
@@ -10,7 +11,6 @@ use crate::messages::{
     TickByTickRequest,
 };
 use crate::session::{Feed, Opening, Refusal};
-use crate::wire::Frame;
 
 /// IBKR's limit for one request.
 const MOST_TICKS: i32 = 1000;

@@ -6,10 +6,10 @@ use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use crate::framing::Frame;
 use crate::market::{Kind, World};
 use crate::messages::{RequestId, Response, WshEventData, WshEventDataRequest, WshMetaData};
 use crate::session::Refusal;
-use crate::wire::Frame;
 
 /// Tags and names of the events.
 const EVENT_TYPES: [(&str, &str); 2] = [("wshe_ed", "Earnings Date"), ("wshe_div", "Dividend")];

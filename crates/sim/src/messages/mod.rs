@@ -16,7 +16,7 @@ pub(crate) use reference::*;
 pub(crate) use requests::*;
 pub(crate) use responses::*;
 
-use crate::wire::Frame;
+use crate::framing::Frame;
 
 mod accounts;
 mod contract;

@@ -3,14 +3,14 @@ use ibkr_connect_fuzz::Target;
 use super::*;
 use crate::clock::Clock;
 use crate::clock::manual::ManualClock;
+use crate::holder::Holder;
 use crate::names::{Kept, client_lock, client_of, is_worker};
-use crate::owner::Owner;
 
 /// The note in a lock file.
 #[test]
 fn lock_note() {
     let now = ManualClock::new().now();
-    Target::local("lock_note", env!("CARGO_MANIFEST_DIR")).run(|bytes| match parse::<Owner>(bytes) {
+    Target::local("lock_note", env!("CARGO_MANIFEST_DIR")).run(|bytes| match parse::<Holder>(bytes) {
         Note::Of(owner) => {
             let written = serde_json::to_vec(&owner).unwrap();
             assert!(written.len() > LONGEST_NOTE || parse(&written) == Note::Of(owner.clone()), "{owner:?}");
@@ -22,7 +22,7 @@ fn lock_note() {
             "foreign".to_owned()
         }
         Note::Unclear => {
-            let error = serde_json::from_slice::<Owner>(bytes.trim_ascii_end()).unwrap_err();
+            let error = serde_json::from_slice::<Holder>(bytes.trim_ascii_end()).unwrap_err();
             format!("unclear: {error}")
         }
     });

@@ -47,7 +47,7 @@ struct Followed {
 }
 
 fn followed(client_id: i32, bytes: &[u8], size: usize) -> Followed {
-    let (mut outbound, mut left) = (Outbound::new(Policy::ReadOnly, client_id), Vec::new());
+    let (mut outbound, mut left) = (Outbound::new(GuardPolicy::ReadOnly, client_id), Vec::new());
     let mut refusals = Vec::new();
     let outcome = bytes
         .chunks(size)

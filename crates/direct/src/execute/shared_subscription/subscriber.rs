@@ -1,4 +1,4 @@
-//! A user's place at a feed.
+//! A subscriber of a feed.
 
 use ibkr_connect_core::Result;
 use indexmap::IndexMap;
@@ -7,24 +7,24 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Feed;
-use super::board::{Change, Entry, Stay, Told};
+use super::state::{Change, Entry, Interest, Update};
 use crate::execute::cut_short;
 use crate::log;
 use crate::notes::Notes;
 
-/// A user's place at a feed. Dropping it leaves.
+/// A subscriber of a feed. Dropping it leaves.
 #[derive(Debug)]
-pub(crate) struct Seat<E: Entry> {
-    told: mpsc::UnboundedReceiver<Result<Told<E>>>,
+pub(crate) struct Subscriber<E: Entry> {
+    told: mpsc::UnboundedReceiver<Result<Update<E>>>,
     feed: Arc<Feed<E>>,
 }
 
-impl<E: Entry> Seat<E> {
+impl<E: Entry> Subscriber<E> {
     /// One more at `feed`.
-    pub(super) fn at(feed: &Arc<Feed<E>>, stay: Stay) -> Self {
-        let seat = Self { told: feed.board().join(Instant::now(), stay), feed: Arc::clone(feed) };
+    pub(super) fn at(feed: &Arc<Feed<E>>, interest: Interest) -> Self {
+        let subscriber = Self { told: feed.state().join(Instant::now(), interest), feed: Arc::clone(feed) };
         feed.changed.notify_one();
-        seat
+        subscriber
     }
 
     /// Waits until the Gateway has been asked.
@@ -42,8 +42,8 @@ impl<E: Entry> Seat<E> {
         let mut rows = IndexMap::new();
         loop {
             match self.told().await? {
-                Told::Anew => rows.clear(),
-                Told::Event(event) => match event.change() {
+                Update::Restart => rows.clear(),
+                Update::Event(event) => match event.change() {
                     Change::Row(key) | Change::Gone(key) => {
                         notes.hear();
                         rows.insert(key, event);
@@ -62,18 +62,18 @@ impl<E: Entry> Seat<E> {
     /// The next event; an error is the last.
     pub(crate) async fn next(&mut self) -> Result<E> {
         loop {
-            if let Told::Event(event) = self.told().await? {
+            if let Update::Event(event) = self.told().await? {
                 return Ok(event);
             }
         }
     }
 
-    async fn told(&mut self) -> Result<Told<E>> {
+    async fn told(&mut self) -> Result<Update<E>> {
         self.told.recv().await.unwrap_or_else(|| Err(cut_short()))
     }
 }
 
-impl<E: Entry> Drop for Seat<E> {
+impl<E: Entry> Drop for Subscriber<E> {
     fn drop(&mut self) {
         self.told.close();
         self.feed.changed.notify_one();

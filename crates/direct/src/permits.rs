@@ -1,4 +1,4 @@
-//! A line for what the Gateway does for one, or for two, at a time.
+//! Permits for what the Gateway does for one, or for two, at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,44 +13,45 @@ use crate::notes::Notes;
 /// will not end its answer. An answer that comes does so within a fraction of a second.
 pub(crate) const SILENCE: Duration = Duration::from_secs(2);
 
-/// Places, given in the order in which they are asked for. Clones are the same.
+/// Permits, given in the order in which they are asked for. Clones are the same.
 #[derive(Debug, Clone)]
-pub(crate) struct Line {
-    places: Arc<Semaphore>,
+pub(crate) struct Permits {
+    permits: Arc<Semaphore>,
     waiting: Arc<watch::Sender<usize>>,
 }
 
-/// A place. Dropping it makes room.
+/// A permit. Dropping it returns it.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Permit {
     _permit: OwnedSemaphorePermit,
     waiting: watch::Receiver<usize>,
 }
 
-/// Whether others wait for a place.
+/// Whether others wait for a permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Others {
     Wait,
     None,
 }
 
-impl Line {
-    pub(crate) fn new(places: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)), waiting: Arc::new(watch::Sender::new(0)) }
+impl Permits {
+    pub(crate) fn new(permits: usize) -> Self {
+        Self { permits: Arc::new(Semaphore::new(permits)), waiting: Arc::new(watch::Sender::new(0)) }
     }
 
-    /// A place, when it is its turn.
-    pub(crate) async fn place(&self) -> Result<Place> {
+    /// A permit, when it is its turn.
+    pub(crate) async fn acquire(&self) -> Result<Permit> {
         let permit = {
             let _counted = Waiting::new(&self.waiting);
-            Arc::clone(&self.places).acquire_owned().await
+            Arc::clone(&self.permits).acquire_owned().await
         };
-        let permit = permit.map_err(|_| Error::new(ErrorKind::Internal, "a line has been closed"))?;
-        Ok(Place { _permit: permit, waiting: self.waiting.subscribe() })
+        let permit =
+            permit.map_err(|_| Error::new(ErrorKind::Internal, "the semaphore of permits is closed"))?;
+        Ok(Permit { _permit: permit, waiting: self.waiting.subscribe() })
     }
 }
 
-impl Place {
+impl Permit {
     /// Whether others wait for one.
     pub(crate) fn others(&self) -> Others {
         if *self.waiting.borrow() > 0 { Others::Wait } else { Others::None }
@@ -58,7 +59,7 @@ impl Place {
 
     /// Resolves when that may have changed.
     pub(crate) async fn changed(&mut self) {
-        // The sender lives as long as the line.
+        // The sender lives as long as the permits.
         let _ = self.waiting.changed().await;
     }
 
@@ -103,38 +104,38 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_place_is_due_when_nothing_moves_and_somebody_waits() {
-        let (line, notes) = (Line::new(1), Notes::new());
+        let (permits, notes) = (Permits::new(1), Notes::new());
         let begun = Instant::now();
-        let mut place = line.place().await.unwrap();
-        timeout(10 * SILENCE, place.is_due(&notes)).await.expect_err("nobody waits");
+        let mut permit = permits.acquire().await.unwrap();
+        timeout(10 * SILENCE, permit.is_due(&notes)).await.expect_err("nobody waits");
         notes.hear();
-        let (moved, next) = (Instant::now(), line.clone());
-        let waits = tokio::spawn(async move { next.place().await.map(drop) });
-        place.is_due(&notes).await;
+        let (moved, next) = (Instant::now(), permits.clone());
+        let waits = tokio::spawn(async move { next.acquire().await.map(drop) });
+        permit.is_due(&notes).await;
         assert_eq!((begun.elapsed(), moved.elapsed()), (11 * SILENCE, SILENCE));
-        drop(place);
+        drop(permit);
         waits.await.unwrap().unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_has_given_up_waiting_does_not_count() {
-        let (line, notes) = (Line::new(1), Notes::new());
-        let mut place = line.place().await.unwrap();
-        timeout(SHORT, line.place()).await.unwrap_err();
-        assert_eq!(place.others(), Others::None);
-        timeout(10 * SILENCE, place.is_due(&notes)).await.unwrap_err();
+        let (permits, notes) = (Permits::new(1), Notes::new());
+        let mut permit = permits.acquire().await.unwrap();
+        timeout(SHORT, permits.acquire()).await.unwrap_err();
+        assert_eq!(permit.others(), Others::None);
+        timeout(10 * SILENCE, permit.is_due(&notes)).await.unwrap_err();
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_moves_keeps_its_place() {
-        let (line, notes) = (Line::new(1), Notes::new());
-        let mut place = line.place().await.unwrap();
-        let next = line.clone();
-        let _waits = tokio::spawn(async move { next.place().await.map(drop) });
+        let (permits, notes) = (Permits::new(1), Notes::new());
+        let mut permit = permits.acquire().await.unwrap();
+        let next = permits.clone();
+        let _waits = tokio::spawn(async move { next.acquire().await.map(drop) });
         for _ in 0..5 {
-            timeout(SILENCE - SHORT, place.is_due(&notes)).await.unwrap_err();
+            timeout(SILENCE - SHORT, permit.is_due(&notes)).await.unwrap_err();
             notes.hear();
         }
-        timeout(SILENCE + SHORT, place.is_due(&notes)).await.unwrap();
+        timeout(SILENCE + SHORT, permit.is_due(&notes)).await.unwrap();
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ibkr_connect_cleanup::{self as cleanup, Policy, Register, Registration, Run};
+use ibkr_connect_cleanup::{self as cleanup, CleanupPolicy, Register, Registration, Run};
 use ibkr_connect_core::backend::{close_elsewhere, own_thread};
 use ibkr_connect_core::config::ZombieCleanup;
 use ibkr_connect_core::telemetry::{ZOMBIES_CLEANED, ZOMBIES_FOUND};
@@ -22,34 +22,34 @@ use ibkr_connect_resilience::Gateway;
 /// A connect runs on a thread of its own from beginning to end, so that its steps follow each other while the caller's
 /// runtime is blocked.
 #[derive(Debug, Clone)]
-pub(crate) struct TidyConnector {
+pub(crate) struct ZombieCheckConnector {
     inner: Arc<dyn Connector>,
     cleanup: ZombieCleanup,
     state_dir: PathBuf,
 }
 
-impl TidyConnector {
+impl ZombieCheckConnector {
     pub(crate) fn new(inner: Box<dyn Connector>, config: &Config) -> Self {
         Self { inner: inner.into(), cleanup: config.zombie_cleanup, state_dir: config.state_dir.clone() }
     }
 
-    async fn tidy_connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
-        let zombies = self.look(target);
+    async fn checked_connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
+        let zombies = self.check(target);
         let inner = match self.inner.connect(target).await {
             Ok(inner) => inner,
             Err(error) => {
-                self.look(target);
+                self.check(target);
                 return Err(behind_forwarder(error, target));
             }
         };
         let registration = self.register(inner.info(), target);
         let info = ConnectionInfo { zombies, ..inner.info().clone() };
-        Ok(Box::new(TidyConnection { info, inner: inner.into(), registration }))
+        Ok(Box::new(ZombieCheckConnection { info, inner: inner.into(), registration }))
     }
 
     /// Looks at the port, if it is on this machine and looking is wanted. Half a millisecond where nothing is half closed;
     /// a second to tell a zombie from a connection that is just closing.
-    fn look(&self, target: &Target) -> Option<ZombieReport> {
+    fn check(&self, target: &Target) -> Option<ZombieReport> {
         let (port, gateway) = (target.port, Gateway::from(target));
         let found = match self.cleanup {
             ZombieCleanup::Off => return None,
@@ -88,7 +88,7 @@ impl TidyConnector {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl Connector for TidyConnector {
+impl Connector for ZombieCheckConnector {
     fn mode(&self) -> ConnectionMode {
         self.inner.mode()
     }
@@ -97,13 +97,13 @@ impl Connector for TidyConnector {
         // Before the look at the port, which opens a socket. If it fails, so does the backend.
         let _ = cleanup::fill_standard_descriptors();
         let (this, target) = (self.clone(), target.clone());
-        own_thread("ibkr-connect", async move { this.tidy_connect(&target).await }).await
+        own_thread("ibkr-connect", async move { this.checked_connect(&target).await }).await
     }
 }
 
 /// A connection with what was found on the port before it, and its worker's entry in the register.
 #[derive(Debug)]
-struct TidyConnection {
+struct ZombieCheckConnection {
     info: ConnectionInfo,
     /// Before the entry: a worker is in the register for as long as it may live.
     inner: Arc<dyn Connection>,
@@ -112,7 +112,7 @@ struct TidyConnection {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl Connection for TidyConnection {
+impl Connection for ZombieCheckConnection {
     fn info(&self) -> &ConnectionInfo {
         &self.info
     }
@@ -134,7 +134,7 @@ impl Connection for TidyConnection {
     }
 }
 
-impl Drop for TidyConnection {
+impl Drop for ZombieCheckConnection {
     fn drop(&mut self) {
         close_elsewhere(&self.inner, || self.registration.take());
     }
@@ -166,7 +166,7 @@ fn clean(port: u16, state_dir: &Path) -> Result<ZombieReport, cleanup::Error> {
         return Ok(ZombieReport::default());
     }
     let workers = Register::open(state_dir)?.live()?;
-    let done = cleanup::clean(port, &Policy { run: Run::Act, workers, ..Policy::default() })?;
+    let done = cleanup::clean(port, &CleanupPolicy { run: Run::Act, workers, ..CleanupPolicy::default() })?;
     Ok(ZombieReport {
         found: done.found.len(),
         removed: done.found.len() - done.remaining.len(),

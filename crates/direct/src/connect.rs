@@ -13,15 +13,15 @@ use ibkr_connect_core::{
     ConnectionInfo, ConnectionMode, Error, ErrorKind, Phase, Result, Target, random_client_id,
 };
 use ibkr_connect_relay::{dial, is_local, relay, resolve, settle, shake_hands};
-use ibkr_connect_wire::{Caller, Handshake, Outbound, Policy, Rest};
+use ibkr_connect_wire::{Caller, GuardPolicy, Handshake, Outbound, Rest};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::ending::Ending;
-use crate::entrance::Entrance;
 use crate::error::request_error;
 use crate::execute::{Shared, proof_of_life};
 use crate::failure::{accounts_of, no_session, not_dialled, unresolved};
+use crate::ibapi_listener::IbapiListener;
 use crate::progress::Progress;
 
 /// Between the two looks that tell a stuck accept queue from a busy one.
@@ -52,7 +52,7 @@ struct Greeted {
 type Relay = Pin<Box<dyn Future<Output = Ending> + Send>>;
 
 /// Connects before the target's deadline, or leaves nothing behind.
-pub(crate) async fn attempt(target: &Target) -> Result<Established> {
+pub(crate) async fn establish(target: &Target) -> Result<Established> {
     let mut progress = Progress::new();
     let outcome = connect(target, &mut progress).await;
     outcome.map_err(|error| error.with_phases(progress.timings()))
@@ -62,9 +62,9 @@ async fn connect(target: &Target, progress: &mut Progress) -> Result<Established
     let deadline = Instant::now() + target.timeout;
     let client_id = target.client_id.unwrap_or_else(random_client_id);
     let gateway = reach(target, deadline, progress).await?;
-    let mut attempt = Attempt { target, client_id, deadline, gateway, progress };
-    let greeted = attempt.shake_hands().await?;
-    attempt.prove(greeted).await
+    let mut connecting = Connecting { target, client_id, deadline, gateway, progress };
+    let greeted = connecting.shake_hands().await?;
+    connecting.prove(greeted).await
 }
 
 /// The first phases: a name becomes an address becomes a connection.
@@ -90,7 +90,7 @@ async fn reach(target: &Target, deadline: Instant, progress: &mut Progress) -> R
 }
 
 /// An attempt with a connection. It is armed to end in a reset, whichever way it is dropped.
-struct Attempt<'a> {
+struct Connecting<'a> {
     target: &'a Target,
     client_id: i32,
     deadline: Instant,
@@ -98,7 +98,7 @@ struct Attempt<'a> {
     progress: &'a mut Progress,
 }
 
-impl Attempt<'_> {
+impl Connecting<'_> {
     async fn shake_hands(&mut self) -> Result<Greeted> {
         self.progress.enter(Phase::Version);
         match timeout_at(self.deadline, self.greet()).await {
@@ -115,15 +115,15 @@ impl Attempt<'_> {
     async fn greet(&mut self) -> Result<Greeted> {
         /// Every wait has a deadline of ours; ibapi's own must only be later than all of them.
         const LAST_RESORT: Duration = Duration::from_secs(24 * 3600);
-        let entrance = Entrance::open().await.map_err(no_relay)?;
+        let listener = IbapiListener::open().await.map_err(no_relay)?;
         let connect = Client::builder()
-            .address(entrance.address().to_string())
+            .address(listener.address().to_string())
             .client_id(self.client_id)
             .max_reconnect_attempts(0)
             .one_shot_timeout(LAST_RESORT)
             .connect_with_notice_stream();
         let relay = async {
-            let mut ibapi = entrance.ibapi().await.map_err(no_relay)?;
+            let mut ibapi = listener.ibapi().await.map_err(no_relay)?;
             let caller = Caller { client_id: self.client_id, readonly: self.target.readonly };
             let mut handshake = Handshake::new(caller, self.deadline.into_std());
             let follow = |handshake: &Handshake| self.progress.follow(handshake);
@@ -152,7 +152,7 @@ impl Attempt<'_> {
         // Ends with ibapi's client.
         tokio::spawn(shared.notices.clone().collect(notices));
         let socket = rustix::io::dup(&self.gateway).map_err(|error| no_relay(error.into()))?;
-        let policy = if self.target.readonly { Policy::ReadOnly } else { Policy::Trading };
+        let policy = if self.target.readonly { GuardPolicy::ReadOnly } else { GuardPolicy::Trading };
         let (outbound, tap) = (Outbound::new(policy, self.client_id), shared.tap.clone());
         let mut relay: Relay = Box::pin(async move {
             let end = relay(self.gateway, ibapi, outbound, &tap, rest).await;

@@ -7,9 +7,9 @@
 //! A Gateway overlooks questions, and does not end every answer. So a user that finds a question about which the Gateway is silent has
 //! it asked again, and one that wants the feed of another account goes first.
 
-mod board;
-mod doubts;
-mod seat;
+mod late_answers;
+mod state;
+mod subscriber;
 #[cfg(test)]
 mod tests;
 
@@ -23,13 +23,13 @@ use tokio::sync::{Notify, watch};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until};
 
-use self::board::{Board, Duty};
-use self::doubts::Doubts;
+use self::late_answers::LateAnswers;
+use self::state::{FeedState, Step};
 use super::cut_short;
-use crate::line::{Line, Place};
+use crate::permits::{Permit, Permits};
 
-pub(crate) use self::board::{Change, Entry, Stay};
-pub(crate) use self::seat::Seat;
+pub(crate) use self::state::{Change, Entry, Interest};
+pub(crate) use self::subscriber::Subscriber;
 
 /// Where the events of a feed come from: a subscription at the Gateway.
 pub(crate) trait Source: Send + 'static {
@@ -55,23 +55,27 @@ pub(crate) trait Opener: Send + Sync + 'static {
 
 /// The feed of a connection, or none. Clones are the same.
 #[derive(Debug)]
-pub(crate) struct SharedFeed<E: Entry> {
+pub(crate) struct SharedSubscription<E: Entry> {
     /// The one that can be joined.
     open: Arc<Mutex<Option<Arc<Feed<E>>>>>,
     /// For the one that the Gateway knows of.
-    line: Line,
-    doubts: Arc<Mutex<Doubts>>,
+    permits: Permits,
+    late_answers: Arc<Mutex<LateAnswers>>,
 }
 
-impl<E: Entry> Clone for SharedFeed<E> {
+impl<E: Entry> Clone for SharedSubscription<E> {
     fn clone(&self) -> Self {
-        Self { open: Arc::clone(&self.open), line: self.line.clone(), doubts: Arc::clone(&self.doubts) }
+        Self {
+            open: Arc::clone(&self.open),
+            permits: self.permits.clone(),
+            late_answers: Arc::clone(&self.late_answers),
+        }
     }
 }
 
-impl<E: Entry> Default for SharedFeed<E> {
+impl<E: Entry> Default for SharedSubscription<E> {
     fn default() -> Self {
-        Self { open: Arc::default(), line: Line::new(1), doubts: Arc::default() }
+        Self { open: Arc::default(), permits: Permits::new(1), late_answers: Arc::default() }
     }
 }
 
@@ -79,15 +83,15 @@ impl<E: Entry> Default for SharedFeed<E> {
 struct Feed<E: Entry> {
     /// What it is about: an account, or nothing in particular.
     subject: String,
-    board: Mutex<Board<E>>,
+    state: Mutex<FeedState<E>>,
     /// A user has come, or left.
     changed: Notify,
     /// When the Gateway was first asked.
     asked: watch::Sender<Option<Instant>>,
 }
 
-impl<E: Entry> SharedFeed<E> {
-    /// A place at the feed about `subject`, which `opener` opens if there is none. While there is one about something else, it
+impl<E: Entry> SharedSubscription<E> {
+    /// A subscriber of the feed about `subject`, which `opener` opens if there is none. While there is one about something else, it
     /// waits until all who use that have left, or the Gateway is silent about that.
     ///
     /// # Errors
@@ -95,41 +99,41 @@ impl<E: Entry> SharedFeed<E> {
     pub(crate) fn join<O: Opener<Source: Source<Event = E>>>(
         &self,
         subject: &str,
-        stay: Stay,
+        interest: Interest,
         opener: O,
-    ) -> Result<Seat<E>> {
+    ) -> Result<Subscriber<E>> {
         let mut open = self.open();
         match open.as_ref() {
-            Some(feed) if feed.subject == subject && !feed.board().is_over() => {
-                return Ok(Seat::at(feed, stay));
+            Some(feed) if feed.subject == subject && !feed.state().is_over() => {
+                return Ok(Subscriber::at(feed, interest));
             }
-            Some(feed) if feed.board().is_held() => return Err(taken(&feed.subject, subject)),
+            Some(feed) if feed.state().is_held() => return Err(taken(&feed.subject, subject)),
             _ => {}
         }
         let feed = Arc::new(Feed {
             subject: subject.to_owned(),
-            board: Mutex::new(Board::new()),
+            state: Mutex::new(FeedState::new()),
             changed: Notify::new(),
             asked: watch::Sender::new(None),
         });
-        let seat = Seat::at(&feed, stay);
+        let subscriber = Subscriber::at(&feed, interest);
         *open = Some(Arc::clone(&feed));
         tokio::spawn(self.clone().carry(feed, opener));
-        Ok(seat)
+        Ok(subscriber)
     }
 
     /// Carries the events of a feed from the Gateway to its users, until they have left.
     async fn carry<O: Opener<Source: Source<Event = E>>>(self, feed: Arc<Feed<E>>, opener: O) {
         loop {
-            let place = match self.line.place().await {
-                Ok(place) => place,
+            let permit = match self.permits.acquire().await {
+                Ok(permit) => permit,
                 Err(error) => return self.fail(&feed, &error),
             };
             if self.close(&feed) {
                 return;
             }
-            let served = self.serve(&feed, &opener, place).await;
-            self.doubts().note(Instant::now(), &feed.subject, &feed.board());
+            let served = self.serve(&feed, &opener, permit).await;
+            self.late_answers().note(Instant::now(), &feed.subject, &feed.state());
             match served {
                 Ok(Served::Wanted) => {}
                 Ok(Served::Over) => return,
@@ -138,32 +142,32 @@ impl<E: Entry> SharedFeed<E> {
         }
     }
 
-    /// Carries them while it has the place.
+    /// Carries them while it has the permit.
     async fn serve<O: Opener<Source: Source<Event = E>>>(
         &self,
         feed: &Arc<Feed<E>>,
         opener: &O,
-        mut place: Place,
+        mut permit: Permit,
     ) -> Result<Served> {
         let mut source = self.subscribe(feed, opener).await?;
         let outcome = loop {
-            let duty = feed.board().duty(Instant::now(), place.others());
-            match duty {
-                Duty::Wait(until) => tokio::select! {
+            let step = feed.state().step(Instant::now(), permit.others());
+            match step {
+                Step::Wait(until) => tokio::select! {
                     biased;
                     event = source.next() => match event {
-                        Ok(Some(event)) => feed.board().take(Instant::now(), event),
+                        Ok(Some(event)) => feed.state().take(Instant::now(), event),
                         Ok(None) => break Err(cut_short()),
                         Err(error) => break Err(error),
                     },
                     () = feed.changed.notified() => {}
-                    () = place.changed() => {}
+                    () = permit.changed() => {}
                     () = sleep(until) => {}
                 },
-                Duty::Close if self.close(feed) => break Ok(Served::Over),
-                Duty::Close => {}
-                Duty::MakeRoom => break Ok(Served::Wanted),
-                Duty::AskAgain => source = self.subscribe_again(feed, opener, source).await?,
+                Step::Close if self.close(feed) => break Ok(Served::Over),
+                Step::Close => {}
+                Step::MakeRoom => break Ok(Served::Wanted),
+                Step::AskAgain => source = self.subscribe_again(feed, opener, source).await?,
             }
         };
         source.cancel().await;
@@ -175,17 +179,17 @@ impl<E: Entry> SharedFeed<E> {
         feed: &Feed<E>,
         opener: &O,
     ) -> Result<O::Source> {
-        let is_doubtful = self.doubts().has(Instant::now(), &feed.subject);
+        let is_doubtful = self.late_answers().has(Instant::now(), &feed.subject);
         let source = opener.open().await?;
-        feed.board().ask_anew(Instant::now());
+        feed.state().ask_first(Instant::now());
         if is_doubtful {
-            feed.board().doubt();
+            feed.state().doubt();
         }
         feed.is_asked();
         Ok(source)
     }
 
-    /// Cancels the subscription and makes it anew, with nothing lost in between: what has come is taken before, and ibapi gets no
+    /// Cancels the subscription and makes it again, with nothing lost in between: what has come is taken before, and ibapi gets no
     /// chance to take in more until it knows the new one. Should it get one, the relay's count tells.
     async fn subscribe_again<O: Opener<Source: Source<Event = E>>>(
         &self,
@@ -196,14 +200,14 @@ impl<E: Entry> SharedFeed<E> {
         unconstrained(async move {
             while let Some(event) = at_once(source.next()).await {
                 let event = event?.ok_or_else(cut_short)?;
-                feed.board().take(Instant::now(), event);
+                feed.state().take(Instant::now(), event);
             }
             let before = opener.frames();
             source.cancel().await;
             let source = opener.open().await?;
-            feed.board().ask_again(Instant::now());
+            feed.state().ask_again(Instant::now());
             if opener.frames() != before {
-                feed.board().doubt();
+                feed.state().doubt();
             }
             Ok(source)
         })
@@ -213,7 +217,7 @@ impl<E: Entry> SharedFeed<E> {
     /// Lets nobody join any more, unless somebody has.
     fn close(&self, feed: &Arc<Feed<E>>) -> bool {
         let mut open = self.open();
-        let is_used = feed.board().is_used();
+        let is_used = feed.state().is_used();
         if !is_used {
             open.take_if(|open| Arc::ptr_eq(open, feed));
         }
@@ -222,7 +226,7 @@ impl<E: Entry> SharedFeed<E> {
 
     fn fail(&self, feed: &Arc<Feed<E>>, error: &Error) {
         self.open().take_if(|open| Arc::ptr_eq(open, feed));
-        feed.board().fail(error);
+        feed.state().fail(error);
         // Who waits for the question hears of the failure instead.
         feed.is_asked();
     }
@@ -231,12 +235,12 @@ impl<E: Entry> SharedFeed<E> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn doubts(&self) -> MutexGuard<'_, Doubts> {
-        self.doubts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn late_answers(&self) -> MutexGuard<'_, LateAnswers> {
+        self.late_answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Why a feed has left its place.
+/// Why a feed gives its permit back.
 enum Served {
     /// Nobody uses it any more.
     Over,
@@ -249,8 +253,8 @@ impl<E: Entry> Feed<E> {
         self.asked.send_if_modified(|asked| asked.is_none() && asked.replace(Instant::now()).is_none());
     }
 
-    fn board(&self) -> MutexGuard<'_, Board<E>> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, FeedState<E>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

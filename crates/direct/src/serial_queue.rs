@@ -1,4 +1,4 @@
-//! Turns to ask what TWS answers without a request id: what comes is taken for the answer to whatever was asked.
+//! SerialQueue to ask what TWS answers without a request id: what comes is taken for the answer to whatever was asked.
 //!
 //! A question that was given up may still be answered, or may have been overlooked for good; nothing tells. So the next one is asked
 //! at once. Where the answer that comes then could be another's, or the rest of one, it is not taken: the question is asked once
@@ -11,8 +11,8 @@ use std::time::Duration;
 use ibkr_connect_core::Result;
 use tokio::time::Instant;
 
-use crate::line::Line;
 use crate::notes::Notes;
+use crate::permits::Permits;
 use crate::wiretap::{Halting, Wiretap};
 use ibkr_connect_wire::Family;
 
@@ -38,12 +38,12 @@ pub(crate) trait Question: Sync {
     fn ask(&self) -> impl Future<Output = Result<Self::Answer>> + Send;
 }
 
-/// Turns for the questions of a family. Clones are the same.
+/// SerialQueue for the questions of a family. Clones are the same.
 #[derive(Debug, Clone)]
-pub(crate) struct Turns {
+pub(crate) struct SerialQueue {
     family: Family,
     tap: Wiretap,
-    line: Line,
+    permits: Permits,
     unanswered: Arc<Mutex<Vec<Unanswered>>>,
 }
 
@@ -56,9 +56,9 @@ struct Unanswered {
     frames: u64,
 }
 
-impl Turns {
+impl SerialQueue {
     pub(crate) fn new(family: Family, tap: &Wiretap) -> Self {
-        Self { family, tap: tap.clone(), line: Line::new(1), unanswered: Arc::default() }
+        Self { family, tap: tap.clone(), permits: Permits::new(1), unanswered: Arc::default() }
     }
 
     /// The whole answer. Who waits behind a question about which the Gateway is silent goes first, and it is asked again after that.
@@ -69,11 +69,11 @@ impl Turns {
     ) -> Result<Vec<<Q::Answer as Answer>::Row>> {
         loop {
             notes.wait();
-            let mut place = self.line.place().await?;
+            let mut permit = self.permits.acquire().await?;
             tokio::select! {
                 biased;
                 answer = self.answer(notes, question) => return answer,
-                () = place.is_due(notes) => {}
+                () = permit.is_due(notes) => {}
             }
         }
     }
@@ -85,7 +85,7 @@ impl Turns {
     ) -> Result<Vec<<Q::Answer as Answer>::Row>> {
         let mut rest = self.spoilers(Q::KIND);
         let mut halting = (rest > 0).then(|| self.tap.halt_at_ends(self.family));
-        let mut asked = Asked { turns: self, questions: Vec::new() };
+        let mut asked = Asked { queue: self, questions: Vec::new() };
         loop {
             asked.questions.push(self.unanswered(Q::KIND));
             notes.ask();
@@ -135,7 +135,7 @@ fn missed(halting: &Halting<'_>, question: usize) -> bool {
 
 /// The times that a question was asked. Dropped without an answer, they are all still open.
 struct Asked<'a> {
-    turns: &'a Turns,
+    queue: &'a SerialQueue,
     questions: Vec<Unanswered>,
 }
 
@@ -149,10 +149,10 @@ impl Asked<'_> {
 
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
-        self.turns.all_unanswered().append(&mut self.questions);
+        self.queue.all_unanswered().append(&mut self.questions);
     }
 }
 
 #[cfg(test)]
-#[path = "turns_tests.rs"]
+#[path = "serial_queue_tests.rs"]
 mod tests;

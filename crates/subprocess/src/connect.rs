@@ -12,14 +12,14 @@ use ibkr_connect_protocol::frames::{Connected, Hello, PROTOCOL};
 use ibkr_connect_protocol::lines::cut;
 
 use crate::exit::KillReason;
+use crate::monitor::Worker;
 use crate::process::{Process, Wanted};
 use crate::start::start;
-use crate::supervisor::Worker;
 use crate::{Timing, WorkerSpec};
 
 /// One connect, from the start of the worker on.
 #[derive(Debug)]
-pub(crate) struct Attempt {
+pub(crate) struct Connecting {
     pub(crate) spec: WorkerSpec,
     pub(crate) timing: Timing,
     pub(crate) target: Target,
@@ -27,7 +27,7 @@ pub(crate) struct Attempt {
     pub(crate) started: Instant,
 }
 
-impl Attempt {
+impl Connecting {
     /// Connects, and stays with the worker until it is gone. A failure is reported when nothing is left of it.
     pub(crate) fn run(self, outcome: Ready<ConnectionInfo>) {
         let (worker, cookie) = match start(&self.spec, &self.timing, self.target.log_accounts, &self.process)

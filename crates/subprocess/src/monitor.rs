@@ -1,4 +1,4 @@
-//! The thread that owns a worker, once it runs: keeps its link's time, ends it. `attempt.rs` is how it comes to that.
+//! The thread that owns a worker, once it runs: keeps its link's time, ends it. `connect.rs` is how it comes to that.
 //!
 //! Deadlines and heartbeats pass on this thread, so that a host whose runtime is stuck can't delay them.
 
@@ -28,7 +28,7 @@ pub(crate) struct Worker {
     pub(crate) log_accounts: LogAccounts,
 }
 
-/// Why the supervisor stops watching.
+/// Why the monitor stops watching.
 enum Verdict {
     Close,
     Kill(KillReason),

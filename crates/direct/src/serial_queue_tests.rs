@@ -1,4 +1,4 @@
-//! Turns at a Gateway that is a test, in virtual time.
+//! SerialQueue at a Gateway that is a test, in virtual time.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
-use crate::line::SILENCE;
+use crate::permits::SILENCE;
 use ibkr_connect_wire::{EndMark, Observer};
 
 const FAMILY: Family = Family::OpenOrders;
@@ -23,8 +23,8 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn turns(&self) -> Turns {
-        Turns::new(FAMILY, &self.tap)
+    fn queue(&self) -> SerialQueue {
+        SerialQueue::new(FAMILY, &self.tap)
     }
 
     /// Rows, and `None` for an end mark.
@@ -107,11 +107,14 @@ impl Question for All {
     }
 }
 
-fn asks(turns: &Turns, question: impl Question<Answer = Rows> + Send + 'static) -> JoinHandle<Vec<i32>> {
-    let turns = turns.clone();
+fn asks(
+    queue: &SerialQueue,
+    question: impl Question<Answer = Rows> + Send + 'static,
+) -> JoinHandle<Vec<i32>> {
+    let queue = queue.clone();
     tokio::spawn(async move {
         let notes = Notes::new();
-        turns.ask(&notes, &question).await.unwrap()
+        queue.ask(&notes, &question).await.unwrap()
     })
 }
 
@@ -120,8 +123,8 @@ async fn soon<T>(task: JoinHandle<T>) -> T {
 }
 
 /// A question that nobody waits for any more.
-async fn abandoned(gateway: &Gateway, turns: &Turns) {
-    let first = asks(turns, Own(gateway.clone()));
+async fn abandoned(gateway: &Gateway, queue: &SerialQueue) {
+    let first = asks(queue, Own(gateway.clone()));
     assert_eq!(gateway.hears().await, ["own"]);
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
@@ -130,9 +133,9 @@ async fn abandoned(gateway: &Gateway, turns: &Turns) {
 #[tokio::test(start_paused = true)]
 async fn an_overlooked_question_is_asked_again_at_once() {
     let (gateway, begun) = (Gateway::default(), Instant::now());
-    let turns = gateway.turns();
-    abandoned(&gateway, &turns).await;
-    let second = asks(&turns, Own(gateway.clone()));
+    let queue = gateway.queue();
+    abandoned(&gateway, &queue).await;
+    let second = asks(&queue, Own(gateway.clone()));
     assert_eq!(gateway.hears().await, ["own"]);
     gateway.says([Some(1), None]);
     assert_eq!(soon(second).await, [1]);
@@ -142,15 +145,15 @@ async fn an_overlooked_question_is_asked_again_at_once() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_comes_late_is_as_good_for_the_same_question() {
     let gateway = Gateway::default();
-    let turns = gateway.turns();
-    abandoned(&gateway, &turns).await;
-    let second = asks(&turns, Own(gateway.clone()));
+    let queue = gateway.queue();
+    abandoned(&gateway, &queue).await;
+    let second = asks(&queue, Own(gateway.clone()));
     assert_eq!(gateway.hears().await, ["own"]);
     gateway.says([Some(1), None]);
     assert_eq!(soon(second).await, [1], "it was asked twice and answered once");
     // The other answer comes while the next one asks; nobody knows where it has begun.
     gateway.says([Some(2)]);
-    let third = asks(&turns, Own(gateway.clone()));
+    let third = asks(&queue, Own(gateway.clone()));
     assert_eq!(gateway.hears().await, ["own"]);
     gateway.says([Some(3), None, Some(2), Some(3), None]);
     assert_eq!(gateway.hears().await, ["own"]);
@@ -160,13 +163,13 @@ async fn an_answer_that_comes_late_is_as_good_for_the_same_question() {
 #[tokio::test(start_paused = true)]
 async fn the_rest_of_an_answer_is_nobodys() {
     let gateway = Gateway::default();
-    let turns = gateway.turns();
-    let first = asks(&turns, Own(gateway.clone()));
+    let queue = gateway.queue();
+    let first = asks(&queue, Own(gateway.clone()));
     assert_eq!(gateway.hears().await, ["own"]);
     gateway.says([Some(1)]);
     first.abort();
     first.await.unwrap_err();
-    let second = asks(&turns, Own(gateway.clone()));
+    let second = asks(&queue, Own(gateway.clone()));
     assert_eq!(gateway.hears().await, ["own"]);
     gateway.says([Some(2), None, Some(11), Some(12), None]);
     assert_eq!(soon(second).await, [11, 12]);
@@ -179,9 +182,9 @@ async fn the_late_answer_to_another_question_is_nobodys() {
         [[Some(1), None, Some(1), Some(2), None], [Some(1), Some(2), None, Some(1), Some(2)]]
     {
         let gateway = Gateway::default();
-        let turns = gateway.turns();
-        abandoned(&gateway, &turns).await;
-        let second = asks(&turns, All(gateway.clone()));
+        let queue = gateway.queue();
+        abandoned(&gateway, &queue).await;
+        let second = asks(&queue, All(gateway.clone()));
         assert_eq!(gateway.hears().await, ["all"]);
         gateway.says(answers_the_first);
         assert_eq!(gateway.hears().await, ["all"]);
@@ -193,10 +196,10 @@ async fn the_late_answer_to_another_question_is_nobodys() {
 #[tokio::test(start_paused = true)]
 async fn a_question_that_stays_unanswered_is_forgotten() {
     let gateway = Gateway::default();
-    let turns = gateway.turns();
-    abandoned(&gateway, &turns).await;
+    let queue = gateway.queue();
+    abandoned(&gateway, &queue).await;
     for spoiled in [true, false] {
-        let next = asks(&turns, All(gateway.clone()));
+        let next = asks(&queue, All(gateway.clone()));
         assert_eq!(gateway.hears().await, ["all"]);
         gateway.says([Some(1), None]);
         if spoiled {
@@ -207,16 +210,16 @@ async fn a_question_that_stays_unanswered_is_forgotten() {
         assert_eq!(gateway.hears().await, Vec::<&str>::new());
         tokio::time::sleep(OVERLOOKED).await;
     }
-    assert_eq!(turns.spoilers(All::KIND), 0);
+    assert_eq!(queue.spoilers(All::KIND), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_behind_a_silent_question_goes_first() {
     let gateway = Gateway::default();
-    let turns = gateway.turns();
-    let first = asks(&turns, Own(gateway.clone()));
+    let queue = gateway.queue();
+    let first = asks(&queue, Own(gateway.clone()));
     assert_eq!(gateway.hears().await, ["own"]);
-    let second = asks(&turns, Own(gateway.clone()));
+    let second = asks(&queue, Own(gateway.clone()));
     assert_eq!(gateway.hears().await, Vec::<&str>::new(), "it may be answered");
     tokio::time::sleep(SILENCE).await;
     assert_eq!(gateway.hears().await, ["own"]);
@@ -233,9 +236,9 @@ async fn who_waits_behind_a_silent_question_goes_first() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_comes_keeps_its_turn() {
     let gateway = Gateway::default();
-    let turns = gateway.turns();
-    let first = asks(&turns, Own(gateway.clone()));
-    let _second = asks(&turns, All(gateway.clone()));
+    let queue = gateway.queue();
+    let first = asks(&queue, Own(gateway.clone()));
+    let _second = asks(&queue, All(gateway.clone()));
     assert_eq!(gateway.hears().await, ["own"]);
     for row in 1..=3 {
         tokio::time::sleep(SILENCE - Duration::from_millis(1)).await;
@@ -249,13 +252,13 @@ async fn an_answer_that_comes_keeps_its_turn() {
 #[tokio::test(start_paused = true)]
 async fn an_end_mark_that_was_on_its_way_is_one_more() {
     let gateway = Gateway::default();
-    let turns = gateway.turns();
-    let first = asks(&turns, Own(gateway.clone()));
+    let queue = gateway.queue();
+    let first = asks(&queue, Own(gateway.clone()));
     assert_eq!(gateway.hears().await, ["own"]);
     gateway.tap.count(FAMILY);
     first.abort();
     first.await.unwrap_err();
-    let second = asks(&turns, Own(gateway.clone()));
+    let second = asks(&queue, Own(gateway.clone()));
     assert_eq!(gateway.hears().await, ["own"]);
     // The relay did not stand at it: what followed may have been lost before the question was asked again.
     gateway.end_arrives();

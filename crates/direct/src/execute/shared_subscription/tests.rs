@@ -7,8 +7,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
 use super::*;
-use crate::line::SILENCE;
 use crate::notes::{Notes, Stage};
+use crate::permits::SILENCE;
 
 #[derive(Debug, Clone, PartialEq)]
 enum Number {
@@ -99,7 +99,7 @@ impl Source for Listening {
 }
 
 struct Gateway {
-    feed: SharedFeed<Number>,
+    feed: SharedSubscription<Number>,
     wire: Arc<Wire>,
     heard: UnboundedReceiver<Heard>,
     hears: UnboundedSender<Heard>,
@@ -108,18 +108,18 @@ struct Gateway {
 impl Gateway {
     fn new() -> Self {
         let (hears, heard) = unbounded_channel();
-        Self { feed: SharedFeed::default(), wire: Arc::default(), heard, hears }
+        Self { feed: SharedSubscription::default(), wire: Arc::default(), heard, hears }
     }
 
-    fn join(&self, name: &'static str, stay: Stay) -> Result<Seat<Number>> {
+    fn join(&self, name: &'static str, interest: Interest) -> Result<Subscriber<Number>> {
         let subject = Subject { name, wire: Arc::clone(&self.wire), heard: self.hears.clone() };
-        self.feed.join(name, stay, subject)
+        self.feed.join(name, interest, subject)
     }
 
     /// One that waits for the whole, in a task of its own.
     fn asks(&self, name: &'static str) -> tokio::task::JoinHandle<Vec<Number>> {
-        let mut seat = self.join(name, Stay::UntilTheEnd).unwrap();
-        tokio::spawn(async move { seat.download(&Notes::new()).await.unwrap() })
+        let mut subscriber = self.join(name, Interest::Snapshot).unwrap();
+        tokio::spawn(async move { subscriber.download(&Notes::new()).await.unwrap() })
     }
 
     async fn hears(&mut self) -> Option<Heard> {
@@ -148,9 +148,9 @@ async fn soon<T>(task: tokio::task::JoinHandle<T>) -> T {
 #[tokio::test(start_paused = true)]
 async fn an_overlooked_question_is_asked_again_for_the_next_one_at_once() {
     let mut gateway = Gateway::new();
-    let seat = gateway.join("a", Stay::UntilTheEnd).unwrap();
+    let subscriber = gateway.join("a", Interest::Snapshot).unwrap();
     gateway.hears_all([Opened("a")]).await;
-    drop(seat);
+    drop(subscriber);
     assert_eq!(gateway.hears().await, None);
     let second = gateway.asks("a");
     gateway.hears_all([Cancelled("a"), Opened("a")]).await;
@@ -180,8 +180,8 @@ async fn who_comes_to_a_silent_question_has_it_asked_again_for_all() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_comes_late_is_read_to_its_end_for_whoever_is_next() {
     let mut gateway = Gateway::new();
-    drop(gateway.join("a", Stay::UntilTheEnd).unwrap());
-    let first = gateway.join("a", Stay::UntilTheEnd).unwrap();
+    drop(gateway.join("a", Interest::Snapshot).unwrap());
+    let first = gateway.join("a", Interest::Snapshot).unwrap();
     gateway.hears_all([Opened("a")]).await;
     gateway.says([Row(1)]);
     assert_eq!(gateway.hears().await, None);
@@ -196,10 +196,10 @@ async fn an_answer_that_comes_late_is_read_to_its_end_for_whoever_is_next() {
 #[tokio::test(start_paused = true)]
 async fn a_question_that_nobody_comes_for_is_cancelled_after_a_while() {
     let mut gateway = Gateway::new();
-    let seat = gateway.join("a", Stay::UntilTheEnd).unwrap();
+    let subscriber = gateway.join("a", Interest::Snapshot).unwrap();
     gateway.hears_all([Opened("a")]).await;
     let left = Instant::now();
-    drop(seat);
+    drop(subscriber);
     assert_eq!(gateway.heard.recv().await, Some(Cancelled("a")));
     assert_eq!(left.elapsed().as_secs(), 30);
 }
@@ -207,7 +207,7 @@ async fn a_question_that_nobody_comes_for_is_cancelled_after_a_while() {
 #[tokio::test(start_paused = true)]
 async fn the_rest_of_an_answer_is_not_taken_for_the_beginning_of_the_next() {
     let mut gateway = Gateway::new();
-    let mut first = gateway.join("a", Stay::UntilTheEnd).unwrap();
+    let mut first = gateway.join("a", Interest::Snapshot).unwrap();
     gateway.hears_all([Opened("a")]).await;
     gateway.says([Row(1)]);
     first.next().await.unwrap();
@@ -251,7 +251,7 @@ async fn one_about_something_else_waits_for_the_answer_and_not_for_silence() {
 #[tokio::test(start_paused = true)]
 async fn one_about_something_else_does_not_wait_for_those_who_have_left() {
     let mut gateway = Gateway::new();
-    let first = gateway.join("a", Stay::UntilTheEnd).unwrap();
+    let first = gateway.join("a", Interest::Snapshot).unwrap();
     gateway.hears_all([Opened("a")]).await;
     gateway.says([Row(1)]);
     drop(first);
@@ -264,11 +264,11 @@ async fn one_about_something_else_does_not_wait_for_those_who_have_left() {
 #[tokio::test(start_paused = true)]
 async fn one_about_something_else_is_refused_by_those_who_stay() {
     let mut gateway = Gateway::new();
-    let mut stream = gateway.join("b", Stay::ForChanges).unwrap();
+    let mut stream = gateway.join("b", Interest::Updates).unwrap();
     gateway.hears_all([Opened("b")]).await;
     gateway.says([Row(1)]);
     assert_eq!(stream.next().await.unwrap(), Row(1));
-    let refused = gateway.join("a", Stay::UntilTheEnd).unwrap_err();
+    let refused = gateway.join("a", Interest::Snapshot).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Busy);
     assert!(refused.message().contains("a stream of b"), "{refused}");
 }
@@ -276,8 +276,8 @@ async fn one_about_something_else_is_refused_by_those_who_stay() {
 #[tokio::test(start_paused = true)]
 async fn what_nobody_waits_for_any_more_is_never_asked() {
     let mut gateway = Gateway::new();
-    let first = gateway.join("a", Stay::UntilTheEnd).unwrap();
-    let second = gateway.join("b", Stay::UntilTheEnd).unwrap();
+    let first = gateway.join("a", Interest::Snapshot).unwrap();
+    let second = gateway.join("b", Interest::Snapshot).unwrap();
     gateway.hears_all([Opened("a")]).await;
     drop((second, first));
     gateway.says([End]);
@@ -288,17 +288,17 @@ async fn what_nobody_waits_for_any_more_is_never_asked() {
 #[tokio::test(start_paused = true)]
 async fn one_that_ends_was_cut_short() {
     let mut gateway = Gateway::new();
-    let mut seat = gateway.join("a", Stay::ForChanges).unwrap();
+    let mut subscriber = gateway.join("a", Interest::Updates).unwrap();
     gateway.hears_all([Opened("a")]).await;
     gateway.wire.listener().take();
-    assert_eq!(seat.next().await.unwrap_err().message(), "the answer was cut short");
+    assert_eq!(subscriber.next().await.unwrap_err().message(), "the answer was cut short");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_seat_is_open_when_the_gateway_has_been_asked() {
     let mut gateway = Gateway::new();
     let (first, second) =
-        (gateway.join("a", Stay::UntilTheEnd).unwrap(), gateway.join("b", Stay::ForChanges));
+        (gateway.join("a", Interest::Snapshot).unwrap(), gateway.join("b", Interest::Updates));
     let (second, notes) = (second.unwrap(), Notes::new());
     first.opened(&notes).await;
     timeout(SILENCE / 2, second.opened(&notes)).await.expect_err("it is not its turn");
@@ -313,8 +313,8 @@ async fn a_seat_is_open_when_the_gateway_has_been_asked() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_begins_between_two_questions_is_not_whole() {
     let mut gateway = Gateway::new();
-    drop(gateway.join("a", Stay::UntilTheEnd).unwrap());
-    let first = gateway.join("a", Stay::UntilTheEnd).unwrap();
+    drop(gateway.join("a", Interest::Snapshot).unwrap());
+    let first = gateway.join("a", Interest::Snapshot).unwrap();
     gateway.hears_all([Opened("a")]).await;
     drop(first);
     gateway.wire.slips.store(1, Ordering::Relaxed);
@@ -329,8 +329,8 @@ async fn an_answer_that_begins_between_two_questions_is_not_whole() {
 #[tokio::test(start_paused = true)]
 async fn a_doubt_is_about_one_subject_and_ends() {
     let mut gateway = Gateway::new();
-    drop(gateway.join("a", Stay::UntilTheEnd).unwrap());
-    let first = gateway.join("a", Stay::UntilTheEnd).unwrap();
+    drop(gateway.join("a", Interest::Snapshot).unwrap());
+    let first = gateway.join("a", Interest::Snapshot).unwrap();
     gateway.hears_all([Opened("a")]).await;
     gateway.says([Row(1)]);
     drop(first);

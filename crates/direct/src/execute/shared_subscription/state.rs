@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::line::{Others, SILENCE};
+use crate::permits::{Others, SILENCE};
 
 /// How long a feed that nobody uses may be silent before the end of its first download before it is given up.
 const GIVEN_UP: Duration = Duration::from_secs(30);
@@ -47,24 +47,24 @@ pub(crate) enum Change<K> {
 
 /// What a user is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Told<E> {
+pub(crate) enum Update<E> {
     Event(E),
     /// The download begins anew: what was told of it may be another one's.
-    Anew,
+    Restart,
 }
 
 /// Whether a user stays when the first download is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stay {
+pub(crate) enum Interest {
     /// It wants the changes too.
-    ForChanges,
+    Updates,
     /// It leaves then.
-    UntilTheEnd,
+    Snapshot,
 }
 
 /// What is to be done with the subscription.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Duty {
+pub(super) enum Step {
     /// Nothing until then, or until something happens.
     Wait(Option<Instant>),
     /// The Gateway is to be asked once more.
@@ -76,7 +76,7 @@ pub(super) enum Duty {
 }
 
 #[derive(Debug)]
-pub(super) struct Board<E: Entry> {
+pub(super) struct FeedState<E: Entry> {
     rows: IndexMap<E::Key, E>,
     /// The event that has completed the first download.
     end: Option<E>,
@@ -105,8 +105,8 @@ enum Again {
 
 #[derive(Debug)]
 struct User<E> {
-    told: mpsc::UnboundedSender<Result<Told<E>>>,
-    stay: Stay,
+    told: mpsc::UnboundedSender<Result<Update<E>>>,
+    interest: Interest,
 }
 
 impl<E> User<E> {
@@ -115,7 +115,7 @@ impl<E> User<E> {
     }
 }
 
-impl<E: Entry> Board<E> {
+impl<E: Entry> FeedState<E> {
     pub(super) fn new() -> Self {
         Self {
             rows: IndexMap::new(),
@@ -131,25 +131,29 @@ impl<E: Entry> Board<E> {
     }
 
     /// What was told so far, then what comes.
-    pub(super) fn join(&mut self, now: Instant, stay: Stay) -> mpsc::UnboundedReceiver<Result<Told<E>>> {
+    pub(super) fn join(
+        &mut self,
+        now: Instant,
+        interest: Interest,
+    ) -> mpsc::UnboundedReceiver<Result<Update<E>>> {
         let (told, received) = mpsc::unbounded_channel();
         for event in self.rows.values().chain(&self.end) {
             // The receiver is in our hands.
-            let _ = told.send(Ok(Told::Event(event.clone())));
+            let _ = told.send(Ok(Update::Event(event.clone())));
         }
         if self.asked.is_some() && self.end.is_none() && self.again != Again::AtOnce {
             let is_abandoned = !self.is_used() && (self.heard.is_none() || self.is_silent(now));
             self.again = if is_abandoned { Again::AtOnce } else { Again::WhenSilent };
         }
-        self.users.push(User { told, stay });
+        self.users.push(User { told, interest });
         received
     }
 
     /// The Gateway is asked by a subscription that has nothing to do with one before.
-    pub(super) fn ask_anew(&mut self, now: Instant) {
+    pub(super) fn ask_first(&mut self, now: Instant) {
         if self.heard.take().is_some() {
             self.rows.clear();
-            self.tell(&Told::Anew);
+            self.tell(&Update::Restart);
         }
         (self.questions, self.ends, self.doubtful) = (0, 0, 0);
         self.ask_again(now);
@@ -187,7 +191,7 @@ impl<E: Entry> Board<E> {
             Change::End => {
                 self.ends += 1;
                 if self.doubtful > 0 {
-                    return self.begin_anew();
+                    return self.restart();
                 }
                 // Of several, only the first one ends something.
                 if self.end.replace(event.clone()).is_some() {
@@ -196,17 +200,17 @@ impl<E: Entry> Board<E> {
             }
             Change::None => {}
         }
-        self.tell(&Told::Event(event));
+        self.tell(&Update::Event(event));
     }
 
-    fn begin_anew(&mut self) {
+    fn restart(&mut self) {
         self.doubtful -= 1;
         self.rows.clear();
         self.again = Again::AtOnce;
-        self.tell(&Told::Anew);
+        self.tell(&Update::Restart);
     }
 
-    fn tell(&mut self, told: &Told<E>) {
+    fn tell(&mut self, told: &Update<E>) {
         self.users.retain(|user| user.told.send(Ok(told.clone())).is_ok());
     }
 
@@ -225,7 +229,7 @@ impl<E: Entry> Board<E> {
 
     /// Whether somebody uses it who does not leave by itself.
     pub(super) fn is_held(&self) -> bool {
-        self.users.iter().any(|user| user.is_there() && user.stay == Stay::ForChanges)
+        self.users.iter().any(|user| user.is_there() && user.interest == Interest::Updates)
     }
 
     /// Whether it has told all that it was asked for, and nobody is there any more.
@@ -239,26 +243,26 @@ impl<E: Entry> Board<E> {
     }
 
     /// What is to be done.
-    pub(super) fn duty(&self, now: Instant, others: Others) -> Duty {
-        let Some(silent) = self.silent_since() else { return Duty::Wait(None) };
+    pub(super) fn step(&self, now: Instant, others: Others) -> Step {
+        let Some(silent) = self.silent_since() else { return Step::Wait(None) };
         match (&self.end, self.is_used()) {
-            (Some(_), true) => Duty::Wait(None),
-            (Some(_), false) => Duty::Close,
-            (None, false) if others == Others::Wait || now >= silent + GIVEN_UP => Duty::Close,
-            (None, false) => Duty::Wait(Some(silent + GIVEN_UP)),
-            (None, true) => self.duty_to_users(now, others, silent + SILENCE),
+            (Some(_), true) => Step::Wait(None),
+            (Some(_), false) => Step::Close,
+            (None, false) if others == Others::Wait || now >= silent + GIVEN_UP => Step::Close,
+            (None, false) => Step::Wait(Some(silent + GIVEN_UP)),
+            (None, true) => self.step_for_users(now, others, silent + SILENCE),
         }
     }
 
     /// The same while users wait for the end, and the Gateway will have been silent for long enough at `due`.
-    fn duty_to_users(&self, now: Instant, others: Others, due: Instant) -> Duty {
+    fn step_for_users(&self, now: Instant, others: Others, due: Instant) -> Step {
         let makes_room = others == Others::Wait && !self.is_held();
         match self.again {
-            Again::AtOnce => Duty::AskAgain,
-            Again::No if !makes_room => Duty::Wait(None),
-            _ if now < due => Duty::Wait(Some(due)),
-            _ if makes_room => Duty::MakeRoom,
-            _ => Duty::AskAgain,
+            Again::AtOnce => Step::AskAgain,
+            Again::No if !makes_room => Step::Wait(None),
+            _ if now < due => Step::Wait(Some(due)),
+            _ if makes_room => Step::MakeRoom,
+            _ => Step::AskAgain,
         }
     }
 
@@ -277,5 +281,5 @@ fn too_many() -> Error {
 }
 
 #[cfg(test)]
-#[path = "board_tests.rs"]
+#[path = "state_tests.rs"]
 mod tests;

@@ -12,12 +12,12 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// An open port.
 #[derive(Debug)]
-pub(crate) struct Entrance {
+pub(crate) struct IbapiListener {
     listener: TcpListener,
     address: SocketAddr,
 }
 
-impl Entrance {
+impl IbapiListener {
     pub(crate) async fn open() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         Ok(Self { address: listener.local_addr()?, listener })
@@ -72,8 +72,8 @@ mod tests {
 
     #[tokio::test]
     async fn strangers_are_reset_and_the_port_is_closed_behind_the_right_one() {
-        let entrance = Entrance::open().await.unwrap();
-        let address = entrance.address();
+        let listener = IbapiListener::open().await.unwrap();
+        let address = listener.address();
         let mut strangers = Vec::new();
         for _ in 0..3 {
             strangers.push(TcpStream::connect(address).await.unwrap());
@@ -82,7 +82,7 @@ mod tests {
         let mut late = TcpStream::connect(address).await.unwrap();
         let own = ibapi.local_addr().unwrap();
 
-        let mut let_in = entrance.first(|peer, _| SocketAddr::V4(peer) == own).await.unwrap();
+        let mut let_in = listener.first(|peer, _| SocketAddr::V4(peer) == own).await.unwrap();
         let_in.write_all(b"for ibapi").await.unwrap();
         let mut heard = [0; 9];
         ibapi.read_exact(&mut heard).await.unwrap();
@@ -97,9 +97,9 @@ mod tests {
 
     #[tokio::test]
     async fn this_process_is_let_in() {
-        let entrance = Entrance::open().await.unwrap();
-        let ibapi = TcpStream::connect(entrance.address()).await.unwrap();
-        let let_in = entrance.ibapi().await.unwrap();
+        let listener = IbapiListener::open().await.unwrap();
+        let ibapi = TcpStream::connect(listener.address()).await.unwrap();
+        let let_in = listener.ibapi().await.unwrap();
         assert_eq!(let_in.peer_addr().unwrap(), ibapi.local_addr().unwrap());
     }
 }

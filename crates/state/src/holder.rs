@@ -11,7 +11,7 @@ use crate::place::Place;
 /// machine's or container's process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Owner {
+pub struct Holder {
     /// Its process id, in its own pid namespace.
     pub pid: u32,
     /// The application's name.
@@ -28,7 +28,7 @@ pub struct Owner {
     pub pids: String,
 }
 
-impl Owner {
+impl Holder {
     /// This process, from now on.
     pub fn this_process(program: &str, now: Stamp) -> Self {
         let Place { host, pids, .. } = Place::here().clone();
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_note_says_who_and_how_long() {
         let clock = ManualClock::new();
-        let owner = Owner { pid: 4711, ..Owner::this_process("ibkr-connect", clock.now()) };
+        let owner = Holder { pid: 4711, ..Holder::this_process("ibkr-connect", clock.now()) };
         clock.advance(Duration::from_millis(12_900));
         assert_eq!(owner.describe(&clock.now()), "pid 4711 (ibkr-connect) for 12 s");
     }
@@ -85,8 +85,8 @@ mod tests {
     #[test]
     fn a_pid_of_another_place_is_not_described_as_ours() {
         let clock = ManualClock::new();
-        let owner = Owner { pid: 7, host: "pod-7".to_owned(), ..Owner::this_process("app", clock.now()) };
-        let container = Owner { pids: "12345".to_owned(), ..owner.clone() };
+        let owner = Holder { pid: 7, host: "pod-7".to_owned(), ..Holder::this_process("app", clock.now()) };
+        let container = Holder { pids: "12345".to_owned(), ..owner.clone() };
         let described = container.describe(&clock.now());
         assert_eq!(described, "pid 7 of another pid namespace, on pod-7 (app) for 0 s");
         clock.reboot(clock.now().wall);
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn a_note_of_an_older_version_is_still_understood() {
         let json = r#"{"pid":1,"program":"p","start_time":2,"since":{"boot":"b","at":3,"wall":"2026-01-01T00:00:00Z"}}"#;
-        let owner: Owner = serde_json::from_str(json).unwrap();
+        let owner: Holder = serde_json::from_str(json).unwrap();
         assert_eq!((owner.pid, owner.pids.as_str(), owner.host.as_str()), (1, "", ""));
         assert_eq!(owner.describe(&owner.since), "pid 1 (p) for 0 s");
     }

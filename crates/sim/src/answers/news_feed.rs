@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use super::news::known_providers;
+use crate::framing::Frame;
 use crate::market::{Headline, Listing, World};
 use crate::messages::{Contract, MarketDataRequest, Response, TickNews};
 use crate::session::{Feed, Opening, Refusal, no_definition};
-use crate::wire::Frame;
 
 /// The generic tick of news, and what makes market data have nothing else.
 const NEWS: &str = "292";

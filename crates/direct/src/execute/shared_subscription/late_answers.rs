@@ -2,17 +2,17 @@
 
 use tokio::time::Instant;
 
-use super::board::{Board, Entry};
+use super::state::{Entry, FeedState};
 
 /// What they are about, and until when.
 #[derive(Debug, Default)]
-pub(super) struct Doubts(Vec<(String, Instant)>);
+pub(super) struct LateAnswers(Vec<(String, Instant)>);
 
-impl Doubts {
-    /// A feed about `subject` leaves its place.
-    pub(super) fn note<E: Entry>(&mut self, now: Instant, subject: &str, board: &Board<E>) {
+impl LateAnswers {
+    /// A feed about `subject` gives its permit back.
+    pub(super) fn note<E: Entry>(&mut self, now: Instant, subject: &str, state: &FeedState<E>) {
         self.0.retain(|(_, until)| now < *until);
-        self.0.extend(board.leaves_something_until().map(|until| (subject.to_owned(), until)));
+        self.0.extend(state.leaves_something_until().map(|until| (subject.to_owned(), until)));
     }
 
     /// Whether the first end mark that comes about `subject` may be that of an answer whose beginning nobody has got.
