@@ -22,6 +22,7 @@ use ibkr_connect::{
 use crate::support::backend::{Backend, target};
 use crate::support::fake_gateway::{Behaviour, FakeGateway};
 use crate::support::host::{Running, User};
+use crate::support::real_backends::on_real_backends;
 use crate::support::{PATIENCE, setting, traces, until};
 
 /// What a connect may cost beside that of a healthy Gateway, in KiB.
@@ -30,31 +31,12 @@ const BOUND: usize = 24 * 1024;
 /// The deadline of each connect.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-mod direct {
-    use super::*;
-
-    #[test]
-    fn errors_fill_no_memory() {
-        check(ConnectionMode::Direct);
+on_real_backends! {
+    fn errors_fill_no_memory(mode) {
+        check(mode);
     }
-
-    #[test]
-    fn unread_streams_share_a_bound_and_one_that_is_read_goes_on() {
-        unread_streams(ConnectionMode::Direct);
-    }
-}
-
-mod subprocess {
-    use super::*;
-
-    #[test]
-    fn errors_fill_no_memory() {
-        check(ConnectionMode::Subprocess);
-    }
-
-    #[test]
-    fn unread_streams_share_a_bound_and_one_that_is_read_goes_on() {
-        unread_streams(ConnectionMode::Subprocess);
+    fn unread_streams_share_a_bound_and_one_that_is_read_goes_on(mode) {
+        unread_streams(mode);
     }
 }
 

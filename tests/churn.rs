@@ -25,6 +25,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::backend::{Backend, target};
 use crate::support::host::{Running, User};
+use crate::support::real_backends::on_real_backends;
 use crate::support::{PATIENCE, run, setting, traces};
 
 /// The cycles of a mode, unless `IBKR_CHURN_CYCLES` says otherwise.
@@ -36,14 +37,10 @@ const CYCLES_PER_GATEWAY: u32 = 100;
 /// Longer than an undisturbed handshake takes, a worker's start included: every phase of it gets its share.
 const MOMENTS_MS: u64 = 150;
 
-#[test]
-fn direct() {
-    Campaign::new(ConnectionMode::Direct).run();
-}
-
-#[test]
-fn subprocess() {
-    Campaign::new(ConnectionMode::Subprocess).run();
+on_real_backends! {
+    fn leaves_nothing(mode) {
+        Campaign::new(mode).run();
+    }
 }
 
 /// How a cycle ends, unless the fault is faster.

@@ -13,34 +13,16 @@ use ibkr_connect_sim::{Fault, Handshakes, SimOptions, Simulator, Stats};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::host::{Running, User};
+use crate::support::real_backends::on_real_backends;
 use crate::support::shared::SharedState;
 use crate::support::{PATIENCE, traces};
 
-mod direct {
-    use super::*;
-
-    #[test]
-    fn two_programs_get_in() {
-        everybody_gets_in(ConnectionMode::Direct, 2);
+on_real_backends! {
+    fn two_programs_get_in(mode) {
+        everybody_gets_in(mode, 2);
     }
-
-    #[test]
-    fn twenty_programs_get_in() {
-        everybody_gets_in(ConnectionMode::Direct, 20);
-    }
-}
-
-mod subprocess {
-    use super::*;
-
-    #[test]
-    fn two_programs_get_in() {
-        everybody_gets_in(ConnectionMode::Subprocess, 2);
-    }
-
-    #[test]
-    fn twenty_programs_get_in() {
-        everybody_gets_in(ConnectionMode::Subprocess, 20);
+    fn twenty_programs_get_in(mode) {
+        everybody_gets_in(mode, 20);
     }
 }
 

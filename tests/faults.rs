@@ -14,6 +14,7 @@ use ibkr_connect_sim::{Fault, SimOptions, Simulator};
 
 use crate::support::backend::{Backend, NobodyListens, target};
 use crate::support::fake_gateway::{Behaviour, FakeGateway};
+use crate::support::real_backends::on_real_backends;
 use crate::support::{run, traces, until};
 
 /// The deadline of an attempt that only its deadline ends.
@@ -38,8 +39,7 @@ macro_rules! faults {
         #[allow(dead_code, reason = "only the simulator can tell whether a row is missing")]
         const ROWS: &[&str] = &[$( stringify!($name) ),+];
 
-        mod direct { use super::*; $( #[test] fn $name() { check(ConnectionMode::Direct, &$gateway, $expected); } )+ }
-        mod subprocess { use super::*; $( #[test] fn $name() { check(ConnectionMode::Subprocess, &$gateway, $expected); } )+ }
+        on_real_backends! { $( fn $name(mode) { check(mode, &$gateway, $expected); } )+ }
     };
 }
 

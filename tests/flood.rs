@@ -12,16 +12,13 @@ use ibkr_connect::{ConnectionMode, block_on};
 
 use crate::support::backend::{Backend, target};
 use crate::support::fake_gateway::{Behaviour, FakeGateway};
+use crate::support::real_backends::on_real_backends;
 use crate::support::{PATIENCE, setting};
 
-#[test]
-fn direct() {
-    every_tick_once_and_in_order(ConnectionMode::Direct);
-}
-
-#[test]
-fn subprocess() {
-    every_tick_once_and_in_order(ConnectionMode::Subprocess);
+on_real_backends! {
+    fn gives_every_tick_once_and_in_order(mode) {
+        every_tick_once_and_in_order(mode);
+    }
 }
 
 #[allow(clippy::print_stdout, reason = "what a campaign was worth")]

@@ -5,10 +5,10 @@ mod support;
 
 use std::fs;
 
-use ibkr_connect::ConnectionMode;
 use ibkr_connect_sim::{Fault, SimOptions, Simulator};
 
 use crate::support::backend::{Backend, target};
+use crate::support::real_backends::REAL_BACKENDS;
 use crate::support::{run, until};
 
 /// One way to end in every phase, and a good one.
@@ -24,7 +24,7 @@ const FAULTS: [&[Fault]; 6] = [
 #[test]
 fn connecting_leaks_nothing() {
     let gateway = Simulator::start(SimOptions::default()).unwrap();
-    for mode in [ConnectionMode::Direct, ConnectionMode::Subprocess] {
+    for mode in REAL_BACKENDS {
         let backend = Backend::new(mode);
         // The first time may open what stays open for good.
         connect_in_every_way(&backend, &gateway);

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::backend::{Backend, PrivateWorker, target};
 use crate::support::fake_gateway::{Behaviour, FakeGateway};
 use crate::support::host::{Running, User};
+use crate::support::real_backends::REAL_BACKENDS;
 use crate::support::traces::{self, Identity};
 use crate::support::{PATIENCE, run, until};
 
@@ -95,7 +96,7 @@ fn a_worker_dies_with_its_killed_host() {
 
 #[test]
 fn an_interrupted_host_ends_in_order() {
-    for mode in [ConnectionMode::Direct, ConnectionMode::Subprocess] {
+    for mode in REAL_BACKENDS {
         let gateway = simulator(Fault::Reorder);
         let user = User::new();
         let (mut host, _) = Running::until_first_line(ticks(&user, mode, &gateway));
@@ -110,7 +111,7 @@ fn an_interrupted_host_ends_in_order() {
 
 #[test]
 fn a_host_killed_in_mid_handshake_leaves_no_zombie() {
-    for mode in [ConnectionMode::Direct, ConnectionMode::Subprocess] {
+    for mode in REAL_BACKENDS {
         for (fault, reached) in [(Fault::Silent, 0), (Fault::NoManagedAccounts, 1), (Fault::NoNextValidId, 1)]
         {
             let gateway = simulator(fault);

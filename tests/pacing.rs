@@ -20,31 +20,22 @@ use tokio::task::JoinSet;
 
 use crate::support::backend::PrivateWorker;
 use crate::support::host::{Finished, Running, User};
+use crate::support::real_backends::on_real_backends;
 
-macro_rules! in_both_modes {
-    ($( $test:ident; )+) => {
-        mod direct {
-            $( #[test] fn $test() { super::run(super::ConnectionMode::Direct, |stage| Box::pin(super::$test(stage))); } )+
-        }
-        mod subprocess {
-            $( #[test] fn $test() { super::run(super::ConnectionMode::Subprocess, |stage| Box::pin(super::$test(stage))); } )+
-        }
-    };
-}
-
-in_both_modes! {
-    programs_that_flood_the_gateway_stay_below_fifty_messages_a_second;
-    daily_histories_wait_for_nothing_but_the_messages;
-    small_bars_wait_and_what_would_wait_too_long_was_never_sent;
-    off_lifts_the_limits_on_history_and_keeps_the_messages;
-    unlimited_keeps_nothing;
-    the_command_says_that_it_waits;
+on_real_backends! {
+    in_mode:
+    programs_that_flood_the_gateway_stay_below_fifty_messages_a_second
+    daily_histories_wait_for_nothing_but_the_messages
+    small_bars_wait_and_what_would_wait_too_long_was_never_sent
+    off_lifts_the_limits_on_history_and_keeps_the_messages
+    unlimited_keeps_nothing
+    the_command_says_that_it_waits
 }
 
 /// Less than the time that a Gateway takes to count a second.
 const SECOND: Duration = Duration::from_millis(990);
 
-fn run(mode: ConnectionMode, test: impl FnOnce(Stage) -> std::pin::Pin<Box<dyn Future<Output = ()>>>) {
+fn in_mode(mode: ConnectionMode, test: impl AsyncFnOnce(Stage)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(test(Stage::new(mode)));
 }

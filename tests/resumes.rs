@@ -20,25 +20,20 @@ use crate::support::backend::{NobodyListens, PrivateWorker};
 use crate::support::fake_gateway::message::ID;
 use crate::support::fake_gateway::played::PlayedGateway;
 use crate::support::fake_gateway::wire::{Frame, frame};
+use crate::support::real_backends::on_real_backends;
 use crate::support::state::state_dir;
 use crate::support::{run, traces};
 
-macro_rules! in_both_modes {
-    ($($test:ident)+) => {
-        mod direct {
-            $( #[test] fn $test() { super::run(super::$test(super::ConnectionMode::Direct)); } )+
-        }
-        mod subprocess {
-            $( #[test] fn $test() { super::run(super::$test(super::ConnectionMode::Subprocess)); } )+
-        }
-    };
-}
-
-in_both_modes! {
+on_real_backends! {
+    in_mode:
     after_59_daily_histories_a_stream_of_bars_outlives_a_restart
     a_stream_that_meets_pacing_after_a_restart_waits_for_its_turn
     the_old_subscription_is_cancelled_before_the_next_is_asked_for
     a_subscription_that_the_gateway_wants_renewed_is_and_a_refused_one_is_not
+}
+
+fn in_mode(mode: ConnectionMode, test: impl AsyncFnOnce(ConnectionMode)) {
+    run(test(mode));
 }
 
 async fn after_59_daily_histories_a_stream_of_bars_outlives_a_restart(mode: ConnectionMode) {

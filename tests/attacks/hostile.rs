@@ -19,24 +19,20 @@ use crate::support::backend::{Backend, target};
 use crate::support::fake_gateway::damage::damage;
 use crate::support::fake_gateway::{Behaviour, FakeGateway};
 use crate::support::host::{Running, User};
+use crate::support::real_backends::on_real_backends;
 use crate::support::{Seed, setting};
 
 /// How long a connect may take, a request after it, and both with all that a busy machine may add.
 const DEADLINE: Duration = Duration::from_millis(500);
 const OVERDUE: Duration = Duration::from_secs(30);
 
-#[test]
-fn gateways_that_send_damaged_bytes_end_connects_in_errors_direct() {
-    connect_to_hostile_gateways(ConnectionMode::Direct, setting("IBKR_HOSTILE_CONNECTS").unwrap_or(300));
-}
-
-#[test]
-fn gateways_that_send_damaged_bytes_end_connects_in_errors_subprocess() {
-    // A process each: the bytes are read by the same code.
-    connect_to_hostile_gateways(
-        ConnectionMode::Subprocess,
-        setting("IBKR_HOSTILE_CONNECTS").unwrap_or(300) / 20,
-    );
+on_real_backends! {
+    fn gateways_that_send_damaged_bytes_end_connects_in_errors(mode) {
+        let connects = setting("IBKR_HOSTILE_CONNECTS").unwrap_or(300);
+        // A process each: the bytes are read by the same code.
+        let connects = if mode == ConnectionMode::Subprocess { connects / 20 } else { connects };
+        connect_to_hostile_gateways(mode, connects);
+    }
 }
 
 #[allow(clippy::print_stdout, reason = "what a campaign was worth")]

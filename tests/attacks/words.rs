@@ -3,8 +3,11 @@
 
 use std::thread;
 
+use ibkr_connect::ConnectionMode;
+
 use crate::support::fake_gateway::{Behaviour, FakeGateway};
 use crate::support::host::{Finished, User};
+use crate::support::real_backends::{REAL_BACKENDS, on_real_backends};
 
 /// Escape sequences for the screen, the title and the colour, also of eight bits; ends of lines of every kind with what looks like a
 /// line of a log behind them; NUL and DEL; letters that turn the direction of what follows.
@@ -33,14 +36,10 @@ const COMMANDS: &[(&[&str], bool)] = &[
     (&["watch", "--for", "500ms"], true),
 ];
 
-#[test]
-fn words_of_the_gateway_control_no_terminal_in_direct_mode() {
-    every_command_shows_plain_words("direct");
-}
-
-#[test]
-fn words_of_the_gateway_control_no_terminal_in_subprocess_mode() {
-    every_command_shows_plain_words("subprocess");
+on_real_backends! {
+    fn words_of_the_gateway_control_no_terminal(mode) {
+        every_command_shows_plain_words(mode.as_str());
+    }
 }
 
 fn every_command_shows_plain_words(mode: &str) {
@@ -62,7 +61,7 @@ fn every_command_shows_plain_words(mode: &str) {
 #[test]
 fn words_of_a_gateway_that_refuses_control_no_terminal() {
     thread::scope(|scope| {
-        for mode in ["direct", "subprocess"] {
+        for mode in REAL_BACKENDS.map(ConnectionMode::as_str) {
             for behaviour in [
                 Behaviour::SaysOnly(10_141, EVIL),
                 Behaviour::SaysOnly(1_100, EVIL),
@@ -84,7 +83,7 @@ fn words_of_a_gateway_that_refuses_control_no_terminal() {
 /// The log at its most talkative, ibapi's too.
 #[test]
 fn words_of_the_gateway_begin_no_line_of_the_log() {
-    for mode in ["direct", "subprocess"] {
+    for mode in REAL_BACKENDS.map(ConnectionMode::as_str) {
         let gateway = FakeGateway::start(Behaviour::SaysEverywhere(EVIL));
         for command in [&["positions"][..], &["quote", "AAPL"], &["watch", "--for", "500ms"]] {
             let finished = run(mode, gateway.port(), "trace", command);
@@ -100,7 +99,7 @@ fn no_log_shows_an_account_not_even_in_decimal_bytes() {
     const ACCOUNT: &str = "DU7654321";
     let in_bytes = ACCOUNT.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
     let params = format!(r#"{{"account":"{ACCOUNT}"}}"#);
-    for mode in ["direct", "subprocess"] {
+    for mode in REAL_BACKENDS.map(ConnectionMode::as_str) {
         for level in ["trace", "ibapi=trace", "info,ibapi::connection=trace", "ibapi[{}]=trace"] {
             let gateway = FakeGateway::start(Behaviour::SaysEverywhere("fine"));
             let command = ["call", "pnl", "--params", &params, "--for", "200ms"];

@@ -1,9 +1,11 @@
 //! `call` and `commands`: any row of the table, and what they say about wrong input.
 
+use ibkr_connect::ConnectionMode;
 use ibkr_connect::OPERATIONS;
 use ibkr_connect_sim::{SimOptions, Simulator};
 
 use crate::support::host::{Finished, User};
+use crate::support::real_backends::REAL_BACKENDS;
 
 fn run(mode: &str, arguments: &[&str]) -> Finished {
     let gateway = Simulator::start(SimOptions::default()).unwrap();
@@ -15,7 +17,7 @@ fn run(mode: &str, arguments: &[&str]) -> Finished {
 
 #[test]
 fn a_request_is_answered_in_json() {
-    for mode in ["direct", "subprocess"] {
+    for mode in REAL_BACKENDS.map(ConnectionMode::as_str) {
         let called = run(
             mode,
             &["--json", "call", "contract_details", "--params", r#"{"symbol":"AAPL","sec_type":"STK"}"#],
@@ -29,7 +31,7 @@ fn a_request_is_answered_in_json() {
 
 #[test]
 fn a_stream_is_shown_as_long_as_wanted() {
-    for mode in ["direct", "subprocess"] {
+    for mode in REAL_BACKENDS.map(ConnectionMode::as_str) {
         let called = run(mode, &["call", "notices", "--count", "3"]);
         let codes: Vec<_> =
             called.json_lines().iter().map(|notice| notice["code"].as_i64().unwrap()).collect();

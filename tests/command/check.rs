@@ -1,11 +1,13 @@
 //! `check`: an exit code per kind of failure, and always the same JSON.
 
+use ibkr_connect::ConnectionMode;
 use ibkr_connect_sim::{Fault, SimOptions, Simulator};
 use serde_json::{Value, json};
 
 use crate::support::backend::{COMMAND, NobodyListens};
 use crate::support::fake_gateway::{Behaviour, FakeGateway};
 use crate::support::host::{Finished, Running, User};
+use crate::support::real_backends::REAL_BACKENDS;
 use crate::support::traces;
 
 const KEYS: [&str; 11] = [
@@ -89,7 +91,7 @@ const RETIREMENT: &str = "The version of the application you are running, 1045.1
 
 #[test]
 fn the_end_of_the_gateways_version_is_told_with_its_day() {
-    for mode in ["direct", "subprocess"] {
+    for mode in REAL_BACKENDS.map(ConnectionMode::as_str) {
         for behaviour in [
             Behaviour::SaysBeforeItsAccounts(2172, RETIREMENT),
             Behaviour::SaysAfterItsAccounts(2172, RETIREMENT),
@@ -118,7 +120,7 @@ fn forwarder(user: &User, faults: &[&str]) -> (Running, u16) {
 
 #[test]
 fn a_forwarder_is_named_and_what_it_makes_of_a_gateway_that_is_down() {
-    for mode in ["direct", "subprocess"] {
+    for mode in REAL_BACKENDS.map(ConnectionMode::as_str) {
         let user = User::new();
         let (running, port) = forwarder(&user, &["--fault", "close-before-version"]);
         let report = check(mode, port, 5);

@@ -2,19 +2,18 @@
 
 use std::collections::HashSet;
 
+use ibkr_connect::ConnectionMode;
 use ibkr_connect_sim::{SimOptions, Simulator};
 use serde_json::Value;
 
 use crate::support::host::{Finished, User};
+use crate::support::real_backends::on_real_backends;
 
-macro_rules! in_both_modes {
-    ($( $name:ident )+) => {
-        mod direct { $( #[test] fn $name() { super::$name("direct"); } )+ }
-        mod subprocess { $( #[test] fn $name() { super::$name("subprocess"); } )+ }
-    };
+on_real_backends! { in_mode: accounts positions bars quote a_currency_pair ticks an_unknown_symbol }
+
+fn in_mode(mode: ConnectionMode, test: fn(&str)) {
+    test(mode.as_str());
 }
-
-in_both_modes! { accounts positions bars quote a_currency_pair ticks an_unknown_symbol }
 
 fn accounts(mode: &str) {
     let rows = json_lines(mode, &["accounts"]);

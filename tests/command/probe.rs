@@ -10,6 +10,7 @@ use crate::ongoing::Ongoing;
 use crate::support::PATIENCE;
 use crate::support::backend::NobodyListens;
 use crate::support::host::{Finished, User};
+use crate::support::real_backends::on_real_backends;
 use crate::support::traces;
 
 const KEYS: [&str; 8] = [
@@ -23,17 +24,9 @@ const KEYS: [&str; 8] = [
     "stopped_early",
 ];
 
-mod direct {
-    #[test]
-    fn every_attempt_is_one_handshake() {
-        super::every_attempt_is_one_handshake("direct");
-    }
-}
-
-mod subprocess {
-    #[test]
-    fn every_attempt_is_one_handshake() {
-        super::every_attempt_is_one_handshake("subprocess");
+on_real_backends! {
+    fn every_attempt_is_one_handshake(mode) {
+        super::every_attempt_is_one_handshake(mode.as_str());
     }
 }
 

@@ -10,6 +10,7 @@ use crate::ongoing::Ongoing;
 use crate::support::PATIENCE;
 use crate::support::backend::NobodyListens;
 use crate::support::host::{Finished, User};
+use crate::support::real_backends::on_real_backends;
 use crate::support::traces;
 
 /// Those that programs rely on come first.
@@ -30,17 +31,9 @@ const KEYS: [&str; 13] = [
 ];
 const OFTEN: [&str; 4] = ["--ping-every", "50ms", "--fetch-every", "200ms"];
 
-mod direct {
-    #[test]
-    fn a_healthy_gateway_answers_everything() {
-        super::a_healthy_gateway_answers_everything("direct");
-    }
-}
-
-mod subprocess {
-    #[test]
-    fn a_healthy_gateway_answers_everything() {
-        super::a_healthy_gateway_answers_everything("subprocess");
+on_real_backends! {
+    fn a_healthy_gateway_answers_everything(mode) {
+        super::a_healthy_gateway_answers_everything(mode.as_str());
     }
 }
 

@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
+use ibkr_connect::ConnectionMode;
 use ibkr_connect_sim::{Fault, SimOptions, Simulator};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -11,11 +12,13 @@ use crate::ongoing::Ongoing;
 use crate::support::backend::NobodyListens;
 use crate::support::fake_gateway::{Behaviour, FakeGateway};
 use crate::support::host::{Finished, User};
+use crate::support::real_backends::REAL_BACKENDS;
 use crate::support::{PATIENCE, traces};
 
 #[test]
 fn every_change_is_a_line_and_the_end_is_in_order() {
-    for (mode, signal) in [("direct", Signal::INT), ("subprocess", Signal::TERM)] {
+    let signals = [Signal::INT, Signal::TERM].into_iter().cycle();
+    for (mode, signal) in REAL_BACKENDS.map(ConnectionMode::as_str).into_iter().zip(signals) {
         let drop = vec![Fault::DropAfter(Duration::from_millis(200))];
         let gateway = Simulator::start(SimOptions { script: vec![drop], ..SimOptions::default() }).unwrap();
         let user = User::new();
@@ -59,7 +62,7 @@ fn it_waits_for_a_gateway_and_ends_when_its_time_is_over() {
 fn the_end_of_the_gateways_version_is_told_once_with_its_day() {
     const TEXT: &str = "The version of the application you are running, 1045.1, needs to be upgraded, as it will be \
                         desupported on 20261215. The minimum supported version at that time will be 1050.1.";
-    for mode in ["direct", "subprocess"] {
+    for mode in REAL_BACKENDS.map(ConnectionMode::as_str) {
         let gateway = Simulator::start(SimOptions::default()).unwrap();
         let user = User::new();
         let port = gateway.port().to_string();
@@ -121,7 +124,7 @@ fn a_watch_that_was_stopped_asks_before_it_gives_its_session_up() {
 #[test]
 fn the_log_masks_account_ids_unless_told_otherwise() {
     thread::scope(|scope| {
-        for mode in ["direct", "subprocess"] {
+        for mode in REAL_BACKENDS.map(ConnectionMode::as_str) {
             scope.spawn(move || assert_log_shows(mode, "masked", "DU***67"));
             scope.spawn(move || assert_log_shows(mode, "full", "DU1234567"));
         }

@@ -1,11 +1,12 @@
 //! The real backends agree: for the same Gateway the same replies, down to the last digit.
 
 use ibkr_connect::types::{AccountSummaryParams, Contract, HistoricalBarsParams, MarketDataParams};
-use ibkr_connect::{ConnectionMode, Event, Reply, Request, Session, StreamRequest};
+use ibkr_connect::{Event, Reply, Request, Session, StreamRequest};
 use ibkr_connect_sim::{SimOptions, Simulator};
 
 use crate::data::session;
 use crate::support::backend::{Backend, target};
+use crate::support::real_backends::REAL_BACKENDS;
 use crate::support::run;
 
 /// A test per request.
@@ -64,7 +65,7 @@ async fn compare_events(request: StreamRequest) {
     compare(first_events, |events| format!("{events:?}")).await;
 }
 
-/// Asks both backends; the answers are equal and say something.
+/// Asks all real backends; the answers are equal and say something.
 async fn compare<T: PartialEq>(ask: impl AsyncFn(&Session) -> T, show: impl Fn(&T) -> String) {
     let gateway = Simulator::start(SimOptions {
         accounts: vec!["DU1".to_owned(), "DU2".to_owned()],
@@ -80,8 +81,11 @@ async fn compare<T: PartialEq>(ask: impl AsyncFn(&Session) -> T, show: impl Fn(&
         session.close().await.unwrap();
         answer
     };
-    let direct = answer(ConnectionMode::Direct).await;
-    let subprocess = answer(ConnectionMode::Subprocess).await;
-    assert!(direct == subprocess, "direct:     {}\nsubprocess: {}", show(&direct), show(&subprocess));
-    assert!(show(&direct).len() > 10, "{}", show(&direct));
+    let [first, others @ ..] = REAL_BACKENDS;
+    let expected = answer(first).await;
+    for other in others {
+        let answer = answer(other).await;
+        assert!(answer == expected, "{first}: {}\n{other}: {}", show(&expected), show(&answer));
+    }
+    assert!(show(&expected).len() > 10, "{}", show(&expected));
 }

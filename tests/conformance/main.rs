@@ -1,7 +1,7 @@
 //! The contract of a [`Connector`] and its connections, as cases that run on every backend: `direct::positions`,
 //! `subprocess::positions`, `mock::positions`.
 //!
-//! A case knows no backend. To put another one to the test, add a module that runs the cases with it.
+//! A case knows no backend. To put another one to the test, add its line to `support/real_backends.rs`.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -26,6 +26,7 @@ use ibkr_connect::{ConnectionMode, Connector, Target};
 use ibkr_connect_sim::{SimOptions, Simulator};
 
 use crate::support::backend::{Backend, target};
+use crate::support::real_backends::each_real_backend;
 use crate::support::run;
 
 /// A test per case, each handed to `$run`.
@@ -200,35 +201,29 @@ macro_rules! real_backends {
     };
 }
 
-mod direct {
-    use super::*;
+/// Both kinds of cases on each real backend.
+macro_rules! suites {
+    (() $($name:ident: $mode:expr,)+) => {
+        $(
+            mod $name {
+                use super::*;
 
-    fn at_simulator(case: impl AsyncFn(&dyn Connector, &Target)) {
-        super::at_simulator(ConnectionMode::Direct, case);
-    }
+                fn at_simulator(case: impl AsyncFn(&dyn Connector, &Target)) {
+                    super::at_simulator($mode, case);
+                }
 
-    fn alone(case: impl AsyncFn(&Backend)) {
-        super::alone(ConnectionMode::Direct, case);
-    }
+                fn alone(case: impl AsyncFn(&Backend)) {
+                    super::alone($mode, case);
+                }
 
-    any_backend!(at_simulator);
-    real_backends!(alone);
+                any_backend!(at_simulator);
+                real_backends!(alone);
+            }
+        )+
+    };
 }
 
-mod subprocess {
-    use super::*;
-
-    fn at_simulator(case: impl AsyncFn(&dyn Connector, &Target)) {
-        super::at_simulator(ConnectionMode::Subprocess, case);
-    }
-
-    fn alone(case: impl AsyncFn(&Backend)) {
-        super::alone(ConnectionMode::Subprocess, case);
-    }
-
-    any_backend!(at_simulator);
-    real_backends!(alone);
-}
+each_real_backend! { [suites] () }
 
 mod mock {
     use super::*;

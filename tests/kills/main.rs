@@ -33,6 +33,7 @@ use serde_json::Value;
 use crate::host::{Host, HostSetup};
 use crate::support::backend::NobodyListens;
 use crate::support::host::{Running, User};
+use crate::support::real_backends::REAL_BACKENDS;
 use crate::support::shared::SharedState;
 use crate::support::traces::{self, Identity};
 use crate::support::{PATIENCE, Seed, setting};
@@ -58,8 +59,8 @@ fn main() -> ExitCode {
         tape::notices_what_must_not_be();
         Ok(())
     });
-    let trials = vec![tape, trial(ConnectionMode::Direct), trial(ConnectionMode::Subprocess)];
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    let trials = std::iter::once(tape).chain(REAL_BACKENDS.map(trial));
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }
 
 /// Who is killed.

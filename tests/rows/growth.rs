@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::row::Row;
 use crate::support::backend::{Backend, target};
 use crate::support::host::{Finished, User};
+use crate::support::real_backends::REAL_BACKENDS;
 use crate::support::setting;
 
 /// What the test tells the process that asks.
@@ -36,14 +37,12 @@ const TRIES: usize = 3;
 /// How long a stream's first event is waited for: real-time bars come every five seconds.
 const FIRST_EVENT: Duration = Duration::from_millis(5);
 
-const MODES: [ConnectionMode; 2] = [ConnectionMode::Direct, ConnectionMode::Subprocess];
-
 pub(crate) fn trials() -> Vec<Trial> {
     let trial = |index: usize| {
-        let name = format!("growth::{}", MODES[index]);
+        let name = format!("growth::{}", REAL_BACKENDS[index]);
         Trial::test(name, move || nothing_is_left(index))
     };
-    (0..MODES.len()).map(trial).collect()
+    (0..REAL_BACKENDS.len()).map(trial).collect()
 }
 
 #[allow(clippy::print_stdout, reason = "what a campaign was worth")]
@@ -65,13 +64,13 @@ fn nothing_is_left(mode: usize) -> Result<(), Failed> {
     let patience = Duration::from_secs(240) + Duration::from_secs(2 * calls);
     let finished = Finished::within(asker, patience);
     print!("{}", finished.stdout);
-    if finished.code == 0 { Ok(()) } else { Err(format!("{}: {finished:?}", MODES[mode]).into()) }
+    if finished.code == 0 { Ok(()) } else { Err(format!("{}: {finished:?}", REAL_BACKENDS[mode]).into()) }
 }
 
 /// The other process: asks, and fails if something grows. `None` if this is not it.
 pub(crate) fn ask_all_day(rows: &[Arc<Row>]) -> Option<ExitCode> {
     let port = u16::try_from(setting(PORT)?).expect("a port");
-    let mode = MODES[setting(MODE).expect("a mode") as usize];
+    let mode = REAL_BACKENDS[setting(MODE).expect("a mode") as usize];
     let calls = setting(CALLS).expect("a number of calls") as usize;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     Some(runtime.block_on(ask(rows, mode, port, calls)))

@@ -13,6 +13,7 @@ use crate::play::{Outcome, connect, soon};
 use crate::row::Row;
 use crate::support::backend::Backend;
 use crate::support::fake_gateway::played::{Break, PlayedGateway};
+use crate::support::real_backends::REAL_BACKENDS;
 use crate::support::run;
 
 /// How a session is lost.
@@ -23,10 +24,13 @@ enum Loss {
 }
 
 pub(crate) fn trials(rows: &[Arc<Row>]) -> Vec<Trial> {
-    let gateway = [Break::Closes, Break::Resets, Break::SendsGarbage].map(Loss::Gateway);
-    let direct = gateway.iter().map(|loss| (ConnectionMode::Direct, *loss));
-    let subprocess = gateway.iter().chain(&[Loss::Worker]).map(|loss| (ConnectionMode::Subprocess, *loss));
-    direct.chain(subprocess).map(|(mode, loss)| trial(rows.to_vec(), mode, loss)).collect()
+    let of = |mode| {
+        let gateway = [Break::Closes, Break::Resets, Break::SendsGarbage].map(Loss::Gateway);
+        let worker = (mode == ConnectionMode::Subprocess).then_some(Loss::Worker);
+        gateway.into_iter().chain(worker).map(move |loss| (mode, loss))
+    };
+    let losses = REAL_BACKENDS.into_iter().flat_map(of);
+    losses.map(|(mode, loss)| trial(rows.to_vec(), mode, loss)).collect()
 }
 
 fn trial(rows: Vec<Arc<Row>>, mode: ConnectionMode, loss: Loss) -> Trial {

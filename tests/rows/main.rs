@@ -27,6 +27,7 @@ use ibkr_connect::{ConnectionMode, OPERATIONS};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::row::Row;
+use crate::support::real_backends::REAL_BACKENDS;
 
 fn main() -> ExitCode {
     let rows: Vec<_> = table::rows().into_iter().map(Arc::new).collect();
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     trials.extend(growth::trials());
     trials.extend(lost::trials(&rows));
     for row in &rows {
-        trials.extend([ConnectionMode::Direct, ConnectionMode::Subprocess].map(|mode| by_hand(row, mode)));
+        trials.extend(REAL_BACKENDS.map(|mode| by_hand(row, mode)));
         trials.push(simulated(row));
     }
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

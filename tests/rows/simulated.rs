@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ibkr_connect::{ConnectionMode, Request, Session, StreamRequest, Target};
+use ibkr_connect::{Request, Session, StreamRequest, Target};
 use ibkr_connect_sim::{CLIENT_WITH_ORDERS, SimOptions, Simulator};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -12,6 +12,7 @@ use crate::row::{Row, Sameness};
 use crate::schema;
 use crate::support::backend::{Backend, target};
 use crate::support::host::{Finished, User};
+use crate::support::real_backends::REAL_BACKENDS;
 use crate::support::run;
 
 /// Asks a row in every way.
@@ -36,14 +37,17 @@ pub(crate) fn check(row: &Row) -> Result<(), String> {
             Ok::<_, String>(answers)
         })
     };
-    let direct = ask(ConnectionMode::Direct)?;
-    let subprocess = ask(ConnectionMode::Subprocess)?;
-    let command = call(row, &params, gateway.port())?;
-    for answers in [&direct, &subprocess, &command] {
+    let backends: Vec<_> = REAL_BACKENDS
+        .into_iter()
+        .map(|mode| Ok((mode.to_string(), ask(mode)?)))
+        .collect::<Result<_, String>>()?;
+    let command = ("the command".to_owned(), call(row, &params, gateway.port())?);
+    let (first, first_answers) = &backends[0];
+    says_something(row, first_answers)?;
+    for (other, answers) in backends[1..].iter().chain([&command]) {
         says_something(row, answers)?;
+        same(row, &format!("{first} and {other}"), first_answers, answers)?;
     }
-    same(row, "direct and subprocess", &direct, &subprocess)?;
-    same(row, "direct and the command", &direct, &command)?;
     let stats = gateway.stats();
     match (stats.orders, stats.unknown_requests) {
         (0, 0) => Ok(()),

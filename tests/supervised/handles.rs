@@ -11,54 +11,22 @@ use ibkr_connect_sim::{SimOptions, Simulator};
 use tempfile::TempDir;
 
 use crate::support::backend::{NobodyListens, PrivateWorker};
+use crate::support::real_backends::on_real_backends;
 use crate::support::state::state_dir;
 use crate::support::{PATIENCE, traces};
 
-mod direct {
-    use super::*;
-
-    #[test]
-    fn blocks_on_a_thread() {
-        is_used_by_a_blocking_program(ConnectionMode::Direct);
+on_real_backends! {
+    fn blocks_on_a_thread(mode) {
+        is_used_by_a_blocking_program(mode);
     }
-
-    #[test]
-    fn blocks_in_a_runtime() {
-        in_a_runtime(|| is_used_by_a_blocking_program(ConnectionMode::Direct));
+    fn blocks_in_a_runtime(mode) {
+        in_a_runtime(|| is_used_by_a_blocking_program(mode));
     }
-
-    #[test]
-    fn ends_with_its_last_clone() {
-        ends_with_its_last_clone_in(ConnectionMode::Direct);
+    fn ends_with_its_last_clone(mode) {
+        ends_with_its_last_clone_in(mode);
     }
-
-    #[test]
-    fn is_not_another_one() {
-        two_do_not_mix(ConnectionMode::Direct);
-    }
-}
-
-mod subprocess {
-    use super::*;
-
-    #[test]
-    fn blocks_on_a_thread() {
-        is_used_by_a_blocking_program(ConnectionMode::Subprocess);
-    }
-
-    #[test]
-    fn blocks_in_a_runtime() {
-        in_a_runtime(|| is_used_by_a_blocking_program(ConnectionMode::Subprocess));
-    }
-
-    #[test]
-    fn ends_with_its_last_clone() {
-        ends_with_its_last_clone_in(ConnectionMode::Subprocess);
-    }
-
-    #[test]
-    fn is_not_another_one() {
-        two_do_not_mix(ConnectionMode::Subprocess);
+    fn is_not_another_one(mode) {
+        two_do_not_mix(mode);
     }
 }
 

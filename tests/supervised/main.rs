@@ -22,37 +22,19 @@ use ibkr_connect_sim::{SimOptions, Simulator};
 use tempfile::TempDir;
 
 use crate::support::backend::{Backend, NobodyListens, target};
+use crate::support::real_backends::on_real_backends;
 use crate::support::state::state_dir;
 use crate::support::{run, traces};
 
 /// How often the supervisor looks for a listener.
 const LISTENER_POLL: Duration = Duration::from_millis(10);
 
-mod direct {
-    use super::*;
-
-    #[test]
-    fn outlives_resets_restarts_and_a_wedged_gateway() {
-        run(lives_through_a_bad_day(ConnectionMode::Direct));
+on_real_backends! {
+    fn outlives_resets_restarts_and_a_wedged_gateway(mode) {
+        run(lives_through_a_bad_day(mode));
     }
-
-    #[test]
-    fn says_what_the_gateway_says() {
-        run(hears_the_gateway(ConnectionMode::Direct));
-    }
-}
-
-mod subprocess {
-    use super::*;
-
-    #[test]
-    fn outlives_resets_restarts_and_a_wedged_gateway() {
-        run(lives_through_a_bad_day(ConnectionMode::Subprocess));
-    }
-
-    #[test]
-    fn says_what_the_gateway_says() {
-        run(hears_the_gateway(ConnectionMode::Subprocess));
+    fn says_what_the_gateway_says(mode) {
+        run(hears_the_gateway(mode));
     }
 }
 

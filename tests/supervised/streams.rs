@@ -10,16 +10,13 @@ use ibkr_connect_sim::SimOptions;
 
 use super::{Stage, gateway};
 use crate::support::backend::NobodyListens;
+use crate::support::real_backends::on_real_backends;
 use crate::support::run;
 
-#[test]
-fn go_on_in_direct() {
-    run(each_goes_on(ConnectionMode::Direct));
-}
-
-#[test]
-fn go_on_in_subprocess() {
-    run(each_goes_on(ConnectionMode::Subprocess));
+on_real_backends! {
+    fn go_on(mode) {
+        run(each_goes_on(mode));
+    }
 }
 
 async fn each_goes_on(mode: ConnectionMode) {

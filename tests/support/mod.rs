@@ -6,6 +6,7 @@ pub(crate) mod backend;
 pub(crate) mod fake_gateway;
 pub(crate) mod host;
 pub(crate) mod mock;
+pub(crate) mod real_backends;
 pub(crate) mod shared;
 pub(crate) mod state;
 pub(crate) mod traces;

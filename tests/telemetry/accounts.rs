@@ -8,10 +8,13 @@ use ibkr_connect_sim::{SimOptions, Simulator};
 
 use crate::recorder::{Told, told};
 use crate::stage::{Stage, TICK};
+use crate::support::real_backends::REAL_BACKENDS;
 use crate::support::{run, until};
 
 /// A whole session of an account: connect, data, an error, and a Gateway that speaks of the account.
-pub(crate) fn are_shown(mode: ConnectionMode, log_accounts: LogAccounts, account: &str) {
+pub(crate) fn are_shown(mode: ConnectionMode, log_accounts: LogAccounts) {
+    let account = account(mode, log_accounts);
+    let account = account.as_str();
     let options =
         SimOptions { accounts: vec![account.to_owned()], tick_interval: TICK, ..SimOptions::default() };
     let gateway = Simulator::start(options).unwrap();
@@ -44,6 +47,13 @@ pub(crate) fn are_shown(mode: ConnectionMode, log_accounts: LogAccounts, account
             );
         }
     }
+}
+
+/// Every test has an account of its own: they share one record of what was told.
+fn account(mode: ConnectionMode, log_accounts: LogAccounts) -> String {
+    let backend = REAL_BACKENDS.iter().position(|real| *real == mode).unwrap();
+    let number = 2 * backend + usize::from(log_accounts == LogAccounts::Full);
+    format!("DU{}", 2_345_671 + 10_101 * number)
 }
 
 fn is_of_ibapi(told: &Told) -> bool {

@@ -10,64 +10,24 @@ mod recorder;
 mod sources;
 mod stage;
 
-use ibkr_connect::ConnectionMode;
+use crate::support::real_backends::on_real_backends;
 use ibkr_connect::config::LogAccounts;
 
-mod direct {
-    use super::*;
-
-    #[test]
-    fn a_hard_life_is_told_and_counted() {
-        life::is_told_and_counted(ConnectionMode::Direct);
+on_real_backends! {
+    fn a_hard_life_is_told_and_counted(mode) {
+        life::is_told_and_counted(mode);
     }
-
-    #[test]
-    fn a_gateway_that_falls_silent_is_told_and_counted() {
-        life::silence_is_told_and_counted(ConnectionMode::Direct);
+    fn a_gateway_that_falls_silent_is_told_and_counted(mode) {
+        life::silence_is_told_and_counted(mode);
     }
-
-    #[test]
-    fn zombies_are_told_and_counted() {
-        life::zombies_are_told_and_counted(ConnectionMode::Direct);
+    fn zombies_are_told_and_counted(mode) {
+        life::zombies_are_told_and_counted(mode);
     }
-
-    #[test]
-    fn account_ids_are_masked() {
-        accounts::are_shown(ConnectionMode::Direct, LogAccounts::Masked, "DU2345671");
+    fn account_ids_are_masked(mode) {
+        accounts::are_shown(mode, LogAccounts::Masked);
     }
-
-    #[test]
-    fn account_ids_are_shown_when_asked_for() {
-        accounts::are_shown(ConnectionMode::Direct, LogAccounts::Full, "DU3456712");
-    }
-}
-
-mod subprocess {
-    use super::*;
-
-    #[test]
-    fn a_hard_life_is_told_and_counted() {
-        life::is_told_and_counted(ConnectionMode::Subprocess);
-    }
-
-    #[test]
-    fn a_gateway_that_falls_silent_is_told_and_counted() {
-        life::silence_is_told_and_counted(ConnectionMode::Subprocess);
-    }
-
-    #[test]
-    fn zombies_are_told_and_counted() {
-        life::zombies_are_told_and_counted(ConnectionMode::Subprocess);
-    }
-
-    #[test]
-    fn account_ids_are_masked() {
-        accounts::are_shown(ConnectionMode::Subprocess, LogAccounts::Masked, "DU4567123");
-    }
-
-    #[test]
-    fn account_ids_are_shown_when_asked_for() {
-        accounts::are_shown(ConnectionMode::Subprocess, LogAccounts::Full, "DU5671234");
+    fn account_ids_are_shown_when_asked_for(mode) {
+        accounts::are_shown(mode, LogAccounts::Full);
     }
 }
 

@@ -29,6 +29,7 @@ use tempfile::TempDir;
 
 use crate::support::backend::COMMAND;
 use crate::support::host::{Finished, Running, User};
+use crate::support::real_backends::REAL_BACKENDS;
 use crate::thief::Haul;
 
 /// How many connects are to be stolen.
@@ -71,7 +72,7 @@ fn main() -> ExitCode {
     }
     let is_root = rustix::process::geteuid().is_root();
     let mut trials = Vec::new();
-    for mode in [ConnectionMode::Direct, ConnectionMode::Subprocess] {
+    for mode in REAL_BACKENDS {
         for (thief, machine) in
             [(Thief::SameUser, Machine::Idle), (Thief::Nobody, Machine::Idle), (Thief::Nobody, Machine::Busy)]
         {

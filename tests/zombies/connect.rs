@@ -17,9 +17,8 @@ use serde_json::Value;
 use crate::holder::{Counts, Holder, clean, list, proved, python};
 use crate::support::backend::{Backend, target};
 use crate::support::host::{Finished, Running, User};
+use crate::support::real_backends::REAL_BACKENDS;
 use crate::support::{PATIENCE, run, traces, until};
-
-const MODES: [ConnectionMode; 2] = [ConnectionMode::Direct, ConnectionMode::Subprocess];
 
 /// So many zombies wedge it.
 const WEDGE_AFTER: usize = 3;
@@ -48,15 +47,7 @@ pub(crate) fn a_wedged_gateway_works_again_after_a_clean() {
     assert_works(&user, port);
 }
 
-pub(crate) fn direct_reports_cleans_or_looks_away() {
-    reports_cleans_or_looks_away(ConnectionMode::Direct);
-}
-
-pub(crate) fn subprocess_reports_cleans_or_looks_away() {
-    reports_cleans_or_looks_away(ConnectionMode::Subprocess);
-}
-
-fn reports_cleans_or_looks_away(mode: ConnectionMode) {
+pub(crate) fn reports_cleans_or_looks_away(mode: ConnectionMode) {
     let (scene, user) = (Scene::new(), User::new());
     let connect = |zombie_cleanup| {
         let state_dir = scene.state.path().to_owned();
@@ -83,7 +74,7 @@ pub(crate) fn a_clean_is_in_the_log() {
         finished.stderr
     };
     proved(&user, scene.gateway.port(), 1);
-    for mode in MODES {
+    for mode in REAL_BACKENDS {
         assert_eq!(check("off", mode), "", "{mode}");
         let log = check("report", mode);
         for text in ["WARN", "zombies_found", &format!("gateway=localhost:{port}"), "found=1", "removed=0"] {
@@ -99,7 +90,7 @@ pub(crate) fn a_look_that_fails_fails_no_connect() {
     let scene = Scene::new();
     let no_directory = scene.state.path().join("file");
     fs::write(&no_directory, "").unwrap();
-    for mode in MODES {
+    for mode in REAL_BACKENDS {
         for zombie_cleanup in [ZombieCleanup::Report, ZombieCleanup::Clean, ZombieCleanup::Off] {
             let config =
                 Config { mode, zombie_cleanup, state_dir: no_directory.clone(), ..Config::default() };
@@ -217,7 +208,7 @@ fn wedge(port: u16) {
 }
 
 fn assert_wedged(user: &User, port: u16) {
-    for mode in MODES {
+    for mode in REAL_BACKENDS {
         let finished = check(user, port, mode);
         let error = &finished.json()["error"];
         assert_eq!((finished.code, &error["kind"]), (8, &"gateway_wedged".into()), "{mode}: {finished:?}");
@@ -228,7 +219,7 @@ fn assert_wedged(user: &User, port: u16) {
 }
 
 fn assert_works(user: &User, port: u16) {
-    for mode in MODES {
+    for mode in REAL_BACKENDS {
         let finished = check(user, port, mode);
         assert_eq!((finished.code, &finished.json()["ok"]), (0, &true.into()), "{mode}: {finished:?}");
     }

@@ -34,6 +34,7 @@ enum Need {
     Root,
 }
 
+use crate::support::real_backends::REAL_BACKENDS;
 use Need::{Java, Nothing, Python, Root};
 
 /// A trial per function, named after it.
@@ -44,7 +45,7 @@ macro_rules! trials {
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(64));
-    let trials = trials! {
+    let mut trials = Vec::from(trials! {
         Nothing => list::nobody_listens;
         Nothing => list::a_healthy_gateway;
         Nothing => list::port_0_is_an_error;
@@ -67,17 +68,19 @@ fn main() -> ExitCode {
         Root => rights::destroying_sockets_is_for_root;
         Nothing => connect::a_wedged_gateway_works_again_after_a_restart;
         Root => connect::a_wedged_gateway_works_again_after_a_clean;
-        Python => connect::direct_reports_cleans_or_looks_away;
-        Python => connect::subprocess_reports_cleans_or_looks_away;
         Python => connect::a_clean_is_in_the_log;
         Python => connect::a_look_that_fails_fails_no_connect;
         Nothing => connect::a_worker_is_registered_while_it_works;
         Nothing => connect::a_worker_dropped_inside_a_runtime_is_registered_until_it_is_gone;
-    };
-    libtest_mimic::run(&arguments, trials.into()).exit_code()
+    });
+    trials.extend(REAL_BACKENDS.map(|mode| {
+        let path = format!("connect::{mode}_reports_cleans_or_looks_away");
+        trial(Python, &path, move || connect::reports_cleans_or_looks_away(mode))
+    }));
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn trial(need: Need, path: &str, test: fn()) -> Trial {
+fn trial(need: Need, path: &str, test: impl FnOnce() + Send + 'static) -> Trial {
     let missing = need.missing();
     let may_be_missing = !is_ci() || cfg!(not(target_os = "linux"));
     let ignored = missing.is_some() && may_be_missing;
