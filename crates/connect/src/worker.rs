@@ -44,21 +44,28 @@ mod serve {
 
     use std::io::{self, Write};
     use std::process;
+    use std::sync::{Mutex, PoisonError};
     use std::thread;
 
     use async_trait::async_trait;
+    use ibkr_connect_core::config::LogAccounts;
     use ibkr_connect_core::{Connection, ConnectionMode, Connector, Result, Target, config};
     use ibkr_connect_direct::DirectConnector;
     use ibkr_connect_subprocess::worker::serve_stdio;
     use tracing::Level;
     use tracing_subscriber::EnvFilter;
 
+    /// How account ids appear in the worker's log, on whichever thread: masked, until the parent's connect says otherwise.
+    static SHOWN: Mutex<LogAccounts> = Mutex::new(LogAccounts::Masked);
+
     /// The worker's log. What the Gateway said, and ibapi passes on, is no line of its own.
     struct Lines;
 
     impl Write for Lines {
         fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-            io::stderr().write_all(config::worker_log_accounts().line(line).as_bytes())?;
+            // Copied, so that no writer waits for another one's pipe.
+            let shown = *SHOWN.lock().unwrap_or_else(PoisonError::into_inner);
+            io::stderr().write_all(shown.line(line).as_bytes())?;
             Ok(line.len())
         }
 
@@ -90,7 +97,7 @@ mod serve {
         }
     }
 
-    /// Shows account ids in the log as the parent has told this worker in its environment.
+    /// Shows account ids in the log as the connect says.
     #[derive(Debug)]
     struct Told(DirectConnector);
 
@@ -102,7 +109,8 @@ mod serve {
         }
 
         async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
-            self.0.connect(&Target { log_accounts: config::worker_log_accounts(), ..target.clone() }).await
+            *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = target.log_accounts;
+            self.0.connect(target).await
         }
     }
 }

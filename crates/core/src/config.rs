@@ -23,8 +23,7 @@ pub use keys::{KEYS, Key};
 pub use load::Loader;
 pub use parse::parse_duration;
 pub use process::{
-    WORKER_COOKIE, WORKER_LOG, WORKER_LOG_ACCOUNTS, find_in_path, inherited_by_workers, worker_cookie,
-    worker_log_accounts, worker_log_level,
+    WORKER_COOKIE, WORKER_LOG, find_in_path, inherited_by_workers, worker_cookie, worker_log_level,
 };
 
 pub use crate::log_accounts::LogAccounts;

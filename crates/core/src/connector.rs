@@ -82,9 +82,9 @@ pub struct Target {
     /// The deadline of each request.
     #[serde(rename = "request_timeout_ms", with = "duration_ms")]
     pub request_timeout: Duration,
-    /// How account ids appear in this process's log. It is no part of the worker protocol: a worker is told by
-    /// `IBKR_LOG_ACCOUNTS` in its environment.
-    #[serde(skip)]
+    /// How account ids appear in the log, this process's and its worker's. It is written only where it is not `masked`, so
+    /// that a worker that does not know the field masks.
+    #[serde(default, skip_serializing_if = "LogAccounts::is_masked")]
     pub log_accounts: LogAccounts,
 }
 

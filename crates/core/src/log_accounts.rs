@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::choice::choices;
 use crate::plain;
 
@@ -21,6 +24,11 @@ choices! {
 }
 
 impl LogAccounts {
+    /// Whether it is what holds where nothing is said.
+    pub fn is_masked(&self) -> bool {
+        *self == Self::Masked
+    }
+
     /// A text as a log may show it, e.g. an error in the Gateway's own words: on one line, and without control characters. It is
     /// masked when it is written.
     pub fn text<T: Display>(self, text: T) -> impl Display {
@@ -39,6 +47,18 @@ impl LogAccounts {
             Self::Masked => accounts.iter().map(|id| mask_account(id)).collect::<Vec<_>>().join(","),
             Self::Full => accounts.join(","),
         }
+    }
+}
+
+impl Serialize for LogAccounts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for LogAccounts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

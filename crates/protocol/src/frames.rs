@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use ibkr_connect_core::backend::known_timings;
+use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::{CloseReason, ConnectionInfo, Error, FlowControl, PhaseTiming, Target};
 
 /// What each protocol version added; the last row is the one we speak.
@@ -14,10 +15,13 @@ use ibkr_connect_core::{CloseReason, ConnectionInfo, Error, FlowControl, PhaseTi
 /// | version | added |
 /// |---|---|
 /// | 1 | hello, connect, requests, streams, cancel, ping, shutdown, closed |
-/// | 2 | flow, credit and timeout_ms of a command, credit, merged, error of closed; missed is gone |
+/// | 2 | flow, credit and timeout_ms of a command, credit, log_accounts of connect, merged, error of closed; missed is gone |
 pub const VERSIONS: &[(u32, &str)] = &[
     (1, "hello, connect, requests, streams, cancel, ping, shutdown, closed"),
-    (2, "flow, credit and timeout_ms of a command, credit, merged, error of closed; missed is gone"),
+    (
+        2,
+        "flow, credit and timeout_ms of a command, credit, log_accounts of connect, merged, error of closed; missed is gone",
+    ),
 ];
 
 /// The version that we speak.
@@ -134,6 +138,9 @@ pub struct ConnectParams {
     pub timeout_ms: Option<u64>,
     /// See [`Target::request_timeout`].
     pub request_timeout_ms: Option<u64>,
+    /// See [`Target::log_accounts`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_accounts: Option<LogAccounts>,
 }
 
 impl From<ConnectParams> for Target {
@@ -147,7 +154,7 @@ impl From<ConnectParams> for Target {
             readonly: params.readonly.unwrap_or(default.readonly),
             timeout: params.timeout_ms.map_or(default.timeout, millis),
             request_timeout: params.request_timeout_ms.map_or(default.request_timeout, millis),
-            log_accounts: default.log_accounts,
+            log_accounts: params.log_accounts.unwrap_or(default.log_accounts),
         }
     }
 }
@@ -383,6 +390,7 @@ mod tests {
             readonly: Some(true),
             timeout_ms: Some(10_000),
             request_timeout_ms: Some(30_000),
+            log_accounts: Some(LogAccounts::Full),
         };
         let connected = Connected {
             connected: true,
@@ -409,7 +417,7 @@ mod tests {
             ),
             (
                 json(Command::new(1, command::CONNECT, Some(connect))),
-                r#"{"id":1,"command":"connect","params":{"host":"127.0.0.1","port":4002,"client_id":7,"readonly":true,"timeout_ms":10000,"request_timeout_ms":30000}}"#,
+                r#"{"id":1,"command":"connect","params":{"host":"127.0.0.1","port":4002,"client_id":7,"readonly":true,"timeout_ms":10000,"request_timeout_ms":30000,"log_accounts":"full"}}"#,
             ),
             (
                 json(Command::new(9, command::CANCEL, Some(CancelParams { target: 3 }))),
@@ -459,6 +467,30 @@ mod tests {
         ] {
             assert_eq!(frame, golden);
         }
+    }
+
+    #[test]
+    fn account_ids_are_masked_unless_the_connect_clearly_says_otherwise() {
+        let read = |line: &str| {
+            serde_json::from_str::<ConnectParams>(line).map(|params| Target::from(params).log_accounts)
+        };
+        assert_eq!(read("{}").unwrap(), LogAccounts::Masked);
+        assert_eq!(read(r#"{"log_accounts":null}"#).unwrap(), LogAccounts::Masked);
+        assert_eq!(read(r#"{"log_accounts":"masked"}"#).unwrap(), LogAccounts::Masked);
+        assert_eq!(read(r#"{"log_accounts":"full"}"#).unwrap(), LogAccounts::Full);
+        let error = read(r#"{"log_accounts":"some"}"#).unwrap_err().to_string();
+        assert!(error.contains("expected one of: masked, full"), "{error}");
+    }
+
+    /// A worker that does not know the field refuses it, so one is named only to who wants more than it would show.
+    #[test]
+    fn a_connect_names_log_accounts_only_where_they_are_not_masked() {
+        let target = |log_accounts| json(Target { log_accounts, ..Target::default() });
+        assert!(!target(LogAccounts::Masked).contains("log_accounts"));
+        let full = target(LogAccounts::Full);
+        assert!(full.contains(r#""log_accounts":"full""#), "{full}");
+        let read: ConnectParams = serde_json::from_str(&full).unwrap();
+        assert_eq!(Target::from(read).log_accounts, LogAccounts::Full);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use ibkr_connect_cleanup::{Child, ChildSpec, SpawnError};
-use ibkr_connect_core::config::{LogAccounts, WORKER_LOG_ACCOUNTS};
+use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::{Error, ErrorKind, Result};
 use ibkr_connect_protocol::{Link, read};
 
@@ -28,7 +28,6 @@ pub(crate) fn start(
     let pid = Arc::new(AtomicU32::new(0));
     let mut env = spec.env.clone();
     env.push((COOKIE_VARIABLE.into(), cookie.clone().into()));
-    env.push((WORKER_LOG_ACCOUNTS.into(), log_accounts.as_str().into()));
     let (child, stdin, stdout) = Child::spawn(ChildSpec {
         program: spec.program.clone(),
         args: spec.args.clone(),

@@ -3,16 +3,11 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use super::LogAccounts;
-
 /// Set for a worker by its parent; the worker repeats it in its hello, so that neither talks to a stranger.
 pub const WORKER_COOKIE: &str = "IBKR_WORKER_COOKIE";
 
 /// Set for a worker by its parent: the most detailed level of log line that the parent wants.
 pub const WORKER_LOG: &str = "IBKR_WORKER_LOG";
-
-/// Set for a worker by its parent: how account ids appear in its log. The variable that a user sets.
-pub const WORKER_LOG_ACCOUNTS: &str = "IBKR_LOG_ACCOUNTS";
 
 /// What a worker inherits, besides `LC_*`. Everything else, credentials first of all, stays with the parent.
 const INHERITED: [&str; 11] = [
@@ -56,15 +51,6 @@ pub fn worker_cookie() -> Option<String> {
 )]
 pub fn worker_log_level() -> Option<String> {
     std::env::var(WORKER_LOG).ok()
-}
-
-/// How the parent of this worker wants account ids to appear in its log; masked, unless it clearly says otherwise.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "crates/core/src/config is the one place that reads the environment"
-)]
-pub fn worker_log_accounts() -> LogAccounts {
-    std::env::var(WORKER_LOG_ACCOUNTS).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
 /// The first file called `name` in the directories of `PATH`. A relative one is passed over: what it finds depends on where we
