@@ -272,7 +272,7 @@ pub(crate) struct Soak {
 
 const WATCH_HELP: &str = "\
 Every change is shown, however fast they follow each other, and what the Gateway says about the end of its version. The \
-session is closed in order at the end. A failure that only another configuration, program or Gateway cures ends it; a wedged \
+session is closed gracefully at the end. A failure that only another configuration, program or Gateway cures ends it; a wedged \
 Gateway and a breaker that was forced open are waited for.
 
 Exit code: 0 when it is interrupted or its time is over; that of the failure, as in `check`, if it has given up.
@@ -296,7 +296,7 @@ pub(crate) enum Breaker {
 
 #[derive(Debug, Args)]
 pub(crate) struct BreakerOpen {
-    /// Why; whoever is refused is told
+    /// Why; a program that is refused is told
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
     /// For how long; until it is reset if not given
@@ -343,7 +343,7 @@ pub(crate) struct Sim {
     /// Refuse questions about orders with 321, as TWS does when its API is read-only
     #[arg(long)]
     pub(crate) read_only_api: bool,
-    /// Throw a book away after so many changes, and send it anew
+    /// Throw a book away after so many changes, and send it again
     #[arg(long, value_name = "N")]
     pub(crate) depth_reset_after: Option<u32>,
     /// Refuse messages beyond so many a second, all clients together; IBKR's limit is 50

@@ -77,7 +77,7 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-/// A progress bar on stderr, hidden where that is no terminal.
+/// A progress bar on stderr, hidden where that is not a terminal.
 fn progress(length: u64, template: &str) -> ProgressBar {
     let bar = ProgressBar::new(length);
     if let Ok(style) = ProgressStyle::with_template(template) {

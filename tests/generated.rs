@@ -76,7 +76,7 @@ fn assert_current(file: &str, wanted: &str) {
         return;
     }
     fs::write(path(file), wanted).unwrap();
-    panic!("{file} was old and has been written anew: look at it, commit it, and run the test again");
+    panic!("{file} was old and has been rewritten: look at it, commit it, and run the test again");
 }
 
 fn path(file: &str) -> std::path::PathBuf {

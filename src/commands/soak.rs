@@ -34,7 +34,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// How often a line says how it goes where no progress bar can be shown.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
-/// Soaks, closes the session in order, and reports.
+/// Soaks, closes the session gracefully, and reports.
 pub(crate) fn run(config: &Config, format: Format, arguments: &Soak) -> anyhow::Result<()> {
     let chaos = arguments.chaos.then(|| Chaos::start(config, arguments.seed)).transpose()?;
     let config = chaos.as_ref().map_or(config, Chaos::config);

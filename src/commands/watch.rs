@@ -19,7 +19,7 @@ use crate::cli::Watch;
 use crate::output::{Format, print_json, print_line};
 
 /// Watches until it is interrupted, the time is over, or nothing but another configuration, program or Gateway helps; then closes
-/// the session in order.
+/// the session gracefully.
 pub(crate) fn run(config: &Config, format: Format, arguments: &Watch) -> anyhow::Result<()> {
     runtime()?.block_on(async {
         let mut interrupt = Interrupt::listen()?;

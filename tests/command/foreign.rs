@@ -99,7 +99,7 @@ fn a_lock_file_with_something_else_in_it_is_refused() {
     let key = user.home().join("id_ed25519");
     let link = user.home().join("link.lock");
     symlink(&key, &link).unwrap();
-    for (path, why) in [(&key, "is no lock file of ibkr-connect"), (&link, "is a symbolic link")] {
+    for (path, why) in [(&key, "is not a lock file of ibkr-connect"), (&link, "is a symbolic link")] {
         let arguments = ["positions", "--port", &gateway.port().to_string()];
         let mut command = user.command(arguments);
         command.env("IBKR_LOCK_FILE_PATH", path);

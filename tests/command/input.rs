@@ -55,7 +55,7 @@ fn a_wrong_file_is_named_with_what_is_right() {
         ("ibkr.toml", "port = ", "ibkr.toml is not valid TOML"),
         (".env", "IBKR_PORT=abc", "IBKR_PORT in .env is \"abc\""),
         (".env", "IBKR_PROT=4002", "unknown variable IBKR_PROT in .env"),
-        (".env", "IBKR_PORT 4002", ".env, line 1: can't read IBKR_PORT: it is no assignment"),
+        (".env", "IBKR_PORT 4002", ".env, line 1: can't read IBKR_PORT: it is not an assignment"),
         (
             ".env",
             "# ours\nIBKR_HOST=two words",

@@ -27,8 +27,8 @@ no_workers! {
     bin_true: There("/bin/true") => "worker_incompatible", "ended before its hello: exited with code 0";
     bin_cat: There("/bin/cat") => "worker_incompatible", "ended before its hello: exited with code 1";
     bin_sleep: There("/bin/sleep") => "worker_incompatible", "its last words";
-    a_script_that_prints_garbage: script("echo hello, world; exec ./doze 60") => "worker_incompatible", "its first line is no hello: hello, world";
-    a_script_that_prints_no_newline: script("exec cat /dev/zero") => "worker_incompatible", "is no worker";
+    a_script_that_prints_garbage: script("echo hello, world; exec ./doze 60") => "worker_incompatible", "its first line is not a hello: hello, world";
+    a_script_that_prints_no_newline: script("exec cat /dev/zero") => "worker_incompatible", "is not a worker";
     a_script_that_is_silent: script("exec ./doze 60") => "worker_incompatible", "said no hello within";
     a_script_that_is_deaf_and_silent: script("trap '' TERM; ./doze 60; ./doze 60") => "worker_incompatible", "said no hello within";
     a_worker_of_another_protocol: script(&hello("$IBKR_WORKER_COOKIE").replace(":2,", ":99,")) => "worker_incompatible", "it speaks protocol 99";

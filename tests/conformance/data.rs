@@ -223,7 +223,7 @@ pub(crate) async fn what_no_gateway_understands_is_not_sent(backend: &Backend) {
     assert_eq!(error.kind(), ErrorKind::InvalidRequest);
     assert_eq!(
         error.message(),
-        "contract_details: the contract's strike NaN is no price; expected a number above 0, e.g. 250"
+        "contract_details: the contract's strike NaN is not a price; expected a number above 0, e.g. 250"
     );
     let priced =
         CalculateOptionPriceParams { contract: option(200.0), volatility: f64::INFINITY, under_price: 200.0 };

@@ -32,7 +32,7 @@ const WAYS: [Way; 6] = [
     },
     Way {
         does: |gateway| {
-            // A farm that is well is no reason.
+            // A farm that is well is not a reason.
             gateway.says([notice(-1, 1300, "TWS socket port has been reset"), notice(-1, 2104, "OK:usfarm")]);
             gateway.hang_up();
         },

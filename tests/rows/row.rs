@@ -52,7 +52,7 @@ impl Row {
     pub(crate) fn new(command: &str, params: Value) -> Self {
         let operation = OPERATIONS.iter().find(|operation| operation.command == command);
         Self {
-            operation: operation.unwrap_or_else(|| panic!("{command} is no row of the table")),
+            operation: operation.unwrap_or_else(|| panic!("{command} is not a row of the table")),
             case: "",
             params,
             exchanges: Vec::new(),

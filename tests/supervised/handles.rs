@@ -91,7 +91,7 @@ fn ends_with_its_last_clone_in(mode: ConnectionMode) {
     worker.assert_none_runs();
 }
 
-/// What happens to one is no news of the other one.
+/// What happens to one is not news of the other one.
 fn two_do_not_mix(mode: ConnectionMode) {
     let (calm, unlucky) = (Stage::new(mode), Stage::new(mode));
     for stage in [&calm, &unlucky] {

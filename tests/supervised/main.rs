@@ -82,7 +82,7 @@ async fn lives_through_a_bad_day(mode: ConnectionMode) {
     assert_eq!(recovered.stats().zombies_held_max, 0);
 }
 
-/// Notices change what is said about the session, and nothing else about it; only 1101 opens streams anew.
+/// Notices change what is said about the session, and nothing else about it; only 1101 opens streams again.
 async fn hears_the_gateway(mode: ConnectionMode) {
     let port = NobodyListens::new();
     let first = gateway(&port, SimOptions::default());

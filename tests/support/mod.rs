@@ -66,7 +66,7 @@ impl Drop for Seed {
 }
 
 /// A number in the environment: the size of a campaign.
-#[expect(clippy::disallowed_methods, reason = "the size of a campaign is no configuration of the product")]
+#[expect(clippy::disallowed_methods, reason = "the size of a campaign is not configuration of the product")]
 pub(crate) fn setting(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}: expected a whole number")))

@@ -95,7 +95,7 @@ fn main() -> ExitCode {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "whether a test may be left out is no configuration of the product"
+    reason = "whether a test may be left out is not configuration of the product"
 )]
 fn on_ci() -> bool {
     std::env::var_os("CI").is_some()

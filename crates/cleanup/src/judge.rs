@@ -83,7 +83,7 @@ impl Judge {
             let Some(socket) = HalfClosed::from_row(row, ports) else { continue };
             let now = Seen { at: sample.at, bytes_acked: row.bytes_acked };
             let identity = (row.cookie, row.inode, row.local, row.remote);
-            // Whatever is still sending starts anew.
+            // Whatever is still sending starts over.
             let first = before.get(&identity).filter(|seen| seen.bytes_acked == row.bytes_acked);
             let first = first.copied().unwrap_or(now);
             self.seen.insert(identity, first);

@@ -20,8 +20,8 @@ impl Owners {
 
     /// Learns the owners of the sockets with these inodes and forgets all others.
     ///
-    /// Owners known before are only looked at again. A process that was handed the socket since is missed then: whoever
-    /// acts on the answer must ask with new `Owners`.
+    /// Owners known before are only looked at again. A process that was handed the socket since is missed then: before acting
+    /// on the answer, ask with new `Owners`.
     pub(crate) fn look_for(&mut self, inodes: &HashSet<u64>, limits: &mut Vec<Limit>) {
         self.known.retain(|inode, owners| {
             inodes.contains(inode)

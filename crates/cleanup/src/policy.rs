@@ -216,7 +216,7 @@ impl fmt::Display for Reason {
             Self::Ancestor => "it is a parent of this process",
             Self::SessionLeader => "it leads the session or process group of this process",
             Self::OtherNamespace => "it is in another pid or network namespace, or may not be looked at",
-            Self::NotListed => "it is no worker of ibkr-connect and was not named; name its exe to allow it",
+            Self::NotListed => "it is not a worker of ibkr-connect and was not named; name its exe to allow it",
             Self::Unattributed { uid } => {
                 return write!(f, "unattributed, uid {uid}: no process that holds it can be seen from here");
             }

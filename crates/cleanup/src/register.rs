@@ -93,7 +93,7 @@ impl Register {
         let record = WorkerRecord::of(&process, port);
         let name = record.file_name();
         if entry(&dir, &name).is_none() && dir.has(&name) {
-            let message = "is no entry of ibkr-connect; it is left as it is".to_owned();
+            let message = "is not an entry of ibkr-connect; it is left as it is".to_owned();
             return Err(Error::Register { path: dir.path(&name), message });
         }
         let json = serde_json::to_vec(&record).unwrap_or_default();

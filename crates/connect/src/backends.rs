@@ -34,7 +34,7 @@ const BACKENDS: &[Backend] = &[
     },
 ];
 
-/// The connector that `config` asks for: the backend, its fallback, and the look for zombies around it.
+/// The connector that `config` asks for: the backend, its fallback, and the zombie check around it.
 ///
 /// # Errors
 /// `unsupported` when this build lacks the backend, `worker_spawn` when no worker program can be found.
@@ -62,7 +62,7 @@ fn with_fallback(config: &Config) -> Result<Box<dyn Connector>> {
 
 fn build(mode: ConnectionMode, config: &Config) -> Result<Box<dyn Connector>> {
     let Some(backend) = BACKENDS.iter().find(|backend| backend.mode == mode) else {
-        let message = format!("{mode} is no backend that configuration can choose");
+        let message = format!("{mode} is not a backend that configuration can choose");
         return Err(Error::new(ErrorKind::Unsupported, message)
             .with_advice("pass the connector to ibkr_connect::session_over instead"));
     };

@@ -1,4 +1,4 @@
-//! What surrounds a connect in either mode: a look for zombies on the port before it and after a failure, and an entry
+//! What surrounds a connect in either mode: a check for zombies on the port before it and after a failure, and an entry
 //! in the register for the worker. None of it ever fails a connect.
 
 use std::path::{Path, PathBuf};
@@ -94,7 +94,7 @@ impl Connector for ZombieCheckConnector {
     }
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
-        // Before the look at the port, which opens a socket. If it fails, so does the backend.
+        // Before the check of the port, which opens a socket. If it fails, so does the backend.
         let _ = cleanup::fill_standard_descriptors();
         let (this, target) = (self.clone(), target.clone());
         own_thread("ibkr-connect", async move { this.checked_connect(&target).await }).await

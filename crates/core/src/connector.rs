@@ -37,13 +37,13 @@ pub trait Connector: Debug + Send + Sync {
 /// An established session with a Gateway.
 ///
 /// # Behavior
-/// - It gets what [`Session`](crate::Session) has found allowed and possible ([`check_access`](crate::check_access),
-///   [`Request::check`]); who calls it past a session checks that.
+/// - [`Session`](crate::Session) checks access and parameters before it calls. Other callers must call
+///   [`check_access`](crate::check_access) and [`Request::check`] themselves.
 /// - Requests may run at the same time; each reply reaches the request that asked, or nobody.
 /// - Every wait has a deadline: a request ends after its own, or [`Target::request_timeout`].
 /// - Dropping a future or a stream cancels it at the Gateway.
 /// - A consumer that is slow delays no other stream and no request, and costs a bounded memory.
-/// - A lost connection has one name, whoever notices it first and whichever way: what was waiting, a stream, and what comes later
+/// - A lost connection has one name, whichever side notices it first and whichever way: what was waiting, a stream, and what comes later
 ///   fail with `disconnected`, or with `worker_crashed` when its worker is dead. It is `closed`, and [`closed`](Self::closed)
 ///   says [`Requested`](CloseReason::Requested), only if this side has asked for it. What comes later fails at once.
 #[async_trait]

@@ -324,13 +324,13 @@ error_kinds! {
     /// The worker process ended or had to be ended.
     WorkerCrashed = "worker_crashed", retryable,
         Some("connect again; the message and the log carry the worker's last words");
-    /// The program is no worker, or a worker of another protocol version.
+    /// The program is not a worker, or a worker of another protocol version.
     WorkerIncompatible = "worker_incompatible", permanent,
         Some("point IBKR_WORKER_PATH at an ibkr-connect of this version, or unset it");
     /// A trading operation was refused because the session is read-only.
     ReadOnly = "read_only", permanent,
         Some("set IBKR_READONLY=false if this program is meant to trade");
-    /// No operation, account, state or parameter makes this request possible: it is wrong, whoever is asked.
+    /// No operation, account, state or parameter makes this request possible: it is wrong for every Gateway.
     InvalidRequest = "invalid_request", permanent, None;
     /// As much as fits is open or running already, here, at the Gateway or on this machine; nothing was sent.
     Busy = "busy", retryable, Some("try again when some of what is open has ended");

@@ -28,9 +28,9 @@ pub enum FlowControl {
         /// most as much again, comes on top.
         capacity: usize,
     },
-    /// The newest value of each field, see [`Event::conflation_key`]. It takes the place of the unread one, so that no field
-    /// waits longer for being busy, but never passes an event that is kept: notices, a snapshot's end. What is kept ends the
-    /// stream like a lossless one when [`STREAM_CAPACITY`] events are unread.
+    /// The newest value of each field, see [`Event::conflation_key`]. It takes the place of the unread one. It never
+    /// overtakes an event that must be kept, such as a notice or a snapshot's end. When [`STREAM_CAPACITY`] of those are
+    /// unread, the stream ends as a lossless one does.
     Conflate,
 }
 

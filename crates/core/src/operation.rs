@@ -234,7 +234,7 @@ const fn is_checked<P: Params + Serialize + DeserializeOwned>() {}
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoParams {}
 
-/// As [`parse`]; what is no object is refused, though serde would take the fields in their order from an array.
+/// As [`parse`]; what is not an object is refused, though serde would take the fields in their order from an array.
 fn parse_params<T: DeserializeOwned>(command: &str, json: &str) -> Result<T> {
     if json.trim_ascii_start().starts_with('{') {
         return parse(command, json, ErrorKind::InvalidRequest);

@@ -19,7 +19,7 @@ pub(crate) type Checked = Result<(), String>;
 
 /// The parameters of a row of the table.
 pub(crate) trait Params {
-    /// Finds what TWS would answer with a riddle, with another question's data, or not at all.
+    /// Rejects parameters that TWS would answer misleadingly, with another question's data, or not at all.
     fn check(&self) -> Checked;
 }
 
@@ -73,7 +73,7 @@ fn check_strike(contract: &Contract) -> Checked {
     if is_price {
         return Ok(());
     }
-    Err(format!("the contract's strike {strike} is no price; expected a number above 0, e.g. 250"))
+    Err(format!("the contract's strike {strike} is not a price; expected a number above 0, e.g. 250"))
 }
 
 /// A combination has legs, or an id that stands for them; nothing else has legs.
@@ -109,7 +109,7 @@ impl Params for MarketDataParams {
         }
         match self.generic_ticks.iter().find(|id| !is_generic_tick(id)) {
             Some(id) => Err(format!(
-                "{id:?} is no generic tick; expected an id such as \"233\", one per element of generic_ticks"
+                "{id:?} is not a generic tick; expected an id such as \"233\", one per element of generic_ticks"
             )),
             None => Ok(()),
         }
@@ -162,7 +162,7 @@ impl Params for CalculateImpliedVolatilityParams {
     }
 }
 
-/// TWS has no answer to what is no positive number, and never says so.
+/// TWS has no answer to what is not a positive number, and never says so.
 fn check_positive(field: &str, value: f64) -> Checked {
     if set(value).is_some_and(|value| value > 0.0) {
         return Ok(());

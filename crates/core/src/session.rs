@@ -97,7 +97,7 @@ impl Session {
     /// Closes the session and waits until nothing of it is left. Idempotent.
     ///
     /// # Errors
-    /// `closed` never; only what kept the connection from closing in order.
+    /// `closed` never; only what kept the connection from closing gracefully.
     pub async fn close(&self) -> Result<()> {
         self.connection.close().await
     }

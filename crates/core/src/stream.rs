@@ -92,7 +92,7 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state and wakes the consumer, and whoever observes the end if that is what has changed.
+    /// Changes the state and wakes the consumer, and the observer of the end if that is what has changed.
     fn update(&self, change: impl FnOnce(&mut State)) {
         let (consumer, observer, cancel) = {
             let mut state = self.lock();
@@ -217,7 +217,7 @@ impl EventSender {
 }
 
 impl Drop for EventSender {
-    /// A source that says nothing has failed: whoever reads must not take that for the end of the data.
+    /// A source that reports no end has failed: a reader must not take that for the end of the data.
     fn drop(&mut self) {
         let unreported = if thread::panicking() {
             Error::new(ErrorKind::Internal, "the source of the stream panicked")

@@ -1,4 +1,4 @@
-//! One attempt to connect: every phase in order, one deadline, a reset for whatever fails.
+//! One connect: the phases one after the other, one deadline, a reset for whatever fails.
 
 use std::future::Future;
 use std::os::fd::OwnedFd;
@@ -24,7 +24,7 @@ use crate::failure::{accounts_of, no_session, not_dialled, unresolved};
 use crate::ibapi_listener::IbapiListener;
 use crate::progress::Progress;
 
-/// Between the two looks that tell a stuck accept queue from a busy one.
+/// Between the two readings that tell a stuck accept queue from a busy one.
 const SECOND_LOOK: Duration = Duration::from_millis(50);
 
 /// A session that has answered.
@@ -33,7 +33,7 @@ pub(crate) struct Established {
     pub(crate) client: Arc<Client>,
     /// Carries the session's bytes; ends with the connection and says why.
     pub(crate) relay: Relay,
-    /// The Gateway's socket, for a session that can't be closed in order.
+    /// The Gateway's socket, for a session that can't be closed gracefully.
     pub(crate) socket: OwnedFd,
     /// What the session's operations share, and what the relay sees. Its notices are those from the handshake on.
     pub(crate) shared: Shared,
@@ -89,7 +89,7 @@ async fn reach(target: &Target, deadline: Instant, progress: &mut Progress) -> R
     }
 }
 
-/// An attempt with a connection. It is armed to end in a reset, whichever way it is dropped.
+/// A connect with a socket. It is armed to end in a reset, whichever way it is dropped.
 struct Connecting<'a> {
     target: &'a Target,
     client_id: i32,
@@ -141,7 +141,7 @@ impl Connecting<'_> {
         Ok(Greeted { client, notices, ibapi, rest })
     }
 
-    /// Proves with a round trip that the Gateway answers, and turns the attempt into a session.
+    /// Proves with a round trip that the Gateway answers, and turns it into a session.
     async fn prove(self, greeted: Greeted) -> Result<Established> {
         let Greeted { client, notices, ibapi, rest } = greeted;
         self.progress.enter(Phase::Verify);

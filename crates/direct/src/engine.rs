@@ -30,7 +30,7 @@ const DISCONNECT_GRACE: Duration = Duration::from_secs(1);
 /// How long the relay may take after that: the Gateway's FIN, and some air.
 const RELAY_GRACE: Duration = Duration::from_secs(1);
 
-/// How long whoever ibapi has told of a loss waits for the relay to say how it came about.
+/// How long a task that ibapi has told of a loss waits for the relay to say how it came about.
 const REASON_GRACE: Duration = Duration::from_secs(1);
 
 /// What to do about an answer that makes no sense, of a Gateway that has answered before.
@@ -109,7 +109,7 @@ impl Session {
         let relay = lost.is_none().then_some((relay, self.socket));
         let ending = lost.unwrap_or_else(Ending::requested);
         log::connection_ended(&ending.reason);
-        // Every task waits for the ending too, and passes it on to whoever waits for the task.
+        // Every task waits for the ending too, and passes it on to those who wait for the task.
         self.closed.send_replace(Some(ending.clone()));
         refuse(&mut self.inbox, &ending);
         async move {
@@ -164,7 +164,7 @@ impl Session {
     }
 }
 
-/// Waits until the relay has closed the connection in order. A Gateway that reads nothing keeps it from that: then a reset does.
+/// Waits until the relay has closed the connection gracefully. A Gateway that reads nothing keeps it from that: then a reset does.
 async fn end(mut relay: JoinHandle<Ending>, socket: OwnedFd) {
     if timeout(RELAY_GRACE, &mut relay).await.is_err() {
         // An error means that there is no socket any more.
@@ -190,7 +190,7 @@ fn refuse(inbox: &mut mpsc::UnboundedReceiver<Command>, ending: &Ending) {
     }
 }
 
-/// A lost connection is one error, whoever notices it first: ibapi ends what is open in words of its own, perhaps before the relay
+/// A lost connection is one error, whichever side notices it first: ibapi ends what is open in words of its own, perhaps before the relay
 /// has said how the connection ended.
 async fn with_reason<T>(outcome: Result<T>, closed: Watcher) -> Result<T> {
     match outcome {

@@ -1,7 +1,7 @@
 //! The loopback port through which ibapi comes to the relay, and nobody else.
 //!
-//! Every program of this machine can connect to it, and one that watches the socket table can be faster than ibapi. So whoever
-//! connects is asked of the kernel: only a socket of this process is let in, everybody else is reset, and the port is closed as soon
+//! Every program of this machine can connect to it, and one that watches the socket table can be faster than ibapi. So the kernel is asked
+//! whose connection it is: only a socket of this process is let in, everybody else is reset, and the port is closed as soon
 //! as ibapi is in.
 
 use std::io;

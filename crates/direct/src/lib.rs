@@ -46,7 +46,7 @@ use ibkr_connect_core::{Connection, ConnectionMode, Connector, Error, ErrorKind,
 /// - The handshake has one deadline. When it fails, times out or its future is dropped, the socket is reset, never
 ///   half-closed: a FIN is what makes the Gateway's zombie.
 /// - No socket gets the number of a closed stdin, stdout or stderr.
-/// - A session is closed in order: our FIN, the Gateway's FIN; if that does not come within half a second, a reset.
+/// - A session is closed gracefully: our FIN, the Gateway's FIN; if that does not come within half a second, a reset.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DirectConnector;
 

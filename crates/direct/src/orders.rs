@@ -40,7 +40,7 @@ impl Orders {
         }
     }
 
-    /// Passes ibapi's stream on until its client ends. After an error the stream begins anew, for whoever follows then.
+    /// Passes ibapi's stream on until its client ends. After an error the stream starts over, for those who follow then.
     pub(crate) async fn collect(self, client: Arc<Client>) {
         while let Ok(mut updates) = client.order_update_stream().await {
             let outcome = loop {
@@ -66,7 +66,7 @@ impl Orders {
     }
 }
 
-/// ibapi's update as ours; `None` for an execution that answers a request: it is no news.
+/// ibapi's update as ours; `None` for an execution that answers a request: it is not news.
 fn event(item: SubscriptionItem<OrderUpdate>) -> Option<OrderUpdatesEvent> {
     use OrderUpdatesEvent as Ours;
     Some(match item {

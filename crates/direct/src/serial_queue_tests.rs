@@ -122,7 +122,7 @@ async fn soon<T>(task: JoinHandle<T>) -> T {
     timeout(Duration::from_millis(10), task).await.expect("it is there").unwrap()
 }
 
-/// A question that nobody waits for any more.
+/// An abandoned question.
 async fn abandoned(gateway: &Gateway, queue: &SerialQueue) {
     let first = asks(queue, Own(gateway.clone()));
     assert_eq!(gateway.hears().await, ["own"]);

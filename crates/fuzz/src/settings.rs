@@ -14,7 +14,7 @@ impl Settings {
     /// `IBKR_FUZZ_SECONDS` and `IBKR_FUZZ_SEED`.
     ///
     /// # Panics
-    /// When one of them is no number.
+    /// When one of them is not a number.
     #[expect(clippy::disallowed_methods, reason = "tests are told here how long to run")]
     pub(crate) fn of_environment() -> Self {
         let number = |name: &str| {

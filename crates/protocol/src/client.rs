@@ -60,7 +60,7 @@ impl Default for Timing {
 /// Connects through the server at the other end of `transport`. `mode` is the backend's.
 ///
 /// # Errors
-/// Those of the server's `connect`; `worker_incompatible` in phase `spawn` for what is no server of this version; `handshake_timeout`
+/// Those of the server's `connect`; `worker_incompatible` in phase `spawn` for what is not a server of this version; `handshake_timeout`
 /// when it does not answer; `disconnected` when it goes away.
 pub async fn connect(
     transport: Transport,
@@ -223,7 +223,7 @@ impl Keeper {
                     format!("the server said no hello within {patience:?}"),
                 ))
             })?;
-        hello.map_err(|said| incompatible(format!("its first line is no hello: {said}")))
+        hello.map_err(|said| incompatible(format!("its first line is not a hello: {said}")))
     }
 
     /// Has the server connect. It keeps the deadline itself; ours is for one that hangs.
@@ -331,6 +331,6 @@ fn check(hello: &Hello, cookie: &str) -> Result<()> {
 }
 
 fn incompatible(how: String) -> Error {
-    Error::new(ErrorKind::WorkerIncompatible, format!("that is no server of this version: {how}"))
+    Error::new(ErrorKind::WorkerIncompatible, format!("that is not a server of this version: {how}"))
         .with_advice("connect to an ibkr-connect of this version")
 }

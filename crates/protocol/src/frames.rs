@@ -171,7 +171,7 @@ pub struct CancelParams {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreditParams {
-    /// The stream's id. One that has ended is no error: the grant and the end may cross.
+    /// The stream's id. One that has ended is not an error: the grant and the end may cross.
     pub target: u64,
     /// How many more events it may send.
     pub events: u64,

@@ -10,7 +10,7 @@ use crate::frames::PongFrom;
 
 /// How many pings in a row the server's reader may miss.
 const LINK_MISSES: u32 = 3;
-/// How many pings in a row its loop may miss: a long computation is no death.
+/// How many pings in a row its loop may miss: a long computation is not a death.
 const LOOP_MISSES: u32 = 6;
 
 /// Counts what was missed since the last pongs.

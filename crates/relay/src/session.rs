@@ -47,7 +47,7 @@ pub enum End {
 /// # Behavior
 /// - It begins with what came behind the handshake already.
 /// - A message that may not leave is answered to the client, and the session goes on.
-/// - The end is our FIN, half a second for the Gateway's, then a reset. A client that sends what is no frame ends it with a reset at once:
+/// - The end is our FIN, half a second for the Gateway's, then a reset. A client that sends what is not a frame ends it with a reset at once:
 ///   nothing of that may linger at the Gateway.
 pub async fn relay(
     mut gateway: TcpStream,

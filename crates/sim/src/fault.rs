@@ -42,7 +42,7 @@ pub enum Fault {
     DropAfter(Duration),
     /// Resets that long after the handshake: the Gateway was killed.
     ResetAfter(Duration),
-    /// Acknowledges with a text that is no version.
+    /// Acknowledges with a text that is not a version.
     GarbageVersion,
     /// Answers startApi with an illegal length prefix.
     BadFrameLength,
@@ -118,7 +118,7 @@ impl fmt::Display for Fault {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseFaultError {
-    /// The part before `=` is no fault's name.
+    /// The part before `=` is not a fault's name.
     #[error("there is no fault named {name:?}; the faults are: {}", all_syntaxes())]
     UnknownName {
         /// What was given.
@@ -176,7 +176,11 @@ const ENTRIES: &[Entry] = &[
     entry("mute-after-handshake", Plain(Fault::MuteAfterHandshake), "answer nothing after the handshake"),
     entry("drop-after", Time(Fault::DropAfter, SECONDS_5), "close that long after the handshake"),
     entry("reset-after", Time(Fault::ResetAfter, SECONDS_5), "reset that long after the handshake"),
-    entry("garbage-version", Plain(Fault::GarbageVersion), "acknowledge with something that is no version"),
+    entry(
+        "garbage-version",
+        Plain(Fault::GarbageVersion),
+        "acknowledge with something that is not a version",
+    ),
     entry("bad-frame-length", Plain(Fault::BadFrameLength), "answer startApi with an illegal frame length"),
     entry("garbage-frame", Plain(Fault::GarbageFrame), "send managed accounts that can't be decoded"),
     entry("server-version", Number(Fault::ServerVersion, 212), "acknowledge with this server version"),

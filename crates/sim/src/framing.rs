@@ -14,7 +14,7 @@ pub const FRAME_LENGTHS: RangeInclusive<usize> = 4..=0x00FF_FFFF;
 
 const PREFIX: &[u8; 4] = b"API\0";
 
-/// A greeting longer than this is no greeting; real ones have about ten bytes.
+/// A greeting longer than this is not a greeting; real ones have about ten bytes.
 const GREETING_LIMIT: usize = 1024;
 
 /// One message of the protobuf dialect.
@@ -48,7 +48,7 @@ pub enum WireError {
     #[error("the first bytes are {0:?} instead of \"API\\0\"")]
     Prefix(Vec<u8>),
     /// The greeting carries no version range.
-    #[error("{0:?} is no version range like \"v213..226\"")]
+    #[error("{0:?} is not a version range like \"v213..226\"")]
     Versions(String),
 }
 

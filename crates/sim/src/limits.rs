@@ -14,7 +14,7 @@ use crate::session::Refusal;
 /// How often the rate may be exceeded, second by second, before a client is thrown out.
 const STRIKES: u32 = 3;
 
-/// Exceeding the rate after so long begins anew.
+/// Exceeding the rate after so long counts from the start again.
 const FORGIVEN_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
 /// Identical requests, requests for one series, and all requests for small bars and ticks have to keep these (IBKR, "Pacing

@@ -11,7 +11,7 @@ use crate::Fault;
 /// The server versions of the protobuf dialect that the simulator speaks.
 pub const SERVER_VERSIONS: RangeInclusive<i32> = 213..=226;
 
-/// The client id that has orders: they work when it connects, and one of them follows the market. Other clients have none,
+/// The client id that has orders. They are working when it connects, and the price of one follows the market. Other clients have none,
 /// but see them.
 pub const CLIENT_WITH_ORDERS: i32 = 100;
 
@@ -54,7 +54,7 @@ pub struct SimOptions {
     /// Symbols without live data: quotes are refused with 10089 unless delayed ones are asked for, books with 354,
     /// single ticks with 10189, real-time bars with 420, history with 162.
     pub unentitled: Vec<String>,
-    /// After how many changes a book is thrown away with 317 and sent anew; `None` for never.
+    /// After how many changes a book is thrown away with 317 and sent again; `None` for never.
     pub depth_reset_after: Option<u32>,
     /// How many messages a second all clients together may send; more are refused with 100, and who exceeds it for
     /// three seconds is thrown out. IBKR's limit is 50; `None` for no limit.

@@ -1,7 +1,7 @@
 //! A kernel lock on a file: the one primitive under everything that processes share.
 //!
 //! `flock`: it belongs to the open file, so it also excludes other threads, and the kernel releases it when its holder dies.
-//! Files are never removed: whoever still waited on the removed one would hold a second lock.
+//! Files are never removed: a process that still waited on the removed one would hold a second lock.
 
 use std::fs::{File, TryLockError};
 use std::io;

@@ -87,7 +87,7 @@ impl Dir {
     /// Opens `name` for reading and writing, created (mode 0600) if need be; its contents are left alone.
     ///
     /// # Errors
-    /// When it is no regular file of ours that is closed to others, or can't be opened.
+    /// When it is not a regular file of ours that is closed to others, or can't be opened.
     pub fn file(&self, name: &str) -> Result<File> {
         self.open_file(name, OFlags::RDWR | OFlags::CREATE)
             .map_err(|error| self.refused(name, error))
@@ -118,7 +118,7 @@ impl Dir {
     /// The contents of a file that a user may have put here: others may read it, and it may be a link.
     ///
     /// # Errors
-    /// When it can't be read, is no regular file, or is longer than any of ours.
+    /// When it can't be read, is not a regular file, or is longer than any of ours.
     pub fn read_loosely(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let path = self.path(name);
         // O_NONBLOCK: opening a FIFO must not hang.
@@ -129,7 +129,7 @@ impl Dir {
         };
         let meta = file.metadata().map_err(|error| Error::failed(&path, error))?;
         if !meta.is_file() {
-            return Err(Error::unusable(&path, "is no regular file"));
+            return Err(Error::unusable(&path, "is not a regular file"));
         }
         self.contents(name, file).map(Some)
     }
@@ -139,13 +139,13 @@ impl Dir {
         let read = file.take(LONGEST + 1).read_to_end(&mut bytes);
         read.map_err(|error| Error::failed(&self.path(name), error))?;
         if bytes.len() as u64 > LONGEST {
-            let why = format!("is longer than {} KiB: it is no file of ibkr-connect", LONGEST / 1024);
+            let why = format!("is longer than {} KiB: it is not a file of ibkr-connect", LONGEST / 1024);
             return Err(Error::unusable(&self.path(name), why));
         }
         Ok(bytes)
     }
 
-    /// Replaces `name` by `bytes`: a reader, and whoever comes after a crash, sees the old contents or the new.
+    /// Replaces `name` by `bytes`: a reader, also after a crash, sees the old contents or the new.
     ///
     /// Only one writer at a time: the caller holds a lock.
     ///
@@ -230,7 +230,7 @@ impl Dir {
     fn checked(&self, name: &str, file: File) -> Result<File> {
         let meta = file.metadata().map_err(|error| Error::failed(&self.path(name), error))?;
         let wrong = if !meta.is_file() {
-            "is no regular file"
+            "is not a regular file"
         } else if meta.uid() != euid() {
             "belongs to another user"
         } else if meta.nlink() != 1 {
@@ -247,7 +247,7 @@ impl Dir {
         let path = self.path(name);
         match error {
             Errno::LOOP => Error::unusable(&path, "is a symbolic link"),
-            Errno::NXIO => Error::unusable(&path, "is no regular file"),
+            Errno::NXIO => Error::unusable(&path, "is not a regular file"),
             error => Error::failed(&path, error),
         }
     }

@@ -119,7 +119,7 @@ mod tests {
         let first = FIRST_PID_NAMESPACE;
         assert_eq!(machine(Some(ID), "a", first), machine(Some(ID), "renamed", first));
         assert_ne!(machine(Some(ID), "a", first), machine(Some(&ID.replace('3', "4")), "a", first));
-        assert!(!machine(Some(ID), "a", first).contains(ID), "the id is no file's business");
+        assert!(!machine(Some(ID), "a", first).contains(ID), "the id is not a file's business");
         assert_ne!(machine(Some(ID), "a", "1"), machine(Some(ID), "b", "1"), "two containers of one image");
         assert_eq!(machine(None, "pod-7", "1"), "pod-7");
     }

@@ -195,7 +195,7 @@ fn killed_before_connected(reason: &KillReason, program: &str) -> Error {
             ),
         ),
         KillReason::NoHello(_) | KillReason::NotAHello(_) | KillReason::WrongCookie => {
-            Error::new(ErrorKind::WorkerIncompatible, format!("{program} is no worker: {reason}"))
+            Error::new(ErrorKind::WorkerIncompatible, format!("{program} is not a worker: {reason}"))
         }
         other => Error::new(ErrorKind::WorkerCrashed, format!("the worker was killed: {other}")),
     }

@@ -21,7 +21,7 @@ pub(crate) struct SubprocessConnection {
     pub(crate) request_timeout: Duration,
     /// How much later we do.
     pub(crate) request_grace: Duration,
-    /// How long `Drop` waits for an end in order.
+    /// How long `Drop` waits for a graceful end.
     pub(crate) drop_patience: Duration,
 }
 

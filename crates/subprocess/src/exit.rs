@@ -1,4 +1,4 @@
-//! Why a worker ended, as a type, and what that means for whoever waits for it.
+//! Why a worker ended, as a type, and what that means for those who wait for it.
 
 use std::fmt;
 use std::time::Duration;
@@ -133,7 +133,7 @@ impl fmt::Display for KillReason {
             Self::Abandoned => f.write_str("the connect was abandoned"),
             Self::ConnectFailed => f.write_str("the connect failed"),
             Self::NoHello(waited) => write!(f, "said no hello within {waited:?}"),
-            Self::NotAHello(said) => write!(f, "its first line is no hello: {said}"),
+            Self::NotAHello(said) => write!(f, "its first line is not a hello: {said}"),
             Self::WrongCookie => f.write_str("its hello has the wrong cookie"),
             Self::Version { protocol, version } => {
                 write!(f, "it speaks protocol {protocol} (version {version:?})")

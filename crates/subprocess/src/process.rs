@@ -26,9 +26,9 @@ pub(crate) enum Wanted {
     Connection,
     /// The connect was abandoned.
     Nothing,
-    /// An end in order.
+    /// A graceful end.
     Close,
-    /// An end in order until this moment, then an end.
+    /// A graceful end until this moment, then an end.
     CloseUntil(Instant),
 }
 
@@ -43,7 +43,7 @@ impl Process {
         self.lock().wanted
     }
 
-    /// The owner wants the end of the worker; whoever closes it twice does not take back a deadline.
+    /// The owner wants the end of the worker; closing it twice does not take back a deadline.
     pub(crate) fn want_end(&self, wanted: Wanted) {
         let mut state = self.lock();
         if wanted != Wanted::Close || state.wanted == Wanted::Connection {

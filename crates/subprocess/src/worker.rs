@@ -21,7 +21,7 @@ pub const COOKIE_VARIABLE: &str = ibkr_connect_core::config::WORKER_COOKIE;
 /// Above stdin, stdout and stderr.
 const FIRST_FREE: i32 = 3;
 
-/// The exit code of a worker that could not end in order.
+/// The exit code of a worker that could not end gracefully.
 const OVERDUE: i32 = 70;
 
 /// Somebody ran the worker by hand.
@@ -37,7 +37,7 @@ pub struct NotStartedByParent;
 /// - Its first act is to take stdout for the protocol and to point fd 1 at stderr, so that a stray print ends in the
 ///   log and not in a frame.
 /// - `cookie` is the value of [`COOKIE_VARIABLE`], which the caller reads from the environment.
-/// - When stdin has ended, an end in order may take 2 s. Half a second later the process exits with code 70, whatever its other
+/// - When stdin has ended, a graceful end may take 2 s. Half a second later the process exits with code 70, whatever its other
 ///   threads do: they may all wait for somebody to read stdout.
 ///
 /// # Errors

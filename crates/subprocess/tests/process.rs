@@ -312,8 +312,8 @@ fn a_program_that_is_no_worker() {
     for (role, part) in [
         ("wrong-cookie", "wrong cookie"),
         ("other-version", "it speaks protocol 99 (version \"9.9.9\"); this program speaks protocol 2"),
-        ("garbage", "is no hello: Usage: frobnicate"),
-        ("torn", "is no hello: the stream ended within a line, after \"Usa\""),
+        ("garbage", "is not a hello: Usage: frobnicate"),
+        ("torn", "is not a hello: the stream ended within a line, after \"Usa\""),
         ("exit", "exited with code 4; its last words: frobnicate: no such option"),
         ("exit-0", "exited with code 0"),
     ] {

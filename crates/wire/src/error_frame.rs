@@ -101,7 +101,7 @@ enum Take {
 }
 
 impl Fields {
-    /// Takes the next field; `None` for what is no protobuf.
+    /// Takes the next field; `None` for what is not protobuf.
     fn take(&mut self, body: &mut &[u8]) -> Option<Take> {
         if body.is_empty() {
             return Some(Take::End);
@@ -142,7 +142,7 @@ impl Fields {
     }
 }
 
-/// At most [`LONGEST_TEXT`] bytes, also where a byte that is no letter becomes one of three.
+/// At most [`LONGEST_TEXT`] bytes, also where a byte that is not a letter becomes one of three.
 fn readable(text: &[u8]) -> String {
     const CUT: &str = "…";
     let readable = String::from_utf8_lossy(&text[..text.len().min(LONGEST_TEXT)]);

@@ -59,7 +59,7 @@ impl Outbound {
     /// it has come.
     ///
     /// # Errors
-    /// For what is no frame; `out` has everything before it, and nothing more may leave.
+    /// For what is not a frame; `out` has everything before it, and nothing more may leave.
     pub fn follow(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) -> Result<Vec<Refusal>, BadFrame> {
         let mut refusals = Vec::new();
         while !bytes.is_empty() {
@@ -182,7 +182,7 @@ mod tests {
         let told = answer(&[8, 42]);
         assert_eq!((told.id(), told.code()), (42, 321));
         assert!(told.text().starts_with("PlaceOrder may not leave a read-only session"), "{}", told.text());
-        // What has no id, a torn one, or one that is no number.
+        // What has no id, a torn one, or one that is not a number.
         for body in [&[][..], &[8], &[8, 0x80], &[10, 1, b'x'], &[16, 42]] {
             assert_eq!(answer(body).id(), -1, "{body:?}");
         }

@@ -38,7 +38,7 @@ pub(crate) async fn streams_and_requests_share_the_positions(backend: &Backend) 
         assert_eq!(told(stream, 2).await, ["2: 0", "1: 50"]);
     }
     let mut late = session.position_updates().await.unwrap();
-    assert_eq!(told(&mut late, 3).await, ["1: 50", "3: 300", "the end"], "what was closed is no position");
+    assert_eq!(told(&mut late, 3).await, ["1: 50", "3: 300", "the end"], "what was closed is not a position");
     drop(first);
     let once = session.positions().await.unwrap();
     assert_eq!(once.iter().map(|held| held.position).collect::<Vec<_>>(), [50.0, 300.0]);

@@ -86,7 +86,7 @@ impl Message {
     /// Itself as a text, with `id` where [`ID`] stands.
     pub(crate) fn describe(&self, id: i64) -> String {
         let bytes = self.bytes(id);
-        self.describe_like(&bytes).unwrap_or_else(|error| panic!("{self:?} is no message: {error}"))
+        self.describe_like(&bytes).unwrap_or_else(|error| panic!("{self:?} is not a message: {error}"))
     }
 
     /// `bytes` as a text, read as a message whose fields have the types of this one's.

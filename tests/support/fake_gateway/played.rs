@@ -90,7 +90,7 @@ impl Drop for PlayedGateway {
 pub(crate) enum Break {
     Closes,
     Resets,
-    /// It sends something that is no frame.
+    /// It sends something that is not a frame.
     SendsGarbage,
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Procs {
 /// Which processes hold which sockets.
 #[derive(Debug, Default)]
 pub(crate) struct Holders {
-    /// (pid, fd) by inode. Every holder: a socket is shared by whoever was forked with it.
+    /// (pid, fd) by inode. Every holder: a socket is shared by all that were forked with it.
     pub(crate) by_inode: HashMap<u64, Vec<(u32, i32)>>,
     /// Processes whose descriptors may not be read.
     pub(crate) hidden: usize,
@@ -299,7 +299,7 @@ mod tests {
         fs::write(dir.join("other"), "").unwrap();
         let names_for = |arg: &str| names(&exe, Some(&arg.to_owned()));
         assert_eq!(names_for("/anywhere/python3"), ["python3.12", "python3"]);
-        assert_eq!(names_for("other"), ["python3.12"], "a made-up argv[0] is no name");
+        assert_eq!(names_for("other"), ["python3.12"], "a made-up argv[0] is not a name");
         assert_eq!(names_for("python3.12"), ["python3.12"]);
     }
 

@@ -147,7 +147,7 @@ impl Entry {
 
     fn trouble(&self) -> &'static str {
         match Assignment::of(self.first_line()).value {
-            None => "it is no assignment",
+            None => "it is not an assignment",
             Some(value) if value.starts_with(['"', '\'']) => "its quotes don't fit together",
             Some(value) if value.contains(char::is_whitespace) => "several words need quotes around them",
             Some(value) if value.contains('$') => {
@@ -242,10 +242,10 @@ mod tests {
                 "export IBKR_HOST=two words",
                 ".env, line 1: can't read IBKR_HOST: several words need quotes around them",
             ),
-            ("IBKR_PORT 4001", ".env, line 1: can't read IBKR_PORT: it is no assignment"),
+            ("IBKR_PORT 4001", ".env, line 1: can't read IBKR_PORT: it is not an assignment"),
             ("IBKR_PROT=a b", ".env, line 1: can't read IBKR_PROT: several words need quotes around them"),
-            ("set IBKR_PORT=4001", ".env, line 1: can't read set: it is no assignment"),
-            ("-IBKR_PORT=4001", ".env, line 1: can't read it: it is no assignment"),
+            ("set IBKR_PORT=4001", ".env, line 1: can't read set: it is not an assignment"),
+            ("-IBKR_PORT=4001", ".env, line 1: can't read it: it is not an assignment"),
             ("IBKR_HOST=\"a", ".env, line 1: can't read IBKR_HOST: its quotes don't fit together"),
             ("IBKR_HOST=a\\x", ".env, line 1: can't read IBKR_HOST: its value makes no sense"),
             ("IBKR_HOST='a\nX=1", ".env, line 1: can't read IBKR_HOST: its quotes don't fit together"),

@@ -28,7 +28,7 @@ pub(super) enum Origin {
 /// The text of a file; `None` when there is no such file.
 ///
 /// # Errors
-/// `config`, when it can't be read, is no regular file, is too long, is not UTF-8, or, if it was `Found`, when somebody
+/// `config`, when it can't be read, is not a regular file, is too long, is not UTF-8, or, if it was `Found`, when somebody
 /// else may have written it.
 pub(super) fn read(path: &Path, origin: Origin) -> Result<Option<String>> {
     let outcome = match origin {

@@ -47,7 +47,7 @@ fn a_strike_is_a_price() {
     {
         assert_wrong(&option(strike), named);
     }
-    assert_wrong(&option(f64::MAX), "is no price");
+    assert_wrong(&option(f64::MAX), "is not a price");
     option(0.5).check().unwrap();
     Contract { sec_type: "FOP".to_owned(), ..option(-0.25) }.check().unwrap();
 }
@@ -75,7 +75,7 @@ fn generic_ticks_are_ids() {
     };
     with(&["233", "292:BRFG", "mdoff"]).check().unwrap();
     for wrong in ["", "RTVolume", "233,236", " 233", ":BRFG"] {
-        assert_wrong(&with(&["233", wrong]), &format!("{wrong:?} is no generic tick"));
+        assert_wrong(&with(&["233", wrong]), &format!("{wrong:?} is not a generic tick"));
     }
     MarketDataParams { snapshot: true, ..with(&[]) }.check().unwrap();
     assert_wrong(&MarketDataParams { snapshot: true, ..with(&["233"]) }, "leave generic_ticks out");

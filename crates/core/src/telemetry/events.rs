@@ -80,7 +80,7 @@ events! {
         warn attempt_failed(error) "The supervisor's attempt has failed."
         warn session_lost(reason, generation, cause) "The session is gone: it ended, or the Gateway is silent."
         info session_recovered(generation, cause, ms) "There is a usable session again."
-        warn session_not_closed(error) "What was left of a session did not close in order."
+        warn session_not_closed(error) "What was left of a session did not close gracefully."
         trace ping_answered(ms) "A ping was answered."
         debug|error ping_failed(error) "A ping was not answered: an error, if the connection panicked."
         debug gateway_notice(code, text) "The Gateway says something about itself."
@@ -124,7 +124,7 @@ events! {
         warn connection_still_closing(client_id) "The dropped connection's thread needs longer."
     }
     "ibkr_connect_core" {
-        warn dotenv_line_skipped(file, error) "A line of the `.env` file that is no setting of ours makes no sense."
+        warn dotenv_line_skipped(file, error) "A line of the `.env` file that is not a setting of ours makes no sense."
     }
     "ibkr_connect_cleanup" {
         error child_unkillable(pid, label, waited_ms) "The child is still there after SIGKILL."

@@ -165,7 +165,7 @@ impl FromStr for HistoricalDuration {
                 Ok(Self { amount, unit: char::from(unit.as_bytes()[0]) })
             }
             _ => Err(format!(
-                "{text:?} is no duration; expected a number and S, D, W, M or Y, e.g. \"1 D\" or \"3600 S\""
+                "{text:?} is not a duration; expected a number and S, D, W, M or Y, e.g. \"1 D\" or \"3600 S\""
             )),
         }
     }

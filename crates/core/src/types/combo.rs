@@ -103,7 +103,7 @@ impl TryFrom<i32> for LegOpenClose {
             1 => Ok(Self::Open),
             2 => Ok(Self::Close),
             3 => Ok(Self::Unknown),
-            _ => Err(format!("{number} is no open or close of a leg; expected 0 to 3")),
+            _ => Err(format!("{number} is not an open or close of a leg; expected 0 to 3")),
         }
     }
 }

@@ -33,7 +33,7 @@ impl Default for MarketDepthParams {
 pub enum MarketDepthEvent {
     /// A row changed.
     Row(DepthRow),
-    /// TWS has thrown its book away (317): empty yours, it is sent anew.
+    /// TWS has thrown its book away (317): empty yours, it is sent again.
     Reset {},
     /// A warning about this subscription that does not end it.
     Notice {

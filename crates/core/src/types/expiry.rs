@@ -84,7 +84,7 @@ pub struct InvalidExpiry(String);
 
 impl fmt::Display for InvalidExpiry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is no expiry; expected a day or a month, e.g. \"20261218\" or \"202612\"", self.0)
+        write!(f, "{:?} is not an expiry; expected a day or a month, e.g. \"20261218\" or \"202612\"", self.0)
     }
 }
 
@@ -117,7 +117,7 @@ mod tests {
             "20261２18",
         ] {
             let error = wrong.parse::<Expiry>().unwrap_err().to_string();
-            assert!(error.contains(&format!("{wrong:?} is no expiry")), "{error}");
+            assert!(error.contains(&format!("{wrong:?} is not an expiry")), "{error}");
         }
         assert_eq!(Expiry::month(2026, 0).unwrap_err(), InvalidExpiry("202600".into()));
     }

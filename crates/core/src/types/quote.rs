@@ -41,7 +41,7 @@ impl TryFrom<i32> for MarketDataType {
             3 => Ok(Self::Delayed),
             4 => Ok(Self::DelayedFrozen),
             other => Err(format!(
-                "{other} is no market data type; expected 1 (live), 2 (frozen), 3 (delayed) or 4 (delayed-frozen)"
+                "{other} is not a market data type; expected 1 (live), 2 (frozen), 3 (delayed) or 4 (delayed-frozen)"
             )),
         }
     }
@@ -218,6 +218,6 @@ mod tests {
             assert_eq!(i32::from(kind), number);
         }
         let error = serde_json::from_str::<MarketDataType>("5").unwrap_err().to_string();
-        assert!(error.starts_with("5 is no market data type; expected 1 (live)"), "{error}");
+        assert!(error.starts_with("5 is not a market data type; expected 1 (live)"), "{error}");
     }
 }

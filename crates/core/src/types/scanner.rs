@@ -72,7 +72,7 @@ pub struct ScannerParams {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ScannerEvent {
-    /// The whole list anew, in the order of its ranks.
+    /// The whole list again, in the order of its ranks.
     Rows(Vec<ScannerRow>),
     /// A warning about this subscription that does not end it; 165 when nothing was found.
     Notice {

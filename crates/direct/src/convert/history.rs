@@ -68,7 +68,7 @@ pub(crate) fn duration(duration: HistoricalDuration) -> Result<ib::Duration> {
         'Y' => Ok(Ib::years(amount)),
         unit => Err(Error::new(
             ErrorKind::InvalidRequest,
-            format!("{unit:?} is no unit of a duration; use S, D, W, M or Y"),
+            format!("{unit:?} is not a unit of a duration; use S, D, W, M or Y"),
         )),
     }
 }

@@ -105,7 +105,7 @@ fn join_account_updates(
     asker.shared.account_updates.join(&account, interest, opener)
 }
 
-/// The account that is meant. TWS says nothing to who asks for one that it does not know.
+/// The account that is meant. TWS does not answer a request for an unknown account.
 fn account<'a>(managed: &'a [String], wanted: &'a str) -> Result<&'a str> {
     let refused = |problem: String| {
         let accounts = managed.join(", ");

@@ -121,7 +121,7 @@ impl Bulletins {
         follower
     }
 
-    /// Collects while there are streams. Whoever comes while it ends waits for the cancel, and begins anew.
+    /// Collects while there are streams. A stream that comes while it ends waits for the cancel, and subscribes again.
     async fn collect(self, client: Arc<Client>, board: Arc<Board>) {
         let source = client.news_bulletins(true).await.map_err(request_error);
         let mut source = match source {

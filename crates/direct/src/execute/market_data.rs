@@ -22,7 +22,7 @@ use crate::items::next;
 /// ibapi lets a stream go on after it, but no data come: live data are not subscribed.
 const NOT_SUBSCRIBED: i32 = 10089;
 
-/// The kind of data that a connection asked for last. TWS applies it to the requests that follow, so whoever asks for
+/// The kind of data that a connection asked for last. TWS applies it to the requests that follow, so a request for
 /// quotes holds it from the choice to the request.
 #[derive(Debug, Clone)]
 pub(crate) struct ChosenDataType(Arc<Mutex<Option<MarketDataType>>>);

@@ -1,8 +1,8 @@
 //! One subscription at the Gateway for all who want it: TWS's messages about positions and account updates name no request,
 //! so that of two subscriptions each would take the other's rows for its own.
 //!
-//! The first user opens it, and whoever comes later gets what was downloaded by then, and the rest like everybody. When the
-//! last user has left it is cancelled, but not in the middle of an answer: that is read to its end, for whoever comes next.
+//! The first user opens it, and a later one gets what was downloaded by then, and the rest as the others do. When the
+//! last user has left it is cancelled, but not in the middle of an answer: that is read to its end, for the next user.
 //!
 //! A Gateway overlooks questions, and does not end every answer. So a user that finds a question about which the Gateway is silent has
 //! it asked again, and one that wants the feed of another account goes first.

@@ -252,7 +252,7 @@ pub(super) fn answered(
     })
 }
 
-/// What can be read of a line that is no command.
+/// What can be read of a line that is not a command.
 #[derive(Deserialize)]
 struct IdOnly {
     id: u64,

@@ -319,7 +319,7 @@ impl<'a> Server<'a> {
         std::mem::replace(&mut self.session, session)
     }
 
-    /// Ends `target`, if it runs and is no trade. Its task shares this thread, so nothing more of it comes after its `end`.
+    /// Ends `target`, if it runs and is not a trade. Its task shares this thread, so nothing more of it comes after its `end`.
     pub(super) fn cancel(&mut self, target: u64) -> bool {
         let connecting = matches!(self.session, Session::Connecting(id, _) if id == target);
         if connecting {

@@ -220,7 +220,7 @@ impl Breaker {
         let settings = &self.settings;
         let samples = &mut self.memory.samples;
         samples.retain(|sample| now.since(sample.at) < settings.window);
-        // Successes only outweigh failures that came before them: a Gateway that dies has a good past.
+        // A success only outweighs failures before it: a Gateway that dies now may have many successes behind it.
         if good && samples.is_empty() {
             return;
         }

@@ -93,7 +93,7 @@ impl BreakerStore {
         Ok(state)
     }
 
-    /// Why no attempt would be admitted now, if so. Costs some microseconds: whoever waits may ask every second. Takes no
+    /// Why no attempt would be admitted now, if so. Costs some microseconds: a waiting program may ask every second. Takes no
     /// lock and writes nothing, but for the first time after a reboot.
     ///
     /// # Errors

@@ -47,7 +47,7 @@ impl HandshakeLock {
     /// `config`, when the path names no file.
     pub fn at(path: &Path, program: &str, clock: Arc<dyn Clock>) -> Result<Self> {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            return Err(unusable_state(StateError::unusable(path, "is no name for a lock file")));
+            return Err(unusable_state(StateError::unusable(path, "is not a name for a lock file")));
         };
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let directory = Directory::Shared(parent.unwrap_or(Path::new(".")).to_path_buf());
@@ -159,7 +159,7 @@ impl Drop for HandshakeGuard {
 }
 
 fn foreign(path: &Path) -> Error {
-    let why = "is no lock file of ibkr-connect: there is something else in it, which is left as it is";
+    let why = "is not a lock file of ibkr-connect: there is something else in it, which is left as it is";
     unusable_state(StateError::unusable(path, why)).with_advice("name another file in IBKR_LOCK_FILE_PATH")
 }
 
@@ -232,7 +232,7 @@ mod tests {
                 [lock.try_acquire().unwrap_err(), lock.acquire(Duration::from_secs(1)).await.unwrap_err()]
             {
                 assert_eq!(error.kind(), ErrorKind::Config);
-                assert!(error.message().contains("key.pem: is no lock file of ibkr-connect"), "{error}");
+                assert!(error.message().contains("key.pem: is not a lock file of ibkr-connect"), "{error}");
             }
             assert_eq!(lock.holder().unwrap(), None);
             assert_eq!(fs::read_to_string(&path).unwrap(), contents);

@@ -1,4 +1,4 @@
-//! Maintenance windows: when IBKR may be resetting the servers of a login, so that a failure is no surprise. Data, because
+//! Maintenance windows: when IBKR may be resetting the servers of a login, so that a failure is not a surprise. Data, because
 //! they change.
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The policy around a dialer that is no backend: a TCP connection, and nothing behind it.
+//! The policy around a dialer that is not a backend: a TCP connection, and nothing behind it.
 
 use std::io::ErrorKind as Io;
 use std::net::SocketAddr;

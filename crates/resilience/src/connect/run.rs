@@ -177,7 +177,7 @@ impl<D: Dialer> Run<D> {
                 Err(error) if self.is_leased() && error.kind() == ErrorKind::ClientIdInUse => {
                     lease.refuse(self.policy.client_id_hold);
                     if tries == CLIENT_ID_TRIES {
-                        // A Gateway that refuses every id does not mean the ids.
+                        // A Gateway that refuses every id has another reason: the ids stay usable.
                         return Err(error.permanent());
                     }
                     log.failed(course, &error);

@@ -1,6 +1,6 @@
 //! Client ids that no two processes of this machine use at once, and the Gateway's budget of clients.
 //!
-//! One small file per id; whoever has it locked has the id, and the kernel takes it back when the process ends. All
+//! One small file per id; the process that has it locked has the id, and the kernel takes it back when the process ends. All
 //! questions and changes happen under one short lock, so that the count is exact.
 
 mod refused;
@@ -207,7 +207,7 @@ impl Leases {
         let name = client_lock(id);
         let Some(lock) = FileLock::try_acquire(dir, &name).map_err(unusable_state)? else { return Ok(None) };
         if lock.read_note::<IdNote>().is_ok_and(|note| matches!(note, Note::Foreign)) {
-            let why = "is no file of ibkr-connect: there is something else in it, which is left as it is";
+            let why = "is not a file of ibkr-connect: there is something else in it, which is left as it is";
             return Err(unusable_state(StateError::unusable(&dir.path(&name), why)));
         }
         let note = IdNote { owner: Holder::this_process(&self.application, self.clock.now()) };
@@ -266,7 +266,7 @@ impl Lease {
         tracing::info!(client_id = self.id, hold_ms, "client_id_refused");
         let note = || self.refused.change(|refused, visit| refused.add(self.id, visit.now.at, hold_ms));
         let noted = match note() {
-            // No safety is lost with it: it begins anew.
+            // Losing it costs no safety: it starts empty.
             Err(StateError::Unreadable { .. }) => {
                 self.refused.replace(RefusedIds::default()).and_then(|_| note())
             }

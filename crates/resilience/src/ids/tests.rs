@@ -148,7 +148,7 @@ fn senseless_files_are_nobodys_ids() {
     assert_ne!(machine.lease("a").client_id(), id);
     let error = machine.leases("a").fixed(id).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.message().contains("is no file of ibkr-connect"), "{error}");
+    assert!(error.message().contains("is not a file of ibkr-connect"), "{error}");
     let only = machine.leases("a").with_range(id..id + 1).any(&mut machine.rng).unwrap_err();
     assert_eq!(only.message(), error.message());
     assert_eq!(std::fs::read_to_string(dir.join(client_lock(id))).unwrap(), "garbage");

@@ -47,7 +47,7 @@ pub(crate) struct HistoryLedger {
 #[derive(Debug)]
 struct Inner {
     patient: Shared<HistoricalRequests>,
-    /// The same, for who has waited in vain.
+    /// The same, after a wait that led to nothing.
     impatient: Shared<HistoricalRequests>,
     clock: Arc<dyn Clock>,
     memory: Mutex<Memory<HistoricalRequests>>,

@@ -1,7 +1,7 @@
 //! Some streams begin with what has been: when such a stream is opened again, its consumer has had most of that.
 //!
 //! What is dropped are events that were given before. What a stream begins with as its present state (positions, an order book, the
-//! last prices) is no repetition, and passes.
+//! last prices) is not repetition, and passes.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;

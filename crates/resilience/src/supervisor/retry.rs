@@ -132,7 +132,7 @@ mod tests {
     fn how_long_the_last_session_lived_does_not_matter() {
         let mut retry = retry();
         let waits: Vec<_> = (0..7).map(|loss| seconds(retry.after_loss(at(loss * 61)))).collect();
-        assert_eq!(waits, [0, 0, 0, 0, 0, 15, 30], "a session of a minute is no proof");
+        assert_eq!(waits, [0, 0, 0, 0, 0, 15, 30], "a session of a minute is not proof");
         let mut daily = self::retry();
         assert!((0..1_000).all(|day| daily.after_loss(at(day * 86_400)).is_none()));
         let mut hourly = self::retry();

@@ -421,7 +421,7 @@ async fn a_lively_stream_that_stays_silent_after_an_outage_is_asked_for_again() 
         assert_data(next(&mut stream).await, quote(number));
         sleep(SECOND).await;
     }
-    // It comes after the last look and before the outage, and is no sign of life after it.
+    // It comes after the last look and before the outage, and is not a sign of life after it.
     source.send(quote(60));
     assert_data(next(&mut stream).await, quote(60));
     stage.gateway.says(notice(2103, "Market data farm connection is broken:usfarm"));

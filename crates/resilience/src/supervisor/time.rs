@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 const DRIFT: SignedDuration = SignedDuration::from_secs(2);
 
 /// What both clocks showed at one moment. The uptime orders readings and measures between them: it neither jumps nor stops
-/// while the machine sleeps. The wall clock of a reading stays as it was taken, whoever sets that clock afterwards.
+/// while the machine sleeps. The wall clock of a reading stays as it was taken, also if somebody sets that clock afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reading {
     at: Moment,

@@ -68,7 +68,7 @@ impl Quoted for Quotes {
     }
 }
 
-/// A quote that is computed anew from those of others.
+/// A quote that is recomputed from those of others.
 struct Derived<T> {
     of: T,
     delay: i64,

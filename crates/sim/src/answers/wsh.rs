@@ -40,7 +40,7 @@ pub(crate) fn events(world: &World, wanted: &WshEventDataRequest, now: Timestamp
     };
     let day = |text: &Option<String>, default| match text.as_deref().unwrap_or_default() {
         "" => Ok(default),
-        text => Date::strptime("%Y%m%d", text).map_err(|_| failed(format!("{text:?} is no day yyyymmdd"))),
+        text => Date::strptime("%Y%m%d", text).map_err(|_| failed(format!("{text:?} is not a day yyyymmdd"))),
     };
     let days = day(&wanted.start_date, Date::MIN)?..=day(&wanted.end_date, Date::MAX)?;
     let today = TimeZone::UTC.to_datetime(now).date();

@@ -30,7 +30,7 @@ pub(crate) enum Ticks {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sizes {
     Count,
-    /// A quote with the prices of the one before is no tick.
+    /// A quote with the prices of the one before is not a tick.
     Ignored,
 }
 

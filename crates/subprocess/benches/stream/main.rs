@@ -91,7 +91,7 @@ fn ticks() {
     let started = Instant::now();
     block_on(async {
         for number in 0..TICKS {
-            let event = stream.next().await.expect("goes on").expect("is no error");
+            let event = stream.next().await.expect("goes on").expect("is not an error");
             assert_eq!(value(&event), number as f64, "a tick is missing");
         }
         assert!(stream.next().await.is_none());
@@ -143,7 +143,7 @@ fn neighbours(unread: usize) -> (Duration, Duration) {
             streams.spawn(async move {
                 let mut late = Vec::new();
                 while Instant::now() < until {
-                    let event = stream.next().await.expect("goes on").expect("is no error");
+                    let event = stream.next().await.expect("goes on").expect("is not an error");
                     late.push(Duration::from_secs_f64((now() - value(&event)).max(0.0)));
                 }
                 late

@@ -1,4 +1,4 @@
-//! Answers that nobody waits for any more, but that may still come, and then without saying whose they are.
+//! Answers to abandoned questions. They may still arrive, and do not say which question they answer.
 
 use tokio::time::Instant;
 

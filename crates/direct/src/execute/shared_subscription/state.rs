@@ -1,4 +1,4 @@
-//! What a feed has told so far, who listens, and what is to do about it. Pure: events and time in, nothing out but to the listeners.
+//! The rows of a feed so far, its users, and the next step. Pure: events and time in, nothing out but to the listeners.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -49,7 +49,7 @@ pub(crate) enum Change<K> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Update<E> {
     Event(E),
-    /// The download begins anew: what was told of it may be another one's.
+    /// The download starts over: what was told of it may be the answer to another question.
     Restart,
 }
 
@@ -227,7 +227,7 @@ impl<E: Entry> FeedState<E> {
         self.users.iter().any(User::is_there)
     }
 
-    /// Whether somebody uses it who does not leave by itself.
+    /// Whether it has a user that stays after the first download.
     pub(super) fn is_held(&self) -> bool {
         self.users.iter().any(|user| user.is_there() && user.interest == Interest::Updates)
     }

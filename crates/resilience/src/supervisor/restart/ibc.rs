@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// For the connection, and for each line.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// More is no answer.
+/// More is not an answer.
 const LONGEST: u64 = 64 * 1024;
 
 /// Asks for a restart.

@@ -1,4 +1,4 @@
-//! Having the Gateway restarted: by a command, or by IBC's command server. At most every ten minutes, whoever asks.
+//! Having the Gateway restarted: by a command, or by IBC's command server. At most every ten minutes, for all who ask together.
 
 mod command;
 mod ibc;

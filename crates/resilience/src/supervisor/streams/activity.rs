@@ -195,7 +195,7 @@ mod tests {
     fn in_an_outage_events_may_be_missing_since_the_look_before_the_last_one() {
         let mut activity = after_a_minute(1);
         (13..=20).for_each(|look| activity.received(at(look * 5), 12, 0));
-        assert_eq!(activity.missing_since(), at(95), "a quiet stream is no suspect");
+        assert_eq!(activity.missing_since(), at(95), "a quiet stream is not a suspect");
         let mut activity = after_a_minute(10);
         activity.outage_began(at(60));
         (13..=20).for_each(|look| activity.received(at(look * 5), 120, 0));

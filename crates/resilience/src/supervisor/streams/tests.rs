@@ -242,7 +242,7 @@ fn a_1101_while_a_stream_is_being_opened_opens_it_again() {
     assert_eq!(driver.opened(3, ONE, 2), ["hand 1"]);
     assert_eq!(driver.tell(4, Event::Void { since: at(3) }), ["cancel 1/2"]);
     let open_failed = Event::OpenFailed { id: ONE, opening: OpeningId(2), error: code(354) };
-    assert_eq!(driver.tell(4, open_failed), ["open 1/3"], "what a cancelled opening says is no refusal");
+    assert_eq!(driver.tell(4, open_failed), ["open 1/3"], "what a cancelled opening says is not a refusal");
 }
 
 #[test]
