@@ -119,7 +119,7 @@ pub(crate) fn a_registered_worker_needs_no_name() {
         let mut stale: Value = serde_json::from_str(&text).unwrap();
         spoil(&mut stale);
         enter(&stale.to_string());
-        clean().assert_left_alone(1, "no worker of ibkr-connect");
+        clean().assert_left_alone(1, "not a worker of ibkr-connect");
         assert_eq!(fs::read_to_string(&entry).unwrap(), stale.to_string(), "a look changes nothing");
     }
     enter(&text);

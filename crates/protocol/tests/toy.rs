@@ -254,7 +254,7 @@ fn what_is_no_server_of_this_version_is_told_so() {
     for (server, kind, part) in [
         (Far::Stranger, ErrorKind::WorkerIncompatible, "wrong cookie"),
         (Far::Says("{\"hello\":{\"protocol\":99}}\n"), ErrorKind::WorkerIncompatible, "speaks protocol 99"),
-        (Far::Says("SSH-2.0-OpenSSH_9.6\n"), ErrorKind::WorkerIncompatible, "no hello: SSH-2.0"),
+        (Far::Says("SSH-2.0-OpenSSH_9.6\n"), ErrorKind::WorkerIncompatible, "not a hello: SSH-2.0"),
         (Far::Says(""), ErrorKind::HandshakeTimeout, "no hello within 200ms"),
         (Far::Nobody, ErrorKind::Disconnected, "it ended"),
     ] {

@@ -310,8 +310,8 @@ mod tests {
     fn a_planted_fifo_neither_hangs_nor_passes() {
         let (_temp, dir) = private();
         rustix::fs::mkfifoat(&dir.fd, "x", PRIVATE).unwrap();
-        refused(dir.file("x"), "no regular file");
-        refused(dir.read("x"), "no regular file");
+        refused(dir.file("x"), "not a regular file");
+        refused(dir.read("x"), "not a regular file");
     }
 
     #[test]
@@ -326,7 +326,7 @@ mod tests {
         symlink("fifo", dir.path("link")).unwrap();
         symlink("/dev/zero", dir.path("zero")).unwrap();
         for name in ["fifo", "link", "zero"] {
-            refused(dir.read_loosely(name), "no regular file");
+            refused(dir.read_loosely(name), "not a regular file");
         }
         File::create(&elsewhere).unwrap().set_len(1 << 40).unwrap();
         refused(dir.read_loosely("x"), "is longer than");

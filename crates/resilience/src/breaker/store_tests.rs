@@ -108,7 +108,7 @@ fn forced_open_survives_whatever_happens_to_its_file() {
         ("mode 0600", |file| {
             fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
         }),
-        ("no regular file", |file| {
+        ("not a regular file", |file| {
             fs::remove_file(file).unwrap();
             fs::create_dir(file).unwrap();
         }),
