@@ -58,7 +58,7 @@ async fn gateway(answers: &'static [u8]) -> SocketAddr {
 fn pipeline(state_dir: &Path) -> Pipeline {
     let state_dir = state_dir.to_path_buf();
     let policy = Policy::from(&Config { state_dir, max_retries: 0, ..Config::default() });
-    let breaker = BreakerSettings { failures: 2, ..policy.breaker.clone() };
+    let breaker = BreakerSettings { failures: 2, ..policy.breaker };
     Pipeline::new(Policy { breaker, port_check: PortCheck::Off, ..policy })
 }
 
