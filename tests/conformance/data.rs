@@ -220,6 +220,7 @@ pub(crate) async fn what_no_gateway_understands_is_not_sent(backend: &Backend) {
     let session = session(&**backend, &target(gateway.port())).await;
     let option = |strike| Contract::option("AAPL", date(2027, 12, 17), OptionRight::Put, strike);
     let error = session.contract_details(option(f64::NAN)).await.unwrap_err();
+    assert!(error.is_unsent(), "{error:?}");
     assert_eq!(error.kind(), ErrorKind::InvalidRequest);
     assert_eq!(
         error.message(),
@@ -234,6 +235,7 @@ pub(crate) async fn what_no_gateway_understands_is_not_sent(backend: &Backend) {
         "calculate_option_price: the volatility inf can't be computed with; expected a positive number"
     );
     let error = session.market_data(MarketDataParams::default()).await.unwrap_err();
+    assert!(error.is_unsent(), "{error:?}");
     assert_eq!(error.kind(), ErrorKind::InvalidRequest);
     assert_eq!(
         error.message(),

@@ -112,8 +112,10 @@ pub(crate) async fn only_who_closes_has_closed(backend: &Backend) {
     });
     closed.unwrap();
     let later = session.ping().await.unwrap_err();
-    for error in [positions.unwrap_err(), ticks.next().await.unwrap().unwrap_err(), later] {
-        assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+    for (error, is_unsent) in
+        [(positions.unwrap_err(), false), (ticks.next().await.unwrap().unwrap_err(), false), (later, true)]
+    {
+        assert_eq!((error.kind(), error.is_unsent()), (ErrorKind::Closed, is_unsent), "{error:?}");
     }
     assert_eq!(session.closed().await, CloseReason::Requested);
 }

@@ -148,6 +148,7 @@ pub(crate) async fn what_binds_orders_is_not_asked_in_a_read_only_session(backen
     let error = session.open_orders().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ReadOnly, "{error}");
     assert!(error.advice().is_some_and(|advice| advice.contains("all_open_orders")), "{error:?}");
+    assert!(error.is_unsent(), "{error:?}");
     session.all_open_orders().await.expect("the session goes on");
     session.close().await.unwrap();
     assert_eq!(gateway.stats().requested("reqOpenOrders"), 0);

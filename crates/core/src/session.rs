@@ -68,8 +68,9 @@ impl Session {
     /// `read_only`, `invalid_request` for parameters that no Gateway could make sense of, or those of the operation.
     pub async fn request(&self, request: Request) -> Result<Reply> {
         let (mode, command) = (self.info().mode, request.command());
-        check_access(self.info(), command, request.access())?;
-        request.check()?;
+        check_access(self.info(), command, request.access())
+            .and_then(|()| request.check())
+            .map_err(Error::unsent)?;
         let asked = telemetry::ON.then(Instant::now);
         let answer = self.connection.request(request, self.timeout).await;
         if let Some(asked) = asked {
@@ -84,8 +85,9 @@ impl Session {
     /// `read_only`, `invalid_request` for parameters that no Gateway could make sense of, or those of the operation.
     pub async fn subscribe(&self, request: StreamRequest) -> Result<EventStream> {
         let (mode, command) = (self.info().mode, request.command());
-        check_access(self.info(), command, request.access())?;
-        request.check()?;
+        check_access(self.info(), command, request.access())
+            .and_then(|()| request.check())
+            .map_err(Error::unsent)?;
         Ok(self.connection.subscribe(request, self.flow).await?.timed(mode, command))
     }
 

@@ -67,12 +67,14 @@ impl DirectConnection {
     }
 
     /// Why nobody answers.
+    /// Nothing can be asked any more.
     fn gone(&self) -> Error {
-        match &*self.closed.borrow() {
+        let error = match &*self.closed.borrow() {
             Some(ending) => ending.error(),
             None if self.commands().is_none() => Ending::requested().error(),
             None => Error::new(ErrorKind::Internal, "a task of the connection has panicked"),
-        }
+        };
+        error.unsent()
     }
 }
 

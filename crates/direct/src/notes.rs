@@ -22,6 +22,8 @@ pub(crate) struct Notes(Mutex<Page>);
 #[derive(Debug)]
 struct Page {
     stage: Stage,
+    /// Whether the Gateway has been asked at any time.
+    was_asked: bool,
     /// What the Gateway has said since then may be about it.
     since: Instant,
     /// When it was asked, or a part of the answer came.
@@ -32,7 +34,13 @@ struct Page {
 impl Notes {
     pub(crate) fn new() -> Self {
         let now = Instant::now();
-        Self(Mutex::new(Page { stage: Stage::Asked, since: now, moved: now, request_ids: Vec::new() }))
+        Self(Mutex::new(Page {
+            stage: Stage::Asked,
+            was_asked: false,
+            since: now,
+            moved: now,
+            request_ids: Vec::new(),
+        }))
     }
 
     /// It is not its turn yet.
@@ -43,7 +51,7 @@ impl Notes {
     /// The Gateway is asked.
     pub(crate) fn ask(&self) {
         let mut page = self.page();
-        (page.stage, page.moved) = (Stage::Asked, Instant::now());
+        (page.stage, page.was_asked, page.moved) = (Stage::Asked, true, Instant::now());
     }
 
     /// The Gateway is asked under this request id.
@@ -67,6 +75,12 @@ impl Notes {
 
     pub(crate) fn stage(&self) -> Stage {
         self.page().stage
+    }
+
+    /// Whether it has waited for its turn all the time: nothing was sent.
+    pub(crate) fn is_unsent(&self) -> bool {
+        let page = self.page();
+        page.stage == Stage::Waits && !page.was_asked
     }
 
     pub(crate) fn since(&self) -> Instant {
@@ -108,10 +122,13 @@ mod tests {
     fn an_operation_moves_when_it_is_asked_and_when_it_is_answered() {
         let notes = Notes::new();
         notes.wait();
-        assert_eq!((notes.stage(), notes.request_ids()), (Stage::Waits, vec![]));
+        assert_eq!((notes.stage(), notes.request_ids(), notes.is_unsent()), (Stage::Waits, vec![], true));
         let waited = notes.silent_since();
         notes.ask_as(7);
-        assert_eq!((notes.stage(), notes.request_ids()), (Stage::Asked, vec![7]));
+        assert_eq!((notes.stage(), notes.request_ids(), notes.is_unsent()), (Stage::Asked, vec![7], false));
+        notes.wait();
+        assert!(!notes.is_unsent(), "it waits for its next question");
+        notes.ask();
         let asked = notes.silent_since();
         notes.hear();
         assert_eq!(notes.stage(), Stage::Begun);

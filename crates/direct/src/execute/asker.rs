@@ -116,7 +116,9 @@ impl Asker {
         let other_end = if topic == Topic::AccountUpdates { tap.other_account_end(since) } else { None };
         let stage = self.notes.stage();
         let about_it = about_it.or(complaint);
-        Overdue { command: self.command, limit, stage, topic, about_it, session, other_end }.error()
+        let error =
+            Overdue { command: self.command, limit, stage, topic, about_it, session, other_end }.error();
+        if self.notes.is_unsent() { error.unsent() } else { error }
     }
 }
 

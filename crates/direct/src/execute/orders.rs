@@ -44,9 +44,11 @@ pub(super) async fn open_orders(asker: &Asker) -> Result<Vec<OpenOrder>> {
 fn binding() -> Error {
     let message =
         "asked by client 0, TWS binds orders to it that were made in TWS, and this session is read-only";
-    Error::new(ErrorKind::ReadOnly, message).with_advice(
-        "take all_open_orders, which binds nothing, or another client id; or set IBKR_READONLY=false",
-    )
+    Error::new(ErrorKind::ReadOnly, message)
+        .with_advice(
+            "take all_open_orders, which binds nothing, or another client id; or set IBKR_READONLY=false",
+        )
+        .unsent()
 }
 
 pub(super) async fn all_open_orders(asker: &Asker) -> Result<Vec<OpenOrder>> {

@@ -63,7 +63,7 @@ impl Status {
     /// # Errors
     /// `disconnected`, or `closed`.
     pub(crate) fn session(&self) -> Result<SupervisedSession> {
-        self.session.clone().ok_or_else(|| self.absence(self.kind_of_absence()))
+        self.session.clone().ok_or_else(|| self.absence(self.kind_of_absence()).unsent())
     }
 
     /// Why there is no session, with the reason of the last failure.
