@@ -79,3 +79,8 @@ pub fn operations_schema() -> Value {
         "$defs": generator.take_definitions(true),
     })
 }
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;

@@ -36,11 +36,6 @@ mod ticks;
 mod tws_time;
 mod wsh;
 
-#[cfg(test)]
-mod arbitrary;
-#[cfg(test)]
-mod tests;
-
 pub use account::{AccountSummaryParams, AccountSummaryValue, FamilyCode, Position, UserInfo};
 pub use account_updates::{
     AccountMultiValue, AccountSummaryUpdatesEvent, AccountUpdatesMultiEvent, AccountUpdatesMultiParams,
@@ -108,4 +103,34 @@ pub use wsh::WshEventsParams;
 /// `value`, unless it is one of TWS's ways to say "unset": NaN, an infinity or the largest double.
 pub fn set(value: f64) -> Option<f64> {
     (value.is_finite() && value.abs() < f64::MAX).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_NUMBERS: [f64; 3] = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
+
+    /// TWS's "unset", and what a mistake of ours could let through: JSON has no such numbers, and never gets a text or a huge
+    /// number in their place.
+    #[test]
+    fn what_is_no_number_is_unset_in_json() {
+        for lost in NO_NUMBERS {
+            let quote = Quote { bid: Some(lost), ask: Some(230.5), ..Quote::default() };
+            let json = serde_json::to_value(&quote).unwrap();
+            assert_eq!((json["bid"].clone(), json["ask"].as_f64()), (serde_json::Value::Null, Some(230.5)));
+            let text = serde_json::to_string(&quote).unwrap();
+            assert_eq!(serde_json::from_str::<Quote>(&text).unwrap(), Quote { bid: None, ..quote }, "{text}");
+        }
+    }
+
+    #[test]
+    fn twss_ways_to_say_unset_are_none() {
+        for unset in NO_NUMBERS.into_iter().chain([f64::MAX, f64::MIN]) {
+            assert_eq!(set(unset), None);
+        }
+        for number in [0.0, -0.0, -1.0, 9_223_372_036_854_775_807.0, f64::MIN_POSITIVE] {
+            assert_eq!(set(number), Some(number));
+        }
+    }
 }

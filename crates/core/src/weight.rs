@@ -96,60 +96,58 @@ impl Write for Length {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use serde_json::Value;
-
     use super::*;
     use crate::types::NewsBulletin;
 
-    /// The texts of a value, added up.
-    fn texts(value: &Value) -> usize {
-        match value {
-            Value::String(text) => text.len(),
-            Value::Array(values) => values.iter().map(texts).sum(),
-            Value::Object(fields) => fields.values().map(texts).sum(),
-            _ => 0,
-        }
-    }
+    #[cfg(feature = "schema")]
+    mod any_event {
+        use proptest::prelude::*;
+        use serde_json::Value;
 
-    /// Times and names of kinds are texts in JSON and numbers in memory: those of one event are no more than this.
-    const NO_TEXTS: usize = 512;
+        use crate::Event;
+        use crate::operation_table;
+        use crate::schema::samples::for_all;
 
-    fn assert_counts_texts(event: &Event) -> Result<(), TestCaseError> {
-        let texts = texts(&serde_json::to_value(event).unwrap());
-        let weight = event.weight();
-        prop_assert!(weight >= size_of::<Event>(), "{event:?} weighs {weight}");
-        prop_assert!(weight + NO_TEXTS >= size_of::<Event>() + texts, "{event:?}: {weight} of {texts}");
-        Ok(())
-    }
-
-    macro_rules! every_stream {
-        ($($name:ident: $Event:ident = $Variant:ident;)+) => {
-            proptest! {
-                #![proptest_config(ProptestConfig::with_cases(64))]
+        macro_rules! every_stream {
+            (
+                requests { $($request:tt)+ }
+                streams { $( $(#[doc = $doc:literal])+
+                    $access:ident $content:ident fn $method:ident($($param:ident: $Params:ty)?) -> $Event:ty = $Variant:ident
+                    $(as $Shown:ident)?; )+ }
+            ) => {
                 $(
                     #[test]
-                    fn $name(event: crate::types::$Event) {
-                        assert_counts_texts(&Event::$Variant(event))?;
+                    fn $method() {
+                        for_all(stringify!($method), "event", |json| {
+                            counts_texts(&Event::$Variant(serde_json::from_str(&json.to_string())?), json)
+                        });
                     }
                 )+
-            }
-        };
-    }
+            };
+        }
 
-    every_stream! {
-        market_data: MarketDataEvent = MarketData;
-        tick_by_tick: TickByTickEvent = TickByTick;
-        real_time_bars: RealTimeBarsEvent = RealTimeBars;
-        market_depth: MarketDepthEvent = MarketDepth;
-        position_updates: PositionUpdatesEvent = PositionUpdates;
-        account_updates: AccountUpdatesEvent = AccountUpdates;
-        contract_news: NewsEvent = ContractNews;
-        news_bulletins: NewsBulletin = NewsBulletins;
-        scanner: ScannerEvent = Scanner;
-        order_updates: OrderUpdatesEvent = OrderUpdates;
-        pnl: PnlEvent = Pnl;
-        notices: Notice = Notices;
+        operation_table! { every_stream }
+
+        fn counts_texts(event: &Event, json: &Value) -> Result<(), TestCaseError> {
+            let texts = texts(json);
+            let weight = event.weight();
+            prop_assert!(weight >= size_of::<Event>(), "{event:?} weighs {weight}");
+            prop_assert!(weight + NO_TEXTS >= size_of::<Event>() + texts, "{event:?}: {weight} of {texts}");
+            Ok(())
+        }
+
+        /// The texts of a value, added up.
+        fn texts(value: &Value) -> usize {
+            match value {
+                Value::String(text) => text.len(),
+                Value::Array(values) => values.iter().map(texts).sum(),
+                Value::Object(fields) => fields.values().map(texts).sum(),
+                _ => 0,
+            }
+        }
+
+        /// Times and names of kinds are texts in JSON and numbers in memory: those of one event are no more than this.
+        const NO_TEXTS: usize = 512;
     }
 
     /// Texts so long that nothing else counts: each in one of the fields that can be long.

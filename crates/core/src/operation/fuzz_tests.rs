@@ -139,6 +139,7 @@ fn answers(of: &str) -> Vec<Value> {
     match of.replace(' ', "").as_str() {
         "String" => vec![json!("<ListOfGroups/>")],
         "i32" => vec![json!(7)],
+        "ProofOfLife" => vec![json!("managed_accounts"), json!("server_time")],
         "jiff::Timestamp" => vec![json!("2026-11-23T12:00:00.5Z")],
         of => match of.strip_prefix("Vec<").and_then(|rest| rest.strip_suffix('>')) {
             Some(of) => vec![Value::Array(answers(of))],

@@ -7,7 +7,6 @@ use super::Contract;
 /// Which values [`account_summary`](crate::Session::account_summary) asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountSummaryParams {
     /// `All`, or the name of an account group.
@@ -36,7 +35,6 @@ impl Default for AccountSummaryParams {
 /// One value of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct AccountSummaryValue {
     /// The account, e.g. `DU1234567`.
     pub account: String,
@@ -51,24 +49,20 @@ pub struct AccountSummaryValue {
 /// A position of one account in one contract.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Position {
     /// The account, e.g. `DU1234567`.
     pub account: String,
     /// What is held.
     pub contract: Contract,
     /// How many shares or contracts, negative when short.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub position: f64,
     /// The average cost of one, multiplier included, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub average_cost: Option<f64>,
 }
 
 /// Which family an account belongs to: accounts that count together, e.g. for the limits on day trades.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct FamilyCode {
     /// The account, e.g. `DU1234567`; TWS says `*` for all of a login.
     pub account: String,
@@ -79,7 +73,6 @@ pub struct FamilyCode {
 /// What TWS says about the user of a login.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct UserInfo {
     /// The id of the broker under whose name the user has IBKR's services; `None` for a user of IBKR itself.
     pub white_branding_id: Option<String>,

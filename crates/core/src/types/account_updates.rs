@@ -7,7 +7,6 @@ use super::{AccountSummaryValue, Contract};
 /// One event of a stream of account summaries: the values asked for, then `end`, then each value that changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AccountSummaryUpdatesEvent {
@@ -27,7 +26,6 @@ pub enum AccountSummaryUpdatesEvent {
 /// Whose values [`account_updates_multi`](crate::Session::account_updates_multi) subscribes to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountUpdatesMultiParams {
     /// The account, e.g. `DU1234567`; empty for all.
@@ -39,7 +37,6 @@ pub struct AccountUpdatesMultiParams {
 /// One event of a stream of values of several accounts: the values, then `end`, then each value that changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AccountUpdatesMultiEvent {
@@ -59,7 +56,6 @@ pub enum AccountUpdatesMultiEvent {
 /// One value of one account, or of a model in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct AccountMultiValue {
     /// The account, e.g. `DU1234567`.
     pub account: String,
@@ -76,7 +72,6 @@ pub struct AccountMultiValue {
 /// Whose positions [`positions_multi`](crate::Session::positions_multi) subscribes to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct PositionsMultiParams {
     /// The account, e.g. `DU1234567`; empty for all.
@@ -88,7 +83,6 @@ pub struct PositionsMultiParams {
 /// One event of a stream of positions of one account: the positions, then `end`, then each position that changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PositionsMultiEvent {
@@ -108,7 +102,6 @@ pub enum PositionsMultiEvent {
 /// A position of one account, or of a model in it, in one contract.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct PositionMulti {
     /// The account, e.g. `DU1234567`.
     pub account: String,
@@ -117,9 +110,7 @@ pub struct PositionMulti {
     /// What is held.
     pub contract: Contract,
     /// How many shares or contracts, negative when short.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub position: f64,
     /// The average cost of one, multiplier included, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub average_cost: Option<f64>,
 }

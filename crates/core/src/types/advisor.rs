@@ -7,7 +7,6 @@ use super::names::tws_names;
 /// Which of an advisor's data [`advisor_config`](crate::Session::advisor_config) asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct AdvisorConfigParams {
     /// Which data.
@@ -22,7 +21,6 @@ tws_names! {
 /// Which display group [`display_group_events`](crate::Session::display_group_events) subscribes to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct DisplayGroupEventsParams {
     /// One of [`display_groups`](crate::Session::display_groups).
@@ -32,7 +30,6 @@ pub struct DisplayGroupEventsParams {
 /// One event of a display group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DisplayGroupEvent {

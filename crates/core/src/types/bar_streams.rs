@@ -9,7 +9,6 @@ use super::{Bar, BarSize, Contract, HistoricalDuration, WhatToShow};
 /// What [`real_time_bars`](crate::Session::real_time_bars) subscribes to: bars of five seconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct RealTimeBarsParams {
     /// Of which contract.
@@ -30,7 +29,6 @@ tws_names! {
 /// One event of a stream of real-time bars.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RealTimeBarsEvent {
@@ -49,7 +47,6 @@ pub enum RealTimeBarsEvent {
 /// to date.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct HistoricalBarUpdatesParams {
     /// Of which contract.
@@ -67,7 +64,6 @@ pub struct HistoricalBarUpdatesParams {
 /// One event of bars that are kept up to date: once `history`, once `end`, then any number of `update`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum HistoricalBarUpdatesEvent {
@@ -79,11 +75,9 @@ pub enum HistoricalBarUpdatesEvent {
     /// The history is complete.
     End {
         /// Where it begins, by the Gateway.
-        #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
         #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
         start: Timestamp,
         /// Where it ends, by the Gateway.
-        #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
         #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
         end: Timestamp,
     },

@@ -13,13 +13,11 @@ use super::names::tws_names;
 /// Which bars [`historical_bars`](crate::Session::historical_bars) asks for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct HistoricalBarsParams {
     /// Of which contract.
     pub contract: Contract,
     /// Where the last bar ends; `None` for now.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub end: Option<Timestamp>,
     /// How far back from the end.
@@ -42,14 +40,11 @@ impl HistoricalBarsParams {
 /// The answer to a request for bars.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct HistoricalBars {
     /// Where the data begins, by the Gateway.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub start: Option<Timestamp>,
     /// Where the data ends, by the Gateway.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub end: Option<Timestamp>,
     /// The bars, oldest first.
@@ -59,27 +54,20 @@ pub struct HistoricalBars {
 /// One bar.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Bar {
     /// Where it begins.
     pub time: BarTime,
     /// The first price, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub open: Option<f64>,
     /// The highest price, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub high: Option<f64>,
     /// The lowest price, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub low: Option<f64>,
     /// The last price, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub close: Option<f64>,
     /// The volume, in shares or contracts; `None` where TWS has none, as for midpoints.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub volume: Option<f64>,
     /// The volume-weighted average price, in the contract's currency; `None` where TWS has none.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub wap: Option<f64>,
     /// The number of trades; `None` where TWS has none.
     pub count: Option<i32>,
@@ -88,15 +76,14 @@ pub struct Bar {
 /// Where a bar begins: a day for daily and longer bars, a time for the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(untagged)]
 pub enum BarTime {
     /// A time, RFC 3339 in UTC.
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
-    Time(#[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))] Timestamp),
+    Time(Timestamp),
     /// A day of the exchange's calendar, `yyyy-mm-dd`.
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Day"))]
-    Date(#[cfg_attr(test, proptest(strategy = "super::arbitrary::date()"))] Date),
+    Date(Date),
 }
 
 impl fmt::Display for BarTime {
@@ -130,14 +117,11 @@ tws_names! {
 
 /// How far back: a number and `S`, `D`, `W`, `M` or `Y`, e.g. `2 D`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String", extend("examples" = ["3600 S", "2 D", "1 W", "6 M", "10 Y"])))]
 pub struct HistoricalDuration {
     /// How many units, at least 1.
-    #[cfg_attr(test, proptest(strategy = "1_u32.."))]
     pub amount: u32,
     /// The unit: `S`, `D`, `W`, `M` or `Y`.
-    #[cfg_attr(test, proptest(strategy = "proptest::sample::select(vec!['S', 'D', 'W', 'M', 'Y'])"))]
     pub unit: char,
 }
 

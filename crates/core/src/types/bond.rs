@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 /// What only a bond has; days and times as TWS writes them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default)]
 pub struct BondDetails {
     /// Its CUSIP, for those who subscribe to CUSIPs.
@@ -13,7 +12,6 @@ pub struct BondDetails {
     /// Its kind, e.g. `CORP`.
     pub bond_type: String,
     /// The interest it pays in a year, in percent of its face value.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub coupon: Option<f64>,
     /// The kind of coupon, e.g. `FIXED`.
     pub coupon_type: String,

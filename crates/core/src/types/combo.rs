@@ -14,7 +14,6 @@ use super::names::tws_names;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(deny_unknown_fields)]
 pub struct ComboLeg {
     /// The contract id of what is bought or sold.
@@ -73,8 +72,7 @@ tws_names! {
 
 /// Whether a leg opens or closes a position; TWS's number in JSON.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "i32"))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "i32", extend("enum" = [0, 1, 2, 3])))]
 #[serde(try_from = "i32", into = "i32")]
 pub enum LegOpenClose {
     /// 0: as the combination, all that retail accounts can have.
@@ -111,15 +109,12 @@ impl TryFrom<i32> for LegOpenClose {
 /// The underlying that makes a combination delta-neutral.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct DeltaNeutralContract {
     /// The contract id of the stock or future.
     pub con_id: i32,
     /// Its delta.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub delta: Option<f64>,
     /// Its price.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub price: Option<f64>,
 }

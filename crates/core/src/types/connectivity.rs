@@ -8,12 +8,10 @@ use super::Notice;
 /// The Gateway's connection to IBKR has changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct ConnectivityEvent {
     /// What has changed.
     pub change: Connectivity,
     /// When the Gateway said it, where it says when.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub time: Option<Timestamp>,
 }
@@ -21,7 +19,6 @@ pub struct ConnectivityEvent {
 /// What can change in the Gateway's connection to IBKR. The numbers are the codes of the notices that say so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Connectivity {
@@ -54,7 +51,6 @@ pub enum Connectivity {
 /// What a data farm of IBKR's serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum FarmKind {
     /// Quotes.
@@ -68,7 +64,6 @@ pub enum FarmKind {
 /// How the connection to a data farm is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum FarmStatus {
     /// Being made.

@@ -10,7 +10,6 @@ use super::{BondDetails, ComboLeg, DeltaNeutralContract};
 /// A contract, or the description of one: empty fields match anything.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct Contract {
     /// IBKR's unique contract id; 0 when unknown.
@@ -22,7 +21,6 @@ pub struct Contract {
     /// `yyyymmdd` or `yyyymm`; empty for what does not expire.
     pub last_trade_date_or_contract_month: String,
     /// An option's strike, in the currency of the contract.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub strike: Option<f64>,
     /// An option's right: `C` or `P`; empty for the rest.
     pub right: String,
@@ -52,7 +50,6 @@ pub struct Contract {
     pub issuer_id: String,
     /// The last day it trades, as TWS says; TWS takes the day from `last_trade_date_or_contract_month` and not from
     /// here. Not in JSON when unset.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_date()"))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Day>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_trade_date: Option<Date>,
@@ -60,7 +57,6 @@ pub struct Contract {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub combo_legs_description: String,
     /// The legs of a `BAG`; not in JSON when there are none.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::few()"))]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub combo_legs: Vec<ComboLeg>,
     /// The underlying of a delta-neutral combination; not in JSON when unset.
@@ -71,7 +67,6 @@ pub struct Contract {
 /// What TWS knows about a contract.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default)]
 pub struct ContractDetails {
     /// The contract, fully described.
@@ -79,7 +74,6 @@ pub struct ContractDetails {
     /// The market name of the product.
     pub market_name: String,
     /// The smallest price increment, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub min_tick: Option<f64>,
     /// By how much quoted prices are magnified, mostly 1.
     pub price_magnifier: i32,
@@ -114,13 +108,10 @@ pub struct ContractDetails {
     /// The kind of stock, e.g. `COMMON` or `ETF`.
     pub stock_type: String,
     /// The smallest order size, in shares or contracts.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub min_size: Option<f64>,
     /// The smallest step between sizes, in shares or contracts.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub size_increment: Option<f64>,
     /// The step that TWS suggests, in shares or contracts.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub suggested_size_increment: Option<f64>,
     /// The day it really expires, `yyyymmdd`; not in JSON when empty.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -7,7 +7,6 @@ use super::Contract;
 /// What [`market_depth`](crate::Session::market_depth) subscribes to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct MarketDepthParams {
     /// Of which contract.
@@ -27,7 +26,6 @@ impl Default for MarketDepthParams {
 /// One event of a book: apply the rows in order to get the book.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MarketDepthEvent {
@@ -47,7 +45,6 @@ pub enum MarketDepthEvent {
 /// A change of one row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct DepthRow {
     /// Which side of the book.
     pub side: DepthSide,
@@ -56,10 +53,8 @@ pub struct DepthRow {
     /// What happens to the row.
     pub operation: DepthOperation,
     /// The price, in the contract's currency; without meaning for a deleted row.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub price: Option<f64>,
     /// The size, in shares or contracts; without meaning for a deleted row.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub size: Option<f64>,
     /// The market maker, or in smart depth the exchange; `None` in books that have prices only (level 1).
     pub market_maker: Option<String>,
@@ -70,7 +65,6 @@ pub struct DepthRow {
 /// A side of a book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum DepthSide {
     /// What is offered.
@@ -82,7 +76,6 @@ pub enum DepthSide {
 /// What happens to a row of a book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum DepthOperation {
     /// It comes in, and those from its position on move back.
@@ -96,7 +89,6 @@ pub enum DepthOperation {
 /// An exchange that has market depth.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct DepthExchange {
     /// The exchange.
     pub exchange: String,
@@ -113,7 +105,6 @@ pub struct DepthExchange {
 /// What [`smart_components`](crate::Session::smart_components) asks for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct SmartComponentsParams {
     /// The key, from the `bbo_exchange` of market data.
@@ -123,7 +114,6 @@ pub struct SmartComponentsParams {
 /// One exchange behind a smart-routed quote.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct SmartComponent {
     /// Its bit in the quote's exchange mask.
     pub bit_number: i32,

@@ -11,7 +11,6 @@ use super::{Contract, TwsTime};
 /// `last_n_days` and `specific_dates`, TWS has those of today, since midnight in its time zone.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct ExecutionsParams {
     /// Of orders that this client placed; `None` for any.
@@ -19,7 +18,6 @@ pub struct ExecutionsParams {
     /// Of this account; empty for any.
     pub account: String,
     /// At or after this time, asked for to the second.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub time: Option<Timestamp>,
     /// In contracts of this symbol; empty for any.
@@ -33,7 +31,6 @@ pub struct ExecutionsParams {
     /// Of today and the days before it, so many in all. TWS has at most 7.
     pub last_n_days: Option<u32>,
     /// Of these days. TWS has the last 7.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::dates()"))]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::types::schema::Day>"))]
     pub specific_dates: Vec<Date>,
 }
@@ -51,7 +48,6 @@ tws_names! {
 /// An execution with what it cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct ExecutionDetails {
     /// Of which contract.
     pub contract: Contract,
@@ -65,7 +61,6 @@ pub struct ExecutionDetails {
 /// A fill of an order, in part or whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Execution {
     /// Its id. A correction has the id of what it corrects, but for the digits after the last dot.
     pub exec_id: String,
@@ -78,16 +73,12 @@ pub struct Execution {
     /// Bought or sold.
     pub side: ExecutionSide,
     /// How many, in shares or contracts.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub shares: f64,
     /// The price of one, in the contract's currency, without commission.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub price: Option<f64>,
     /// How many of the order are filled by now, in shares or contracts.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub cum_qty: f64,
     /// The average price of those, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub avg_price: Option<f64>,
     /// The id that the client gave the order; 0 for an order made in TWS.
     pub order_id: i32,
@@ -106,7 +97,6 @@ pub struct Execution {
     /// The economic value rule, and its argument after a colon.
     pub ev_rule: String,
     /// About how much the market value changes with the price by 1.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub ev_multiplier: Option<f64>,
     /// Whether its price is still to be revised.
     pub is_price_revision_pending: bool,
@@ -117,20 +107,16 @@ pub struct Execution {
 /// What an execution cost, and what it earned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct CommissionReport {
     /// Of which execution.
     pub exec_id: String,
     /// Commission and fees.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub commission: Option<f64>,
     /// Their currency.
     pub currency: String,
     /// The profit or loss that it realized, commission included; `None` where it opened a position.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub realized_pnl: Option<f64>,
     /// A bond's yield.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub bond_yield: Option<f64>,
     /// To which date that yield is, `yyyymmdd`; empty for none.
     pub yield_redemption_date: String,

@@ -8,7 +8,6 @@ macro_rules! settings {
         $(#[doc = $doc])+
         #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-        #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
         #[serde(default)]
         pub struct $Type {
             $( $(#[doc = $field_doc])+ pub $field: Option<$FieldType>, )+
@@ -19,7 +18,6 @@ macro_rules! settings {
 /// The configuration of TWS or the Gateway, as far as it reports it. The names are those of its configuration dialog.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default)]
 pub struct GatewayConfig {
     /// "Lock and Exit".

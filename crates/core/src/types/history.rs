@@ -10,7 +10,6 @@ use super::{Contract, HistoricalDuration, WhatToShow};
 /// What [`head_timestamp`](crate::Session::head_timestamp) asks for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct HeadTimestampParams {
     /// Of which contract.
@@ -24,13 +23,11 @@ pub struct HeadTimestampParams {
 /// What [`historical_schedule`](crate::Session::historical_schedule) asks for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct HistoricalScheduleParams {
     /// Of which contract.
     pub contract: Contract,
     /// Where the last session ends; `None` for now.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub end: Option<Timestamp>,
     /// How far back from the end.
@@ -40,14 +37,11 @@ pub struct HistoricalScheduleParams {
 /// When a contract traded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct HistoricalSchedule {
     /// Where the first session begins.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     pub start: Timestamp,
     /// Where the last session ends.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     pub end: Timestamp,
     /// The exchange's time zone, e.g. `US/Eastern`. The times here are in UTC all the same.
@@ -59,18 +53,14 @@ pub struct HistoricalSchedule {
 /// One trading session, in regular trading hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct ScheduleSession {
     /// The trading day it counts for.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::date()"))]
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Day"))]
     pub reference_date: Date,
     /// Where it begins.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     pub start: Timestamp,
     /// Where it ends.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     pub end: Timestamp,
 }
@@ -78,7 +68,6 @@ pub struct ScheduleSession {
 /// What [`histogram`](crate::Session::histogram) asks for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct HistogramParams {
     /// Of which contract.
@@ -99,12 +88,9 @@ tws_names! {
 /// How much traded at one price.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct HistogramEntry {
     /// The price, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub price: Option<f64>,
     /// The size traded at it, in shares or contracts.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub size: Option<f64>,
 }

@@ -7,7 +7,6 @@ use super::{Contract, MarketDataType, TickType};
 /// What [`market_data`](crate::Session::market_data) subscribes to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct MarketDataParams {
     /// Of which contract.
@@ -37,7 +36,6 @@ impl MarketDataParams {
 /// One event of market data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MarketDataEvent {
@@ -46,10 +44,8 @@ pub enum MarketDataEvent {
         /// Which price.
         tick_type: TickType,
         /// In the contract's currency; `None` when TWS says there is none (it sends -1 for bids and asks).
-        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         price: Option<f64>,
         /// The size at that price, in shares or contracts, where TWS gives one.
-        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         size: Option<f64>,
     },
     /// A size.
@@ -57,7 +53,6 @@ pub enum MarketDataEvent {
         /// Which size.
         tick_type: TickType,
         /// In shares or contracts.
-        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         size: Option<f64>,
     },
     /// A value that is text, e.g. the time of the last trade.
@@ -72,7 +67,6 @@ pub enum MarketDataEvent {
         /// Which value.
         tick_type: TickType,
         /// Its value.
-        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         value: Option<f64>,
     },
     /// An option's greeks as TWS computes them.
@@ -80,34 +74,25 @@ pub enum MarketDataEvent {
         /// Which computation: bid, ask, last or model.
         tick_type: TickType,
         /// Implied volatility, per year, 0.2 for 20 %.
-        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         implied_volatility: Option<f64>,
         /// Delta: the change of its price with the underlying's by 1.
-        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         delta: Option<f64>,
         /// The option's price, in the contract's currency.
-        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         option_price: Option<f64>,
         /// The present value of expected dividends, in the contract's currency.
-        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         present_value_dividend: Option<f64>,
         /// Gamma: the change of delta with the underlying's price by 1.
-        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         gamma: Option<f64>,
         /// Vega, in the contract's currency per percentage point of volatility.
-        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         vega: Option<f64>,
         /// Theta, in the contract's currency per day.
-        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         theta: Option<f64>,
         /// The underlying's price, in the contract's currency.
-        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         underlying_price: Option<f64>,
     },
     /// What TWS says about the subscription before the first tick.
     RequestParameters {
         /// The smallest price increment, in the contract's currency.
-        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         min_tick: Option<f64>,
         /// A key for `smart_components`.
         bbo_exchange: String,

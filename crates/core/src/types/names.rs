@@ -27,7 +27,6 @@ macro_rules! tws_names {
         $(#[doc = $doc])+
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-        #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
         pub enum $Type {
             $( #[doc = concat!("`", $name, "`")] #[serde(rename = $name)] $(#[$attribute])* $Variant, )+
         }

@@ -9,7 +9,6 @@ use super::names::tws_names;
 /// A news provider that the login subscribes to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct NewsProvider {
     /// What requests call it, e.g. `BRFG`.
     pub code: String,
@@ -20,7 +19,6 @@ pub struct NewsProvider {
 /// Which article [`news_article`](crate::Session::news_article) asks for, as a headline names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct NewsArticleParams {
     /// The provider's code.
@@ -32,7 +30,6 @@ pub struct NewsArticleParams {
 /// An article.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct NewsArticle {
     /// What its text is.
     pub article_type: NewsArticleType,
@@ -50,7 +47,6 @@ tws_names! {
 /// Which headlines [`historical_news`](crate::Session::historical_news) asks for: the newest of a stretch of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct HistoricalNewsParams {
     /// The contract's id; TWS takes no other description here.
@@ -58,11 +54,9 @@ pub struct HistoricalNewsParams {
     /// The providers' codes, as [`news_providers`](crate::Session::news_providers) lists them.
     pub provider_codes: Vec<String>,
     /// After when, this moment excluded; `None` for the beginning of 2000.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub start: Option<Timestamp>,
     /// Up to when, this moment included; `None` for now. TWS takes whole seconds.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub end: Option<Timestamp>,
     /// How many at most, 1 to 254.
@@ -78,7 +72,6 @@ impl Default for HistoricalNewsParams {
 /// Headlines of the past.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct HistoricalNews {
     /// The headlines in TWS's order, newest first.
     pub headlines: Vec<NewsHeadline>,
@@ -89,10 +82,8 @@ pub struct HistoricalNews {
 /// A headline, and the article behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct NewsHeadline {
     /// When it was published.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     pub time: Timestamp,
     /// The provider's code.
@@ -108,7 +99,6 @@ pub struct NewsHeadline {
 /// What [`contract_news`](crate::Session::contract_news) subscribes to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct ContractNewsParams {
     /// Of which contract.
@@ -120,7 +110,6 @@ pub struct ContractNewsParams {
 /// What [`broad_tape_news`](crate::Session::broad_tape_news) subscribes to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct BroadTapeNewsParams {
     /// The provider's code. TWS's contract for it is `BRFG:BRFG_ALL` of the type `NEWS` at `BRFG`.
@@ -130,7 +119,6 @@ pub struct BroadTapeNewsParams {
 /// One event of a stream of headlines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NewsEvent {
@@ -148,7 +136,6 @@ pub enum NewsEvent {
 /// What IBKR tells all its clients: a bulletin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct NewsBulletin {
     /// Its id.
     pub message_id: i32,

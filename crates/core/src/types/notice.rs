@@ -14,14 +14,12 @@ const VERSION_RETIRED: i32 = 2172;
 /// A message of the Gateway about itself and its servers, not about a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Notice {
     /// TWS's code, e.g. 1100 for lost servers, 2103 for a lost data farm.
     pub code: i32,
     /// TWS's text.
     pub message: String,
     /// When the Gateway said it, where it says when.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub time: Option<Timestamp>,
 }

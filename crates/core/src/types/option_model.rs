@@ -7,64 +7,49 @@ use super::{Contract, TickType};
 /// What [`calculate_option_price`](crate::Session::calculate_option_price) asks for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct CalculateOptionPriceParams {
     /// Of which option.
     pub contract: Contract,
     /// The volatility to assume, per year: 0.25 is 25 %.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub volatility: f64,
     /// The underlying's price to assume, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub under_price: f64,
 }
 
 /// What [`calculate_implied_volatility`](crate::Session::calculate_implied_volatility) asks for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct CalculateImpliedVolatilityParams {
     /// Of which option.
     pub contract: Contract,
     /// The option's price to assume, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub option_price: f64,
     /// The underlying's price to assume, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub under_price: f64,
 }
 
 /// Prices, volatility and Greeks of an option that fit together; `None` is what TWS could not compute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct OptionComputation {
     /// Which computation: `cust_option_computation` for one that was asked for.
     pub tick_type: TickType,
     /// The implied volatility per year: 0.25 is 25 %.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub implied_volatility: Option<f64>,
     /// Delta: the change of its price with the underlying's by 1.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub delta: Option<f64>,
     /// The option's price, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub option_price: Option<f64>,
     /// The present value of expected dividends, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub present_value_dividend: Option<f64>,
     /// Gamma: the change of delta with the underlying's price by 1.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub gamma: Option<f64>,
     /// Vega, in the contract's currency per percentage point of volatility.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub vega: Option<f64>,
     /// Theta, in the contract's currency per day.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub theta: Option<f64>,
     /// The underlying's price, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub underlying_price: Option<f64>,
 }

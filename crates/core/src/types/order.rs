@@ -9,7 +9,6 @@ use super::names::tws_names;
 /// An order as TWS reports it. Texts are empty, flags `false` and ids 0 where TWS says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default)]
 pub struct Order {
     /// The id that the client gave it, unique to that client only; 0 for an order made in TWS, and for a completed one.
@@ -25,13 +24,10 @@ pub struct Order {
     /// Buy or sell.
     pub action: OrderAction,
     /// How many. Of a completed order: how many were *not* filled, so that what was ordered is this and `filled_quantity`.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub total_quantity: f64,
     /// How many were filled; only completed orders have it, for open ones it is in the order status.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub filled_quantity: f64,
     /// How much money to spend, instead of a quantity.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub cash_qty: Option<f64>,
     /// How many to show at a time, of an iceberg order.
     pub display_size: Option<i32>,
@@ -40,25 +36,18 @@ pub struct Order {
     /// TWS's order type, e.g. `MKT`, `LMT`, `STP`, `STP LMT`, `TRAIL`, `MIDPRICE`.
     pub order_type: String,
     /// The limit.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub lmt_price: Option<f64>,
     /// The stop price of a `STP` or `STP LMT`, the trailing amount of a `TRAIL`, the offset of a pegged order, ...
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub aux_price: Option<f64>,
     /// The stop price of a trailing order at this time.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub trail_stop_price: Option<f64>,
     /// The trailing amount in percent, instead of `aux_price`.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub trailing_percent: Option<f64>,
     /// By how much the limit of a `TRAIL LIMIT` is away from its stop price.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub lmt_price_offset: Option<f64>,
     /// The offset of a relative order, as a fraction.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub percent_offset: Option<f64>,
     /// By how much the price may be worse than the limit, of a discretionary order.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub discretionary_amt: Option<f64>,
     /// Which price triggers a stop: 0 default, 1 double bid/ask, 2 last, 3 double last, 4 bid/ask, 7 last or bid/ask,
     /// 8 midpoint.
@@ -111,23 +100,18 @@ pub struct Order {
     /// The hedge's parameter, e.g. its ratio.
     pub hedge_param: String,
     /// The volatility of a `VOL` order, in percent.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub volatility: Option<f64>,
     /// Of that volatility: 1 daily, 2 annual.
     pub volatility_type: Option<i32>,
     /// The order type that a stop becomes at `trigger_price`.
     pub adjusted_order_type: String,
     /// See `adjusted_order_type`.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub trigger_price: Option<f64>,
     /// The stop price from then on.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub adjusted_stop_price: Option<f64>,
     /// The limit from then on.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub adjusted_stop_limit_price: Option<f64>,
     /// The trailing amount from then on.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub adjusted_trailing_amount: Option<f64>,
     /// What has to come true before it is sent, or cancelled.
     pub conditions: Vec<OrderCondition>,
@@ -151,7 +135,6 @@ tws_names! {
 /// A condition of an order, and how it goes with the next one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct OrderCondition {
     /// What has to come true.
     pub condition: Condition,
@@ -162,7 +145,6 @@ pub struct OrderCondition {
 /// What an order can wait for. Where there is `is_more`, the value has to be above the bound, else below.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Condition {
@@ -173,7 +155,6 @@ pub enum Condition {
         /// Where its price is watched.
         exchange: String,
         /// The bound.
-        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         price: Option<f64>,
         /// Which price, as in [`Order::trigger_method`].
         trigger_method: i32,
@@ -221,7 +202,6 @@ pub enum Condition {
         /// Where its price is watched.
         exchange: String,
         /// The bound in percent: 2 is 2%.
-        #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
         percent: Option<f64>,
         /// Above or below.
         is_more: bool,
@@ -236,7 +216,6 @@ pub enum Condition {
 /// A tier of commissions that pay for research.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct SoftDollarTier {
     /// Its name.
     pub name: String,

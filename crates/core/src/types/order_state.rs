@@ -7,7 +7,6 @@ use super::{CommissionReport, Contract, Execution, Order, TwsTime};
 /// An order that is open, or was a moment ago.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct OpenOrder {
     /// Of which contract.
     pub contract: Contract,
@@ -22,7 +21,6 @@ pub struct OpenOrder {
 /// Which orders [`completed_orders`](crate::Session::completed_orders) asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct CompletedOrdersParams {
     /// Only those that were placed through the API, not in TWS.
@@ -32,7 +30,6 @@ pub struct CompletedOrdersParams {
 /// An order that was filled or cancelled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct CompletedOrder {
     /// Of which contract.
     pub contract: Contract,
@@ -46,53 +43,39 @@ pub struct CompletedOrder {
 /// for orders that ask what-if, and sends little of it for others.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default)]
 pub struct OrderState {
     /// TWS's word: see [`OrderStatus::status`].
     pub status: String,
     /// The account's initial margin without the order.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub init_margin_before: Option<f64>,
     /// The account's maintenance margin without the order.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub maint_margin_before: Option<f64>,
     /// The account's equity with loan without the order.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub equity_with_loan_before: Option<f64>,
     /// By how much the order changes the initial margin.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub init_margin_change: Option<f64>,
     /// By how much the order changes the maintenance margin.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub maint_margin_change: Option<f64>,
     /// By how much the order changes the equity with loan.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub equity_with_loan_change: Option<f64>,
     /// The account's initial margin with the order.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub init_margin_after: Option<f64>,
     /// The account's maintenance margin with the order.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub maint_margin_after: Option<f64>,
     /// The account's equity with loan with the order.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub equity_with_loan_after: Option<f64>,
     /// The currency of the margins.
     pub margin_currency: String,
     /// Commission and fees.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub commission: Option<f64>,
     /// The least that commission and fees can be.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub min_commission: Option<f64>,
     /// The most that commission and fees can be.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub max_commission: Option<f64>,
     /// The currency of the commission.
     pub commission_currency: String,
     /// A size that TWS thinks better.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub suggested_size: Option<f64>,
     /// TWS's warning.
     pub warning_text: String,
@@ -107,7 +90,6 @@ pub struct OrderState {
 /// How far an order is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default)]
 pub struct OrderStatus {
     /// The id that the client gave it; 0 for an order made in TWS.
@@ -122,21 +104,16 @@ pub struct OrderStatus {
     /// `Filled`, `Inactive`.
     pub status: String,
     /// How many are filled.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub filled: f64,
     /// How many are not.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub remaining: f64,
     /// The average price of what is filled.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub avg_fill_price: Option<f64>,
     /// The price of the last fill.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub last_fill_price: Option<f64>,
     /// Why it waits, e.g. `locate` while TWS looks for shares to sell short.
     pub why_held: String,
     /// The price to which TWS has capped it.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub mkt_cap_price: Option<f64>,
 }
 
@@ -153,7 +130,6 @@ impl OrderStatus {
 /// report after the execution; they belong together by `exec_id`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OrderUpdatesEvent {

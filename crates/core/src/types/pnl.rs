@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 /// Whose profit [`pnl`](crate::Session::pnl) subscribes to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct PnlParams {
     /// The account, e.g. `DU1234567`. TWS wants one.
@@ -17,7 +16,6 @@ pub struct PnlParams {
 /// One event of a stream of an account's profit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PnlEvent {
@@ -35,23 +33,18 @@ pub enum PnlEvent {
 /// The profit of an account, in its base currency. Losses are negative.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Pnl {
     /// Money made since the close of the day before.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub daily_pnl: Option<f64>,
     /// Of what is held, against what it cost.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub unrealized_pnl: Option<f64>,
     /// Of what was sold.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub realized_pnl: Option<f64>,
 }
 
 /// The profit of which position [`pnl_single`](crate::Session::pnl_single) subscribes to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct PnlSingleParams {
     /// The account, e.g. `DU1234567`. TWS wants one.
@@ -65,7 +58,6 @@ pub struct PnlSingleParams {
 /// One event of a stream of a position's profit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PnlSingleEvent {
@@ -83,21 +75,15 @@ pub enum PnlSingleEvent {
 /// The profit of a position, in the contract's currency. Losses are negative.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct PnlSingle {
     /// How many shares or contracts are held, negative when short; 0 for none.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub position: f64,
     /// Money made since the close of the day before.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub daily_pnl: Option<f64>,
     /// Of what is held, against what it cost.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub unrealized_pnl: Option<f64>,
     /// Of what was sold.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub realized_pnl: Option<f64>,
     /// What the position is worth.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub value: Option<f64>,
 }

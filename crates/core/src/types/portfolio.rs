@@ -7,7 +7,6 @@ use super::{Contract, Position};
 /// One event of a stream of positions: the positions, then `end`, then each position that changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PositionUpdatesEvent {
@@ -28,7 +27,6 @@ pub enum PositionUpdatesEvent {
 /// [`account_updates_snapshot`](crate::Session::account_updates_snapshot) ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountUpdatesParams {
     /// The account, e.g. `DU1234567`; empty for that of a login which has but one. The master account of an advisor with an
@@ -39,7 +37,6 @@ pub struct AccountUpdatesParams {
 /// An account with its portfolio at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct AccountUpdatesSnapshot {
     /// Its values.
     pub values: Vec<AccountValue>,
@@ -52,7 +49,6 @@ pub struct AccountUpdatesSnapshot {
 /// One event of a stream of account updates: values, portfolio and time, then `end`, then each of them that changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AccountUpdatesEvent {
@@ -79,7 +75,6 @@ pub enum AccountUpdatesEvent {
 /// One value of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct AccountValue {
     /// The account, e.g. `DU1234567`.
     pub account: String,
@@ -94,28 +89,21 @@ pub struct AccountValue {
 /// A position of an account with what it is worth. Money is in the contract's currency.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct PortfolioValue {
     /// The account, e.g. `DU1234567`.
     pub account: String,
     /// What is held.
     pub contract: Contract,
     /// How many shares or contracts, negative when short.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantity()"))]
     pub position: f64,
     /// The price of one, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub market_price: Option<f64>,
     /// What all of them are worth, in the contract's currency, multiplier included; negative when short.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub market_value: Option<f64>,
     /// The average cost of one, in the contract's currency, multiplier included.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub average_cost: Option<f64>,
     /// The profit on what is held, against what it cost, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub unrealized_pnl: Option<f64>,
     /// The profit on what was sold, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub realized_pnl: Option<f64>,
 }

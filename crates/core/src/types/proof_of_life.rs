@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 /// The question that the Gateway has answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum ProofOfLife {
     /// That for the managed accounts, which it answers every time.

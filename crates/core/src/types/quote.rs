@@ -10,8 +10,7 @@ use super::{Contract, MarketDataEvent, TickType};
 /// TWS keeps this per connection. A session asks anew before each request that wants another kind than the one before,
 /// so each gets its own; but TWS may change open streams along, and says so in them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("enum" = [1, 2, 3, 4])))]
 #[serde(try_from = "i32", into = "i32")]
 pub enum MarketDataType {
     /// 1: live, which may need a subscription.
@@ -50,7 +49,6 @@ impl TryFrom<i32> for MarketDataType {
 /// What [`quote_snapshot`](crate::Session::quote_snapshot) asks for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct QuoteSnapshotParams {
     /// Of which contract.
@@ -64,52 +62,38 @@ pub struct QuoteSnapshotParams {
 /// A quote. What TWS has not sent, or says there is none of, is `None`. Delayed values stand where live ones do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default)]
 pub struct Quote {
     /// Which kind of data it is: 1 live, 2 frozen, 3 delayed, 4 delayed-frozen; `None` if TWS doesn't say, as for live.
     pub market_data_type: Option<i32>,
     /// The highest bid, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub bid: Option<f64>,
     /// Shares or contracts at the bid.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub bid_size: Option<f64>,
     /// The lowest ask, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub ask: Option<f64>,
     /// Shares or contracts at the ask.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub ask_size: Option<f64>,
     /// The last trade's price, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub last: Option<f64>,
     /// The last trade's size, in shares or contracts.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub last_size: Option<f64>,
     /// When the last trade was, to the second.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub last_time: Option<Timestamp>,
     /// The day's open, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub open: Option<f64>,
     /// The day's high, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub high: Option<f64>,
     /// The day's low, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub low: Option<f64>,
     /// The previous day's close, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub close: Option<f64>,
     /// The day's volume, in shares or contracts.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub volume: Option<f64>,
     /// Whether trading is halted; `None` if TWS doesn't say.
     pub halted: Option<bool>,
     /// The smallest price increment, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub min_tick: Option<f64>,
     /// The key for [`smart_components`](crate::Session::smart_components).
     pub bbo_exchange: Option<String>,

@@ -8,7 +8,6 @@ use super::Contract;
 /// What [`matching_symbols`](crate::Session::matching_symbols) looks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct MatchingSymbolsParams {
     /// The beginning of a symbol, or a word of a company's name.
@@ -18,7 +17,6 @@ pub struct MatchingSymbolsParams {
 /// A contract that fits a pattern, without all its details.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct SymbolMatch {
     /// The contract: id, symbol, security type, primary exchange, currency and description.
     pub contract: Contract,
@@ -29,7 +27,6 @@ pub struct SymbolMatch {
 /// What [`market_rule`](crate::Session::market_rule) asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct MarketRuleParams {
     /// One of the `market_rule_ids` of a contract's details.
@@ -39,7 +36,6 @@ pub struct MarketRuleParams {
 /// The steps in which prices of a contract move.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct MarketRule {
     /// The rule's number.
     pub market_rule_id: i32,
@@ -50,13 +46,10 @@ pub struct MarketRule {
 /// The step of prices in a range, which reaches up to the next one's.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct PriceIncrement {
     /// The lowest price it is for, itself included.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub low_edge: Option<f64>,
     /// The step.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub increment: Option<f64>,
 }
 
@@ -69,7 +62,6 @@ pub struct PriceIncrement {
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct OptionChainParams {
     /// The underlying's symbol.
@@ -97,7 +89,6 @@ impl OptionChainParams {
 /// The options of one trading class on one exchange. Not every strike exists for every expiration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct OptionChain {
     /// The exchange.
     pub exchange: String,
@@ -108,10 +99,8 @@ pub struct OptionChain {
     /// Of how many of the underlying one option is, e.g. `100`.
     pub multiplier: String,
     /// The days on which they expire, as TWS orders them.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::dates()"))]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::types::schema::Day>"))]
     pub expirations: Vec<Date>,
     /// The strikes, as TWS orders them.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::quantities()"))]
     pub strikes: Vec<f64>,
 }

@@ -10,7 +10,6 @@ use super::Contract;
 /// [`scanner_parameters`](crate::Session::scanner_parameters); `None` filters nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct ScannerParams {
     /// How many rows; `None` for TWS's default. TWS has at most 50.
@@ -22,20 +21,16 @@ pub struct ScannerParams {
     /// What is scanned for, e.g. `TOP_PERC_GAIN`.
     pub scan_code: String,
     /// The lowest price.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub above_price: Option<f64>,
     /// The highest price.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub below_price: Option<f64>,
     /// The smallest volume of the day, in shares or contracts.
     pub above_volume: Option<i32>,
     /// The smallest average volume of options.
     pub average_option_volume_above: Option<i32>,
     /// The smallest market capitalization, in millions.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub market_cap_above: Option<f64>,
     /// The largest market capitalization, in millions.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub market_cap_below: Option<f64>,
     /// The lowest rating by Moody's.
     pub moody_rating_above: Option<String>,
@@ -50,10 +45,8 @@ pub struct ScannerParams {
     /// The last day of maturity, `yyyymmdd`.
     pub maturity_date_below: Option<String>,
     /// The lowest coupon, in percent.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub coupon_rate_above: Option<f64>,
     /// The highest coupon, in percent.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub coupon_rate_below: Option<f64>,
     /// Leaves out convertible bonds.
     pub exclude_convertible: bool,
@@ -68,7 +61,6 @@ pub struct ScannerParams {
 /// One event of a scanner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ScannerEvent {
@@ -86,7 +78,6 @@ pub enum ScannerEvent {
 /// A contract that a scanner found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct ScannerRow {
     /// Its rank, 0 for the first.
     pub rank: i32,

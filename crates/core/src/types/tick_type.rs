@@ -12,8 +12,7 @@ use super::UnknownName;
 ///
 /// Numbers newer than this table stay usable: their name is `tick_` and the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String", extend("examples" = &NAMES[..])))]
 pub struct TickType(pub i32);
 
 impl TickType {

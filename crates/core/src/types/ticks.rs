@@ -12,7 +12,6 @@ use super::names::tws_names;
 /// last before now. It completes the last second, and may so send more ticks than asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct HistoricalTicksParams {
     /// Of which contract.
@@ -20,11 +19,9 @@ pub struct HistoricalTicksParams {
     /// Which ticks.
     pub what_to_show: HistoricalTickKind,
     /// From when on; `None` where `end` is given.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub start: Option<Timestamp>,
     /// Up to when; `None` where `start` is given.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::maybe_timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub end: Option<Timestamp>,
     /// How many, 1 to 1000.
@@ -59,7 +56,6 @@ tws_names! {
 /// Historical ticks of the kind asked for, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum HistoricalTicks {
     /// Trades.
@@ -73,17 +69,13 @@ pub enum HistoricalTicks {
 /// A trade.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct TradeTick {
     /// When, to the second.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     pub time: Timestamp,
     /// The price, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub price: Option<f64>,
     /// The size, in shares or contracts.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub size: Option<f64>,
     /// Where.
     pub exchange: String,
@@ -98,23 +90,17 @@ pub struct TradeTick {
 /// A quote.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct BidAskTick {
     /// When, to the second.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     pub time: Timestamp,
     /// The highest bid, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub bid_price: Option<f64>,
     /// The lowest ask, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub ask_price: Option<f64>,
     /// Shares or contracts at the bid.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub bid_size: Option<f64>,
     /// Shares or contracts at the ask.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub ask_size: Option<f64>,
     /// The bid is below the day's low.
     pub bid_past_low: bool,
@@ -125,21 +111,17 @@ pub struct BidAskTick {
 /// The middle between bid and ask.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct MidpointTick {
     /// When, to the second.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))]
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
     pub time: Timestamp,
     /// The price, in the contract's currency.
-    #[cfg_attr(test, proptest(strategy = "super::arbitrary::number()"))]
     pub price: Option<f64>,
 }
 
 /// What [`tick_by_tick`](crate::Session::tick_by_tick) subscribes to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct TickByTickParams {
     /// Of which contract.
@@ -162,7 +144,6 @@ tws_names! {
 /// One event of a tick-by-tick stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TickByTickEvent {

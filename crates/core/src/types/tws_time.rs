@@ -8,12 +8,11 @@ use serde::{Deserialize, Serialize};
 /// A time of an order or execution. TWS writes it with a time zone, in UTC, or in its own zone without naming it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(untagged)]
 pub enum TwsTime {
     /// The time, RFC 3339 in UTC.
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
-    Time(#[cfg_attr(test, proptest(strategy = "super::arbitrary::timestamp()"))] Timestamp),
+    Time(Timestamp),
     /// TWS's text, where it can't be told which time it means: a zone that is missing or unknown, or an hour that the clock
     /// passes twice.
     Text(String),

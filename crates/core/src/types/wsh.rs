@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 /// Which events [`wsh_events`](crate::Session::wsh_events) asks for: those of one contract, or those that a filter names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[serde(default, deny_unknown_fields)]
 pub struct WshEventsParams {
     /// The contract's id; `None` where there is a filter.
@@ -15,11 +14,9 @@ pub struct WshEventsParams {
     /// is a contract.
     pub filter: Option<String>,
     /// The first day; `None` for any. A filter has days of its own.
-    #[cfg_attr(test, proptest(strategy = "proptest::option::of(super::arbitrary::date())"))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Day>"))]
     pub start_date: Option<Date>,
     /// The last day; `None` for any. A filter has days of its own.
-    #[cfg_attr(test, proptest(strategy = "proptest::option::of(super::arbitrary::date())"))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Day>"))]
     pub end_date: Option<Date>,
     /// How many events at most; `None` for TWS's limit, 100.
