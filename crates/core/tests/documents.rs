@@ -72,7 +72,7 @@ fn has_tests(path: &Path) -> bool {
         return files.into_iter().any(|entry| has_tests(&entry.path()));
     }
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    ["#[test]", "#[tokio::test", "#[cfg(test)]", "Trial::test", "proptest!"]
+    ["#[test]", "#[tokio::test", "#[cfg(test)]", "Trial::test", "proptest!", "on_real_backends!"]
         .iter()
         .any(|mark| text.contains(mark))
 }
