@@ -18,7 +18,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! The modules in reading order, as bytes travel: [`wire`] frames them, `server` accepts, `peer` owns a
+//! The modules in reading order, as bytes travel: [`framing`] frames them, `server` accepts, `peer` owns a
 //! socket, `connection` holds the conversation that `plan` made of the faults, `session` answers requests
 //! through `answers` and `messages`, and `market` is the world they talk about.
 

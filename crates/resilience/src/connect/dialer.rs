@@ -8,7 +8,7 @@ use ibkr_connect_core::{Attempt, Connection, ConnectionMode, Connector, PhaseTim
 use crate::ids::Lease;
 use crate::pacing::ConnectionPacer;
 
-/// Makes one attempt to connect. A backend is one, see [`Dialing`]; so is whatever else shakes hands with a Gateway.
+/// Makes one attempt to connect. A backend is one, and so is anything else that shakes hands with a Gateway.
 #[async_trait]
 pub trait Dialer: Send + Sync {
     /// What it makes.
