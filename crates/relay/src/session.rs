@@ -20,6 +20,10 @@ const FIN_GRACE: Duration = Duration::from_millis(500);
 
 const BUFFER: usize = 64 * 1024;
 
+/// How many bytes of answers of ours may wait for the end of a frame of the Gateway's. Until they are sent, nothing more of the
+/// client is read.
+const MOST_ANSWERS: usize = 64 * 1024;
+
 /// Who listens in on a session.
 pub trait Tap: Observer + Sync {
     /// What comes from the Gateway waits for this behind an end mark that [halts](ibkr_connect_wire::EndMark::Halts).
@@ -81,6 +85,7 @@ pub async fn relay(
 struct Answers {
     bytes: Mutex<Vec<u8>>,
     given: Notify,
+    taken: Notify,
 }
 
 impl Answers {
@@ -90,7 +95,16 @@ impl Answers {
     }
 
     fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.bytes())
+        let bytes = std::mem::take(&mut *self.bytes());
+        self.taken.notify_one();
+        bytes
+    }
+
+    /// Waits until there is room for more; the end of the session ends the wait.
+    async fn room(&self) {
+        while self.bytes().len() >= MOST_ANSWERS {
+            self.taken.notified().await;
+        }
     }
 
     fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
@@ -159,10 +173,13 @@ async fn carry_out(
         }
         acknowledge_at_once(to.as_ref());
         match followed {
-            Ok(refusals) => refusals.iter().for_each(|refusal| {
-                tap.refused(refusal);
-                answers.give(refusal);
-            }),
+            Ok(refusals) => {
+                for refusal in &refusals {
+                    answers.room().await;
+                    tap.refused(refusal);
+                    answers.give(refusal);
+                }
+            }
             Err(bad) => return End::BadFrame(Side::Client, bad),
         }
         buffer.resize(BUFFER, 0);
@@ -318,5 +335,34 @@ pub(crate) mod tests {
         reads(&mut session.gateway, &frame(61)).await;
         session.gateway.write_all(&frame(62)[5..]).await.unwrap();
         reads(&mut session.client, &frame(62)).await;
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_refused_without_end_fills_no_memory() {
+        let answers = Answers::default();
+        let refusal = Refusal { refused: ibkr_connect_wire::Refused { id: 3 }, request_id: Some(42) };
+        let mut given = 0;
+        while timeout(Duration::ZERO, answers.room()).await.is_ok() {
+            answers.give(&refusal);
+            given += 1;
+        }
+        let bytes = answers.take();
+        assert!(
+            bytes.len() < MOST_ANSWERS + 1_000 && given > 100,
+            "{given} answers of {} bytes",
+            bytes.len()
+        );
+        answers.room().await;
+
+        let mut session = relayed(GuardPolicy::ReadOnly, Rest::default()).await;
+        let row = Frame::raw(261, &[b'x'; 100]).as_bytes().to_vec();
+        session.gateway.write_all(&row[..50]).await.unwrap();
+        reads(&mut session.client, &row[..50]).await;
+        let orders = frame(3).repeat(5_000);
+        session.client.write_all(&orders).await.unwrap();
+        session.gateway.write_all(&row[50..]).await.unwrap();
+        reads(&mut session.client, &row[50..]).await;
+        let answer = refusal.answer().as_bytes().to_vec();
+        reads(&mut session.client, &answer.repeat(5_000)).await;
     }
 }
