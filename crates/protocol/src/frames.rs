@@ -363,6 +363,10 @@ pub fn event_data(line: &[u8]) -> Option<(u64, &str)> {
     let rest = line.strip_prefix(br#"{"id":"#)?;
     let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
     let (id, rest) = rest.split_at(digits);
+    // JSON has no such number, and the parser that reads every other line refuses it.
+    if id.len() > 1 && id.starts_with(b"0") {
+        return None;
+    }
     let data = rest.strip_prefix(br#","status":"event","data":"#)?.strip_suffix(b"}")?;
     Some((str::from_utf8(id).ok()?.parse().ok()?, str::from_utf8(data).ok()?))
 }
@@ -528,6 +532,8 @@ mod tests {
         for other in [json(Answer::success(3, 7)), json(Answer::end(3)), r#"{"id": 3}"#.to_owned()] {
             assert_eq!(cut(&other), None, "{other}");
         }
+        let zeros = r#"{"id":007,"status":"event","data":7}"#;
+        assert_eq!(cut(zeros), None, "parsed instead, which refuses it");
         let shuffled = r#"{"status":"event","id":3,"data":7}"#;
         assert_eq!(cut(shuffled), None, "parsed instead");
     }
