@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
@@ -200,13 +199,12 @@ impl Provider for Layer {
 
 fn toml_layer(path: &Path, text: &str) -> Result<Layer> {
     let source = display_name(path);
-    let mut profiles = Toml::string(text).data().map_err(|error| {
+    let values: Dict = toml::from_str(text).map_err(|error: toml::de::Error| {
         let message = format!("{source} is not valid TOML: {}", error.to_string().trim_end());
         Error::new(ErrorKind::Config, message)
             .with_advice("write one `key = value` per line, texts in double quotes")
             .with_source(error)
     })?;
-    let values = profiles.remove(&Profile::Default).unwrap_or_default();
     if let Some(unknown) = values.keys().find(|name| KEYS.iter().all(|key| key.name != **name)) {
         let message = format!("unknown key {unknown:?} in {source}");
         return Err(Error::new(ErrorKind::Config, message).with_advice(valid_keys(unknown, |key| key.name)));
