@@ -24,6 +24,10 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub use fault::{Fault, ParseFaultError};
 pub use options::{CLIENT_WITH_ORDERS, Handshakes, Hold, OverLimit, SERVER_VERSIONS, SimOptions};
 pub use server::Simulator;
