@@ -68,5 +68,10 @@ macro_rules! count {
 pub(crate) const REAL_BACKENDS: [ConnectionMode; each_real_backend!([count]())] =
     each_real_backend!([modes]());
 
+const _: () = assert!(
+    REAL_BACKENDS.len() == ConnectionMode::CHOICES.len(),
+    "a backend that can be chosen is missing in tests/support/real_backends.rs"
+);
+
 #[allow(unused_imports, reason = "each test binary uses a part of it")]
 pub(crate) use {each_real_backend, modules_of_tests, on_real_backends, tests_on};

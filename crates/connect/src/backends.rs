@@ -1,45 +1,56 @@
-//! The backends by name. A new one is a constant in [`BACKENDS`].
+//! The backends by name: how each is made, if this build has it.
+
+use std::sync::Arc;
 
 use ibkr_connect_core::config::Fallback;
-use ibkr_connect_core::{Config, ConnectionMode, Connector, Error, ErrorKind, Result};
+use ibkr_connect_core::{Backends, Config, ConnectionMode, Connector, Error, ErrorKind, Result};
 
 use crate::fallback::FallbackConnector;
 use crate::zombie_check::ZombieCheckConnector;
 
-/// A backend: its name, the cargo feature that brings it, and how it is made, if this build has it.
-struct Backend {
-    mode: ConnectionMode,
-    feature: &'static str,
-    build: Option<Build>,
+type Made = Result<Box<dyn Connector>>;
+
+macro_rules! backends {
+    ($( $name:ident $feature:literal => $make:expr; )+) => {
+        impl Backends for Builder<'_> {
+            type Item = Made;
+
+            $(
+                #[cfg(feature = $feature)]
+                fn $name(&self) -> Made {
+                    let make: fn(&Config) -> Made = $make;
+                    make(self.0)
+                }
+
+                #[cfg(not(feature = $feature))]
+                fn $name(&self) -> Made {
+                    Err(left_out(stringify!($name), $feature))
+                }
+            )+
+        }
+    };
 }
 
-type Build = fn(&Config) -> Result<Box<dyn Connector>>;
+/// Makes the connector of a mode.
+struct Builder<'a>(&'a Config);
 
-const BACKENDS: &[Backend] = &[
-    Backend {
-        mode: ConnectionMode::Subprocess,
-        feature: "subprocess",
-        #[cfg(feature = "subprocess")]
-        build: Some(crate::worker::connector),
-        #[cfg(not(feature = "subprocess"))]
-        build: None,
-    },
-    Backend {
-        mode: ConnectionMode::Direct,
-        feature: "direct",
-        #[cfg(feature = "direct")]
-        build: Some(|_| Ok(Box::new(ibkr_connect_direct::DirectConnector))),
-        #[cfg(not(feature = "direct"))]
-        build: None,
-    },
-];
+// The mode, the cargo feature that brings it, and what makes its connector.
+backends! {
+    subprocess "subprocess" => crate::worker::connector;
+    direct "direct" => |_| Ok(Box::new(ibkr_connect_direct::DirectConnector));
+}
 
 /// The connector that `config` asks for: the backend, its fallback, and the zombie check around it.
 ///
 /// # Errors
 /// `unsupported` when this build lacks the backend, `worker_spawn` when no worker program can be found.
 pub fn connector(config: &Config) -> Result<Box<dyn Connector>> {
-    Ok(Box::new(ZombieCheckConnector::new(with_fallback(config)?, config)))
+    Ok(Box::new(checked(with_fallback(config)?, config)))
+}
+
+/// The zombie check around a connector.
+pub(crate) fn checked(inner: impl Into<Arc<dyn Connector>>, config: &Config) -> ZombieCheckConnector {
+    ZombieCheckConnector::new(inner.into(), config)
 }
 
 fn with_fallback(config: &Config) -> Result<Box<dyn Connector>> {
@@ -61,22 +72,18 @@ fn with_fallback(config: &Config) -> Result<Box<dyn Connector>> {
 }
 
 fn build(mode: ConnectionMode, config: &Config) -> Result<Box<dyn Connector>> {
-    let Some(backend) = BACKENDS.iter().find(|backend| backend.mode == mode) else {
+    mode.of(&Builder(config)).unwrap_or_else(|| {
         let message = format!("{mode} is not a backend that configuration can choose");
-        return Err(Error::new(ErrorKind::Unsupported, message)
-            .with_advice("pass the connector to ibkr_connect::session_over instead"));
-    };
-    match backend.build {
-        Some(build) => build(config),
-        None => {
-            let message = format!("this program was built without the {mode} backend");
-            let advice = format!(
-                "build ibkr-connect with the cargo feature {:?}, or choose another mode",
-                backend.feature
-            );
-            Err(Error::new(ErrorKind::Unsupported, message).with_advice(advice))
-        }
-    }
+        let advice = "pass the connector to ibkr_connect::connect_over or ibkr_connect::session_over instead";
+        Err(Error::new(ErrorKind::Unsupported, message).with_advice(advice))
+    })
+}
+
+#[allow(dead_code, reason = "a build with all backends lacks none")]
+fn left_out(mode: &str, feature: &str) -> Error {
+    let message = format!("this program was built without the {mode} backend");
+    let advice = format!("build ibkr-connect with the cargo feature {feature:?}, or choose another mode");
+    Error::new(ErrorKind::Unsupported, message).with_advice(advice)
 }
 
 #[cfg(test)]
@@ -84,16 +91,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_choice_of_the_configuration_has_a_backend() {
-        for mode in ConnectionMode::CHOICES {
-            assert!(BACKENDS.iter().any(|backend| backend.mode == *mode), "{mode}");
+    fn what_the_program_passes_is_not_chosen_by_configuration() {
+        for mode in [ConnectionMode::Mock, ConnectionMode::Other("nats")] {
+            let error = connector(&Config { mode, ..Config::default() }).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+            assert!(error.advice().is_some_and(|advice| advice.contains("connect_over")), "{error}");
         }
-    }
-
-    #[test]
-    fn a_mock_is_not_chosen_by_configuration() {
-        let config = Config { mode: ConnectionMode::Mock, ..Config::default() };
-        assert_eq!(connector(&config).unwrap_err().kind(), ErrorKind::Unsupported);
     }
 
     #[cfg(not(feature = "direct"))]

@@ -16,7 +16,8 @@
 //! uses `subprocess` either has the `ibkr-connect` command installed or calls [`worker::run_if_worker`] first in its
 //! `main`.
 //!
-//! In tests, any [`Connector`] can stand in: see [`session_over`] and the feature `mock`.
+//! A backend of one's own is any [`Connector`]: [`connect_over`] and [`supervise_over`] put retries, breaker, lock, leases, pacing
+//! and the check for zombies around it. In tests, a mock stands in: see [`session_over`] and the feature `mock`.
 
 #![forbid(unsafe_code)]
 
@@ -53,12 +54,29 @@ pub async fn connect(config: &Config) -> Result<Session> {
     session_over(&robust_connector(config)?, &config.target()).await
 }
 
+/// The same through a connector of one's own: a backend that is not of this library, around which comes all that comes around
+/// those of this library. `config` says the rest; its mode and fallback concern nobody.
+///
+/// # Behavior
+/// The session says what [`Connector::mode`] says: [`ConnectionMode::Other`] with the backend's name.
+///
+/// # Errors
+/// Those of the connector and of the policy.
+pub async fn connect_over(connector: Arc<dyn Connector>, config: &Config) -> Result<Session> {
+    session_over(&robust_connector_over(connector, config), &config.target()).await
+}
+
 /// The connector that [`connect`] uses: [`connector`], which makes one attempt, and the policy around it.
 ///
 /// # Errors
 /// Those of [`connector`].
 pub fn robust_connector(config: &Config) -> Result<RobustConnector> {
     Ok(RobustConnector::new(connector(config)?, Policy::from(config)))
+}
+
+/// The connector that [`connect_over`] uses: the check for zombies around one's own, and the policy around that.
+pub fn robust_connector_over(connector: Arc<dyn Connector>, config: &Config) -> RobustConnector {
+    RobustConnector::new(shared(backends::checked(connector, config)), Policy::from(config))
 }
 
 /// Starts to keep a session up as `config` says, and returns at once; see [`Supervisor`].
@@ -78,9 +96,28 @@ pub fn supervise(config: &Config) -> Result<Supervisor> {
 /// # Errors
 /// Those of [`supervise`].
 pub fn supervise_with(config: &Config, options: SupervisorOptions) -> Result<Supervisor> {
+    keep_up(connector(config)?.into(), config, options)
+}
+
+/// The same through a connector of one's own, as [`connect_over`] uses it.
+///
+/// # Errors
+/// `busy` when the system refuses a thread.
+pub fn supervise_over(
+    connector: Arc<dyn Connector>,
+    config: &Config,
+    options: SupervisorOptions,
+) -> Result<Supervisor> {
+    keep_up(shared(backends::checked(connector, config)), config, options)
+}
+
+fn keep_up(connector: Arc<dyn Connector>, config: &Config, options: SupervisorOptions) -> Result<Supervisor> {
     let policy = Policy { max_retries: 0, ..Policy::from(config) };
-    let connector: Arc<dyn Connector> = Arc::new(RobustConnector::new(connector(config)?, policy));
-    Supervisor::start(connector, config.target(), options)
+    Supervisor::start(shared(RobustConnector::new(connector, policy)), config.target(), options)
+}
+
+fn shared(connector: impl Connector + 'static) -> Arc<dyn Connector> {
+    Arc::new(connector)
 }
 
 /// Connects as `ibkr.toml`, `.env` and the environment say.
@@ -91,7 +128,7 @@ pub async fn connect_from_env() -> Result<Session> {
     connect(&Config::load()?).await
 }
 
-/// Connects through any connector: another policy, or a mock.
+/// Connects through any connector as it is: a mock, or a policy of one's own. [`connect_over`] puts ours around it.
 ///
 /// # Errors
 /// Those of the connector.

@@ -29,8 +29,8 @@ pub(crate) struct ZombieCheckConnector {
 }
 
 impl ZombieCheckConnector {
-    pub(crate) fn new(inner: Box<dyn Connector>, config: &Config) -> Self {
-        Self { inner: inner.into(), cleanup: config.zombie_cleanup, state_dir: config.state_dir.clone() }
+    pub(crate) fn new(inner: Arc<dyn Connector>, config: &Config) -> Self {
+        Self { inner, cleanup: config.zombie_cleanup, state_dir: config.state_dir.clone() }
     }
 
     async fn checked_connect(&self, target: &Target) -> Result<Box<dyn Connection>> {

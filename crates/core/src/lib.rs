@@ -52,7 +52,7 @@ pub use guide::{ObjectGuide, OperationGuide, Parameter, operation_guides};
 pub use log_accounts::{mask_account, mask_accounts};
 #[cfg(feature = "mock")]
 pub use mock::{MockConnection, MockConnector};
-pub use mode::ConnectionMode;
+pub use mode::{Backends, ConnectionMode};
 pub use operation::{Access, Content, Event, OPERATIONS, OperationInfo, Reply, Request, StreamRequest};
 pub use phase::{Phase, PhaseTiming, millis};
 pub use plain::{plain, plain_lines};
