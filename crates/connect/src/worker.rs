@@ -156,7 +156,7 @@ mod find {
         let mut env = config::inherited_by_workers();
         env.push((config::WORKER_LOG.into(), LevelFilter::current().to_string().into()));
         let spec = WorkerSpec { program: program(config)?, args: vec![ARGUMENT.into()], env };
-        Ok(Box::new(SubprocessConnector::new(spec)))
+        Ok(Box::new(SubprocessConnector::new(spec).registered_in(config.state_dir.clone())))
     }
 
     fn program(config: &Config) -> Result<PathBuf> {

@@ -1,18 +1,16 @@
-//! What surrounds a connect in either mode: a check for zombies on the port before it and after a failure, and an entry
-//! in the register for the worker. None of it ever fails a connect.
+//! What surrounds a connect in either mode: a check for zombies on the port before it and after a failure. It never fails a
+//! connect, and has nothing to do with the connection.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use ibkr_connect_cleanup::{self as cleanup, CleanupPolicy, Register, Registration, Run};
-use ibkr_connect_core::backend::{close_elsewhere, own_thread};
+use ibkr_connect_cleanup::{self as cleanup, CleanupPolicy, Register, Run};
+use ibkr_connect_core::backend::own_thread;
 use ibkr_connect_core::config::ZombieCleanup;
 use ibkr_connect_core::telemetry::{ZOMBIES_CLEANED, ZOMBIES_FOUND};
 use ibkr_connect_core::{
-    CloseReason, Config, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind,
-    EventStream, FlowControl, Phase, Reply, Request, Result, StreamRequest, Target, ZombieReport,
+    Config, Connection, ConnectionMode, Connector, Error, ErrorKind, Phase, Result, Target, ZombieReport,
 };
 use ibkr_connect_resilience::Gateway;
 
@@ -35,16 +33,16 @@ impl ZombieCheckConnector {
 
     async fn checked_connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
         let zombies = self.check(target);
-        let inner = match self.inner.connect(target).await {
-            Ok(inner) => inner,
+        match self.inner.connect(target).await {
+            Ok(mut connection) => {
+                connection.info_mut().zombies = zombies;
+                Ok(connection)
+            }
             Err(error) => {
                 self.check(target);
-                return Err(behind_forwarder(error, target));
+                Err(behind_forwarder(error, target))
             }
-        };
-        let registration = self.register(inner.info(), target);
-        let info = ConnectionInfo { zombies, ..inner.info().clone() };
-        Ok(Box::new(ZombieCheckConnection { info, inner: inner.into(), registration }))
+        }
     }
 
     /// Looks at the port, if it is on this machine and looking is wanted. Half a millisecond where nothing is half closed;
@@ -76,14 +74,6 @@ impl ZombieCheckConnector {
         }
         Some(report)
     }
-
-    fn register(&self, info: &ConnectionInfo, target: &Target) -> Option<Registration> {
-        let pid = info.worker_pid?;
-        Register::open(&self.state_dir)
-            .and_then(|register| register.add(pid, target.port))
-            .inspect_err(|error| tracing::warn!(worker_pid = pid, %error, "worker_not_registered"))
-            .ok()
-    }
 }
 
 #[async_trait]
@@ -98,45 +88,6 @@ impl Connector for ZombieCheckConnector {
         let _ = cleanup::fill_standard_descriptors();
         let (this, target) = (self.clone(), target.clone());
         own_thread("ibkr-connect", async move { this.checked_connect(&target).await }).await
-    }
-}
-
-/// A connection with what was found on the port before it, and its worker's entry in the register.
-#[derive(Debug)]
-struct ZombieCheckConnection {
-    info: ConnectionInfo,
-    /// Before the entry: a worker is in the register for as long as it may live.
-    inner: Arc<dyn Connection>,
-    registration: Option<Registration>,
-}
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl Connection for ZombieCheckConnection {
-    fn info(&self) -> &ConnectionInfo {
-        &self.info
-    }
-
-    async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
-        self.inner.request(request, timeout).await
-    }
-
-    async fn subscribe(&self, request: StreamRequest, flow: FlowControl) -> Result<EventStream> {
-        self.inner.subscribe(request, flow).await
-    }
-
-    async fn closed(&self) -> CloseReason {
-        self.inner.closed().await
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.inner.close().await
-    }
-}
-
-impl Drop for ZombieCheckConnection {
-    fn drop(&mut self) {
-        close_elsewhere(&self.inner, || self.registration.take());
     }
 }
 

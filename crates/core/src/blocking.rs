@@ -24,10 +24,6 @@ impl<'a> BlockingSession<'a> {
         Self { session }
     }
 
-    pub(crate) fn session(&self) -> &'a Session {
-        self.session
-    }
-
     /// See [`Session::ping`].
     ///
     /// # Errors
@@ -45,42 +41,48 @@ impl<'a> BlockingSession<'a> {
     }
 }
 
-/// A method per row of the table, for callers without a runtime.
+/// A method per row of the table for callers without a runtime. The type `$Blocking` has in its field `$asked` what it asks, `$Stream`
+/// makes a blocking stream of that one's, and `$as_there` is a link to it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! blocking_methods {
+    (
+        $Blocking:ident { $asked:ident, $Stream:ident, $as_there:literal }
+        requests { $( $(#[doc = $doc:literal])+
+            $access:ident fn $method:ident($($param:ident: $Params:ty)?) -> $Reply:ty = $Variant:ident
+            $(as $Shown:ident)?; )+ }
+        streams { $( $(#[doc = $sdoc:literal])+
+            $saccess:ident $content:ident fn $smethod:ident($($sparam:ident: $SParams:ty)?) -> $Event:ty = $SVariant:ident
+            $(as $SShown:ident)?; )+ }
+    ) => {
+        impl $Blocking<'_> {
+            $( $(#[doc = $doc])+
+            ///
+            /// # Errors
+            #[doc = $as_there]
+            pub fn $method(&self $(, $param: $Params)?) -> $crate::Result<$Reply> {
+                $crate::block_on(self.$asked.$method($($param)?))
+            } )+
+
+            $( $(#[doc = $sdoc])+
+            ///
+            /// # Errors
+            #[doc = $as_there]
+            pub fn $smethod(&self $(, $sparam: $SParams)?) -> $crate::Result<$Stream<$Event>> {
+                $crate::block_on(self.$asked.$smethod($($sparam)?)).map($Stream::new)
+            } )+
+        }
+    };
+}
+
 mod methods {
-    use super::{BlockingSession, BlockingSubscription, block_on};
+    use super::{BlockingSession, BlockingSubscription};
+    use crate::operation_table;
     use crate::types::*;
-    use crate::{Result, operation_table};
 
-    macro_rules! blocking_methods {
-        (
-            requests { $( $(#[doc = $doc:literal])+
-                $access:ident fn $method:ident($($param:ident: $Params:ty)?) -> $Reply:ty = $Variant:ident
-                $(as $Shown:ident)?; )+ }
-            streams { $( $(#[doc = $sdoc:literal])+
-                $saccess:ident $content:ident fn $smethod:ident($($sparam:ident: $SParams:ty)?) -> $Event:ty = $SVariant:ident
-                $(as $SShown:ident)?; )+ }
-        ) => {
-            impl BlockingSession<'_> {
-                $( $(#[doc = $doc])+
-                ///
-                /// # Errors
-                /// As the method of the same name on [`Session`](crate::Session).
-                pub fn $method(&self $(, $param: $Params)?) -> Result<$Reply> {
-                    block_on(self.session().$method($($param)?))
-                } )+
-
-                $( $(#[doc = $sdoc])+
-                ///
-                /// # Errors
-                /// As the method of the same name on [`Session`](crate::Session).
-                pub fn $smethod(&self $(, $sparam: $SParams)?) -> Result<BlockingSubscription<$Event>> {
-                    block_on(self.session().$smethod($($sparam)?)).map(BlockingSubscription::new)
-                } )+
-            }
-        };
-    }
-
-    operation_table! { blocking_methods }
+    operation_table! { blocking_methods BlockingSession {
+        session, BlockingSubscription, "As the method of the same name on [`Session`](crate::Session)."
+    } }
 }
 
 /// A [`Subscription`] as a blocking iterator. Dropping it cancels the stream at the Gateway.

@@ -51,6 +51,9 @@ pub trait Connection: Debug + Send + Sync {
     /// What was found out while connecting.
     fn info(&self) -> &ConnectionInfo;
 
+    /// The same, for a connector around the one that has connected: it adds what it has found out.
+    fn info_mut(&mut self) -> &mut ConnectionInfo;
+
     /// Runs a one-shot operation. `timeout` replaces [`Target::request_timeout`] for this one.
     async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply>;
 

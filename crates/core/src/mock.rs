@@ -31,6 +31,7 @@ mock! {
     #[async_trait]
     impl Connection for Connection {
         fn info(&self) -> &ConnectionInfo;
+        fn info_mut(&mut self) -> &mut ConnectionInfo;
         async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply>;
         async fn subscribe(&self, request: StreamRequest, flow: FlowControl) -> Result<EventStream>;
         async fn closed(&self) -> CloseReason;

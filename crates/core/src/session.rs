@@ -159,7 +159,8 @@ mod methods {
 
     operation_table! { session_methods }
 
-    /// A fault of the backend's: one that dispatches by [`Operations`](crate::Operations) can't have it.
+    /// A fault of the backend's. This is looked at when the program runs, because a [`Connection`](crate::Connection) is an object, whose one
+    /// `request` answers every row with one type; a backend that dispatches by [`Operations`](crate::backend::Operations) can't have it.
     fn mismatch(command: &str, got: &impl std::fmt::Debug) -> Error {
         Error::new(
             ErrorKind::Internal,

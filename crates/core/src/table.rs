@@ -6,12 +6,13 @@
 //! do: `operation` (requests, replies and their JSON), `dispatch` (what a backend implements), `session` and `blocking` (the
 //! methods), `schema`. A consumer imports [`types`](crate::types) and jiff, because rows name types as a reader would.
 
-/// Hands every row of the table to the macro `$consumer`.
+/// Hands every row of the table to the macro `$consumer`, behind what it is given besides.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! operation_table {
-    ($consumer:ident) => {
+    ($consumer:ident $($with:tt)*) => {
         $consumer! {
+            $($with)*
             requests {
                 /// A round trip that proves that the Gateway answers: it is asked for the managed accounts, and, if it says nothing
                 /// for a second, for its time as well; either answer will do.

@@ -148,6 +148,7 @@ impl Connecting<'_> {
         let accounts = accounts_of(&client.handshake_managed_accounts().join(","))?;
         let mut shared = Shared::default();
         shared.readonly = self.target.readonly;
+        shared.log_accounts = self.target.log_accounts;
         let client = Arc::new(client);
         // Ends with ibapi's client.
         tokio::spawn(shared.notices.clone().collect(notices));

@@ -84,6 +84,10 @@ impl Connection for DirectConnection {
         &self.info
     }
 
+    fn info_mut(&mut self) -> &mut ConnectionInfo {
+        &mut self.info
+    }
+
     async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Request { request, timeout, reply })?;

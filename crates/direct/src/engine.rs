@@ -39,11 +39,7 @@ const UNREADABLE: &str =
 
 /// Starts the thread and waits for the outcome of its attempt. Dropping the future abandons the attempt.
 pub(crate) async fn start(target: Target) -> Result<DirectConnection> {
-    own_runtime("ibkr-direct", move |ready| {
-        log::show_accounts(target.log_accounts);
-        async move { live(&target, ready).await }
-    })
-    .await
+    own_runtime("ibkr-direct", move |ready| async move { live(&target, ready).await }).await
 }
 
 /// The whole life: the attempt, then the session.
@@ -108,7 +104,7 @@ impl Session {
         // Lost, the connection ends with its last descriptor.
         let relay = lost.is_none().then_some((relay, self.socket));
         let ending = lost.unwrap_or_else(Ending::requested);
-        log::connection_ended(&ending.reason);
+        log::connection_ended(self.shared.log_accounts, &ending.reason);
         // Every task waits for the ending too, and passes it on to those who wait for the task.
         self.closed.send_replace(Some(ending.clone()));
         refuse(&mut self.inbox, &ending);

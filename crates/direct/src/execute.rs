@@ -24,6 +24,7 @@ mod wsh;
 use std::time::Duration;
 
 use ibkr_connect_core::backend::{Carrying, Events, Operations};
+use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::types::*;
 use ibkr_connect_core::{Error, ErrorKind, Result};
 use jiff::Timestamp;
@@ -47,6 +48,8 @@ use summaries::Summaries;
 pub(crate) struct Shared {
     /// Whether the session may do nothing but read.
     pub(crate) readonly: bool,
+    /// How account ids appear in the log.
+    pub(crate) log_accounts: LogAccounts,
     pub(crate) tap: Wiretap,
     pub(crate) notices: Notices,
     pub(crate) clock: Clock,
@@ -67,6 +70,7 @@ impl Default for Shared {
         let tap = Wiretap::default();
         Self {
             readonly: false,
+            log_accounts: LogAccounts::default(),
             notices: Notices::default(),
             clock: Clock::default(),
             data_type: ChosenDataType::default(),

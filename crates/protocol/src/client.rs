@@ -7,18 +7,19 @@ use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use ibkr_connect_core::backend::{Ready, may_wait, reported, spawn};
+use ibkr_connect_core::backend::{Ready, reported, spawn};
 use ibkr_connect_core::{
-    CloseReason, Connection, ConnectionInfo, ConnectionMode, Error, ErrorKind, EventStream, FlowControl,
-    Phase, PhaseTiming, Reply, Request, Result, StreamRequest, Target, millis,
+    CloseReason, Connection, ConnectionInfo, ConnectionMode, Error, ErrorKind, Phase, PhaseTiming, Result,
+    Target, millis,
 };
 
 use crate::alarm::after;
+use crate::connection::{Deadlines, Holder, LinkConnection};
 use crate::frames::{Connected, Hello, PROTOCOL};
 use crate::incoming::read;
 use crate::link::Link;
 use crate::pipe::Pipe;
+use crate::timing::Timing;
 
 /// A way to a server, and back.
 pub struct Transport {
@@ -28,33 +29,6 @@ pub struct Transport {
     pub pipe: Arc<dyn Pipe>,
     /// What the server must show in its hello, if it was given something on another way.
     pub cookie: String,
-}
-
-/// The intervals and patiences of a client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Timing {
-    /// From the start until the server's hello, if the connect's own deadline is not earlier.
-    pub hello: Duration,
-    /// How much later than its deadline the server may answer `connect` before it is given up.
-    pub answer_grace: Duration,
-    /// How much later than its deadline the server may answer a request before we give up on it.
-    pub request_grace: Duration,
-    /// Between two pings.
-    pub ping: Duration,
-    /// From the shutdown frame until the server has ended.
-    pub close: Duration,
-}
-
-impl Default for Timing {
-    fn default() -> Self {
-        Self {
-            hello: Duration::from_secs(5),
-            answer_grace: Duration::from_millis(500),
-            request_grace: Duration::from_secs(1),
-            ping: Duration::from_secs(5),
-            close: Duration::from_secs(2),
-        }
-    }
 }
 
 /// Connects through the server at the other end of `transport`. `mode` is the backend's.
@@ -76,12 +50,12 @@ pub async fn connect(
     link.open(pipe);
     let reading = Arc::clone(&link);
     spawn("ibkr-link-reader", move || read(&reading, reader))?;
-    let (request_timeout, request_grace) = (target.request_timeout, timing.request_grace);
+    let deadlines = Deadlines { request: target.request_timeout, grace: timing.request_grace };
     let keeper = Keeper { link: Arc::clone(&link), wanted: Arc::clone(&wanted), timing };
-    let owner = Owner { link, wanted };
+    let owner = Owner { link: Arc::clone(&link), wanted };
     let attempt = Attempt { cookie, mode, target: target.clone(), started };
     let info = reported("ibkr-link-keeper", move |ready| keeper.run(&attempt, ready)).await?;
-    Ok(Box::new(LinkConnection { owner, info, request_timeout, request_grace }))
+    Ok(Box::new(LinkConnection::new(link, info, deadlines, owner)))
 }
 
 /// What the owner of the connection wants of its keeper.
@@ -93,7 +67,7 @@ enum Wanted {
     Nothing,
 }
 
-/// Wants the connection as long as it lives.
+/// Wants the connection until it is told otherwise.
 #[derive(Debug)]
 struct Owner {
     link: Arc<Link>,
@@ -107,59 +81,22 @@ impl Owner {
     }
 }
 
+impl Holder for Owner {
+    fn close(&self) {
+        self.want(Wanted::Close);
+    }
+
+    fn let_go(&self) -> Duration {
+        /// Longer than the keeper waits for the server.
+        const MOST: Duration = Duration::from_secs(5);
+        self.want(Wanted::Nothing);
+        MOST
+    }
+}
+
 impl Drop for Owner {
     fn drop(&mut self) {
         self.want(Wanted::Nothing);
-    }
-}
-
-#[derive(Debug)]
-struct LinkConnection {
-    info: ConnectionInfo,
-    request_timeout: Duration,
-    request_grace: Duration,
-    owner: Owner,
-}
-
-#[async_trait]
-impl Connection for LinkConnection {
-    fn info(&self) -> &ConnectionInfo {
-        &self.info
-    }
-
-    async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
-        self.owner.link.request(&request, timeout, self.deadline(timeout)).await
-    }
-
-    async fn subscribe(&self, request: StreamRequest, flow: FlowControl) -> Result<EventStream> {
-        self.owner.link.subscribe(request, flow, self.deadline(None)).await
-    }
-
-    async fn closed(&self) -> CloseReason {
-        self.owner.link.closed().await
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.owner.want(Wanted::Close);
-        self.owner.link.finished().await
-    }
-}
-
-impl LinkConnection {
-    /// A moment after the server's own.
-    fn deadline(&self, timeout: Option<Duration>) -> Instant {
-        after(Instant::now(), timeout.unwrap_or(self.request_timeout).saturating_add(self.request_grace))
-    }
-}
-
-impl Drop for LinkConnection {
-    fn drop(&mut self) {
-        /// Longer than the keeper waits for the server.
-        const MOST: Duration = Duration::from_secs(5);
-        self.owner.want(Wanted::Nothing);
-        if may_wait() {
-            self.owner.link.wait_finished(MOST);
-        }
     }
 }
 

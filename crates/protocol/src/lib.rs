@@ -18,8 +18,8 @@
 #![forbid(unsafe_code)]
 
 mod alarm;
-mod call;
 pub mod client;
+mod connection;
 pub mod frames;
 mod heartbeat;
 mod incoming;
@@ -33,12 +33,15 @@ pub mod server;
 mod state;
 #[cfg(test)]
 mod testing;
+mod timing;
 mod writer;
 
 pub use crate::alarm::{Alarm, after};
+pub use crate::connection::{Deadlines, Holder, LinkConnection};
 pub use crate::heartbeat::HeartbeatLost;
 pub use crate::incoming::{Incoming, read};
 pub use crate::link::Link;
 pub use crate::outbox::Written;
 pub use crate::pipe::Pipe;
+pub use crate::timing::Timing;
 pub use crate::writer::WriterPipe;

@@ -1,6 +1,6 @@
 //! The client's side of the protocol, as a machine: it has a lock, but no thread and no clock of its own.
 //!
-//! Callers send and register what they wait for (`call.rs`); whoever reads gives it the lines (`incoming.rs`); whoever keeps the
+//! Callers send and register what they wait for (`connection.rs`); whoever reads gives it the lines (`incoming.rs`); whoever keeps the
 //! time gives it that, by [`Link::tick`]. Nothing here needs a runtime.
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -14,7 +14,7 @@ use ibkr_connect_core::{
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::call::{Call, Question};
+use crate::connection::{Call, Question};
 use crate::frames::{Empty, MAX_IN_FLIGHT};
 use crate::heartbeat::HeartbeatLost;
 use crate::incoming::Incoming;
@@ -84,6 +84,12 @@ impl Bench {
         let deadline = self.now + Duration::from_secs(30);
         let question = Question { command, params: Empty {}, access, timeout: None, deadline };
         self.link.call(question).unwrap()
+    }
+
+    /// The opening of a stream whose access is the test's choice.
+    fn opening(&self, access: Access) -> (Call<()>, EventStream) {
+        let deadline = self.now + Duration::from_secs(30);
+        self.link.open_stream((StreamRequest::Notices, access), FlowControl::Conflate, deadline).unwrap()
     }
 
     /// An open stream with the id 1.
@@ -247,6 +253,52 @@ fn a_trade_runs_to_its_end_whoever_listens() {
     assert_eq!(bench.passes(Duration::from_secs(30)), Ok(None));
     assert_eq!(kind(poll(answer.as_mut())), (ErrorKind::Timeout, false), "it may have reached the Gateway");
     assert!(bench.sent().is_empty(), "no cancel after a deadline either");
+}
+
+#[test]
+fn a_trade_that_is_a_stream_is_sent_though_its_caller_leaves_and_only_its_reading_ends() {
+    let bench = Bench::blocked();
+    drop(bench.opening(Access::Read));
+    drop(bench.opening(Access::Trade));
+    bench.buffer.set_room(usize::MAX);
+    let mut commands = Vec::new();
+    crate::testing::until(|| {
+        commands.extend(bench.sent_commands());
+        !commands.is_empty()
+    });
+    assert_eq!(commands, [("notices".to_owned(), 2)], "the question was taken back, the trade was not");
+    bench.answer(json!({"id": 2, "status": "success", "data": {}}));
+    assert_eq!(bench.sent_commands(), [("cancel".to_owned(), 2)], "nobody reads what it would say");
+}
+
+#[test]
+fn the_opening_of_a_trade_that_fails_says_whether_it_was_sent() {
+    for (room, is_unsent) in [(0, true), (3, false)] {
+        let mut bench = Bench::blocked();
+        bench.buffer.set_room(room);
+        let (opening, _stream) = bench.opening(Access::Trade);
+        assert_eq!(bench.passes(Duration::from_secs(30)), Ok(None));
+        assert_eq!(kind(poll(pin!(opening.answer()))), (ErrorKind::Timeout, is_unsent));
+
+        let bench = Bench::blocked();
+        bench.buffer.set_room(room);
+        let (kept, _stream) = bench.opening(Access::Trade);
+        let left = bench.opening(Access::Trade);
+        // Its caller leaves; the wait for it ends with the others.
+        drop(left);
+        let lost = CloseReason::Disconnected("reset".to_owned());
+        bench.link.hang_up();
+        bench.link.refuse(&lost.error(), lost.clone());
+        bench.link.fail_all(&lost.error());
+        assert_eq!(kind(poll(pin!(kept.answer()))), (ErrorKind::Disconnected, is_unsent));
+        let late = bench.link.open_stream(
+            (StreamRequest::Notices, Access::Trade),
+            FlowControl::Conflate,
+            bench.now + Duration::from_secs(30),
+        );
+        let error = late.unwrap_err();
+        assert_eq!((error.kind(), error.is_unsent()), (ErrorKind::Disconnected, true));
+    }
 }
 
 #[test]

@@ -19,7 +19,8 @@ use ibkr_connect_core::{
     CloseReason, Connection, ConnectionMode, Connector, Error, ErrorKind, FlowControl, Phase, Request,
     Result, Session, StreamRequest, Target, block_on,
 };
-use ibkr_connect_protocol::client::{self, Timing, Transport};
+use ibkr_connect_protocol::Timing;
+use ibkr_connect_protocol::client::{self, Transport};
 use ibkr_connect_protocol::server::{self, ServerOptions};
 use ibkr_connect_protocol::{Pipe, WriterPipe};
 use support::{Scripted, Stage};

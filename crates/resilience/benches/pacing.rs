@@ -52,6 +52,10 @@ impl Connection for Answering {
         &self.0
     }
 
+    fn info_mut(&mut self) -> &mut ConnectionInfo {
+        &mut self.0
+    }
+
     async fn request(&self, _: Request, _: Option<Duration>) -> Result<Reply> {
         Ok(Reply::NextOrderId(1))
     }

@@ -1,5 +1,6 @@
 //! One connect: start the worker, check its hello, have it connect; or say why not, when nothing is left of it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,6 +24,8 @@ pub(crate) struct Connecting {
     pub(crate) spec: WorkerSpec,
     pub(crate) timing: Timing,
     pub(crate) target: Target,
+    /// Where the register of workers is, if the worker is to be in it.
+    pub(crate) state_dir: Option<PathBuf>,
     pub(crate) process: Arc<Process>,
     pub(crate) started: Instant,
 }
@@ -30,22 +33,23 @@ pub(crate) struct Connecting {
 impl Connecting {
     /// Connects, and stays with the worker until it is gone. A failure is reported when nothing is left of it.
     pub(crate) fn run(self, outcome: Ready<ConnectionInfo>) {
-        let (worker, cookie) = match start(&self.spec, &self.timing, self.target.log_accounts, &self.process)
-        {
-            Ok(started) => started,
-            Err(error) => {
-                drop(outcome.send(Err(error.in_phase(Phase::Spawn))));
-                return;
-            }
-        };
+        let (mut worker, cookie) =
+            match start(&self.spec, &self.timing, self.target.log_accounts, &self.process) {
+                Ok(started) => started,
+                Err(error) => {
+                    drop(outcome.send(Err(error.in_phase(Phase::Spawn))));
+                    return;
+                }
+            };
         match self.connect(&cookie, worker.child.pid()) {
             Ok(info) => {
+                worker.register(self.state_dir.as_deref(), self.target.port);
                 // Nobody there any more: the link says so too.
                 drop(outcome.send(Ok(info)));
                 worker.watch(&self.timing);
             }
             Err(failure) => {
-                let error = self.failed(failure, &worker);
+                let error = self.failed(failure, &mut worker);
                 drop(outcome.send(Err(error)));
             }
         }
@@ -73,7 +77,7 @@ impl Connecting {
     }
 
     fn hello(&self) -> Result<Hello, Failure> {
-        let patience = self.timing.hello.min(self.target.timeout);
+        let patience = self.timing.link.hello.min(self.target.timeout);
         let said = self
             .wait_for(after(self.started, patience), || self.process.link.take_hello())
             .unwrap_or(Err(Failure::Kill(KillReason::NoHello(patience))))
@@ -101,7 +105,7 @@ impl Connecting {
         let timeout = deadline.saturating_duration_since(Instant::now());
         let target = Target { timeout, ..self.target.clone() };
         self.process.link.send_connect(&target).map_err(Failure::Refused)?;
-        self.wait_for(deadline + self.timing.answer_grace, || self.process.link.take_connected())
+        self.wait_for(deadline + self.timing.link.answer_grace, || self.process.link.take_connected())
             .unwrap_or(Err(Failure::Kill(KillReason::HandshakeDeadline(self.target.timeout))))?
             .map_err(Failure::Refused)
     }
@@ -128,7 +132,7 @@ impl Connecting {
     }
 
     /// Ends the worker and says why there is no connection.
-    fn failed(&self, failure: Failure, worker: &Worker) -> Error {
+    fn failed(&self, failure: Failure, worker: &mut Worker) -> Error {
         let program = self.spec.program.display().to_string();
         let killed = match &failure {
             Failure::Refused(_) => Some(KillReason::ConnectFailed),

@@ -29,10 +29,11 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use ibkr_connect_core::backend::reported;
 use ibkr_connect_core::{Connection, ConnectionMode, Connector, Result, Target};
-pub use ibkr_connect_protocol::HeartbeatLost;
+use ibkr_connect_protocol::{Deadlines, LinkConnection};
+pub use ibkr_connect_protocol::{HeartbeatLost, Timing as LinkTiming};
 
 use crate::connect::Connecting;
-use crate::connection::SubprocessConnection;
+use crate::connection::WorkerHolder;
 pub use crate::exit::{ExitReason, KillReason};
 use crate::process::{Process, Wanted};
 
@@ -41,18 +42,27 @@ use crate::process::{Process, Wanted};
 pub struct SubprocessConnector {
     spec: WorkerSpec,
     timing: Timing,
+    state_dir: Option<PathBuf>,
 }
 
 impl SubprocessConnector {
     /// A connector whose workers are started as `spec` says.
     pub fn new(spec: WorkerSpec) -> Self {
-        Self { spec, timing: Timing::default() }
+        Self { spec, timing: Timing::default(), state_dir: None }
     }
 
     /// Replaces the intervals and patiences, for tests that can't wait.
     #[must_use]
     pub fn with_timing(mut self, timing: Timing) -> Self {
         self.timing = timing;
+        self
+    }
+
+    /// Has each worker in the register of workers of `state_dir` from its connect until it is gone. A register that can't be
+    /// written is told to the log, and fails no connect.
+    #[must_use]
+    pub fn registered_in(mut self, state_dir: PathBuf) -> Self {
+        self.state_dir = Some(state_dir);
         self
     }
 }
@@ -71,18 +81,17 @@ impl Connector for SubprocessConnector {
             spec: self.spec.clone(),
             timing: self.timing.clone(),
             target: target.clone(),
+            state_dir: self.state_dir.clone(),
             process: Arc::clone(&process),
             started: Instant::now(),
         };
         let abandon = AbandonOnDrop::new(process);
         let info = reported("ibkr-worker", move |ready| connecting.run(ready)).await?;
-        Ok(Box::new(SubprocessConnection {
-            process: abandon.keep(),
-            info,
-            request_timeout: target.request_timeout,
-            request_grace: self.timing.request_grace,
-            drop_patience: self.timing.drop,
-        }))
+        let process = abandon.keep();
+        let deadlines = Deadlines { request: target.request_timeout, grace: self.timing.link.request_grace };
+        let link = Arc::clone(&process.link);
+        let holder = WorkerHolder { process, drop_patience: self.timing.drop };
+        Ok(Box::new(LinkConnection::new(link, info, deadlines, holder)))
     }
 }
 
@@ -137,19 +146,11 @@ impl fmt::Debug for WorkerSpec {
 /// The intervals and patiences of the parent's side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timing {
-    /// From the start of the process until its hello, if the connect's own deadline is not earlier.
-    pub hello: Duration,
-    /// How much later than its deadline the worker may answer `connect` before it is killed.
-    pub answer_grace: Duration,
-    /// How much later than its deadline the worker may answer a request before we give up on it.
-    pub request_grace: Duration,
-    /// Between two pings.
-    pub ping: Duration,
-    /// From the shutdown frame until the worker has ended, in `close`.
-    pub close: Duration,
+    /// Those of the link; its start is that of the process, and who answers `connect` too late is killed.
+    pub link: LinkTiming,
     /// From SIGTERM until SIGKILL.
     pub terminate: Duration,
-    /// The same as `close`, in `Drop`, and SIGKILL follows at once.
+    /// The same as the link's `close`, in `Drop`, and SIGKILL follows at once.
     pub drop: Duration,
     /// How long the end of the process and the end of its stdout may lie apart.
     pub settle: Duration,
@@ -158,11 +159,7 @@ pub struct Timing {
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            hello: Duration::from_secs(5),
-            answer_grace: Duration::from_millis(500),
-            request_grace: Duration::from_secs(1),
-            ping: Duration::from_secs(5),
-            close: Duration::from_secs(2),
+            link: LinkTiming::default(),
             terminate: Duration::from_secs(1),
             drop: Duration::from_secs(1),
             settle: Duration::from_millis(500),

@@ -2,11 +2,12 @@
 //!
 //! Deadlines and heartbeats pass on this thread, so that a host whose runtime is stuck can't delay them.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ibkr_connect_cleanup::Child;
+use ibkr_connect_cleanup::{Child, Register, Registration};
 use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::{CloseReason, Error, ErrorKind, Result};
 use ibkr_connect_protocol::after;
@@ -26,6 +27,8 @@ pub(crate) struct Worker {
     /// How long its stdout may stay open after its end, in other hands.
     pub(crate) settle: Duration,
     pub(crate) log_accounts: LogAccounts,
+    /// Its entry in the register of workers, until it is gone.
+    pub(crate) registration: Option<Registration>,
 }
 
 /// Why the monitor stops watching.
@@ -36,6 +39,16 @@ enum Verdict {
 }
 
 impl Worker {
+    /// Has it in the register of `state_dir`. A cleanup takes one that is not there for a stranger, and nothing else depends on it.
+    pub(crate) fn register(&mut self, state_dir: Option<&Path>, port: u16) {
+        let Some(state_dir) = state_dir else { return };
+        let worker_pid = self.child.pid();
+        self.registration = Register::open(state_dir)
+            .and_then(|register| register.add(worker_pid, port))
+            .inspect_err(|error| tracing::warn!(worker_pid, %error, "worker_not_registered"))
+            .ok();
+    }
+
     /// Keeps the time of a connected worker until it is gone.
     pub(crate) fn watch(self, timing: &Timing) {
         match self.verdict(timing) {
@@ -47,7 +60,7 @@ impl Worker {
 
     fn verdict(&self, timing: &Timing) -> Verdict {
         let link = &self.process.link;
-        link.start_heartbeat(Instant::now(), timing.ping);
+        link.start_heartbeat(Instant::now(), timing.link.ping);
         let mut silent_since = None;
         loop {
             let now = Instant::now();
@@ -58,7 +71,7 @@ impl Worker {
             if let Some(verdict) = self.verdict_now() {
                 return verdict;
             }
-            let mut wake_at = next.unwrap_or_else(|| after(now, timing.ping));
+            let mut wake_at = next.unwrap_or_else(|| after(now, timing.link.ping));
             // The end of stdout and the end of the process race. Should the other one not follow, something is wrong.
             let has_ended = link.has_ended();
             if has_ended || self.process.has_exited() {
@@ -85,7 +98,7 @@ impl Worker {
     }
 
     /// The worker is gone, or has to go, and nobody asked for that.
-    fn lose(self, killed: Option<KillReason>) {
+    fn lose(mut self, killed: Option<KillReason>) {
         let (reason, stderr) = self.end(killed);
         let error = reason.crashed(self.child.pid(), &stderr);
         tracing::warn!(worker_pid = self.child.pid(), reason = %self.log_accounts.text(&reason), "worker_lost");
@@ -93,12 +106,12 @@ impl Worker {
     }
 
     /// Shutdown frame, end of stdin, SIGTERM, SIGKILL.
-    fn close(self, timing: &Timing) {
+    fn close(mut self, timing: &Timing) {
         let closed = CloseReason::Requested.error();
         self.process.link.refuse(&closed, CloseReason::Requested);
         self.process.link.fail_all(&closed);
         self.process.link.send_shutdown();
-        let mut ended = self.wait_exit(timing.close);
+        let mut ended = self.wait_exit(timing.link.close);
         if !ended {
             self.process.link.hang_up();
             self.child.terminate();
@@ -144,7 +157,9 @@ impl Worker {
         (ExitReason::of(&report, killed), report.stderr_tail)
     }
 
-    pub(crate) fn finish(&self, error: &Error, reason: CloseReason, outcome: Result<()>) {
+    pub(crate) fn finish(&mut self, error: &Error, reason: CloseReason, outcome: Result<()>) {
+        // Whoever waits for the end may look into the register then.
+        self.registration = None;
         self.process.link.refuse(error, reason);
         self.process.link.fail_all(error);
         self.process.link.finish(outcome);
@@ -194,7 +209,13 @@ mod tests {
         let far = after(Instant::now(), Duration::MAX);
         let mut waiting = pin!(link.request(&Request::ServerTime, None, far));
         assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        let worker = Worker { child, process, settle: KILL_PATIENCE, log_accounts: LogAccounts::Masked };
+        let worker = Worker {
+            child,
+            process,
+            settle: KILL_PATIENCE,
+            log_accounts: LogAccounts::Masked,
+            registration: None,
+        };
         let keeper = thread::spawn(move || {
             let _worker = worker;
             panic!("as planned");

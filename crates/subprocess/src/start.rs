@@ -41,7 +41,8 @@ pub(crate) fn start(
     let observer = Arc::clone(process);
     child.on_exit(move |report| observer.exited(report));
     attach(&process.link, stdin, stdout).map_err(|error| Error::unstartable("the worker's reader", error))?;
-    Ok((Worker { child, process: Arc::clone(process), settle: timing.settle, log_accounts }, cookie))
+    let process = Arc::clone(process);
+    Ok((Worker { child, process, settle: timing.settle, log_accounts, registration: None }, cookie))
 }
 
 fn not_spawned(cause: SpawnError) -> Error {

@@ -20,7 +20,7 @@ use ibkr_connect_core::{
     CloseReason, Connection, ConnectionMode, Connector, Error, ErrorKind, Event, EventStream, FlowControl,
     Phase, Reply, Request, Session, StreamRequest, Target,
 };
-use ibkr_connect_subprocess::{SubprocessConnector, Timing, WorkerSpec};
+use ibkr_connect_subprocess::{LinkTiming, SubprocessConnector, Timing, WorkerSpec};
 use libtest_mimic::{Arguments, Trial};
 use pollster::block_on;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -87,7 +87,14 @@ struct Setup {
 
 impl Setup {
     fn new(role: &str) -> Self {
-        Self::with_timing(role, Timing { close: LONG, drop: LONG, ..Timing::default() })
+        Self::with_timing(
+            role,
+            Timing {
+                link: LinkTiming { close: LONG, ..LinkTiming::default() },
+                drop: LONG,
+                ..Timing::default()
+            },
+        )
     }
 
     fn with_timing(role: &str, timing: Timing) -> Self {
@@ -321,7 +328,10 @@ fn a_program_that_is_no_worker() {
         assert_error(&error, ErrorKind::WorkerIncompatible, part);
         assert_eq!((error.phase(), error.is_retryable()), (Some(Phase::Spawn), false));
     }
-    let impatient = Timing { hello: Duration::from_millis(100), ..Timing::default() };
+    let impatient = Timing {
+        link: LinkTiming { hello: Duration::from_millis(100), ..LinkTiming::default() },
+        ..Timing::default()
+    };
     let error = Setup::with_timing("silent", impatient).refused(&patient());
     assert_error(&error, ErrorKind::WorkerIncompatible, "said no hello within 100ms");
 }
@@ -485,11 +495,17 @@ fn a_blocked_loop_loses_the_loop_heartbeat() {
 }
 
 fn fast_heartbeat() -> Timing {
-    Timing { ping: Duration::from_millis(300), ..Timing::default() }
+    Timing {
+        link: LinkTiming { ping: Duration::from_millis(300), ..LinkTiming::default() },
+        ..Timing::default()
+    }
 }
 
 fn a_request_without_answer_times_out() {
-    let timing = Timing { request_grace: Duration::from_millis(50), ..Timing::default() };
+    let timing = Timing {
+        link: LinkTiming { request_grace: Duration::from_millis(50), ..LinkTiming::default() },
+        ..Timing::default()
+    };
     let setup = Setup::with_timing("serve", timing);
     let target = Target { request_timeout: Duration::from_millis(50), ..patient() };
     let connection = setup.connect_to(&target).unwrap();
@@ -499,7 +515,10 @@ fn a_request_without_answer_times_out() {
 }
 
 fn a_request_has_a_deadline_of_its_own() {
-    let timing = Timing { request_grace: Duration::from_millis(50), ..Timing::default() };
+    let timing = Timing {
+        link: LinkTiming { request_grace: Duration::from_millis(50), ..LinkTiming::default() },
+        ..Timing::default()
+    };
     let setup = Setup::with_timing("serve", timing);
     let session = Session::new(setup.connect());
     let hurried = session.with_timeout(Duration::from_millis(50));
@@ -510,7 +529,10 @@ fn a_request_has_a_deadline_of_its_own() {
 }
 
 fn a_stream_that_is_never_opened_times_out() {
-    let timing = Timing { request_grace: Duration::from_millis(50), ..Timing::default() };
+    let timing = Timing {
+        link: LinkTiming { request_grace: Duration::from_millis(50), ..LinkTiming::default() },
+        ..Timing::default()
+    };
     let setup = Setup::with_timing("serve", timing);
     let target = Target { request_timeout: Duration::from_millis(50), ..patient() };
     let connection = setup.connect_to(&target).unwrap();
@@ -558,12 +580,26 @@ fn closing_is_idempotent_and_leaves_nothing() {
 
 fn closing_a_worker_that_does_not_listen_takes_force() {
     let short = Duration::from_millis(100);
-    let setup = Setup::with_timing("deaf", Timing { close: short, terminate: LONG, ..Timing::default() });
+    let setup = Setup::with_timing(
+        "deaf",
+        Timing {
+            link: LinkTiming { close: short, ..LinkTiming::default() },
+            terminate: LONG,
+            ..Timing::default()
+        },
+    );
     let connection = setup.connect();
     block_on(connection.close()).unwrap();
     setup.assert_gone();
 
-    let setup = Setup::with_timing("deaf", Timing { close: short, terminate: short, ..Timing::default() });
+    let setup = Setup::with_timing(
+        "deaf",
+        Timing {
+            link: LinkTiming { close: short, ..LinkTiming::default() },
+            terminate: short,
+            ..Timing::default()
+        },
+    );
     let connection = setup.connect();
     kill_process(pid_of(&*connection), Signal::STOP).unwrap();
     assert_error(&block_on(connection.close()).unwrap_err(), ErrorKind::WorkerCrashed, "forced");

@@ -26,7 +26,8 @@ pub(crate) type Positions = SharedSubscription<PositionUpdatesEvent>;
 pub(crate) type AccountUpdates = SharedSubscription<AccountUpdatesEvent>;
 
 pub(super) async fn positions(asker: &Asker) -> Result<Vec<Position>> {
-    let rows = join_positions(asker, Interest::Snapshot)?.download(&asker.notes).await?;
+    let rows =
+        join_positions(asker, Interest::Snapshot)?.download(&asker.notes, asker.shared.log_accounts).await?;
     let positions = rows.into_iter().filter_map(|row| match row {
         PositionUpdatesEvent::Position(position) => Some(*position),
         _ => None,
@@ -46,7 +47,9 @@ pub(super) async fn account_updates_snapshot(
     asker: &Asker,
     params: &AccountUpdatesParams,
 ) -> Result<AccountUpdatesSnapshot> {
-    let rows = join_account_updates(asker, params, Interest::Snapshot)?.download(&asker.notes).await?;
+    let rows = join_account_updates(asker, params, Interest::Snapshot)?
+        .download(&asker.notes, asker.shared.log_accounts)
+        .await?;
     let mut snapshot = AccountUpdatesSnapshot { values: Vec::new(), portfolio: Vec::new(), time: None };
     for row in rows {
         match row {

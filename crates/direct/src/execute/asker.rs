@@ -96,7 +96,7 @@ impl Asker {
 
     /// The Gateway says something about an operation that goes on.
     pub(crate) fn notice(&self, notice: &ibapi::Notice) {
-        log::request_notice(self.command, notice.code, &notice.message);
+        log::request_notice(self.shared.log_accounts, self.command, notice.code, &notice.message);
     }
 
     /// ibapi's error as this operation's.

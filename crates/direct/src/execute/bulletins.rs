@@ -8,6 +8,7 @@ use ibapi::Client;
 use ibapi::news as ib;
 use ibapi::subscriptions::{Subscription, SubscriptionItem};
 use ibkr_connect_core::backend::{Carrying, Events};
+use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::types::NewsBulletin;
 use ibkr_connect_core::{Error, ErrorKind, Result};
 use tokio::sync::{Mutex, watch};
@@ -76,7 +77,7 @@ pub(super) async fn news_bulletins<'a>(
     events: Events<'a, NewsBulletin>,
 ) -> Result<Carrying<'a>> {
     asker.notes.wait();
-    let mut board = asker.shared.bulletins.follow(asker.client()).await;
+    let mut board = asker.shared.bulletins.follow(asker.client(), asker.shared.log_accounts).await;
     let is_open = |posted: &Posted| posted.is_open || posted.end.is_some();
     let mut seen = board.wait_for(is_open).await.map_err(|_| cut_short())?.gone;
     if seen > 0 {
@@ -109,7 +110,7 @@ fn lost(count: usize) -> Error {
 
 impl Bulletins {
     /// Joins the subscription, or begins it.
-    async fn follow(&self, client: &Arc<Client>) -> watch::Receiver<Posted> {
+    async fn follow(&self, client: &Arc<Client>, log_accounts: LogAccounts) -> watch::Receiver<Posted> {
         let mut current = self.0.lock().await;
         if let Some(board) = &*current {
             return board.subscribe();
@@ -117,12 +118,12 @@ impl Bulletins {
         let (board, follower) = watch::channel(Posted::default());
         let board = Arc::new(board);
         *current = Some(Arc::clone(&board));
-        tokio::spawn(self.clone().collect(Arc::clone(client), board));
+        tokio::spawn(self.clone().collect(Arc::clone(client), board, log_accounts));
         follower
     }
 
     /// Collects while there are streams. A stream that comes while it ends waits for the cancel, and subscribes again.
-    async fn collect(self, client: Arc<Client>, board: Arc<Board>) {
+    async fn collect(self, client: Arc<Client>, board: Arc<Board>, log_accounts: LogAccounts) {
         let source = client.news_bulletins(true).await.map_err(request_error);
         let mut source = match source {
             Ok(source) => source,
@@ -131,7 +132,7 @@ impl Bulletins {
         board.send_modify(|posted| posted.is_open = true);
         loop {
             tokio::select! {
-                error = post(&mut source, &board) => return self.fail(&board, error).await,
+                error = post(&mut source, &board, log_accounts) => return self.fail(&board, error).await,
                 () = board.closed() => {}
             }
             let mut current = self.0.lock().await;
@@ -150,14 +151,18 @@ impl Bulletins {
 }
 
 /// Posts what comes until no more does.
-async fn post(source: &mut Subscription<ib::NewsBulletin>, board: &Board) -> Error {
+async fn post(
+    source: &mut Subscription<ib::NewsBulletin>,
+    board: &Board,
+    log_accounts: LogAccounts,
+) -> Error {
     loop {
         match next(source).await {
             Ok(Some(SubscriptionItem::Data(bulletin))) => {
                 board.send_modify(|posted| posted.post(convert::news_bulletin(bulletin)));
             }
             Ok(Some(SubscriptionItem::Notice(notice))) => {
-                log::request_notice(COMMAND, notice.code, &notice.message);
+                log::request_notice(log_accounts, COMMAND, notice.code, &notice.message);
             }
             Ok(None) => return cut_short(),
             Err(error) => return error,

@@ -77,6 +77,10 @@ impl Connection for ClockworkConnection {
         &self.info
     }
 
+    fn info_mut(&mut self) -> &mut ConnectionInfo {
+        &mut self.info
+    }
+
     async fn request(&self, _request: Request, timeout: Option<Duration>) -> Result<Reply> {
         let dropped = CountDrop(&self.dropped);
         sleep(timeout.unwrap_or_default()).await;

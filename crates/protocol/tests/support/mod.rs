@@ -114,6 +114,10 @@ impl Connection for ScriptedConnection {
         &self.info
     }
 
+    fn info_mut(&mut self) -> &mut ConnectionInfo {
+        &mut self.info
+    }
+
     async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
         if *self.lost.borrow() {
             return Err(Error::new(ErrorKind::Disconnected, "lost by the script"));

@@ -39,6 +39,10 @@ impl Connection for RobustConnection {
         &self.info
     }
 
+    fn info_mut(&mut self) -> &mut ConnectionInfo {
+        &mut self.info
+    }
+
     async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
         let Some(pacer) = &self.pacer else { return self.inner.request(request, timeout).await };
         let admission = pacer.request(&request, timeout).await?;

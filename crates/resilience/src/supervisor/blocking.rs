@@ -48,7 +48,7 @@ impl<'a> BlockingSupervisor<'a> {
     /// # Errors
     /// Those of [`Supervisor::subscribe`].
     pub fn subscribe(&self, request: StreamRequest) -> Result<BlockingSupervisedStream> {
-        block_on(self.supervisor.subscribe(request)).map(BlockingSupervisedStream)
+        block_on(self.supervisor.subscribe(request)).map(BlockingSupervisedStream::new)
     }
 
     /// See [`Supervisor::transitions`].
@@ -62,43 +62,15 @@ impl<'a> BlockingSupervisor<'a> {
     }
 }
 
-/// A method per row of the table of operations.
 mod methods {
     use ibkr_connect_core::types::*;
-    use ibkr_connect_core::{Result, block_on, operation_table};
+    use ibkr_connect_core::{blocking_methods, operation_table};
 
     use super::{BlockingSupervisedStream, BlockingSupervisor};
 
-    macro_rules! blocking_methods {
-        (
-            requests { $( $(#[doc = $doc:literal])+
-                $access:ident fn $method:ident($($param:ident: $Params:ty)?) -> $Reply:ty = $Variant:ident
-                $(as $Shown:ident)?; )+ }
-            streams { $( $(#[doc = $sdoc:literal])+
-                $saccess:ident $content:ident fn $smethod:ident($($sparam:ident: $SParams:ty)?) -> $Event:ty = $SVariant:ident
-                $(as $SShown:ident)?; )+ }
-        ) => {
-            impl BlockingSupervisor<'_> {
-                $( $(#[doc = $doc])+
-                ///
-                /// # Errors
-                /// As the method of the same name on [`Supervisor`](crate::Supervisor).
-                pub fn $method(&self $(, $param: $Params)?) -> Result<$Reply> {
-                    block_on(self.supervisor.$method($($param)?))
-                } )+
-
-                $( $(#[doc = $sdoc])+
-                ///
-                /// # Errors
-                /// As the method of the same name on [`Supervisor`](crate::Supervisor).
-                pub fn $smethod(&self $(, $sparam: $SParams)?) -> Result<BlockingSupervisedStream<$Event>> {
-                    block_on(self.supervisor.$smethod($($sparam)?)).map(BlockingSupervisedStream)
-                } )+
-            }
-        };
-    }
-
-    operation_table! { blocking_methods }
+    operation_table! { blocking_methods BlockingSupervisor {
+        supervisor, BlockingSupervisedStream, "As the method of the same name on [`Supervisor`](crate::Supervisor)."
+    } }
 }
 
 /// A [`SupervisedStream`] as a blocking iterator. Dropping it cancels the stream at the Gateway.
@@ -106,6 +78,10 @@ mod methods {
 pub struct BlockingSupervisedStream<T = Event>(SupervisedStream<T>);
 
 impl<T> BlockingSupervisedStream<T> {
+    fn new(stream: SupervisedStream<T>) -> Self {
+        Self(stream)
+    }
+
     /// Waits at most `timeout` for the next item: `Ok(None)` when the stream has ended.
     ///
     /// # Errors

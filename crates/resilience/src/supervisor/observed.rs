@@ -49,6 +49,10 @@ impl Connection for ObservedConnection {
         self.inner.info()
     }
 
+    fn info_mut(&mut self) -> &mut ConnectionInfo {
+        self.inner.info_mut()
+    }
+
     async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
         if request == Request::ProofOfLife {
             return self.inner.request(request, timeout).await;

@@ -97,6 +97,10 @@ impl Connection for Muffled {
         self.inner.info()
     }
 
+    fn info_mut(&mut self) -> &mut ConnectionInfo {
+        self.inner.info_mut()
+    }
+
     async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
         let reply = self.inner.request(request, timeout).await;
         if self.is(&self.switches.muted_generation) {

@@ -56,6 +56,10 @@ impl Connection for InstantConnection {
         &self.0
     }
 
+    fn info_mut(&mut self) -> &mut ConnectionInfo {
+        &mut self.0
+    }
+
     async fn request(&self, request: Request, _timeout: Option<Duration>) -> Result<Reply> {
         match request {
             Request::ServerTime => Ok(Reply::ServerTime("2026-11-23T22:21:28Z".parse().expect("a time"))),

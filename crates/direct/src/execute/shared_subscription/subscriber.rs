@@ -1,6 +1,7 @@
 //! A subscriber of a feed.
 
 use ibkr_connect_core::Result;
+use ibkr_connect_core::config::LogAccounts;
 use indexmap::IndexMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -36,8 +37,8 @@ impl<E: Entry> Subscriber<E> {
         }
     }
 
-    /// Everything up to the end of the first download, the newest of every row.
-    pub(crate) async fn download(&mut self, notes: &Notes) -> Result<Vec<E>> {
+    /// Everything up to the end of the first download, the newest of every row. What the Gateway says meanwhile is logged.
+    pub(crate) async fn download(&mut self, notes: &Notes, log_accounts: LogAccounts) -> Result<Vec<E>> {
         self.opened(notes).await;
         let mut rows = IndexMap::new();
         loop {
@@ -51,7 +52,7 @@ impl<E: Entry> Subscriber<E> {
                     Change::End => return Ok(rows.into_values().collect()),
                     Change::None => {
                         if let Some((code, message)) = event.notice() {
-                            log::request_notice(E::COMMAND, code, message);
+                            log::request_notice(log_accounts, E::COMMAND, code, message);
                         }
                     }
                 },

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ibkr_connect_core::config::LogAccounts;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
@@ -119,7 +120,7 @@ impl Gateway {
     /// One that waits for the whole, in a task of its own.
     fn asks(&self, name: &'static str) -> tokio::task::JoinHandle<Vec<Number>> {
         let mut subscriber = self.join(name, Interest::Snapshot).unwrap();
-        tokio::spawn(async move { subscriber.download(&Notes::new()).await.unwrap() })
+        tokio::spawn(async move { subscriber.download(&Notes::new(), LogAccounts::Masked).await.unwrap() })
     }
 
     async fn hears(&mut self) -> Option<Heard> {

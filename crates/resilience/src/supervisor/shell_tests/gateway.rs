@@ -245,6 +245,10 @@ impl Connection for InMemoryConnection {
         &self.info
     }
 
+    fn info_mut(&mut self) -> &mut ConnectionInfo {
+        &mut self.info
+    }
+
     async fn request(&self, request: Request, limit: Option<Duration>) -> Result<Reply> {
         let limit = limit.unwrap_or(DEADLINE);
         let late = |_| Err(Error::new(ErrorKind::Timeout, "no answer"));

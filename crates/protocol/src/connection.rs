@@ -1,21 +1,105 @@
-//! Requests and streams over a link.
+//! The connection over a link: its requests and streams. What ends it is up to whoever keeps the link.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
+use ibkr_connect_core::backend::may_wait;
 use ibkr_connect_core::{
-    Access, Error, ErrorKind, EventStream, FlowControl, Reply, Request, Result, StreamRequest,
+    Access, CloseReason, Connection, ConnectionInfo, Error, ErrorKind, EventStream, FlowControl, Reply,
+    Request, Result, StreamRequest,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
+use crate::alarm::after;
 use crate::frames::{Command, CreditParams, command};
 use crate::link::Link;
 use crate::state::{Pending, Sink, Waiter};
 
 /// How many events of a stream the server may send before its consumer has read any.
 const WINDOW: usize = 4_096;
+
+/// Holds what a [`LinkConnection`] is over: ends it when the connection is to end. [`Link::finish`] says when it has.
+pub trait Holder: Debug + Send + Sync {
+    /// The session is to end gracefully.
+    fn close(&self);
+
+    /// Nobody is left who could use it. Says how long whoever can wait waits for [`Link::finish`].
+    fn let_go(&self) -> Duration;
+}
+
+/// How long a request takes at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// When the server gives up on one that has no deadline of its own.
+    pub request: Duration,
+    /// How much later we do.
+    pub grace: Duration,
+}
+
+impl Deadlines {
+    /// When one that begins now is given up here: a moment after the server's own deadline.
+    fn of(self, timeout: Option<Duration>) -> Instant {
+        after(Instant::now(), timeout.unwrap_or(self.request).saturating_add(self.grace))
+    }
+}
+
+/// A session that another process holds, at the other end of a link.
+#[derive(Debug)]
+pub struct LinkConnection<H: Holder> {
+    link: Arc<Link>,
+    info: ConnectionInfo,
+    deadlines: Deadlines,
+    holder: H,
+}
+
+impl<H: Holder> LinkConnection<H> {
+    /// One over a link that has connected.
+    pub fn new(link: Arc<Link>, info: ConnectionInfo, deadlines: Deadlines, holder: H) -> Self {
+        Self { link, info, deadlines, holder }
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<H: Holder> Connection for LinkConnection<H> {
+    fn info(&self) -> &ConnectionInfo {
+        &self.info
+    }
+
+    fn info_mut(&mut self) -> &mut ConnectionInfo {
+        &mut self.info
+    }
+
+    async fn request(&self, request: Request, timeout: Option<Duration>) -> Result<Reply> {
+        self.link.request(&request, timeout, self.deadlines.of(timeout)).await
+    }
+
+    async fn subscribe(&self, request: StreamRequest, flow: FlowControl) -> Result<EventStream> {
+        self.link.subscribe(request, flow, self.deadlines.of(None)).await
+    }
+
+    async fn closed(&self) -> CloseReason {
+        self.link.closed().await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.holder.close();
+        self.link.finished().await
+    }
+}
+
+impl<H: Holder> Drop for LinkConnection<H> {
+    fn drop(&mut self) {
+        let patience = self.holder.let_go();
+        if may_wait() {
+            self.link.wait_finished(patience);
+        }
+    }
+}
 
 impl Link {
     /// Runs a request, with a deadline of its own if it has one; `deadline` ends the wait for its reply here. Dropping the future
@@ -52,7 +136,8 @@ impl Link {
         flow: FlowControl,
         deadline: Instant,
     ) -> Result<EventStream> {
-        let (opened, stream) = self.open_stream(request, flow, deadline)?;
+        let access = request.access();
+        let (opened, stream) = self.open_stream((request, access), flow, deadline)?;
         opened.answer().await?;
         Ok(stream)
     }
@@ -70,7 +155,7 @@ impl Link {
 
     pub(crate) fn open_stream(
         self: &Arc<Self>,
-        request: StreamRequest,
+        (request, access): (StreamRequest, Access),
         flow: FlowControl,
         deadline: Instant,
     ) -> Result<(Call<()>, EventStream)> {
@@ -90,7 +175,7 @@ impl Link {
             }
         });
         let sink = Arc::new(Sink { request, sender });
-        let (command, access) = (sink.request.command(), sink.request.access());
+        let command = sink.request.command();
         let waiter = Waiter::Opening(opened, Arc::clone(&sink));
         let frame = Command {
             flow: Some(flow),
