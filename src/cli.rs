@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
-use ibkr_connect::config::{Loader, parse_duration};
+use ibkr_connect::config::{Loader, Setting, parse_duration};
 use ibkr_connect::types::{BarSize, HistoricalDuration, WhatToShow};
 use ibkr_connect::{Config, OPERATIONS, Result};
 use ibkr_connect_sim::{Fault, OverLimit};
 use jiff::Timestamp;
 
 use crate::exit;
-use crate::output::Format;
 
 /// Connect to Interactive Brokers' TWS or Gateway without losing the connection.
 ///
@@ -50,19 +49,21 @@ pub(crate) struct Global {
     /// Read this file instead of ibkr.toml in the working directory; it may set everything
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print JSON instead of tables
+    /// Print JSON instead of tables: one line, or one per event
     #[arg(long, global = true)]
     json: bool,
 }
 
-impl Global {
-    /// How results are to be shown.
-    pub(crate) fn format(&self) -> Format {
-        if self.json { Format::Json } else { Format::Table }
-    }
+/// The configuration, and what each part of it was said by.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    pub(crate) settings: Vec<Setting>,
+}
 
+impl Global {
     /// The configuration, with these flags on top.
-    pub(crate) fn load(&self) -> Result<Config> {
+    pub(crate) fn load(&self) -> Result<Loaded> {
         let mut loader = Loader::new().working_directory().environment();
         if let Some(file) = &self.config {
             loader = loader.file(file);
@@ -78,7 +79,7 @@ impl Global {
                 loader = loader.flag(key, value);
             }
         }
-        loader.load()
+        loader.load_with_settings().map(|(config, settings)| Loaded { config, settings })
     }
 }
 
@@ -119,12 +120,47 @@ pub(crate) enum Command {
     /// Open or reset the circuit breaker of the Gateway at --host and --port, for all your programs
     #[command(subcommand)]
     Breaker(Breaker),
+    /// Show every setting with its value and where that comes from
+    Settings,
     /// Run the simulator by itself, on --port or a free one
     #[command(after_help = format!("Faults:\n{}", Fault::syntax_table()))]
     Sim(Sim),
     /// Serve a parent process; ibkr-connect starts it itself
     #[command(hide = true)]
     Worker,
+}
+
+impl Command {
+    /// What the user calls it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Demo => "demo",
+            Self::Check => "check",
+            Self::Accounts => "accounts",
+            Self::Positions => "positions",
+            Self::Bars(_) => "bars",
+            Self::Quote(_) => "quote",
+            Self::Ticks(_) => "ticks",
+            Self::Call(_) => "call",
+            Self::Commands(_) => "commands",
+            Self::Zombies(Zombies::List(_)) => "zombies list",
+            Self::Zombies(Zombies::Clean(_)) => "zombies clean",
+            Self::Probe(_) => "probe",
+            Self::Soak(_) => "soak",
+            Self::Watch(_) => "watch",
+            Self::Status => "status",
+            Self::Breaker(Breaker::Open(_)) => "breaker open",
+            Self::Breaker(Breaker::Reset(_)) => "breaker reset",
+            Self::Settings => "settings",
+            Self::Sim(_) => "sim",
+            Self::Worker => "worker",
+        }
+    }
+
+    /// Whether --host and --port say whom it is about.
+    pub(crate) fn is_about_a_gateway(&self) -> bool {
+        !matches!(self, Self::Demo | Self::Commands(_) | Self::Sim(_) | Self::Worker)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -165,8 +201,8 @@ pub(crate) struct Call {
     /// The operation, e.g. positions; `ibkr-connect commands` lists them
     #[arg(value_parser = operation_names(), hide_possible_values = true)]
     pub(crate) command: String,
-    /// Its parameters, a JSON object
-    #[arg(long, value_name = "JSON", default_value = "{}")]
+    /// Its parameters, a JSON object; @FILE reads it from a file, - from stdin
+    #[arg(long, value_name = "JSON", default_value = "{}", allow_hyphen_values = true)]
     pub(crate) params: String,
     /// For how long to show a stream's events; until it ends or is interrupted if not given
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
@@ -181,7 +217,7 @@ pub(crate) struct Commands {
     /// Describe this one: its parameters with types and defaults
     #[arg(value_parser = operation_names(), hide_possible_values = true)]
     pub(crate) command: Option<String>,
-    /// Print the JSON Schemas of all parameters and answers instead
+    /// Print the JSON Schema of its parameters and its answer instead; without a name, of all operations
     #[arg(long)]
     pub(crate) schema: bool,
 }

@@ -7,6 +7,7 @@ mod data;
 mod demo;
 mod operations;
 mod probe;
+mod settings;
 mod sim;
 mod soak;
 mod status;
@@ -26,38 +27,45 @@ use std::time::Duration;
 use ibkr_connect::{Config, Error, ErrorKind, Session};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::{Breaker, Cli, Command, Zombies};
+use crate::cli::{Breaker, Cli, Command, Loaded, Zombies};
+use crate::output::Output;
 
-/// Runs the command.
-pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
+/// Runs the command. What it needs of the configuration it has from `loaded`.
+pub(crate) fn run(cli: Cli, loaded: &Result<Loaded, Error>, output: &Output) -> anyhow::Result<()> {
     let Cli { global, command } = cli;
-    let format = global.format();
+    let loaded = loaded.as_ref().map_err(Clone::clone);
+    let config = || loaded.clone().map(|loaded| &loaded.config);
     match command {
-        Command::Demo => demo::run(format),
-        Command::Sim(arguments) => sim::run(&global, &arguments),
-        Command::Check => check::run(&global.load()?, format),
-        Command::Accounts => data::accounts(&global.load()?, format),
-        Command::Positions => data::positions(&global.load()?, format),
-        Command::Bars(arguments) => data::bars(&global.load()?, format, &arguments),
-        Command::Quote(symbol) => data::quote(&global.load()?, format, &symbol.symbol),
-        Command::Ticks(arguments) => data::ticks(&global.load()?, format, &arguments),
-        Command::Call(arguments) => call::call(&global.load()?, format, &arguments),
-        Command::Commands(arguments) => operations::run(format, &arguments),
-        Command::Zombies(Zombies::List(arguments)) => zombies::list(&global.load()?, format, &arguments),
-        Command::Zombies(Zombies::Clean(arguments)) => zombies::clean(&global.load()?, format, &arguments),
-        Command::Probe(arguments) => probe::run(&global.load()?, format, &arguments),
-        Command::Soak(arguments) => soak::run(&global.load()?, format, &arguments),
-        Command::Watch(arguments) => watch::run(&global.load()?, format, &arguments),
-        Command::Status => status::run(&global.load()?, format),
-        Command::Breaker(Breaker::Open(arguments)) => breaker::open(&global.load()?, format, &arguments),
-        Command::Breaker(Breaker::Reset(arguments)) => breaker::reset(&global.load()?, format, &arguments),
-        Command::Worker => Err(Error::new(
-            ErrorKind::WorkerIncompatible,
-            "a worker is started by another program, which gives it a cookie in the environment",
-        )
-        .with_advice("docs/protocol.md describes how a program of yours can start one")
-        .into()),
+        Command::Demo => demo::run(output),
+        Command::Sim(arguments) => sim::run(&global, output, &arguments),
+        Command::Check => check::run(config()?, output),
+        Command::Accounts => data::accounts(config()?, output),
+        Command::Positions => data::positions(config()?, output),
+        Command::Bars(arguments) => data::bars(config()?, output, &arguments),
+        Command::Quote(symbol) => data::quote(config()?, output, &symbol.symbol),
+        Command::Ticks(arguments) => data::ticks(config()?, output, &arguments),
+        Command::Call(arguments) => call::call(config()?, output, &arguments),
+        Command::Commands(arguments) => operations::run(output, &arguments),
+        Command::Zombies(Zombies::List(arguments)) => zombies::list(config()?, output, &arguments),
+        Command::Zombies(Zombies::Clean(arguments)) => zombies::clean(config()?, output, &arguments),
+        Command::Probe(arguments) => probe::run(config()?, output, &arguments),
+        Command::Soak(arguments) => soak::run(config()?, output, &arguments),
+        Command::Watch(arguments) => watch::run(config()?, output, &arguments),
+        Command::Status => status::run(config()?, output),
+        Command::Breaker(Breaker::Open(arguments)) => breaker::open(config()?, output, &arguments),
+        Command::Breaker(Breaker::Reset(arguments)) => breaker::reset(config()?, output, &arguments),
+        Command::Settings => settings::run(&loaded?.settings, output),
+        Command::Worker => worker(),
     }
+}
+
+fn worker() -> anyhow::Result<()> {
+    Err(Error::new(
+        ErrorKind::WorkerIncompatible,
+        "a worker is started by another program, which gives it a cookie in the environment",
+    )
+    .with_advice("docs/protocol.md describes how a program of yours can start one")
+    .into())
 }
 
 /// Connects, does `work` with the session, and closes it whatever comes of it.

@@ -4,10 +4,9 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use ibkr_connect::{Error, ErrorKind, plain, plain_lines};
-use serde_json::json;
+use ibkr_connect::{Error, ErrorKind, cleanup, plain, plain_lines};
 
-use crate::output::{Format, error_json, print_json};
+use crate::output::{Format, Output};
 
 /// The table of exit codes, as `--help` and the README show it.
 pub(crate) const TABLE: &str = "\
@@ -51,7 +50,7 @@ pub(crate) fn code(kind: ErrorKind) -> u8 {
 }
 
 /// Shows `error` and gives its exit code.
-pub(crate) fn report(error: &anyhow::Error, format: Format) -> ExitCode {
+pub(crate) fn report(error: anyhow::Error, output: &Output) -> ExitCode {
     if let Some(Failed(code)) = error.downcast_ref() {
         return ExitCode::from(*code);
     }
@@ -59,20 +58,29 @@ pub(crate) fn report(error: &anyhow::Error, format: Format) -> ExitCode {
         // Whoever read our output has seen enough.
         return ExitCode::SUCCESS;
     }
-    let Some(error) = error.downcast_ref::<Error>() else {
-        match format {
-            Format::Json => {
-                drop(print_json(&json!({ "ok": false, "error": { "message": error.to_string() } })));
-            }
-            Format::Table => complain(&format!("error: {error}")),
-        }
-        return ExitCode::FAILURE;
-    };
-    match format {
-        Format::Json => drop(print_json(&json!({ "ok": false, "error": error_json(error) }))),
-        Format::Table => explain(error),
+    let error = into_ours(error);
+    match output.format {
+        Format::Json => drop(output.json_error(&error)),
+        Format::Table => explain(&error),
     }
     ExitCode::from(code(error.kind()))
+}
+
+/// Whatever went wrong as an error with a kind.
+fn into_ours(error: anyhow::Error) -> Error {
+    let error = match error.downcast::<Error>() {
+        Ok(error) => return error,
+        Err(error) => error,
+    };
+    if let Some(sight) = error.downcast_ref::<cleanup::Error>() {
+        let kind = match sight {
+            cleanup::Error::PortZero | cleanup::Error::Register { .. } => ErrorKind::Config,
+            _ => ErrorKind::Unsupported,
+        };
+        return Error::new(kind, sight.to_string());
+    }
+    Error::new(ErrorKind::Internal, error.to_string())
+        .with_advice("look at what the system says about it: the Gateway has no part in it")
 }
 
 /// Shows an error and the way out on stderr.

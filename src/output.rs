@@ -1,19 +1,125 @@
-//! What the command prints: tables for people, JSON for programs.
+//! What the command prints: tables for people, JSON for programs. Every line of JSON is one [`Envelope`], as docs/json.md says.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use ibkr_connect::{Error, plain, plain_lines};
+use ibkr_connect::{Config, ConnectionMode, Error, plain, plain_lines};
 use serde::Serialize;
-use serde_json::{Value, json};
 
 /// How results are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// Tables and sentences.
     Table,
-    /// One JSON value per line.
+    /// JSON, one value a line.
     Json,
+}
+
+impl Format {
+    /// What these arguments ask for, whether or not they make sense otherwise.
+    pub(crate) fn asked_for(arguments: impl IntoIterator<Item = OsString>) -> Self {
+        let mut before_dashes = arguments.into_iter().take_while(|argument| argument != "--");
+        if before_dashes.any(|argument| argument == "--json") { Self::Json } else { Self::Table }
+    }
+}
+
+/// The Gateway that a command is about.
+#[derive(Debug, Clone, Serialize)]
+struct GatewayLabel {
+    host: String,
+    port: u16,
+    mode: ConnectionMode,
+}
+
+/// What a line of JSON says.
+#[derive(Serialize)]
+struct Envelope<'a, T> {
+    ok: bool,
+    command: Option<&'static str>,
+    gateway: Option<&'a GatewayLabel>,
+    data: Option<&'a T>,
+    error: Option<&'a Error>,
+}
+
+/// How a report ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Verdict<'a> {
+    /// The exit code will be 0.
+    Fine,
+    /// It won't: the data say why.
+    Bad,
+    /// It won't: this says why.
+    Failed(&'a Error),
+}
+
+/// Where the results of one command go.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    pub(crate) format: Format,
+    command: Option<&'static str>,
+    gateway: Option<GatewayLabel>,
+}
+
+impl Output {
+    /// Of arguments that are no command.
+    pub(crate) fn of_nothing(format: Format) -> Self {
+        Self { format, command: None, gateway: None }
+    }
+
+    /// Of this command.
+    pub(crate) fn of_command(format: Format, command: &'static str) -> Self {
+        Self { format, command: Some(command), gateway: None }
+    }
+
+    /// The same, about the Gateway of this configuration.
+    pub(crate) fn about(self, config: &Config) -> Self {
+        let Config { host, port, mode, .. } = config;
+        Self { gateway: Some(GatewayLabel { host: host.clone(), port: *port, mode: *mode }), ..self }
+    }
+
+    /// Whether programs read it.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Prints a line of JSON: the answer, or an event of a stream.
+    pub(crate) fn json(&self, data: &impl Serialize) -> io::Result<()> {
+        self.json_with(Verdict::Fine, data)
+    }
+
+    /// Prints a line of JSON: the answer, with what the exit code will be about.
+    pub(crate) fn json_with(&self, verdict: Verdict<'_>, data: &impl Serialize) -> io::Result<()> {
+        self.envelope(verdict, Some(data))
+    }
+
+    /// Prints a line of JSON: there is no answer.
+    pub(crate) fn json_error(&self, error: &Error) -> io::Result<()> {
+        self.envelope(Verdict::Failed(error), None::<&()>)
+    }
+
+    fn envelope<T: Serialize>(&self, verdict: Verdict<'_>, data: Option<&T>) -> io::Result<()> {
+        let (ok, error) = match verdict {
+            Verdict::Fine => (true, None),
+            Verdict::Bad => (false, None),
+            Verdict::Failed(error) => (false, Some(error)),
+        };
+        let (command, gateway) = (self.command, self.gateway.as_ref());
+        print_json(&Envelope { ok, command, gateway, data, error })
+    }
+
+    /// Prints `rows`: as one line of JSON, or as a table with this header and these cells.
+    pub(crate) fn rows<T: Serialize>(
+        &self,
+        rows: &[T],
+        header: &[&str],
+        cells: impl Fn(&T) -> Vec<String>,
+    ) -> io::Result<()> {
+        match self.format {
+            Format::Json => self.json(&rows),
+            Format::Table => print_lines(&table(header, rows.iter().map(cells)).to_string()),
+        }
+    }
 }
 
 /// Prints one line on stdout. Whatever words of others are in it move no cursor, and begin no line of their own.
@@ -37,19 +143,6 @@ pub(crate) fn print_json(value: &impl Serialize) -> io::Result<()> {
     print_line(&serde_json::to_string(value)?)
 }
 
-/// Prints each of `rows`: as JSON lines, or as a table with this header and these cells.
-pub(crate) fn print_rows<T: Serialize>(
-    format: Format,
-    rows: &[T],
-    header: &[&str],
-    cells: impl Fn(&T) -> Vec<String>,
-) -> io::Result<()> {
-    match format {
-        Format::Json => rows.iter().try_for_each(print_json),
-        Format::Table => print_lines(&table(header, rows.iter().map(cells)).to_string()),
-    }
-}
-
 /// A plain table; cells that are numbers stand to the right.
 pub(crate) fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
@@ -70,18 +163,14 @@ pub(crate) fn optional(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-/// An error as the command's JSON shows it.
-pub(crate) fn error_json(error: &Error) -> Value {
-    let mut shown = json!({
-        "kind": error.kind(),
-        "phase": error.phase(),
-        "message": error.message(),
-        "advice": error.advice(),
-        "code": error.code(),
-    });
-    // Only of a request that failed while it waited for its turn.
-    if let Some(waited) = error.waited() {
-        shown["waited_ms"] = json!(ibkr_connect::millis(waited));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_asked_for_before_the_dashes() {
+        let asked = |arguments: &[&str]| Format::asked_for(arguments.iter().map(OsString::from));
+        assert_eq!(asked(&["x", "--port", "--json"]), Format::Json);
+        assert_eq!(asked(&["x", "quote", "--", "--json"]), Format::Table);
     }
-    shown
 }

@@ -8,27 +8,27 @@ use ibkr_connect::resilience::{BreakerState, BreakerStore, Gateway, KernelClock,
 use serde_json::json;
 
 use crate::cli::{BreakerOpen, BreakerReset};
-use crate::output::{Format, print_json, print_line};
+use crate::output::{Format, Output, print_line};
 
 /// `breaker open`
-pub(crate) fn open(config: &Config, format: Format, arguments: &BreakerOpen) -> anyhow::Result<()> {
+pub(crate) fn open(config: &Config, output: &Output, arguments: &BreakerOpen) -> anyhow::Result<()> {
     let store = store(config);
     let by = note(arguments.reason.as_deref());
     match arguments.length {
         Some(length) => store.force_open_for(by, length)?,
         None => store.force_open(by)?,
     }
-    show(config, format, &store)
+    show(config, output, &store)
 }
 
 /// `breaker reset`
-pub(crate) fn reset(config: &Config, format: Format, arguments: &BreakerReset) -> anyhow::Result<()> {
+pub(crate) fn reset(config: &Config, output: &Output, arguments: &BreakerReset) -> anyhow::Result<()> {
     let store = store(config);
     let put_aside = store.reset(&note(arguments.reason.as_deref()))?;
-    if let (Format::Table, Some(path)) = (format, put_aside) {
+    if let (Format::Table, Some(path)) = (output.format, put_aside) {
         print_line(&format!("the breaker could not be read; its file is now {}", path.display()))?;
     }
-    show(config, format, &store)
+    show(config, output, &store)
 }
 
 fn store(config: &Config) -> BreakerStore {
@@ -45,10 +45,10 @@ fn note(reason: Option<&str>) -> Note {
     Note { actor: "the command line".to_owned(), reason }
 }
 
-fn show(config: &Config, format: Format, store: &BreakerStore) -> anyhow::Result<()> {
+fn show(config: &Config, output: &Output, store: &BreakerStore) -> anyhow::Result<()> {
     let (gateway, state) = (gateway(config).to_string(), store.state()?);
-    match format {
-        Format::Json => print_json(&json!({ "gateway": gateway, "breaker": state }))?,
+    match output.format {
+        Format::Json => output.json(&json!({ "gateway": gateway, "breaker": state }))?,
         Format::Table => print_line(&format!("circuit breaker of {gateway}: {}", describe(&state)))?,
     }
     Ok(())

@@ -7,17 +7,18 @@ use tokio::time::{Instant, timeout_at};
 
 use super::with_session;
 use crate::cli::Call;
-use crate::output::{Format, print_json, print_lines};
+use crate::output::{Format, Output, print_json, print_lines};
 
 /// How long a stream runs that nobody has limited: as good as for ever, and no overflow in sight.
 const FOR_EVER: std::time::Duration = std::time::Duration::from_secs(10 * 365 * 86_400);
 
 /// `call COMMAND`
-pub(crate) fn call(config: &Config, format: Format, arguments: &Call) -> anyhow::Result<()> {
-    let Call { command, params, .. } = arguments;
+pub(crate) fn call(config: &Config, output: &Output, arguments: &Call) -> anyhow::Result<()> {
+    let command = &arguments.command;
+    let params = &text(&arguments.params)?;
     if let Some(request) = Request::from_json(command, params).map_err(|error| unusable(command, error))? {
         return with_session(config, async |session: Session| {
-            Ok(show_reply(format, &session.request(request).await?)?)
+            Ok(show_reply(output, &session.request(request).await?)?)
         });
     }
     let Some(request) =
@@ -26,19 +27,19 @@ pub(crate) fn call(config: &Config, format: Format, arguments: &Call) -> anyhow:
         return Err(unknown(command).into());
     };
     with_session(config, async |session: Session| {
-        show_events(session.subscribe(request).await?, arguments).await
+        show_events(output, session.subscribe(request).await?, arguments).await
     })
 }
 
-fn show_reply(format: Format, reply: &impl Serialize) -> std::io::Result<()> {
-    match format {
-        Format::Json => print_json(reply),
+fn show_reply(output: &Output, reply: &impl Serialize) -> std::io::Result<()> {
+    match output.format {
+        Format::Json => output.json(reply),
         Format::Table => print_lines(&serde_json::to_string_pretty(reply)?),
     }
 }
 
 /// One event per line, until the stream ends, enough were shown, the time is over, or the user has seen enough.
-async fn show_events(mut events: EventStream, arguments: &Call) -> anyhow::Result<()> {
+async fn show_events(output: &Output, mut events: EventStream, arguments: &Call) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let deadline = Instant::now() + arguments.length.unwrap_or(FOR_EVER);
     for _ in 0..arguments.count.unwrap_or(u64::MAX) {
@@ -47,11 +48,28 @@ async fn show_events(mut events: EventStream, arguments: &Call) -> anyhow::Resul
             _ = interrupt.recv() => return Ok(()),
         };
         match event {
-            Ok(Some(event)) => print_json(&event?)?,
+            Ok(Some(event)) => match output.format {
+                Format::Json => output.json(&event?)?,
+                Format::Table => print_json(&event?)?,
+            },
             Ok(None) | Err(_) => return Ok(()),
         }
     }
     Ok(())
+}
+
+/// The text of `--params`: what it says, or what the file or stdin that it names has.
+fn text(params: &str) -> Result<String, Error> {
+    let (source, read) = match params.strip_prefix('@') {
+        Some(file) => (file, std::fs::read_to_string(file)),
+        None if params == "-" => ("stdin", std::io::read_to_string(std::io::stdin())),
+        None => return Ok(params.to_owned()),
+    };
+    read.map_err(|error| {
+        Error::new(ErrorKind::Config, format!("--params: can't read {source}: {error}"))
+            .with_advice("give the parameters as a JSON object, as @FILE, or as - for stdin")
+            .with_source(error)
+    })
 }
 
 fn unusable(command: &str, error: Error) -> Error {

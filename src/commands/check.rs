@@ -10,13 +10,13 @@ use serde_json::json;
 
 use super::runtime;
 use crate::exit::{self, Failed};
-use crate::output::{Format, error_json, print_json, print_line, print_lines, table};
+use crate::output::{Format, Output, Verdict, print_line, print_lines, table};
 
 /// A Gateway says within this time after the connect what it has to say about itself.
 const STARTUP_NOTICES: Duration = Duration::from_millis(300);
 
 /// Connects once, closes, looks at what is left on the port.
-pub(crate) fn run(config: &Config, format: Format) -> anyhow::Result<()> {
+pub(crate) fn run(config: &Config, output: &Output) -> anyhow::Result<()> {
     let begun = Instant::now();
     let outcome = runtime()?.block_on(async {
         let connector = ibkr_connect::connector(config)?;
@@ -36,8 +36,8 @@ pub(crate) fn run(config: &Config, format: Format) -> anyhow::Result<()> {
     let forwarder = if is_here { cleanup::forwarder(config.port).ok().flatten() } else { None };
     let report =
         Report { config, connect_ms, outcome: &outcome, zombies_after: zombies, forwarder, retirement };
-    match format {
-        Format::Json => report.print_json()?,
+    match output.format {
+        Format::Json => report.print_json(output)?,
         Format::Table => report.print()?,
     }
     outcome.map(|_| ()).map_err(|error| Failed(exit::code(error.kind())).into())
@@ -70,10 +70,10 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    fn print_json(&self) -> std::io::Result<()> {
+    fn print_json(&self, output: &Output) -> std::io::Result<()> {
         let info = self.outcome.as_ref().ok();
-        print_json(&json!({
-            "ok": info.is_some(),
+        let verdict = self.outcome.as_ref().map_or_else(Verdict::Failed, |_| Verdict::Fine);
+        let report = json!({
             "mode": info.map_or(self.config.mode, |info| info.mode),
             "connect_ms": self.connect_ms,
             "client_id": info.map(|info| info.client_id).or(self.config.client_id),
@@ -83,8 +83,8 @@ impl Report<'_> {
             "zombies_after": self.zombies_after,
             "forwarder": self.forwarder,
             "version_retirement": self.retirement,
-            "error": self.outcome.as_ref().err().map(error_json),
-        }))
+        });
+        output.json_with(verdict, &report)
     }
 
     fn print(&self) -> std::io::Result<()> {

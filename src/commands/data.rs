@@ -10,14 +10,14 @@ use tokio::time::{Instant, timeout_at};
 
 use super::with_session;
 use crate::cli::{Bars, Ticks};
-use crate::output::{Format, optional, print_json, print_line, print_rows};
+use crate::output::{Format, Output, optional, print_line, print_lines, table};
 
 /// `accounts`
-pub(crate) fn accounts(config: &Config, format: Format) -> anyhow::Result<()> {
+pub(crate) fn accounts(config: &Config, output: &Output) -> anyhow::Result<()> {
     with_session(config, async |session: Session| {
         let values = session.account_summary(Default::default()).await?;
         let header = ["account", "tag", "value", "currency"];
-        Ok(print_rows(format, &values, &header, |value| {
+        Ok(output.rows(&values, &header, |value| {
             vec![
                 value.account.clone(),
                 value.tag.clone(),
@@ -29,11 +29,11 @@ pub(crate) fn accounts(config: &Config, format: Format) -> anyhow::Result<()> {
 }
 
 /// `positions`
-pub(crate) fn positions(config: &Config, format: Format) -> anyhow::Result<()> {
+pub(crate) fn positions(config: &Config, output: &Output) -> anyhow::Result<()> {
     with_session(config, async |session: Session| {
         let positions = session.positions().await?;
         let header = ["account", "symbol", "type", "exchange", "currency", "position", "average cost"];
-        Ok(print_rows(format, &positions, &header, |held| {
+        Ok(output.rows(&positions, &header, |held| {
             let contract = &held.contract;
             vec![
                 held.account.clone(),
@@ -49,7 +49,7 @@ pub(crate) fn positions(config: &Config, format: Format) -> anyhow::Result<()> {
 }
 
 /// `bars SYMBOL`
-pub(crate) fn bars(config: &Config, format: Format, arguments: &Bars) -> anyhow::Result<()> {
+pub(crate) fn bars(config: &Config, output: &Output, arguments: &Bars) -> anyhow::Result<()> {
     let contract = contract(&arguments.symbol.symbol);
     let natural = if contract.sec_type == "CASH" { WhatToShow::Midpoint } else { WhatToShow::Trades };
     let params = HistoricalBarsParams {
@@ -63,7 +63,7 @@ pub(crate) fn bars(config: &Config, format: Format, arguments: &Bars) -> anyhow:
     with_session(config, async |session: Session| {
         let found = session.historical_bars(params).await?;
         let header = ["time", "open", "high", "low", "close", "volume", "wap", "count"];
-        Ok(print_rows(format, &found.bars, &header, |bar| {
+        Ok(output.rows(&found.bars, &header, |bar| {
             vec![
                 bar.time.to_string(),
                 optional(bar.open),
@@ -79,7 +79,7 @@ pub(crate) fn bars(config: &Config, format: Format, arguments: &Bars) -> anyhow:
 }
 
 /// `quote SYMBOL`
-pub(crate) fn quote(config: &Config, format: Format, symbol: &str) -> anyhow::Result<()> {
+pub(crate) fn quote(config: &Config, output: &Output, symbol: &str) -> anyhow::Result<()> {
     let params = MarketDataParams::snapshot(contract(symbol));
     let limit = config.request_timeout;
     with_session(config, async |session: Session| {
@@ -97,18 +97,18 @@ pub(crate) fn quote(config: &Config, format: Format, symbol: &str) -> anyhow::Re
                 Err(_) => break,
             }
         }
-        show_quote(format, symbol, &values)
+        show_quote(output, symbol, &values)
     })
 }
 
-fn show_quote(format: Format, symbol: &str, values: &BTreeMap<String, Value>) -> anyhow::Result<()> {
-    match format {
-        Format::Json => print_json(&json!({ "symbol": symbol, "values": values }))?,
+fn show_quote(output: &Output, symbol: &str, values: &BTreeMap<String, Value>) -> anyhow::Result<()> {
+    match output.format {
+        Format::Json => output.json(&json!({ "symbol": symbol, "values": values }))?,
         Format::Table => {
-            let rows: Vec<_> = values.iter().collect();
-            print_rows(format, &rows, &[symbol, "value"], |(name, value)| {
-                vec![(*name).clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)]
-            })?;
+            let rows = values.iter().map(|(name, value)| {
+                vec![name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)]
+            });
+            print_lines(&table(&[symbol, "value"], rows).to_string())?;
         }
     }
     Ok(())
@@ -126,7 +126,7 @@ fn named_values(event: MarketDataEvent) -> Vec<(String, Value)> {
 }
 
 /// `ticks SYMBOL`
-pub(crate) fn ticks(config: &Config, format: Format, arguments: &Ticks) -> anyhow::Result<()> {
+pub(crate) fn ticks(config: &Config, output: &Output, arguments: &Ticks) -> anyhow::Result<()> {
     let params = MarketDataParams::streaming(contract(&arguments.symbol.symbol));
     with_session(config, async |session: Session| {
         // Once for all turns of the loop: an interrupt between two of them counts too.
@@ -139,16 +139,16 @@ pub(crate) fn ticks(config: &Config, format: Format, arguments: &Ticks) -> anyho
                 _ = interrupt.recv() => return Ok(()),
             };
             match event {
-                Ok(Some(event)) => show_tick(format, &event?)?,
+                Ok(Some(event)) => show_tick(output, &event?)?,
                 Ok(None) | Err(_) => return Ok(()),
             }
         }
     })
 }
 
-fn show_tick(format: Format, event: &MarketDataEvent) -> anyhow::Result<()> {
-    match format {
-        Format::Json => print_json(event)?,
+fn show_tick(output: &Output, event: &MarketDataEvent) -> anyhow::Result<()> {
+    match output.format {
+        Format::Json => output.json(event)?,
         Format::Table => print_line(&sentence(event))?,
     }
     Ok(())

@@ -15,7 +15,7 @@ use self::row::Row;
 use self::scenario::SCENARIOS;
 use super::progress;
 use crate::exit::Failed;
-use crate::output::{Format, print_json, print_line, print_lines, table};
+use crate::output::{Format, Output, Verdict, print_line, print_lines, table};
 
 /// How to connect: our two modes, and what one would write without us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Way {
 }
 
 /// Runs every scenario in every way and shows the table.
-pub(crate) fn run(format: Format) -> anyhow::Result<()> {
+pub(crate) fn run(output: &Output) -> anyhow::Result<()> {
     let count = SCENARIOS.len() * Way::ALL.len();
     let progress = progress(count as u64, "{spinner} {pos}/{len} {elapsed} {msg}");
     let mut rows = Vec::new();
@@ -56,18 +56,19 @@ pub(crate) fn run(format: Format) -> anyhow::Result<()> {
         }
     }
     progress.finish_and_clear();
-    show(format, &rows)
+    show(output, &rows)
 }
 
 /// The verdict is about our modes; what the naive way did is shown as it was.
-fn show(format: Format, rows: &[Row]) -> anyhow::Result<()> {
+fn show(output: &Output, rows: &[Row]) -> anyhow::Result<()> {
     let ours = || rows.iter().filter(|row| row.way != Way::Naive);
     let zombies: usize = ours().map(|row| row.zombies_left).sum();
     let ok = zombies == 0 && ours().all(Row::is_flawless);
-    match format {
+    match output.format {
         Format::Json => {
             let rows: Vec<_> = rows.iter().map(Row::to_json).collect();
-            print_json(&json!({ "rows": rows, "zombies_left": zombies, "ok": ok }))?;
+            let verdict = if ok { Verdict::Fine } else { Verdict::Bad };
+            output.json_with(verdict, &json!({ "rows": rows, "zombies_left": zombies }))?;
         }
         Format::Table => show_table(rows, ok)?,
     }

@@ -1,29 +1,35 @@
 //! `commands`: the operations of the table, and what each takes.
 
-use ibkr_connect::{OperationGuide, Parameter, operation_guides, operations_schema};
+use ibkr_connect::{OperationGuide, Parameter, operation_guides, operation_schema, operations_schema};
 use serde_json::Value;
 
 use crate::cli::Commands;
-use crate::output::{Format, print_json, print_line, print_lines, print_rows, table};
+use crate::output::{Format, Output, print_line, print_lines, table};
 
 /// Lists all of them, or describes one.
-pub(crate) fn run(format: Format, arguments: &Commands) -> anyhow::Result<()> {
+pub(crate) fn run(output: &Output, arguments: &Commands) -> anyhow::Result<()> {
     if arguments.schema {
-        return Ok(print_lines(&serde_json::to_string_pretty(&operations_schema())?)?);
+        let schema =
+            arguments.command.as_deref().and_then(operation_schema).unwrap_or_else(operations_schema);
+        match output.format {
+            Format::Json => output.json(&schema)?,
+            Format::Table => print_lines(&serde_json::to_string_pretty(&schema)?)?,
+        }
+        return Ok(());
     }
     let mut guides = operation_guides();
     if let Some(command) = &arguments.command {
         guides.retain(|guide| guide.info.command == command);
         for guide in &guides {
-            match format {
-                Format::Json => print_json(guide)?,
+            match output.format {
+                Format::Json => output.json(guide)?,
                 Format::Table => describe(guide)?,
             }
         }
         return Ok(());
     }
     let header = ["command", "kind", "parameters", "what it is"];
-    Ok(print_rows(format, &guides, &header, |guide: &OperationGuide| {
+    Ok(output.rows(&guides, &header, |guide: &OperationGuide| {
         let names: Vec<_> = guide.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
         let names = if names.is_empty() { "-".to_owned() } else { names.join(", ") };
         vec![guide.info.command.to_owned(), kind(guide).to_owned(), names, guide.info.doc.trim().to_owned()]

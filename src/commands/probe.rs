@@ -13,7 +13,7 @@ use super::port::{zombies, zombies_after_settling};
 use super::{progress, runtime};
 use crate::cli::Probe;
 use crate::exit::{self, Failed};
-use crate::output::{Format, optional, print_json, print_line, print_lines, table};
+use crate::output::{Format, Output, Verdict, optional, print_line, print_lines, table};
 
 /// So many handshakes in a row that get no answer look like a wedge; a few more would make one.
 const UNANSWERED_LIMIT: usize = 2;
@@ -28,13 +28,13 @@ enum Stop {
 }
 
 /// Connects and closes as often as asked, or until that would harm.
-pub(crate) fn run(config: &Config, format: Format, arguments: &Probe) -> anyhow::Result<()> {
+pub(crate) fn run(config: &Config, output: &Output, arguments: &Probe) -> anyhow::Result<()> {
     let before = zombies(config);
     let connector = ibkr_connect::connector(config)?;
     let course = runtime()?.block_on(attempts(connector.as_ref(), &config.target(), arguments.attempts))?;
     let report = Report { config, course, before, after: zombies_after_settling(config, before) };
-    match format {
-        Format::Json => report.print_json()?,
+    match output.format {
+        Format::Json => report.print_json(output)?,
         Format::Table => report.print()?,
     }
     report.verdict()
@@ -109,11 +109,11 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    fn print_json(&self) -> std::io::Result<()> {
+    fn print_json(&self, output: &Output) -> std::io::Result<()> {
         let Course { connected_in, failures, stopped, .. } = &self.course;
         let (attempts, successes) = (self.course.made(), connected_in.len());
         let [min, p50, p99, max] = self.course.connect_ms();
-        print_json(&json!({
+        let report = json!({
             "attempts": attempts,
             "successes": successes,
             "success_rate": (attempts > 0).then(|| successes as f64 / attempts as f64),
@@ -122,7 +122,13 @@ impl Report<'_> {
             "zombies_after": self.after,
             "failures": failures.counts(),
             "stopped_early": stopped,
-        }))
+        });
+        let verdict = match failures.last() {
+            Some(last) => Verdict::Failed(last),
+            None if self.verdict().is_err() => Verdict::Bad,
+            None => Verdict::Fine,
+        };
+        output.json_with(verdict, &report)
     }
 
     fn print(&self) -> std::io::Result<()> {

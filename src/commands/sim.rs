@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use ibkr_connect::{Error, ErrorKind};
 use ibkr_connect_sim::{Handshakes, SimOptions, Simulator};
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::runtime;
 use crate::cli::{Global, Sim};
-use crate::output::{Format, print_json, print_line, print_lines};
+use crate::output::{Format, Output, print_line, print_lines};
 
 /// Runs until SIGINT or SIGTERM, then says what it saw.
-pub(crate) fn run(global: &Global, arguments: &Sim) -> anyhow::Result<()> {
+pub(crate) fn run(global: &Global, output: &Output, arguments: &Sim) -> anyhow::Result<()> {
     let mut options = SimOptions {
         port: port(global.port.as_deref())?,
         seed: arguments.seed,
@@ -44,13 +45,16 @@ pub(crate) fn run(global: &Global, arguments: &Sim) -> anyhow::Result<()> {
     })?;
     runtime()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
-        print_line(&format!("listening on {}", simulator.addr()))?;
+        match output.format {
+            Format::Json => output.json(&json!({ "listening": simulator.addr() }))?,
+            Format::Table => print_line(&format!("listening on {}", simulator.addr()))?,
+        }
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminate.recv() => {}
         }
-        match global.format() {
-            Format::Json => print_json(&simulator.stats())?,
+        match output.format {
+            Format::Json => output.json(&json!({ "stats": simulator.stats() }))?,
             Format::Table => print_lines(&format!("{:#?}", simulator.stats()))?,
         }
         Ok(())

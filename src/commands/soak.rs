@@ -26,7 +26,7 @@ use super::interrupt::Interrupt;
 use super::port::{SETTLE, zombies, zombies_after_settling};
 use super::progress;
 use crate::cli::Soak;
-use crate::output::Format;
+use crate::output::Output;
 
 /// How long what was asked last may take.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -35,7 +35,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
 /// Soaks, closes the session gracefully, and reports.
-pub(crate) fn run(config: &Config, format: Format, arguments: &Soak) -> anyhow::Result<()> {
+pub(crate) fn run(config: &Config, output: &Output, arguments: &Soak) -> anyhow::Result<()> {
     let chaos = arguments.chaos.then(|| Chaos::start(config, arguments.seed)).transpose()?;
     let config = chaos.as_ref().map_or(config, Chaos::config);
     let before = zombies(config);
@@ -50,7 +50,7 @@ pub(crate) fn run(config: &Config, format: Format, arguments: &Soak) -> anyhow::
     runtime.shutdown_timeout(SETTLE);
     let report =
         Report { config, tally: soaked??, before, after: zombies_after_settling(config, before), survived };
-    report.print(format)?;
+    report.print(output)?;
     report.verdict()
 }
 

@@ -6,7 +6,7 @@ use ibkr_connect::{Config, Error, ErrorKind};
 use serde_json::{Value, json};
 
 use super::breaker;
-use crate::output::{Format, optional, print_json, print_line, print_lines, table};
+use crate::output::{Format, Output, optional, print_line, print_lines, table};
 
 /// What the state directory says.
 struct SharedState {
@@ -17,15 +17,15 @@ struct SharedState {
 }
 
 /// Reads the state directory.
-pub(crate) fn run(config: &Config, format: Format) -> anyhow::Result<()> {
+pub(crate) fn run(config: &Config, output: &Output) -> anyhow::Result<()> {
     let policy = Policy::from(config);
     let shared = SharedState {
         gateways: GatewayStatus::all(&policy)?,
         elsewhere: GatewayStatus::count_elsewhere(&policy)?,
         workers: workers(config)?,
     };
-    match format {
-        Format::Json => print_json(&json!({
+    match output.format {
+        Format::Json => output.json(&json!({
             "state_dir": config.state_dir,
             "gateways": shared.gateways.iter().map(gateway_json).collect::<Vec<_>>(),
             "elsewhere": shared.elsewhere,

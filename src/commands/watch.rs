@@ -16,21 +16,21 @@ use tokio::time::sleep;
 use super::interrupt::Interrupt;
 use super::runtime;
 use crate::cli::Watch;
-use crate::output::{Format, print_json, print_line};
+use crate::output::{Format, Output, print_line};
 
 /// Watches until it is interrupted, the time is over, or nothing but another configuration, program or Gateway helps; then closes
 /// the session gracefully.
-pub(crate) fn run(config: &Config, format: Format, arguments: &Watch) -> anyhow::Result<()> {
+pub(crate) fn run(config: &Config, output: &Output, arguments: &Watch) -> anyhow::Result<()> {
     runtime()?.block_on(async {
         let mut interrupt = Interrupt::listen()?;
         let options = SupervisorOptions { give_up: GiveUp::WhenPermanent, ..SupervisorOptions::from(config) };
         let supervisor = ibkr_connect::supervise_with(config, options)?;
         let transitions = supervisor.transitions();
-        let mut lines = Lines { format, log_accounts: config.log_accounts, transitions, shown: None };
+        let mut lines = Lines { output, log_accounts: config.log_accounts, transitions, shown: None };
         tokio::select! {
             // Its end is that of the supervisor, which has given up.
             outcome = lines.show() => outcome?,
-            outcome = tell_retirements(format, &supervisor) => return outcome,
+            outcome = tell_retirements(output, &supervisor) => return outcome,
             () = interrupt.requested() => {}
             () = over(arguments.length) => {}
         }
@@ -43,7 +43,7 @@ pub(crate) fn run(config: &Config, format: Format, arguments: &Watch) -> anyhow:
 }
 
 /// Shows once what the Gateway says about the end of its version; for ever.
-async fn tell_retirements(format: Format, supervisor: &Supervisor) -> anyhow::Result<()> {
+async fn tell_retirements(output: &Output, supervisor: &Supervisor) -> anyhow::Result<()> {
     let Ok(mut notices) = supervisor.notices().await else { return pending().await };
     let mut told = None;
     while let Some(Ok(item)) = notices.next().await {
@@ -51,17 +51,17 @@ async fn tell_retirements(format: Format, supervisor: &Supervisor) -> anyhow::Re
         let retirement = notice.version_retirement();
         if retirement.is_some() && retirement != told {
             told = retirement;
-            told.iter().try_for_each(|retirement| show_retirement(format, retirement))?;
+            told.iter().try_for_each(|retirement| show_retirement(output, retirement))?;
         }
     }
     // The end of the supervisor is told elsewhere.
     pending().await
 }
 
-fn show_retirement(format: Format, retirement: &VersionRetirement) -> std::io::Result<()> {
+fn show_retirement(output: &Output, retirement: &VersionRetirement) -> std::io::Result<()> {
     let now = Timestamp::now();
-    match format {
-        Format::Json => print_json(&json!({
+    match output.format {
+        Format::Json => output.json(&json!({
             "time": format!("{now:.3}"),
             "version_retirement": retirement,
             "detail": retirement.to_string(),
@@ -78,15 +78,15 @@ async fn over(length: Option<Duration>) {
 }
 
 /// The lines about the session.
-struct Lines {
-    format: Format,
+struct Lines<'a> {
+    output: &'a Output,
     log_accounts: LogAccounts,
     transitions: Transitions,
     /// The state of the last line.
     shown: Option<SupervisorState>,
 }
 
-impl Lines {
+impl Lines<'_> {
     /// Shows each change of the state until the supervisor has ended. Attempts that change no state are left out.
     async fn show(&mut self) -> anyhow::Result<()> {
         while let Some(transition) = self.transitions.next().await {
@@ -102,8 +102,8 @@ impl Lines {
         let Transition { at, generation, state, .. } = transition;
         let cause = failure(&transition.cause).map(|cause| self.log_accounts.text(cause).to_string());
         let (name, detail) = (state.as_str(), state.to_string());
-        match self.format {
-            Format::Json => print_json(&json!({
+        match self.output.format {
+            Format::Json => self.output.json(&json!({
                 "time": format!("{at:.3}"),
                 "state": name,
                 "generation": generation,

@@ -13,33 +13,38 @@ use serde_json::json;
 
 use crate::cli::{ZombiesClean, ZombiesList};
 use crate::exit::Failed;
-use crate::output::{Format, optional, print_json, print_line, print_lines, table};
+use crate::output::{Format, Output, Verdict, optional, print_line, print_lines, table};
 
-/// Zombies remain.
+/// Zombies remain, or the Gateway accepts nobody.
 const REMAIN: Failed = Failed(8);
 
 /// Between two looks of `--watch`.
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 
 /// `zombies list`
-pub(crate) fn list(config: &Config, format: Format, arguments: &ZombiesList) -> anyhow::Result<()> {
+pub(crate) fn list(config: &Config, output: &Output, arguments: &ZombiesList) -> anyhow::Result<()> {
     let port = config.port;
     if arguments.watch {
-        return watch(port, format);
+        return watch(port, output);
     }
     let listening = cleanup::inspect(port)?;
     let scan = with_forwarder(cleanup::scan(&[port])?, &listening);
-    show(port, format, &listening, &scan)?;
-    if scan.zombies.is_empty() { Ok(()) } else { Err(REMAIN.into()) }
+    show(port, output, &listening, &scan)?;
+    if is_fine(&listening, &scan) { Ok(()) } else { Err(REMAIN.into()) }
+}
+
+/// A stuck accept queue is as bad as what makes it.
+fn is_fine(listening: &ListenState, scan: &Scan) -> bool {
+    scan.zombies.is_empty() && !matches!(listening, ListenState::Wedged(_))
 }
 
 /// Looks again and again until it is interrupted.
-fn watch(port: u16, format: Format) -> anyhow::Result<()> {
+fn watch(port: u16, output: &Output) -> anyhow::Result<()> {
     let mut watch = Watch::new(&[port], Proof::default())?;
     loop {
         let listening = cleanup::inspect(port)?;
         let scan = with_forwarder(watch.observe()?, &listening);
-        show(port, format, &listening, &scan)?;
+        show(port, output, &listening, &scan)?;
         thread::sleep(WATCH_INTERVAL);
     }
 }
@@ -50,19 +55,22 @@ fn with_forwarder(mut scan: Scan, listening: &ListenState) -> Scan {
     scan
 }
 
-fn show(port: u16, format: Format, listening: &ListenState, scan: &Scan) -> std::io::Result<()> {
+fn show(port: u16, output: &Output, listening: &ListenState, scan: &Scan) -> std::io::Result<()> {
     let all: Vec<&Zombie> = scan.zombies.iter().chain(&scan.candidates).collect();
-    if format == Format::Json {
-        return print_json(&json!({
+    if output.is_json() {
+        let report = json!({
+            "scope": "this_machine",
             "port": port,
             "listening": listening,
             "zombies": all,
             "limits": scan.limits,
-        }));
+        });
+        let verdict = if is_fine(listening, scan) { Verdict::Fine } else { Verdict::Bad };
+        return output.json_with(verdict, &report);
     }
     print_line(&format!("port {port}: {}", describe(listening)))?;
     if all.is_empty() {
-        print_line("no half-closed connections")?;
+        print_line("no half-closed connections on this machine; those of others are not seen from here")?;
     } else {
         let header = ["class", "process", "fd", "local", "remote", "unread", "age", "confirmed"];
         print_lines(&table(&header, all.iter().map(|zombie| cells(zombie))).to_string())?;
@@ -125,7 +133,7 @@ fn advise(scan: &Scan) -> std::io::Result<()> {
 }
 
 /// `zombies clean`
-pub(crate) fn clean(config: &Config, format: Format, arguments: &ZombiesClean) -> anyhow::Result<()> {
+pub(crate) fn clean(config: &Config, output: &Output, arguments: &ZombiesClean) -> anyhow::Result<()> {
     let workers =
         Register::open(&config.state_dir).and_then(|register| register.live()).unwrap_or_else(|error| {
             tracing::warn!(%error, "register_unreadable");
@@ -139,8 +147,9 @@ pub(crate) fn clean(config: &Config, format: Format, arguments: &ZombiesClean) -
         ..CleanupPolicy::default()
     };
     let report = cleanup::clean(config.port, &policy)?;
-    match format {
-        Format::Json => print_json(&report)?,
+    let verdict = if report.remaining.is_empty() { Verdict::Fine } else { Verdict::Bad };
+    match output.format {
+        Format::Json => output.json_with(verdict, &report)?,
         Format::Table => print_report(&report)?,
     }
     if report.remaining.is_empty() { Ok(()) } else { Err(REMAIN.into()) }

@@ -17,9 +17,9 @@ fn open_stops_every_connect_until_reset() {
     let gateway = Simulator::start(SimOptions::default()).unwrap();
     let (user, port) = (User::new(), gateway.port());
     let opened = run(&user, port, &["breaker", "open", "--reason", "Gateway update"], 0);
-    assert_eq!(opened["gateway"], format!("localhost:{port}"));
+    assert_eq!(opened["data"]["gateway"], format!("localhost:{port}"));
     assert_eq!(
-        (&opened["breaker"]["state"], &opened["breaker"]["left_ms"]),
+        (&opened["data"]["breaker"]["state"], &opened["data"]["breaker"]["left_ms"]),
         (&"forced_open".into(), &Value::Null)
     );
     for command in [&["positions"][..], &["quote", "AAPL"], &["soak"]] {
@@ -29,7 +29,7 @@ fn open_stops_every_connect_until_reset() {
         assert!(error["advice"].as_str().unwrap().contains("breaker reset"), "{error}");
     }
     assert_eq!(gateway.stats().accepted, 0);
-    assert_eq!(run(&user, port, &["breaker", "reset"], 0)["breaker"]["state"], "closed");
+    assert_eq!(run(&user, port, &["breaker", "reset"], 0)["data"]["breaker"]["state"], "closed");
     succeeds(&user, port);
 }
 
@@ -38,7 +38,7 @@ fn open_for_a_time_ends_by_itself() {
     let gateway = Simulator::start(SimOptions::default()).unwrap();
     let (user, port) = (User::new(), gateway.port());
     let opened = run(&user, port, &["breaker", "open", "--for", "3s"], 0);
-    assert!(opened["breaker"]["left_ms"].as_u64().is_some_and(|left| left <= 3_000), "{opened}");
+    assert!(opened["data"]["breaker"]["left_ms"].as_u64().is_some_and(|left| left <= 3_000), "{opened}");
     assert_eq!(run(&user, port, &["positions"], 9)["error"]["kind"], "circuit_open");
     let deadline = Instant::now() + PATIENCE;
     while Finished::of(user.command(["positions", "--port", &port.to_string()])).code != 0 {
@@ -106,11 +106,11 @@ fn forced_open_survives_whatever_happens_to_its_file() {
             assert!(message.contains(why) && message.contains(file.to_str().unwrap()), "{error}");
             assert!(error["advice"].as_str().unwrap().contains("ibkr-connect breaker reset"), "{error}");
         }
-        let status = Finished::of(user.command(["status", "--json"])).json();
+        let status = Finished::of(user.command(["status", "--json"])).data();
         assert_eq!(status["gateways"][0]["breaker"]["state"], "unreadable", "{status}");
         assert_eq!(fs::read(&file).unwrap(), before, "nobody writes over it");
         assert_eq!(gateway.stats().accepted, 0, "nobody connects");
-        assert_eq!(run(&user, port, &["breaker", "reset"], 0)["breaker"]["state"], "closed");
+        assert_eq!(run(&user, port, &["breaker", "reset"], 0)["data"]["breaker"]["state"], "closed");
         assert_eq!(fs::read(file.with_extension("json.bad")).unwrap(), before, "it is kept aside");
     }
     succeeds(&user, port);
@@ -141,7 +141,7 @@ fn a_gateway_is_its_address_whatever_it_is_called() {
         let refused = Finished::of(user.command(["positions", "--port", "4002", "--host", host]));
         assert_eq!(refused.code, 9, "{host}: {refused:?}");
     }
-    let status = Finished::of(user.command(["status", "--json"])).json();
+    let status = Finished::of(user.command(["status", "--json"])).data();
     assert_eq!(status["gateways"].as_array().unwrap().len(), 1, "{status}");
 }
 

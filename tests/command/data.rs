@@ -16,7 +16,7 @@ fn in_mode(mode: ConnectionMode, test: fn(&str)) {
 }
 
 fn accounts(mode: &str) {
-    let rows = json_lines(mode, &["accounts"]);
+    let rows = rows(mode, &["accounts"]);
     // The one that doesn't change with prices.
     let cash = rows.iter().find(|row| row["tag"] == "TotalCashValue").unwrap();
     assert_eq!((&cash["account"], &cash["currency"]), (&"DU1234567".into(), &"USD".into()));
@@ -31,7 +31,7 @@ fn accounts(mode: &str) {
 }
 
 fn positions(mode: &str) {
-    let rows = json_lines(mode, &["positions"]);
+    let rows = rows(mode, &["positions"]);
     let table = table(mode, &["positions"]);
     assert_eq!(table.header[..2], ["account", "symbol"]);
     let symbols = |rows: &[Vec<String>]| rows.iter().map(|row| row[1].clone()).collect::<Vec<_>>();
@@ -43,7 +43,7 @@ fn positions(mode: &str) {
 
 fn bars(mode: &str) {
     let arguments = ["bars", "aapl", "--duration", "5 D", "--bar-size", "1 day"];
-    let rows = json_lines(mode, &arguments);
+    let rows = rows(mode, &arguments);
     assert!((3..=6).contains(&rows.len()), "{rows:?}");
     let keys = ["time", "open", "high", "low", "close", "volume", "wap", "count"];
     for row in &rows {
@@ -56,7 +56,7 @@ fn bars(mode: &str) {
 }
 
 fn quote(mode: &str) {
-    let [quote] = &json_lines(mode, &["quote", "AAPL"])[..] else { panic!("a quote is one line") };
+    let quote = run(mode, &["quote", "AAPL", "--json"], 0).data();
     assert_eq!(quote["symbol"], "AAPL");
     let value = |name: &str| quote["values"][name].as_f64().unwrap_or_else(|| panic!("no {name} in {quote}"));
     assert!(0.0 < value("bid") && value("bid") < value("ask"), "{quote}");
@@ -65,13 +65,13 @@ fn quote(mode: &str) {
 }
 
 fn a_currency_pair(mode: &str) {
-    let rows = json_lines(mode, &["bars", "EUR.USD", "--duration", "3600 S", "--bar-size", "5 mins"]);
+    let rows = rows(mode, &["bars", "EUR.USD", "--duration", "3600 S", "--bar-size", "5 mins"]);
     assert!(!rows.is_empty());
     assert!(rows.iter().all(|row| (0.8..1.5).contains(&row["close"].as_f64().unwrap())), "{rows:?}");
 }
 
 fn ticks(mode: &str) {
-    let events = json_lines(mode, &["ticks", "AAPL", "--for", "500ms"]);
+    let events = events(mode, &["ticks", "AAPL", "--for", "500ms"]);
     let prices = events.iter().filter(|event| event["price"]["price"].is_number()).count();
     assert!(prices > 5, "{events:?}");
     let names: HashSet<_> = events.iter().filter_map(|event| event["price"]["tick_type"].as_str()).collect();
@@ -88,8 +88,15 @@ fn an_unknown_symbol(mode: &str) {
     }
 }
 
-fn json_lines(mode: &str, arguments: &[&str]) -> Vec<Value> {
-    run(mode, &[arguments, &["--json"]].concat(), 0).json_lines()
+/// The events that a stream shows.
+fn events(mode: &str, arguments: &[&str]) -> Vec<Value> {
+    run(mode, &[arguments, &["--json"]].concat(), 0).data_lines()
+}
+
+/// The rows of an answer.
+fn rows(mode: &str, arguments: &[&str]) -> Vec<Value> {
+    let mut answer = run(mode, &[arguments, &["--json"]].concat(), 0).data();
+    answer.as_array_mut().unwrap().drain(..).collect()
 }
 
 /// A table as it was printed.

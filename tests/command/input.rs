@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::support::host::{Finished, User};
 
 #[test]
@@ -102,6 +104,39 @@ fn a_programs_complaint_is_json_too() {
     let error = &finished.json()["error"];
     assert_eq!(error["kind"], "config");
     assert!(error["message"].as_str().unwrap().contains("--port on the command line is \"0\""), "{error}");
+}
+
+/// Whatever is wrong with the arguments, a program that has asked for JSON gets it.
+#[test]
+fn usage_errors_are_json_too() {
+    for (arguments, message, advice) in [
+        (&["--json"][..], "requires a subcommand", "--help"),
+        (&["--json", "frobnicate"], "unrecognized subcommand 'frobnicate'", "--help"),
+        (&["--json", "chekc"], "unrecognized subcommand 'chekc'", "'check'"),
+        (&["check", "--json", "--prot", "1"], "unexpected argument '--prot'", "'--port'"),
+        (&["quote", "--json"], "were not provided: <SYMBOL>", "--help"),
+        (
+            &["bars", "AAPL", "--json", "--duration", "fortnight"],
+            "expected a number and S, D, W, M or Y",
+            "--help",
+        ),
+        (&["call", "posittions", "--json"], "'posittions'", "'positions'"),
+        (&["soak", "--seed", "1", "--json"], "--chaos", "--help"),
+        (&["sim", "--fault", "sielnt", "--json"], "there is no fault named \"sielnt\"", "--help"),
+        (&["positions", "--port", "--json"], "--port on the command line is \"--json\"", "4002"),
+        (&["zombies", "--json"], "requires a subcommand", "--help"),
+    ] {
+        let finished = Finished::of(User::new().command(arguments.iter().copied()));
+        assert_eq!((finished.code, finished.stderr.as_str()), (2, ""), "{finished:?}");
+        let line = finished.json();
+        let error = &line["error"];
+        assert_eq!(
+            (&line["ok"], &error["kind"], &line["gateway"]),
+            (&false.into(), &"config".into(), &Value::Null)
+        );
+        assert!(error["message"].as_str().unwrap().contains(message), "{line}");
+        assert!(error["advice"].as_str().unwrap().contains(advice), "{line}");
+    }
 }
 
 #[test]

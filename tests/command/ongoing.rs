@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::support::PATIENCE;
 use crate::support::host::Running;
+use crate::support::json;
 
 pub(crate) struct Ongoing {
     running: Running,
@@ -35,7 +36,7 @@ impl Ongoing {
         self.lines.recv_timeout(PATIENCE).expect("there is another line")
     }
 
-    /// Waits for the next line on stdout, which is JSON.
+    /// Waits for the next line on stdout, which is one of `--json`, and gives its data.
     pub(crate) fn json(&self) -> Value {
         parse(&self.line())
     }
@@ -44,7 +45,7 @@ impl Ongoing {
         kill_process(Pid::from_child(&self.running.0), signal).unwrap();
     }
 
-    /// Sends the signal and waits for the end: the exit code and the JSON lines that were still to come.
+    /// Sends the signal and waits for the end: the exit code and the data of the lines that were still to come.
     pub(crate) fn end(mut self, signal: Signal) -> (i32, Vec<Value>) {
         self.signal(signal);
         let code = self.running.wait(PATIENCE).code().expect("it ends by itself");
@@ -53,5 +54,5 @@ impl Ongoing {
 }
 
 fn parse(line: &str) -> Value {
-    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    json::line(line)["data"].take()
 }

@@ -93,7 +93,7 @@ fn zombies_that_were_there_before_are_not_its_fault() {
     let user = User::new();
     let port = gateway.port().to_string();
     let finished = Finished::of(user.command(["probe", "--json", "--attempts", "2", "--port", &port]));
-    let report = finished.json();
+    let report = finished.data();
     assert_eq!((finished.code, &report["successes"]), (0, &2.into()), "{finished:?}");
     assert_eq!((&report["zombies_before"], &report["zombies_after"]), (&1.into(), &1.into()));
 }
@@ -143,7 +143,7 @@ fn probe(port: u16, arguments: &[&str], exit: i32) -> Value {
     let common = ["probe", "--json", "--timeout", "900ms", "--port", &port_text];
     let finished = Finished::of(user.command(common.iter().chain(arguments).copied()));
     assert_eq!(finished.code, exit, "{finished:?}");
-    let report = finished.json();
+    let report = finished.data();
     assert_eq!(report.as_object().unwrap().keys().collect::<Vec<_>>(), KEYS);
     traces::assert_no_half_closed(port);
     user.worker().assert_none_runs();

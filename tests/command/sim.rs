@@ -5,16 +5,16 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
-
 use crate::support::host::{Finished, Running, User};
+use crate::support::json;
+use rustix::process::{Pid, Signal, kill_process};
 
 #[test]
 fn says_where_it_listens_and_at_the_end_what_it_saw() {
     let user = User::new();
     let (mut sim, line) = Running::until_first_line(user.command(["sim", "--json"]));
-    let port = port(&line);
+    let listening = json::line(&line)["data"]["listening"].take();
+    let port = listening.as_str().unwrap().rsplit(':').next().unwrap().to_owned();
     let check = Finished::of(user.command(["check", "--json", "--mode", "direct", "--port", &port]));
     assert_eq!((check.code, &check.json()["ok"]), (0, &true.into()));
 
@@ -22,7 +22,7 @@ fn says_where_it_listens_and_at_the_end_what_it_saw() {
     assert!(sim.wait(Duration::from_secs(5)).success());
     let mut rest = String::new();
     sim.0.stdout.take().unwrap().read_to_string(&mut rest).unwrap();
-    let stats: Value = serde_json::from_str(&rest).unwrap();
+    let stats = json::line(&rest)["data"]["stats"].take();
     assert_eq!((&stats["handshakes"], &stats["orders"]), (&1.into(), &0.into()), "{stats}");
 }
 

@@ -66,7 +66,7 @@ fn a_session_that_is_replaced_is_counted() {
     let user = User::new();
     let arguments = ["soak", "--json", "--duration", "3s", "--port", &gateway.port().to_string()];
     let finished = Finished::of(user.command(arguments));
-    let report = finished.json();
+    let report = finished.data();
     assert_eq!(
         (finished.code, &report["reconnects"], &report["pings_ok"]),
         (0, &1.into(), &1.into()),
@@ -172,7 +172,7 @@ fn soak(port: u16, arguments: &[&str], exit: i32) -> Value {
     let common = ["soak", "--json", "--port", &port_text];
     let finished = Finished::of(user.command(common.iter().chain(&OFTEN).chain(arguments).copied()));
     assert_eq!(finished.code, exit, "{finished:?}");
-    let report = finished.json();
+    let report = finished.data();
     assert_eq!(report.as_object().unwrap().keys().collect::<Vec<_>>(), KEYS);
     traces::assert_no_half_closed(port);
     user.worker().assert_none_runs();

@@ -38,7 +38,7 @@ fn the_state_of_a_user_is_in_one_place_whatever_the_surroundings() {
         (vec![("HOME", "/nonexistent"), ("TMPDIR", temp)], &own),
         (vec![("XDG_STATE_HOME", "here"), ("IBKR_STATE_DIR", "/there")], "/there"),
     ] {
-        let shown: Value = serde_json::from_str(&of(&surroundings).stdout).unwrap();
+        let shown = of(&surroundings).data();
         assert_eq!(shown["state_dir"], expected, "{surroundings:?}");
     }
     for name in ["XDG_STATE_HOME", "IBKR_STATE_DIR"] {
@@ -49,7 +49,7 @@ fn the_state_of_a_user_is_in_one_place_whatever_the_surroundings() {
     }
     let mut nameless = user.command(["status", "--json"]);
     nameless.env_remove("HOME");
-    let shown: Value = serde_json::from_str(&Finished::of(nameless).stdout).unwrap();
+    let shown = Finished::of(nameless).data();
     let path = shown["state_dir"].as_str().unwrap();
     assert!(path.starts_with('/') && path != "/tmp/ibkr-connect", "{path}");
 }
@@ -155,5 +155,5 @@ fn a_stuck_file_is_named_and_hides_nothing_else() {
 fn status(user: &User) -> Value {
     let finished = Finished::of(user.command(["status", "--json"]));
     assert_eq!((finished.code, finished.stderr.as_str()), (0, ""));
-    finished.json()
+    finished.data()
 }

@@ -13,7 +13,7 @@ use crate::support::backend::NobodyListens;
 use crate::support::fake_gateway::{Behaviour, FakeGateway};
 use crate::support::host::{Finished, User};
 use crate::support::real_backends::REAL_BACKENDS;
-use crate::support::{PATIENCE, traces};
+use crate::support::{PATIENCE, json, traces};
 
 #[test]
 fn every_change_is_a_line_and_the_end_is_in_order() {
@@ -94,10 +94,12 @@ fn a_failure_that_only_somebody_else_cures_ends_it_with_its_exit_code() {
         watch.envs(worker.map(|worker| ("IBKR_WORKER_PATH", worker)));
         let finished = Finished::of(watch);
         assert_eq!(finished.code, code, "{finished:?}");
-        let last: Value = serde_json::from_str(finished.stdout.lines().last().unwrap()).unwrap();
+        let last = json::line(finished.stdout.lines().last().unwrap());
         match kind {
             Some(kind) => assert_eq!(last["error"]["kind"], kind, "{finished:?}"),
-            None => assert_eq!(last["state"], "closed", "a wedged Gateway is waited for: {finished:?}"),
+            None => {
+                assert_eq!(last["data"]["state"], "closed", "a wedged Gateway is waited for: {finished:?}")
+            }
         }
     }
 }

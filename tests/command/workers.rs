@@ -45,7 +45,7 @@ fn the_command_is_its_own_worker() {
     let mut command = user.command(["check", "--json", "--port", &port]);
     command.env_remove("IBKR_WORKER_PATH");
     let finished = Finished::of(command);
-    assert_eq!((finished.code, &finished.json()["mode"]), (0, &"subprocess".into()), "{finished:?}");
+    assert_eq!((finished.code, &finished.data()["mode"]), (0, &"subprocess".into()), "{finished:?}");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn the_fallback_is_for_workers_that_cannot_start() {
     let mut command = user.command(["check", "--json", "--port", &port]);
     command.envs([("IBKR_WORKER_PATH", "no-such-program"), ("IBKR_CONNECTION_FALLBACK", "direct")]);
     let finished = Finished::of(command);
-    assert_eq!((finished.code, &finished.json()["mode"]), (0, &"direct".into()));
+    assert_eq!((finished.code, &finished.data()["mode"]), (0, &"direct".into()));
 }
 
 #[test]

@@ -233,7 +233,7 @@ fn start_gateway(user: &User, port: &NobodyListens) -> Running {
     let linger = ["--client-id-linger", "200ms"];
     let replay = ["--replay", "2026-11-23T15:00:00Z"];
     let arguments =
-        ["sim", "--json", "--port", &port, "--tick-interval", "5ms"].into_iter().chain(linger).chain(replay);
+        ["sim", "--port", &port, "--tick-interval", "5ms"].into_iter().chain(linger).chain(replay);
     let (gateway, line) = Running::until_first_line(user.command(arguments));
     assert!(line.starts_with("listening on "), "{line:?}");
     gateway

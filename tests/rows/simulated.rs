@@ -82,7 +82,7 @@ fn call(row: &Row, params: &str, port: u16) -> Result<Vec<Value>, String> {
     let user = User::new();
     let called = Finished::of(user.command(arguments));
     user.worker().assert_none_runs();
-    if called.code == 0 { Ok(called.json_lines()) } else { Err(format!("{called:?}")) }
+    if called.code == 0 { Ok(called.data_lines()) } else { Err(format!("{called:?}")) }
 }
 
 fn same(row: &Row, who: &str, one: &[Value], other: &[Value]) -> Result<(), String> {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::PATIENCE;
 use super::backend::{COMMAND, PrivateWorker};
+use super::{PATIENCE, json};
 
 /// A user whose home directory is empty.
 #[derive(Debug)]
@@ -94,12 +94,23 @@ impl Finished {
         Self { code, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap(), took }
     }
 
-    /// The one JSON value on stdout.
+    /// The one line of `--json`.
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        let line = self.stdout.strip_suffix('\n').filter(|text| !text.contains('\n'));
+        json::line(line.unwrap_or_else(|| panic!("one line: {self:?}")))
     }
 
-    /// The JSON values on stdout, one a line.
+    /// The data in it.
+    pub(crate) fn data(&self) -> Value {
+        self.json()["data"].take()
+    }
+
+    /// The data in each line of `--json`.
+    pub(crate) fn data_lines(&self) -> Vec<Value> {
+        self.stdout.lines().map(|line| json::line(line)["data"].take()).collect()
+    }
+
+    /// The JSON values on stdout, one a line, that are not those of `--json`.
     pub(crate) fn json_lines(&self) -> Vec<Value> {
         let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         self.stdout.lines().map(parse).collect()

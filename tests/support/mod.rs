@@ -5,6 +5,7 @@
 pub(crate) mod backend;
 pub(crate) mod fake_gateway;
 pub(crate) mod host;
+pub(crate) mod json;
 pub(crate) mod mock;
 pub(crate) mod real_backends;
 pub(crate) mod shared;

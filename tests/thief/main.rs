@@ -29,6 +29,7 @@ use tempfile::TempDir;
 
 use crate::support::backend::COMMAND;
 use crate::support::host::{Finished, Running, User};
+use crate::support::json;
 use crate::support::real_backends::REAL_BACKENDS;
 use crate::thief::Haul;
 
@@ -200,7 +201,7 @@ impl Stage {
         let mut report = String::new();
         prey.0.stdout.take().unwrap().read_to_string(&mut report).unwrap();
         let haul = thief.stdout.lines().find_map(|line| serde_json::from_str(line).ok());
-        (serde_json::from_str(&report).unwrap(), haul.unwrap_or_else(|| panic!("{thief:?}")))
+        (json::line(&report)["data"].take(), haul.unwrap_or_else(|| panic!("{thief:?}")))
     }
 
     fn become_user(&self, command: &mut Command, user: u32) {

@@ -26,7 +26,7 @@ pub(crate) fn a_dry_run_changes_nothing() {
     let shown = Finished::of(user.command(["zombies", "clean", "--kill", "python3", "--port", &port]));
     assert_eq!(shown.code, 8);
     assert!(shown.stdout.contains("nothing was done; --yes does it"), "{shown:?}");
-    assert_eq!(sockets(&before), sockets(&list(&user, gateway.port()).json()));
+    assert_eq!(sockets(&before), sockets(&list(&user, gateway.port()).data()));
     holder.assert_lives();
 }
 

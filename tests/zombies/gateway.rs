@@ -60,7 +60,7 @@ pub(crate) fn that_stopped_accepting() {
 
     let cleaned = clean(&user, port, &["--kill", "java", "--destroy-sockets", "--yes"]);
     cleaned.assert_left_alone(4, "restart the Gateway");
-    assert_eq!(list(&user, port).json()["listening"], listening);
+    assert_eq!(list(&user, port).data()["listening"], listening);
     gateway.assert_lives();
     let shown = Finished::of(user.command(["zombies", "list", "--port", &port.to_string()]));
     for text in ["WEDGED", "nobody", "restart the Gateway", "4 of 50"] {

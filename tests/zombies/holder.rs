@@ -143,7 +143,7 @@ pub(crate) fn proved(user: &User, port: u16, count: usize) -> Value {
     let deadline = Instant::now() + PROOF;
     loop {
         let finished = list(user, port);
-        let listed = finished.json();
+        let listed = finished.data();
         let zombies = listed["zombies"].as_array().unwrap();
         let confirmed = zombies.iter().filter(|zombie| zombie["confirmed"] == true).count();
         assert_eq!(finished.code, if confirmed == 0 { 0 } else { 8 }, "{finished:?}");
@@ -169,7 +169,7 @@ pub(crate) struct Cleaned(pub(crate) Value);
 impl Cleaned {
     pub(crate) fn of(command: Command) -> Self {
         let finished = Finished::of(command);
-        let report = finished.json();
+        let report = finished.data();
         assert_eq!(finished.code, if report["remaining"] == 0 { 0 } else { 8 }, "{finished:?}");
         assert_eq!(report["verified"], true, "{report}");
         Self(report)

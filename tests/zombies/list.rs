@@ -7,8 +7,9 @@ use ibkr_connect_sim::{SimOptions, Simulator};
 use crate::holder::{ClosingGateway, list, proved};
 use crate::support::backend::NobodyListens;
 use crate::support::host::{Finished, Running, User};
+use crate::support::json;
 
-const KEYS: [&str; 4] = ["port", "listening", "zombies", "limits"];
+const KEYS: [&str; 5] = ["scope", "port", "listening", "zombies", "limits"];
 
 /// The first nine are everybody's; the others are for who wants to know more.
 const ZOMBIE_KEYS: [&str; 13] = [
@@ -33,15 +34,15 @@ pub(crate) fn nobody_listens() {
     let listening = json!({
         "state": "not_listening", "pid": null, "command": null, "queue": null, "queue_limit": null,
     });
-    let expected = json!({ "port": nobody.port(), "listening": listening, "zombies": [], "limits": [] });
-    assert_eq!((finished.code, finished.json()), (0, expected));
+    let expected = json!({ "scope": "this_machine", "port": nobody.port(), "listening": listening, "zombies": [], "limits": [] });
+    assert_eq!((finished.code, finished.data()), (0, expected));
     assert!(finished.took.as_millis() < 900, "nothing is to be proved, so nothing to wait for: {finished:?}");
 }
 
 pub(crate) fn a_healthy_gateway() {
     let gateway = Simulator::start(SimOptions::default()).unwrap();
     let finished = list(&User::new(), gateway.port());
-    let listed = finished.json();
+    let listed = finished.data();
     assert_eq!((finished.code, &listed["zombies"]), (0, &json!([])), "{listed}");
     let listening = &listed["listening"];
     assert_eq!(keys(listening), ["state", "pid", "command", "queue", "queue_limit"]);
@@ -63,7 +64,7 @@ pub(crate) fn a_client_that_never_closes() {
     let gateway = ClosingGateway::new();
     let holder = gateway.client(2);
     let user = User::new();
-    assert_eq!(list(&user, gateway.port()).json()["zombies"].as_array().unwrap().len(), 2, "at once");
+    assert_eq!(list(&user, gateway.port()).data()["zombies"].as_array().unwrap().len(), 2, "at once");
 
     let listed = proved(&user, gateway.port(), 2);
     assert_eq!(keys(&listed), KEYS);
@@ -94,7 +95,7 @@ pub(crate) fn watching() {
     let user = User::new();
     let command = user.command(["zombies", "list", "--watch", "--json", "--port", &port]);
     let (mut watch, line) = Running::until_first_line(command);
-    let first: Value = serde_json::from_str(&line).unwrap();
+    let first = json::line(&line)["data"].take();
     assert_eq!(first["zombies"][0]["pid"], holder.pid());
     assert_eq!(first["zombies"][0]["confirmed"], false, "one look proves nothing");
     assert_eq!(watch.0.try_wait().unwrap(), None, "it goes on");

@@ -70,7 +70,7 @@ pub(crate) fn another_users_holder_is_out_of_reach() {
 
     let nobody = Nobody::new();
     let listed = Finished::of(nobody.zombies("list", gateway.port(), ["--json"]));
-    let zombie = &listed.json()["zombies"][0];
+    let zombie = &listed.data()["zombies"][0];
     assert_eq!(listed.code, 8, "{listed:?}");
     assert_eq!((&zombie["pid"], &zombie["command"], &zombie["uid"]), (&Value::Null, &Value::Null, &json!(0)));
     let shown = Finished::of(nobody.zombies("list", gateway.port(), []));

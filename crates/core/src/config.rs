@@ -13,6 +13,7 @@ mod load;
 mod parse;
 mod process;
 mod restart;
+mod setting;
 mod state_dir;
 
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub use process::{
 
 pub use crate::log_accounts::LogAccounts;
 pub use restart::GatewayRestart;
+pub use setting::{Setting, Source};
 
 use self::state_dir::User;
 use crate::choice::choices;

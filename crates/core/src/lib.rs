@@ -57,6 +57,6 @@ pub use operation::{Access, Content, Event, OPERATIONS, OperationInfo, Reply, Re
 pub use phase::{Phase, PhaseTiming, millis};
 pub use plain::{plain, plain_lines};
 #[cfg(feature = "schema")]
-pub use schema::operations_schema;
+pub use schema::{operation_schema, operations_schema};
 pub use session::{Session, check_access};
 pub use stream::{EventSender, EventStream, StreamControl, Subscription, event_channel};

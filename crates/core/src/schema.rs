@@ -1,5 +1,7 @@
 //! The operations and their types as one JSON Schema document, for programs in other languages.
 
+use std::collections::BTreeSet;
+
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -78,6 +80,51 @@ pub fn operations_schema() -> Value {
         "operations": operations,
         "$defs": generator.take_definitions(true),
     })
+}
+
+/// The schemas of one operation, with the types that it needs under `$defs`; `None` if the table has no such operation.
+pub fn operation_schema(command: &str) -> Option<Value> {
+    let document = operations_schema();
+    let Value::Object(operation) = document["operations"].get(command)? else { return None };
+    let mut needed = BTreeSet::new();
+    for part in operation.values() {
+        collect_definitions(&document, part, &mut needed);
+    }
+    // In the order of the whole document.
+    let definitions: Map<_, _> =
+        document["$defs"].as_object()?.iter().filter(|(name, _)| needed.contains(*name)).map(owned).collect();
+    let mut schema = Map::new();
+    schema.insert("$schema".to_owned(), document["$schema"].clone());
+    schema.insert("title".to_owned(), command.into());
+    schema.extend(operation.iter().map(owned));
+    schema.insert("$defs".to_owned(), definitions.into());
+    Some(schema.into())
+}
+
+fn owned((name, value): (&String, &Value)) -> (String, Value) {
+    (name.clone(), value.clone())
+}
+
+/// The definitions that `schema` refers to, and those that they refer to.
+fn collect_definitions(document: &Value, schema: &Value, found: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let name =
+                    value.as_str().filter(|_| key == "$ref").and_then(|to| to.strip_prefix("#/$defs/"));
+                match name {
+                    Some(name) if found.contains(name) => {}
+                    Some(name) => {
+                        found.insert(name.to_owned());
+                        collect_definitions(document, &document["$defs"][name], found);
+                    }
+                    None => collect_definitions(document, value, found),
+                }
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect_definitions(document, value, found)),
+        _ => {}
+    }
 }
 
 #[cfg(test)]

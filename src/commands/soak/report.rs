@@ -8,7 +8,7 @@ use super::chaos::Survived;
 use crate::commands::failures::Failure;
 use crate::commands::latency::{Latencies, cell};
 use crate::exit::{self, Failed};
-use crate::output::{Format, optional, print_json, print_line, print_lines, table};
+use crate::output::{Format, Output, Verdict, optional, print_line, print_lines, table};
 
 pub(super) struct Report<'a> {
     pub(super) config: &'a Config,
@@ -20,17 +20,17 @@ pub(super) struct Report<'a> {
 }
 
 impl Report<'_> {
-    pub(super) fn print(&self, format: Format) -> std::io::Result<()> {
-        match format {
-            Format::Json => self.print_json(),
+    pub(super) fn print(&self, output: &Output) -> std::io::Result<()> {
+        match output.format {
+            Format::Json => self.print_json(output),
             Format::Table => self.print_table(),
         }
     }
 
-    fn print_json(&self) -> std::io::Result<()> {
+    fn print_json(&self, output: &Output) -> std::io::Result<()> {
         let Tally { pings, pings_total, fetches_ok, fetches_total, failures, .. } = &self.tally;
         let [p50, p99, max] = self.ping_ms();
-        print_json(&json!({
+        let report = json!({
             "duration_s": self.tally.took.as_millis() as f64 / 1e3,
             "pings_ok": pings.len(),
             "pings_total": pings_total,
@@ -44,7 +44,13 @@ impl Report<'_> {
             "failures": failures.counts(),
             "interrupted": self.tally.is_interrupted,
             "chaos": self.survived,
-        }))
+        });
+        let verdict = match (self.verdict().is_ok(), failures.last()) {
+            (true, _) => Verdict::Fine,
+            (false, Some(last)) => Verdict::Failed(last),
+            (false, None) => Verdict::Bad,
+        };
+        output.json_with(verdict, &report)
     }
 
     fn print_table(&self) -> std::io::Result<()> {

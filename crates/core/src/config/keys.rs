@@ -34,6 +34,11 @@ impl Key {
         !ONLY_FROM_THE_USER.contains(&self.name)
     }
 
+    /// Whether it may be left without a value: its default is a description, and an empty one means that nobody has set it.
+    pub fn is_optional(&self) -> bool {
+        self.optional
+    }
+
     /// The name of its flag on the command line, without the dashes.
     pub(super) fn flag(&self) -> String {
         self.name.trim_start_matches("connection_").replace('_', "-")
@@ -126,12 +131,25 @@ keys! {
         |config, text| config.state_dir = absolute(Path::new(text))?.to_path_buf();
 }
 
-/// The key that somebody who wrote the variable `name` most likely meant: at most one slip in five letters.
+/// The key that somebody who wrote the variable `name` most likely meant: at most one slip in five letters, or the name of its flag.
 pub(super) fn near_miss(name: &str) -> Option<&'static Key> {
     let upper = name.to_ascii_uppercase();
     let stem = upper.strip_prefix("IBKR_")?;
     let slips = (stem.len() / 5).clamp(1, 3);
-    KEYS.iter().find(|key| strsim::osa_distance(&upper, key.variable) <= slips)
+    let is_flag = |key: &&Key| stem.replace('_', "-").eq_ignore_ascii_case(&key.flag());
+    let is_close = |key: &&Key| strsim::osa_distance(&upper, key.variable) <= slips;
+    KEYS.iter().find(is_flag).or_else(|| KEYS.iter().find(is_close))
+}
+
+/// The key whose name, variable or flag is most like `wrong`.
+pub(super) fn closest(wrong: &str) -> &'static Key {
+    let lower = wrong.to_ascii_lowercase().replace('-', "_");
+    let stem = lower.strip_prefix("ibkr_").unwrap_or(&lower);
+    let likeness = |key: &Key| {
+        let flag = key.flag().replace('-', "_");
+        strsim::jaro_winkler(stem, key.name).max(strsim::jaro_winkler(stem, &flag))
+    };
+    KEYS.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or(&KEYS[0])
 }
 
 #[cfg(test)]
@@ -142,6 +160,28 @@ mod tests {
     fn what_only_the_user_may_say_is_known() {
         for name in ONLY_FROM_THE_USER {
             assert!(KEYS.iter().any(|key| key.name == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_key_is_found_by_each_of_its_names() {
+        for key in KEYS {
+            let flag = key.flag();
+            for name in
+                [key.name, key.variable, &flag, &key.variable.to_lowercase(), &key.name.to_uppercase()]
+            {
+                assert_eq!(closest(name).name, key.name, "{name}");
+            }
+            let by_flag = format!("IBKR_{}", flag.to_uppercase().replace('-', "_"));
+            assert_eq!(near_miss(&by_flag).unwrap().name, key.name, "{by_flag}");
+        }
+        for (wrong, meant) in [
+            ("prot", "port"),
+            ("ibkr_clientid", "client_id"),
+            ("MODE", "connection_mode"),
+            ("conection_mode", "connection_mode"),
+        ] {
+            assert_eq!(closest(wrong).name, meant, "{wrong}");
         }
     }
 }

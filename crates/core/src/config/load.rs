@@ -6,7 +6,8 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
 use super::file::{self, Origin};
-use super::keys::near_miss;
+use super::keys::{closest, near_miss};
+use super::setting::{Setting, Source};
 use super::state_dir::User;
 use super::{Config, KEYS, Key, dotenv};
 use crate::{Error, ErrorKind, Result};
@@ -88,6 +89,14 @@ impl Loader {
     /// # Errors
     /// `config`, naming the value, its source and the valid choices.
     pub fn load(self) -> Result<Config> {
+        self.load_with_settings().map(|(config, _)| config)
+    }
+
+    /// Reads and checks everything, and says of each key of [`KEYS`], in their order, what its value is and where that comes from.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load).
+    pub fn load_with_settings(self) -> Result<(Config, Vec<Setting>)> {
         let figment = self.layers()?;
         let mut config = Config::default();
         if let Some(user) = self.user.filter(|_| figment.find_value(STATE_DIR).is_err()) {
@@ -97,8 +106,8 @@ impl Loader {
                     .with_advice("correct it or unset it, or set IBKR_STATE_DIR")
             })?;
         }
-        read_all(&mut config, &figment)?;
-        Ok(config)
+        let settings = read_all(&mut config, &figment)?;
+        Ok((config, settings))
     }
 
     fn layers(&self) -> Result<Figment> {
@@ -238,40 +247,55 @@ fn variable_layer(source: &str, variables: impl IntoIterator<Item = (String, Str
 }
 
 fn valid_keys(wrong: &str, name: fn(&Key) -> &'static str) -> String {
-    let best = KEYS
-        .iter()
-        .map(name)
-        .max_by(|a, b| strsim::jaro_winkler(wrong, a).total_cmp(&strsim::jaro_winkler(wrong, b)))
-        .unwrap_or_default();
     let all: Vec<_> = KEYS.iter().map(name).collect();
-    format!("did you mean {best}? The valid ones are: {}", all.join(", "))
+    format!("did you mean {}? The valid ones are: {}", name(closest(wrong)), all.join(", "))
 }
 
-fn read_all(config: &mut Config, figment: &Figment) -> Result<()> {
+fn read_all(config: &mut Config, figment: &Figment) -> Result<Vec<Setting>> {
+    let mut settings = Vec::with_capacity(KEYS.len());
     for key in KEYS {
-        if let Ok(value) = figment.find_value(key.name) {
-            let source = figment.get_metadata(value.tag()).map_or("the defaults", |metadata| &metadata.name);
-            read(config, key, &value, source)?;
-        }
+        settings.push(match figment.find_value(key.name) {
+            Ok(value) => {
+                let source = source(figment.get_metadata(value.tag()).map_or("", |metadata| &metadata.name));
+                let value = as_text(&value);
+                read(config, key, &value, &source)?;
+                Setting { key, value, source }
+            }
+            Err(_) => Setting { key, value: default(key, config), source: Source::Default },
+        });
     }
-    Ok(())
+    Ok(settings)
 }
 
-fn read(config: &mut Config, key: &Key, value: &Value, source: &str) -> Result<()> {
-    let text = as_text(value);
-    let place = match source {
-        FLAGS => format!("--{} on {FLAGS}", key.flag()),
-        DOTENV | ENVIRONMENT => format!("{} in {source}", key.variable),
-        file => format!("{} in {file}", key.name),
-    };
+/// The source that a layer is named after.
+fn source(name: &str) -> Source {
+    match name {
+        "" => Source::Default,
+        FLAGS => Source::Flag,
+        ENVIRONMENT => Source::Environment,
+        DOTENV => Source::DotEnv(DOTENV.into()),
+        file => Source::File(file.into()),
+    }
+}
+
+/// What counts where nobody has said anything.
+fn default(key: &Key, config: &Config) -> String {
+    match key.name {
+        STATE_DIR => config.state_dir.display().to_string(),
+        _ => key.default.to_owned(),
+    }
+}
+
+fn read(config: &mut Config, key: &Key, text: &str, source: &Source) -> Result<()> {
     let wrong = |expected: String| {
+        let place = source.place(key);
         let advice = format!("correct it or remove it; the default is {}", key.default);
         Error::new(ErrorKind::Config, format!("{place} is {text:?}: {expected}")).with_advice(advice)
     };
     if text.trim().is_empty() && !key.optional {
         return Err(wrong("it is empty".to_owned()));
     }
-    (key.read)(config, &text).map_err(wrong)
+    (key.read)(config, text).map_err(wrong)
 }
 
 fn as_text(value: &Value) -> String {

@@ -52,7 +52,7 @@ fn attack(bytes: &[u8], file: &str, layer: impl Fn(&str) -> Result<Layer>) -> St
     let outcome = layer(&text).and_then(|layer| {
         let values = layer.values.len();
         let mut config = Config::default();
-        read_all(&mut config, &Figment::new().merge(layer)).map(|()| (values, config))
+        read_all(&mut config, &Figment::new().merge(layer)).map(|_| (values, config))
     });
     match outcome {
         Ok((values, config)) => {

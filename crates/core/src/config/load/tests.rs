@@ -48,6 +48,33 @@ fn later_sources_win() {
 }
 
 #[test]
+fn every_value_says_where_it_comes_from() {
+    let (directory, loader) = toml("port = 4001\nhost = \"toml\"");
+    fs::write(directory.path().join(DOTENV), "IBKR_HOST=dotenv\n").unwrap();
+    let (config, settings) = loader
+        .variables([("IBKR_CLIENT_ID".to_owned(), "3".to_owned()), ("IBKR_REGION".to_owned(), String::new())])
+        .flag("timeout", "2.5")
+        .load_with_settings()
+        .unwrap();
+    assert!(settings.iter().map(|setting| setting.key.name).eq(KEYS.iter().map(|key| key.name)));
+    let of = |name: &str| {
+        let setting = settings.iter().find(|setting| setting.key.name == name).unwrap();
+        (setting.value.clone(), setting.source.as_str(), setting.source.place(setting.key))
+    };
+    let file = directory.path().join(FILE);
+    for (name, value, source, place) in [
+        ("port", "4001", "file", format!("port in {}", file.display()).as_str()),
+        ("host", "dotenv", "dotenv", "IBKR_HOST in .env"),
+        ("client_id", "3", "environment", "IBKR_CLIENT_ID in the environment"),
+        ("timeout", "2.5", "flag", "--timeout on the command line"),
+        ("region", "unset", "default", "region by default"),
+        ("state_dir", config.state_dir.to_str().unwrap(), "default", "state_dir by default"),
+    ] {
+        assert_eq!(of(name), (value.to_owned(), source, place.to_owned()), "{name}");
+    }
+}
+
+#[test]
 fn a_bad_value_names_its_source_and_what_is_valid() {
     for (variable, value, expected) in [
         ("IBKR_CONNECTION_MODE", "threads", "expected one of: subprocess, direct"),
@@ -77,7 +104,15 @@ fn a_bad_value_names_its_source_and_what_is_valid() {
 
 #[test]
 fn a_near_miss_is_an_error_and_a_stranger_is_left_alone() {
-    for wrong in ["IBKR_PROT", "IBKR_CONECTION_MODE", "IBKR_TIMOUT", "ibkr_port", "IBKR_READ_ONLY"] {
+    for wrong in [
+        "IBKR_PROT",
+        "IBKR_CONECTION_MODE",
+        "IBKR_TIMOUT",
+        "ibkr_port",
+        "IBKR_READ_ONLY",
+        "IBKR_MODE",
+        "IBKR_FALLBACK",
+    ] {
         let message = config_error(Loader::new().variables([(wrong.to_owned(), "1".to_owned())]));
         assert!(message.contains(wrong) && message.contains("did you mean IBKR_"), "{message}");
     }
