@@ -1,7 +1,8 @@
 //! The rate of messages: a pure machine.
 //!
 //! IBKR allows 50 messages per second, counts those of all clients of a Gateway together, and answers more with error 100,
-//! then with a closed socket. 45 per second, bursts of 4, and one that overtakes per second stay within 50 in any second.
+//! then with a closed socket. 44 per second, bursts of 4, and one that overtakes per second are 49 in any second, and one is spare: on
+//! the way to the Gateway messages may come closer together than they left.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use ibkr_connect_state::Moment;
 
 /// Messages per second.
-const RATE: f64 = 45.0;
+const RATE: f64 = 44.0;
 /// Messages that may go out at once.
 const BURST: f64 = 4.0;
 /// At most one message in this time overtakes the others, whichever process sends it.
@@ -113,13 +114,18 @@ mod tests {
         wait
     }
 
+    /// But for rounding.
+    fn assert_about(wait: Duration, expected: Duration) {
+        assert!(wait.abs_diff(expected) < Duration::from_nanos(10), "{wait:?}, and not {expected:?}");
+    }
+
     #[test]
     fn a_burst_then_the_rate() {
         let mut bucket = Bucket::full(at(0));
-        let waits: Vec<_> = (0..94).map(|_| taken(&mut bucket, at(0), 1)).collect();
+        let waits: Vec<_> = (0..92).map(|_| taken(&mut bucket, at(0), 1)).collect();
         assert_eq!(waits[..4], [Duration::ZERO; 4]);
         assert_eq!(waits[4], time_for(1));
-        assert_eq!(waits[93], Duration::from_secs(2));
+        assert_eq!(waits[91], Duration::from_secs(2));
         assert_eq!(bucket.wait(at(2_000), 4), time_for(4));
         assert_eq!(bucket.wait(at(60_000), 4), Duration::ZERO, "it is full, and no fuller");
         assert_eq!(bucket.wait(at(60_000), 5), time_for(1));
@@ -133,9 +139,9 @@ mod tests {
         }
         let before = bucket.wait(at(0), 1);
         taken(&mut bucket, at(0), 2);
-        assert_eq!(bucket.wait(at(0), 1), before + time_for(2));
+        assert_about(bucket.wait(at(0), 1), before + time_for(2));
         bucket.give_back(at(0), 2);
-        assert_eq!(bucket.wait(at(0), 1), before);
+        assert_about(bucket.wait(at(0), 1), before);
         bucket.give_back(at(60_000), 2);
         assert_eq!(bucket.wait(at(60_000), 5), time_for(1), "a full bucket takes nothing back");
     }
@@ -149,7 +155,7 @@ mod tests {
         let before = bucket.wait(at(0), 1);
         assert!(bucket.may_overtake(at(0)));
         bucket.overtake(at(0));
-        assert_eq!(bucket.wait(at(0), 1), before + time_for(1), "the others wait for it");
+        assert_about(bucket.wait(at(0), 1), before + time_for(1));
         assert!(!bucket.may_overtake(at(999)));
         assert!(bucket.may_overtake(at(1_000)));
     }
@@ -166,9 +172,9 @@ mod tests {
     }
 
     proptest! {
-        /// In no second do more than 50 messages leave, however they are asked for, also when some of them overtake.
+        /// In no second do more than 49 messages leave, however they are asked for, also when some of them overtake.
         #[test]
-        fn never_more_than_fifty_in_a_second(requests in prop::collection::vec((0_u64..100, 1_u32..3, any::<bool>()), 1..400)) {
+        fn one_message_below_the_limit_in_any_second(requests in prop::collection::vec((0_u64..100, 1_u32..3, any::<bool>()), 1..400)) {
             let mut bucket = Bucket::full(at(0));
             let mut now = at(0);
             let mut sent = Vec::new();
@@ -185,7 +191,7 @@ mod tests {
             sent.sort_by(f64::total_cmp);
             for (index, first) in sent.iter().enumerate() {
                 let second = sent[index..].iter().take_while(|&&at| at < first + 0.999).count();
-                prop_assert!(second <= 50, "{second}");
+                prop_assert!(second <= 49, "{second}");
             }
         }
     }
