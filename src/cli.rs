@@ -8,7 +8,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use ibkr_connect::config::{Loader, Setting, parse_duration};
 use ibkr_connect::types::{BarSize, HistoricalDuration, WhatToShow};
-use ibkr_connect::{Config, OPERATIONS, Result};
+use ibkr_connect::{Config, Error, ErrorKind, OPERATIONS, Result};
 use ibkr_connect_sim::{Fault, OverLimit};
 use jiff::Timestamp;
 
@@ -62,6 +62,29 @@ pub(crate) struct Loaded {
 }
 
 impl Global {
+    /// Refuses the flags that would do nothing for this command, so that nobody believes they did.
+    ///
+    /// # Errors
+    /// `config`, with the first of them.
+    pub(crate) fn refuse_unused(&self, command: &Command) -> Result<()> {
+        let given = [
+            ("--mode", self.mode.is_some()),
+            ("--host", self.host.is_some()),
+            ("--port", self.port.is_some()),
+            ("--client-id", self.client_id.is_some()),
+            ("--timeout", self.timeout.is_some()),
+            ("--config", self.config.is_some()),
+        ];
+        let (unused, reason) = command.unused_flags();
+        match given.into_iter().find(|(flag, is_given)| *is_given && unused.contains(flag)) {
+            None => Ok(()),
+            Some((flag, _)) => {
+                let message = format!("{flag} on the command line would do nothing: {reason}");
+                Err(Error::new(ErrorKind::Config, message).with_advice(format!("leave {flag} out")))
+            }
+        }
+    }
+
     /// The configuration, with these flags on top.
     pub(crate) fn load(&self) -> Result<Loaded> {
         let mut loader = Loader::new().working_directory().environment();
@@ -160,6 +183,28 @@ impl Command {
     /// Whether --host and --port say whom it is about.
     pub(crate) fn is_about_a_gateway(&self) -> bool {
         !matches!(self, Self::Demo | Self::Commands(_) | Self::Sim(_) | Self::Worker)
+    }
+
+    /// The flags of [`Global`] that it has no use for, and why.
+    fn unused_flags(&self) -> (&'static [&'static str], &'static str) {
+        match self {
+            Self::Demo => (
+                &["--mode", "--host", "--port", "--client-id", "--timeout", "--config"],
+                "the demo shows every mode, against a Gateway of its own",
+            ),
+            Self::Commands(_) => (
+                &["--mode", "--host", "--port", "--client-id", "--timeout", "--config"],
+                "the operations are listed without a Gateway",
+            ),
+            Self::Sim(_) => (
+                &["--mode", "--host", "--client-id", "--timeout", "--config"],
+                "the simulator listens on 127.0.0.1 and takes every client",
+            ),
+            Self::Soak(Soak { chaos: true, .. }) => {
+                (&["--host", "--port", "--client-id", "--timeout"], "--chaos brings its own Gateway")
+            }
+            _ => (&[], ""),
+        }
     }
 }
 
@@ -298,7 +343,7 @@ pub(crate) struct Soak {
     /// Block the runtime that the pings and fetches run on nearly all the time; their times include it
     #[arg(long)]
     pub(crate) busy: bool,
-    /// Against a built-in simulator that fails in random ways, in fast motion; --host and --port have no effect
+    /// Against a built-in simulator that fails in random ways, in fast motion
     #[arg(long)]
     pub(crate) chaos: bool,
     /// What happens in the chaos follows from it; random, and printed, if not given

@@ -35,6 +35,7 @@ pub(crate) fn run(cli: Cli, loaded: &Result<Loaded, Error>, output: &Output) -> 
     let Cli { global, command } = cli;
     let loaded = loaded.as_ref().map_err(Clone::clone);
     let config = || loaded.clone().map(|loaded| &loaded.config);
+    global.refuse_unused(&command)?;
     match command {
         Command::Demo => demo::run(output),
         Command::Sim(arguments) => sim::run(&global, output, &arguments),

@@ -1,95 +1,82 @@
-//! `demo`: the main job without a Gateway. Every figure is measured in this run.
+//! `demo`: the main job without a Gateway. Every figure is measured in this run, and nothing is acted: bare ibapi and ours talk to
+//! the same simulator over real sockets.
 //!
-//! Two scenarios, three ways to connect. `idle` is a program with nothing else to do; in `busy_runtime` its runtime
-//! is starved, as trading programs starve theirs, and the Gateway takes its time. The Gateway is the simulator, which
-//! like a real one keeps its end of a connection whose client vanishes in mid-handshake.
+//! A program whose runtime is busy connects with bare ibapi, as one would write it: it starves in mid-handshake, times out, and
+//! leaves half-closed connections until the Gateway accepts nobody. Only a restart clears that, so the Gateway is restarted.
+//! Then the same program connects with ours. `verdict` says what was promised; a promise that was not kept is the exit code.
 
 mod client;
+mod gateway;
+mod progress;
 mod row;
-mod scenario;
+mod scene;
+mod verdict;
+mod way;
 
-use ibkr_connect::ConnectionMode;
 use serde_json::json;
 
-use self::row::Row;
-use self::scenario::SCENARIOS;
-use super::progress;
+use self::gateway::{FRAME_DELAY, FRAMES, WEDGED_BY};
+use self::progress::Progress;
+use self::row::{Row, ms};
+use self::scene::{BLOCK, DEADLINE, WORKERS};
+use self::verdict::{promises, summary, zombies_of_ours};
 use crate::exit::Failed;
-use crate::output::{Format, Output, Verdict, print_line, print_lines, table};
+use crate::output::{Format, print_json, print_line};
 
-/// How to connect: our two modes, and what one would write without us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
-    /// ibapi awaited straight on the program's runtime.
-    Naive,
-    /// Through ibkr-connect.
-    Ours(ConnectionMode),
-}
-
-impl Way {
-    const ALL: [Self; 3] =
-        [Self::Naive, Self::Ours(ConnectionMode::Direct), Self::Ours(ConnectionMode::Subprocess)];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Naive => "naive",
-            Self::Ours(mode) => mode.as_str(),
-        }
+/// Plays every scene, says what was measured, and judges it.
+pub(crate) fn run(format: Format) -> anyhow::Result<()> {
+    if format == Format::Table {
+        introduce()?;
     }
+    let progress = Progress::new(format);
+    let rows = scene::perform(&progress);
+    progress.finish();
+    conclude(format, &rows?)
 }
 
-/// Runs every scenario in every way and shows the table.
-pub(crate) fn run(output: &Output) -> anyhow::Result<()> {
-    let count = SCENARIOS.len() * Way::ALL.len();
-    let progress = progress(count as u64, "{spinner} {pos}/{len} {elapsed} {msg}");
-    let mut rows = Vec::new();
-    for scenario in SCENARIOS {
-        for way in Way::ALL {
-            progress.set_message(format!(
-                "{}, {}: {} connects",
-                scenario.name,
-                way.name(),
-                scenario.attempts
-            ));
-            rows.push(scenario.measure(way)?);
-            progress.inc(1);
-        }
+fn introduce() -> std::io::Result<()> {
+    for line in [
+        format!(
+            "The Gateway is a simulator. A login takes it {FRAMES} frames of {} each, and like a real",
+            ms(FRAME_DELAY)
+        ),
+        "one it keeps its end of a connection whose client leaves in mid-handshake (half-closed).".to_owned(),
+        format!("When it holds {WEDGED_BY} of those, it accepts nobody."),
+        format!(
+            "A busy program has a tokio runtime of {WORKERS} threads, all blocked for {} at a time.",
+            ms(BLOCK)
+        ),
+        format!(
+            "\"naive\" awaits ibapi on that runtime, with a timeout of {} and a retry loop; \"direct\" and",
+            ms(DEADLINE)
+        ),
+        "\"subprocess\" are ibkr-connect's modes, with the same timeout and one try each.".to_owned(),
+        String::new(),
+    ] {
+        print_line(&line)?;
     }
-    progress.finish_and_clear();
-    show(output, &rows)
+    Ok(())
 }
 
-/// The verdict is about our modes; what the naive way did is shown as it was.
-fn show(output: &Output, rows: &[Row]) -> anyhow::Result<()> {
-    let ours = || rows.iter().filter(|row| row.way != Way::Naive);
-    let zombies: usize = ours().map(|row| row.zombies_left).sum();
-    let ok = zombies == 0 && ours().all(Row::is_flawless);
-    match output.format {
+fn conclude(format: Format, rows: &[Row]) -> anyhow::Result<()> {
+    let promises = promises(rows);
+    let ok = promises.iter().all(|promise| promise.kept);
+    let zombies = zombies_of_ours(rows);
+    match format {
         Format::Json => {
             let rows: Vec<_> = rows.iter().map(Row::to_json).collect();
-            let verdict = if ok { Verdict::Fine } else { Verdict::Bad };
-            output.json_with(verdict, &json!({ "rows": rows, "zombies_left": zombies }))?;
+            let promises: Vec<_> = promises.iter().map(verdict::Promise::to_json).collect();
+            print_json(&json!({ "rows": rows, "promises": promises, "zombies_left": zombies, "ok": ok }))?;
         }
-        Format::Table => show_table(rows, ok)?,
+        Format::Table => {
+            print_line("")?;
+            for line in summary(rows).into_iter().flatten() {
+                print_line(&line)?;
+            }
+            for broken in promises.iter().filter(|promise| !promise.kept) {
+                print_line(&format!("NOT KEPT: {}", broken.text))?;
+            }
+        }
     }
     if ok { Ok(()) } else { Err(Failed(if zombies > 0 { 8 } else { 1 }).into()) }
-}
-
-fn show_table(rows: &[Row], ok: bool) -> std::io::Result<()> {
-    let header =
-        ["scenario", "mode", "connected", "connect ms min / p50 / max", "pings", "fetches", "zombies left"];
-    print_lines(&table(&header, rows.iter().map(Row::cells)).to_string())?;
-    for scenario in SCENARIOS {
-        print_line(&format!("{}: {}", scenario.name, scenario.story))?;
-    }
-    for row in rows {
-        if let Some(failure) = &row.first_failure {
-            print_line(&format!("{}, {}: {failure}", row.scenario.name, row.way.name()))?;
-        }
-    }
-    print_line(if ok {
-        "direct and subprocess: every connect succeeded, and no zombie is left on either side"
-    } else {
-        "direct or subprocess: something failed, see above"
-    })
 }

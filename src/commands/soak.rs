@@ -20,13 +20,19 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at, 
 use self::chaos::Chaos;
 use self::memory::Memory;
 use self::report::Report;
-use super::busy::{ENOUGH, Hogs};
+use super::busy::Hogs;
 use super::failures::Failures;
 use super::interrupt::Interrupt;
 use super::port::{SETTLE, zombies, zombies_after_settling};
 use super::progress;
 use crate::cli::Soak;
 use crate::output::Output;
+
+/// The worker threads of the runtime that pings and fetches run on.
+const WORKERS: usize = 2;
+
+/// How long `--busy` blocks them at a time.
+const BLOCK: Duration = Duration::from_secs(1);
 
 /// How long what was asked last may take.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -41,10 +47,12 @@ pub(crate) fn run(config: &Config, output: &Output, arguments: &Soak) -> anyhow:
     let before = zombies(config);
     let options = chaos.as_ref().map_or_else(|| SupervisorOptions::from(config), Chaos::options);
     let supervisor = ibkr_connect::supervise_with(config, options)?;
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let hogs = Hogs::start(&runtime, if arguments.busy { ENOUGH } else { 0 });
+    let runtime = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    let hogs = arguments.busy.then(|| Hogs::start(&runtime, WORKERS, BLOCK));
     let soaked = runtime.block_on(runtime.spawn(soak(Plan::new(config, arguments), supervisor.clone())));
-    hogs.stop();
+    if let Some(hogs) = hogs {
+        hogs.stop();
+    }
     let survived = chaos.as_ref().map(|chaos| runtime.block_on(chaos.calm(&supervisor)));
     runtime.block_on(supervisor.close());
     runtime.shutdown_timeout(SETTLE);

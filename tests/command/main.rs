@@ -7,6 +7,7 @@ mod breaker;
 mod call;
 mod check;
 mod data;
+mod demo;
 mod foreign;
 mod input;
 mod json;

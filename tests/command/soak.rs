@@ -169,8 +169,11 @@ fn assert_all_answered(report: &Value) {
 fn soak(port: u16, arguments: &[&str], exit: i32) -> Value {
     let user = User::new();
     let port_text = port.to_string();
-    let common = ["soak", "--json", "--port", &port_text];
-    let finished = Finished::of(user.command(common.iter().chain(&OFTEN).chain(arguments).copied()));
+    // The chaos brings its own Gateway.
+    let gateway = if arguments.contains(&"--chaos") { &[][..] } else { &["--port", &port_text] };
+    let common = ["soak", "--json"];
+    let all = common.iter().chain(gateway).chain(&OFTEN).chain(arguments);
+    let finished = Finished::of(user.command(all.copied()));
     assert_eq!(finished.code, exit, "{finished:?}");
     let report = finished.data();
     assert_eq!(report.as_object().unwrap().keys().collect::<Vec<_>>(), KEYS);

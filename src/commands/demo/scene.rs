@@ -1,0 +1,241 @@
+//! The scenes, in their order.
+
+use std::future::Future;
+use std::time::Duration;
+
+use ibkr_connect::{Config, ConnectionMode};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+
+use super::client::{Attempt, naive, naive_with_retries, ours, ours_with_policy};
+use super::gateway::{Gateway, WEDGED_BY};
+use super::progress::Progress;
+use super::row::Row;
+use super::way::Way;
+use crate::commands::busy::Hogs;
+
+/// The deadline of a connect.
+pub(crate) const DEADLINE: Duration = Duration::from_millis(1500);
+
+/// How long the busy program blocks its runtime at a time. It is longer than the deadline, so that whether bare ibapi
+/// starves is no matter of luck: between two blocks it gets one step further, and a handshake has several.
+pub(crate) const BLOCK: Duration = Duration::from_millis(1600);
+
+/// A deadline in which nobody can shake hands with this Gateway.
+pub(crate) const TOO_SOON: Duration = Duration::from_millis(200);
+
+/// The worker threads of the program's runtime.
+pub(crate) const WORKERS: usize = 2;
+
+/// How many connects an idle program makes at the same time.
+const IDLE_CONNECTS: usize = 3;
+
+/// How many a busy one makes with each of our modes at the same time.
+const BUSY_CONNECTS: usize = 5;
+
+/// What happens on the stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scene {
+    Idle,
+    BusyNaive,
+    Wedged,
+    Busy,
+    GivenUp,
+    Afterwards,
+}
+
+impl Scene {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Idle, Self::BusyNaive, Self::Wedged, Self::Busy, Self::GivenUp, Self::Afterwards];
+
+    /// Its name in JSON.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::BusyNaive | Self::Busy => "busy_runtime",
+            Self::Wedged => "wedged",
+            Self::GivenUp => "given_up",
+            Self::Afterwards => "afterwards",
+        }
+    }
+
+    /// What is to be seen.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Idle => "an idle program: everybody connects",
+            Self::BusyNaive => "a busy program, bare ibapi with a retry loop",
+            Self::Wedged => "the same Gateway, asked by idle programs",
+            Self::Busy => "the Gateway restarted (a real one needs 2FA): ibkr-connect in the busy program",
+            Self::GivenUp => "a deadline that is too short: every handshake is given up halfway",
+            Self::Afterwards => "the same Gateway afterwards, asked by an idle program",
+        }
+    }
+}
+
+/// Performs all scenes, and gives what was measured.
+pub(crate) fn perform(progress: &Progress) -> anyhow::Result<Vec<Row>> {
+    let mut stage = Stage { gateway: Gateway::start()?, rows: Vec::new() };
+    for scene in Scene::ALL {
+        progress.begin(scene)?;
+        let before = stage.rows.len();
+        stage.play(scene)?;
+        progress.end(&stage.rows[before..])?;
+        if scene == Scene::Wedged {
+            stage.gateway = stage.gateway.restart()?;
+        }
+    }
+    Ok(stage.rows)
+}
+
+/// The Gateway, and what was measured so far.
+struct Stage {
+    gateway: Gateway,
+    rows: Vec<Row>,
+}
+
+impl Stage {
+    fn play(&mut self, scene: Scene) -> anyhow::Result<()> {
+        match scene {
+            Scene::Idle => self.idle(),
+            Scene::BusyNaive => self.busy_naive(),
+            Scene::Wedged => self.wedged(),
+            Scene::Busy => self.busy(),
+            Scene::GivenUp => self.given_up(),
+            Scene::Afterwards => self.afterwards(),
+        }
+    }
+
+    fn idle(&mut self) -> anyhow::Result<()> {
+        let port = self.gateway.port();
+        let program = Program::idle()?;
+        let connects = (1..).take(IDLE_CONNECTS).map(|client_id| naive(port, client_id, DEADLINE));
+        let attempts = program.run_all(connects);
+        self.add(Scene::Idle, Way::Naive, attempts, 0)?;
+        for mode in Way::OURS {
+            let attempts = program.run_all((0..IDLE_CONNECTS).map(|_| ours(mode, port, DEADLINE)));
+            self.add(Scene::Idle, Way::Ours(mode), attempts, 0)?;
+        }
+        Ok(())
+    }
+
+    /// The retry loop makes one try more than the Gateway bears. It gets some more if a client's end became a reset by
+    /// itself, which the kernel makes of a close with bytes unread.
+    fn busy_naive(&mut self) -> anyhow::Result<()> {
+        let port = self.gateway.port();
+        let program = Program::busy()?;
+        let mut attempts = program.run(naive_with_retries(port, WEDGED_BY + 1, DEADLINE)).unwrap_or_default();
+        while !self.gateway.is_wedged() && attempts.len() < 2 * WEDGED_BY {
+            attempts.extend(program.run(naive_with_retries(port, 1, DEADLINE)).unwrap_or_default());
+        }
+        self.add(Scene::BusyNaive, Way::Naive, attempts, usize::MAX)
+    }
+
+    fn wedged(&mut self) -> anyhow::Result<()> {
+        let program = Program::idle()?;
+        let attempts = program.run_all([naive(self.gateway.port(), 1, DEADLINE)]);
+        self.add(Scene::Wedged, Way::Naive, attempts, usize::MAX)?;
+        let state = tempfile::tempdir()?;
+        let config = Config {
+            port: self.gateway.port(),
+            timeout: DEADLINE,
+            max_retries: 0,
+            state_dir: state.path().to_owned(),
+            ..Config::default()
+        };
+        let mode = config.mode;
+        let attempts = program.run_all([async move { ours_with_policy(&config).await }]);
+        self.add(Scene::Wedged, Way::Ours(mode), attempts, usize::MAX)
+    }
+
+    fn busy(&mut self) -> anyhow::Result<()> {
+        let program = Program::busy()?;
+        self.both_modes(Scene::Busy, &program, DEADLINE)
+    }
+
+    fn given_up(&mut self) -> anyhow::Result<()> {
+        let program = Program::idle()?;
+        self.both_modes(Scene::GivenUp, &program, TOO_SOON)
+    }
+
+    /// Connects with both modes at the same time.
+    fn both_modes(&mut self, scene: Scene, program: &Program, deadline: Duration) -> anyhow::Result<()> {
+        let port = self.gateway.port();
+        let begun: Vec<_> = Way::OURS
+            .map(|mode| (mode, program.begin((0..BUSY_CONNECTS).map(|_| ours(mode, port, deadline)))))
+            .into_iter()
+            .collect();
+        let attempts: Vec<(ConnectionMode, Vec<Attempt>)> =
+            begun.into_iter().map(|(mode, tasks)| (mode, program.finish(tasks))).collect();
+        for (mode, attempts) in attempts {
+            self.add(scene, Way::Ours(mode), attempts, 0)?;
+        }
+        Ok(())
+    }
+
+    fn afterwards(&mut self) -> anyhow::Result<()> {
+        let program = Program::idle()?;
+        let attempts = program.run_all([naive(self.gateway.port(), 1, DEADLINE)]);
+        self.add(Scene::Afterwards, Way::Naive, attempts, 0)
+    }
+
+    /// Keeps what was measured, and counts what is left once it is no more than `expected` or has had its time.
+    fn add(&mut self, scene: Scene, way: Way, attempts: Vec<Attempt>, expected: usize) -> anyhow::Result<()> {
+        let wedged = self.gateway.is_wedged();
+        let half_closed = self.gateway.half_closed(expected)?;
+        self.rows.push(Row { scene, way, attempts, half_closed, wedged });
+        Ok(())
+    }
+}
+
+/// A program with a runtime of its own.
+struct Program {
+    runtime: Runtime,
+    hogs: Option<Hogs>,
+}
+
+impl Program {
+    fn idle() -> anyhow::Result<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+        Ok(Self { runtime, hogs: None })
+    }
+
+    fn busy() -> anyhow::Result<Self> {
+        let mut program = Self::idle()?;
+        program.hogs = Some(Hogs::start(&program.runtime, WORKERS, BLOCK));
+        Ok(program)
+    }
+
+    fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        self.runtime.block_on(self.runtime.spawn(work)).ok()
+    }
+
+    fn run_all<W>(&self, attempts: impl IntoIterator<Item = W>) -> Vec<Attempt>
+    where
+        W: Future<Output = Attempt> + Send + 'static,
+    {
+        self.finish(self.begin(attempts))
+    }
+
+    fn begin<W>(&self, attempts: impl IntoIterator<Item = W>) -> Vec<JoinHandle<Attempt>>
+    where
+        W: Future<Output = Attempt> + Send + 'static,
+    {
+        attempts.into_iter().map(|attempt| self.runtime.spawn(attempt)).collect()
+    }
+
+    fn finish(&self, tasks: Vec<JoinHandle<Attempt>>) -> Vec<Attempt> {
+        let finished = |task| self.runtime.block_on::<JoinHandle<Attempt>>(task);
+        let panicked =
+            |error: &dyn std::fmt::Display| Attempt::failed(Duration::ZERO, format!("panicked: {error}"));
+        tasks.into_iter().map(|task| finished(task).unwrap_or_else(|error| panicked(&error))).collect()
+    }
+}
+
+impl Drop for Program {
+    /// A blocked worker ends by itself.
+    fn drop(&mut self) {
+        if let Some(hogs) = self.hogs.take() {
+            hogs.stop();
+        }
+    }
+}

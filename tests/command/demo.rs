@@ -1,0 +1,64 @@
+//! `demo`: bare ibapi wedges the Gateway, ours does not, and a script sees both.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::host::{Finished, User};
+
+/// It takes half of it, in a debug build too: nearly all of that is waiting.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn every_promise_is_kept_and_every_figure_is_there() {
+    let user = User::new();
+    let finished = Finished::within(user.command(["demo", "--json"]), PATIENCE);
+    assert_eq!(finished.code, 0, "{finished:?}");
+    let report = finished.json();
+    let promises = report["promises"].as_array().unwrap();
+    assert!(promises.len() >= 8 && promises.iter().all(|promise| promise["kept"] == true), "{report:#}");
+
+    let rows = report["rows"].as_array().unwrap();
+    let row = |scenario: &str, mode: &str| {
+        rows.iter().find(|row| row["scenario"] == scenario && row["mode"] == mode).unwrap()
+    };
+    let naive = row("busy_runtime", "naive");
+    assert_eq!((&naive["successes"], &naive["gateway_wedged"]), (&0.into(), &true.into()), "{naive:#}");
+    for mode in ["direct", "subprocess"] {
+        let ours = row("busy_runtime", mode);
+        assert_eq!((&ours["successes"], &ours["zombies_left"]), (&ours["attempts"], &0.into()), "{ours:#}");
+        // What the connection took is not what the blocked program saw.
+        assert!(ms(&ours["connect_ms"]) < ms(&ours["seen_ms"]), "{ours:#}");
+        assert!(ms(&ours["connect_ms"]) >= 480.0, "six frames of 80 ms each: {ours:#}");
+    }
+    // Standard error is no terminal here: the progress is lines.
+    for number in 1..=6 {
+        assert!(finished.stderr.contains(&format!("[{number}/6] ")), "{finished:?}");
+    }
+    user.worker().assert_none_runs();
+}
+
+#[test]
+fn flags_that_would_do_nothing_are_refused() {
+    for (arguments, flag) in [
+        (&["demo", "--port", "4002"][..], "--port"),
+        (&["demo", "--mode", "direct"], "--mode"),
+        (&["demo", "--host", "gw.example"], "--host"),
+        (&["demo", "--client-id", "7"], "--client-id"),
+        (&["demo", "--timeout", "1"], "--timeout"),
+        (&["demo", "--config", "ibkr.toml"], "--config"),
+        (&["commands", "--port", "4002"], "--port"),
+        (&["sim", "--mode", "direct"], "--mode"),
+        (&["soak", "--chaos", "--port", "4002"], "--port"),
+    ] {
+        let finished = Finished::of(User::new().command(arguments.iter().copied()));
+        assert_eq!((finished.code, finished.stdout.as_str()), (2, ""), "{finished:?}");
+        let expected = format!("error: {flag} on the command line would do nothing: ");
+        assert!(finished.stderr.contains(&expected), "{finished:?}");
+        assert!(finished.stderr.contains(&format!("try: leave {flag} out")), "{finished:?}");
+    }
+}
+
+fn ms(figures: &Value) -> f64 {
+    figures["p50"].as_f64().unwrap_or_else(|| panic!("no figure: {figures}"))
+}
