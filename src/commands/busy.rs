@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
+/// How long the first block is at most: what is begun in it need not wait for long.
+const FIRST_BLOCK: Duration = Duration::from_millis(200);
+
 /// Tasks that do what they should not: as many as the runtime has workers, they block all of them at the same time, again
 /// and again, like a strategy that recalculates every symbol when a bar is complete.
 #[derive(Debug)]
@@ -15,18 +18,19 @@ pub(crate) struct Hogs {
 }
 
 impl Hogs {
-    /// Blocks `workers` workers of `runtime` for `block` at a time, from one moment between the blocks to the next.
+    /// Blocks `workers` workers of `runtime` for `block` at a time; the first block is a short one.
     pub(crate) fn start(runtime: &Runtime, workers: usize, block: Duration) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let begun = Arc::new(AtomicUsize::new(0));
         let origin = Instant::now();
+        let ahead = block.saturating_sub(FIRST_BLOCK);
         for _ in 0..workers {
             let (stop, begun) = (Arc::clone(&stop), Arc::clone(&begun));
             runtime.spawn(async move {
                 begun.fetch_add(1, Ordering::Relaxed);
                 await_others(&begun, workers);
                 while !stop.load(Ordering::Relaxed) {
-                    thread::sleep(until_next(origin.elapsed(), block));
+                    thread::sleep(until_next(origin.elapsed() + ahead, block));
                     tokio::task::yield_now().await;
                 }
             });

@@ -46,10 +46,7 @@ fn introduce() -> std::io::Result<()> {
             "A busy program has a tokio runtime of {WORKERS} threads, all blocked for {} at a time.",
             ms(BLOCK)
         ),
-        format!(
-            "\"naive\" awaits ibapi on that runtime, with a timeout of {} and a retry loop; \"direct\" and",
-            ms(DEADLINE)
-        ),
+        format!("\"naive\" awaits ibapi on that runtime, with a timeout of {}; \"direct\" and", ms(DEADLINE)),
         "\"subprocess\" are ibkr-connect's modes, with the same timeout and one try each.".to_owned(),
         String::new(),
     ] {

@@ -29,12 +29,47 @@ pub(crate) struct Failure {
 }
 
 impl Attempt {
-    pub(crate) fn failed(seen: Duration, message: String) -> Self {
+    fn failed(seen: Duration, message: String) -> Self {
         Self { seen, failure: Some(Failure { kind: None, message }), ..Self::default() }
     }
+}
 
+/// An attempt of ours whose session is still open, if there is one.
+#[derive(Debug, Default)]
+pub(crate) struct Used {
+    attempt: Attempt,
+    session: Option<Session>,
+}
+
+impl Used {
     fn refused(seen: Duration, error: &Error) -> Self {
-        Self { seen, failure: Some(Failure::from(error)), ..Self::default() }
+        let attempt = Attempt { seen, failure: Some(Failure::from(error)), ..Attempt::default() };
+        Self { attempt, session: None }
+    }
+
+    /// Pings and fetches at the same time.
+    async fn of(session: Session, seen: Duration) -> Self {
+        let took = Duration::from_secs_f64(session.info().connect_ms / 1_000.0);
+        let bars = session.historical_bars(HistoricalBarsParams::last_day(Contract::stock("AAPL")));
+        let (pinged, fetched) = tokio::join!(session.ping(), bars);
+        let attempt = Attempt {
+            took: Some(took),
+            seen,
+            pinged: pinged.is_ok(),
+            fetched: fetched.as_ref().is_ok_and(|found| !found.bars.is_empty()),
+            failure: pinged.err().or(fetched.err()).as_ref().map(Failure::from),
+        };
+        Self { attempt, session: Some(session) }
+    }
+
+    pub(crate) async fn close(self) -> Attempt {
+        let Self { mut attempt, session } = self;
+        if let Some(session) = session
+            && let Err(error) = session.close().await
+        {
+            attempt.failure.get_or_insert_with(|| Failure::from(&error));
+        }
+        attempt
     }
 }
 
@@ -45,7 +80,7 @@ impl From<&Error> for Failure {
 }
 
 /// One attempt through ibkr-connect: without a retry, and without the lock and the breaker that a user's connects share.
-pub(crate) async fn ours(mode: ConnectionMode, port: u16, deadline: Duration) -> Attempt {
+pub(crate) async fn ours(mode: ConnectionMode, port: u16, deadline: Duration) -> Used {
     let config = Config { mode, port, timeout: deadline, ..Config::default() };
     let begun = Instant::now();
     let connected = match ibkr_connect::connector(&config) {
@@ -53,33 +88,18 @@ pub(crate) async fn ours(mode: ConnectionMode, port: u16, deadline: Duration) ->
         Err(error) => Err(error),
     };
     match connected {
-        Ok(session) => used(session, begun.elapsed()).await,
-        Err(error) => Attempt::refused(begun.elapsed(), &error),
+        Ok(session) => Used::of(session, begun.elapsed()).await,
+        Err(error) => Used::refused(begun.elapsed(), &error),
     }
 }
 
 /// Connects as a user's program does: the port is looked at first. Whatever its programs share is in `config`'s state
 /// directory.
-pub(crate) async fn ours_with_policy(config: &Config) -> Attempt {
+pub(crate) async fn ours_with_policy(config: &Config) -> Used {
     let begun = Instant::now();
     match ibkr_connect::connect(config).await {
-        Ok(session) => used(session, begun.elapsed()).await,
-        Err(error) => Attempt::refused(begun.elapsed(), &error),
-    }
-}
-
-/// Uses the session and closes it.
-async fn used(session: Session, seen: Duration) -> Attempt {
-    let took = Duration::from_secs_f64(session.info().connect_ms / 1_000.0);
-    let pinged = session.ping().await;
-    let fetched = session.historical_bars(HistoricalBarsParams::last_day(Contract::stock("AAPL"))).await;
-    let closed = session.close().await;
-    Attempt {
-        took: Some(took),
-        seen,
-        pinged: pinged.is_ok(),
-        fetched: fetched.as_ref().is_ok_and(|found| !found.bars.is_empty()),
-        failure: pinged.err().or(fetched.err()).or(closed.err()).as_ref().map(Failure::from),
+        Ok(session) => Used::of(session, begun.elapsed()).await,
+        Err(error) => Used::refused(begun.elapsed(), &error),
     }
 }
 
@@ -118,13 +138,16 @@ pub(crate) async fn naive(port: u16, client_id: i32, deadline: Duration) -> Atte
 }
 
 /// The retry loop that goes with it.
-pub(crate) async fn naive_with_retries(port: u16, tries: usize, deadline: Duration) -> Vec<Attempt> {
+pub(crate) async fn naive_with_retries(
+    port: u16,
+    client_id: i32,
+    tries: usize,
+    deadline: Duration,
+) -> Vec<Attempt> {
     let mut attempts = Vec::with_capacity(tries);
-    for client_id in (1..).take(tries) {
-        let attempt = naive(port, client_id, deadline).await;
-        let is_connected = attempt.took.is_some();
-        attempts.push(attempt);
-        if is_connected {
+    while attempts.len() < tries {
+        attempts.push(naive(port, client_id, deadline).await);
+        if attempts.last().is_some_and(|attempt| attempt.took.is_some()) {
             break;
         }
     }

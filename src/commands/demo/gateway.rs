@@ -46,6 +46,11 @@ impl Gateway {
         Simulator::start(options).map(|simulator| Self { simulator })
     }
 
+    /// Takes so long for each frame of the handshakes to come.
+    pub(crate) fn slow_down(&self, frame_delay: Duration) {
+        self.simulator.set_faults(vec![Fault::DelayHandshake(frame_delay)]);
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.simulator.port()
     }

@@ -3,26 +3,30 @@
 use std::future::Future;
 use std::time::Duration;
 
-use ibkr_connect::{Config, ConnectionMode};
+use ibkr_connect::Config;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
-use super::client::{Attempt, naive, naive_with_retries, ours, ours_with_policy};
-use super::gateway::{Gateway, WEDGED_BY};
+use super::client::{Attempt, Used, naive, naive_with_retries, ours, ours_with_policy};
+use super::gateway::{FRAME_DELAY, Gateway, WEDGED_BY};
 use super::progress::Progress;
 use super::row::Row;
 use super::way::Way;
 use crate::commands::busy::Hogs;
 
-/// The deadline of a connect.
-pub(crate) const DEADLINE: Duration = Duration::from_millis(1500);
+/// The deadline of a connect. It is several times what this Gateway takes, so that a machine that is busy with something else
+/// makes no difference.
+pub(crate) const DEADLINE: Duration = Duration::from_millis(2500);
 
 /// How long the busy program blocks its runtime at a time. It is longer than the deadline, so that whether bare ibapi
 /// starves is no matter of luck: between two blocks it gets one step further, and a handshake has several.
-pub(crate) const BLOCK: Duration = Duration::from_millis(1600);
+pub(crate) const BLOCK: Duration = Duration::from_millis(2700);
 
-/// A deadline in which nobody can shake hands with this Gateway.
-pub(crate) const TOO_SOON: Duration = Duration::from_millis(200);
+/// A deadline in which nobody can shake hands with a Gateway that takes [`TOO_SLOW`] for a frame, but everybody can begin to.
+const TOO_SOON: Duration = Duration::from_millis(1500);
+
+/// How long the Gateway takes for a frame where every handshake is to be given up.
+const TOO_SLOW: Duration = Duration::from_millis(500);
 
 /// The worker threads of the program's runtime.
 pub(crate) const WORKERS: usize = 2;
@@ -31,7 +35,10 @@ pub(crate) const WORKERS: usize = 2;
 const IDLE_CONNECTS: usize = 3;
 
 /// How many a busy one makes with each of our modes at the same time.
-const BUSY_CONNECTS: usize = 5;
+const BUSY_CONNECTS: usize = 4;
+
+/// How often the busy program with bare ibapi tries each of its connections: the second time finds what the first has left.
+const TRIES: usize = 2;
 
 /// What happens on the stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,10 +70,12 @@ impl Scene {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Idle => "an idle program: everybody connects",
-            Self::BusyNaive => "a busy program, bare ibapi with a retry loop",
+            Self::BusyNaive => "a busy program, bare ibapi: 3 connections, 2 tries each",
             Self::Wedged => "the same Gateway, asked by idle programs",
             Self::Busy => "the Gateway restarted (a real one needs 2FA): ibkr-connect in the busy program",
-            Self::GivenUp => "a deadline that is too short: every handshake is given up halfway",
+            Self::GivenUp => {
+                "the Gateway became too slow for a deadline: every handshake is given up halfway"
+            }
             Self::Afterwards => "the same Gateway afterwards, asked by an idle program",
         }
     }
@@ -112,20 +121,24 @@ impl Stage {
         let attempts = program.run_all(connects);
         self.add(Scene::Idle, Way::Naive, attempts, 0)?;
         for mode in Way::OURS {
-            let attempts = program.run_all((0..IDLE_CONNECTS).map(|_| ours(mode, port, DEADLINE)));
+            let used = program.run_all((0..IDLE_CONNECTS).map(|_| ours(mode, port, DEADLINE)));
+            let attempts = program.run_all(used.into_iter().map(Used::close));
             self.add(Scene::Idle, Way::Ours(mode), attempts, 0)?;
         }
         Ok(())
     }
 
-    /// The retry loop makes one try more than the Gateway bears. It gets some more if a client's end became a reset by
-    /// itself, which the kernel makes of a close with bytes unread.
+    /// As many connections as the Gateway can bear to lose. There are more tries if a client's end became a reset by itself, which the
+    /// kernel makes of a close with bytes unread.
     fn busy_naive(&mut self) -> anyhow::Result<()> {
+        const MOST: usize = 4 * WEDGED_BY;
         let port = self.gateway.port();
         let program = Program::busy()?;
-        let mut attempts = program.run(naive_with_retries(port, WEDGED_BY + 1, DEADLINE)).unwrap_or_default();
-        while !self.gateway.is_wedged() && attempts.len() < 2 * WEDGED_BY {
-            attempts.extend(program.run(naive_with_retries(port, 1, DEADLINE)).unwrap_or_default());
+        let mut attempts = Vec::new();
+        while attempts.len() < MOST && !self.gateway.is_wedged() {
+            let loops =
+                (1..).take(WEDGED_BY).map(|client_id| naive_with_retries(port, client_id, TRIES, DEADLINE));
+            attempts.extend(program.finish(program.begin(loops)).into_iter().flatten());
         }
         self.add(Scene::BusyNaive, Way::Naive, attempts, usize::MAX)
     }
@@ -143,30 +156,31 @@ impl Stage {
             ..Config::default()
         };
         let mode = config.mode;
-        let attempts = program.run_all([async move { ours_with_policy(&config).await }]);
+        let attempts = program.run_all([async move { ours_with_policy(&config).await.close().await }]);
         self.add(Scene::Wedged, Way::Ours(mode), attempts, usize::MAX)
     }
 
     fn busy(&mut self) -> anyhow::Result<()> {
-        let program = Program::busy()?;
-        self.both_modes(Scene::Busy, &program, DEADLINE)
+        self.both_modes(Scene::Busy, Program::busy()?, DEADLINE)
     }
 
     fn given_up(&mut self) -> anyhow::Result<()> {
-        let program = Program::idle()?;
-        self.both_modes(Scene::GivenUp, &program, TOO_SOON)
+        self.gateway.slow_down(TOO_SLOW);
+        self.both_modes(Scene::GivenUp, Program::idle()?, TOO_SOON)?;
+        self.gateway.slow_down(FRAME_DELAY);
+        Ok(())
     }
 
     /// Connects with both modes at the same time.
-    fn both_modes(&mut self, scene: Scene, program: &Program, deadline: Duration) -> anyhow::Result<()> {
+    fn both_modes(&mut self, scene: Scene, mut program: Program, deadline: Duration) -> anyhow::Result<()> {
         let port = self.gateway.port();
-        let begun: Vec<_> = Way::OURS
-            .map(|mode| (mode, program.begin((0..BUSY_CONNECTS).map(|_| ours(mode, port, deadline)))))
-            .into_iter()
-            .collect();
-        let attempts: Vec<(ConnectionMode, Vec<Attempt>)> =
-            begun.into_iter().map(|(mode, tasks)| (mode, program.finish(tasks))).collect();
-        for (mode, attempts) in attempts {
+        let begin = |mode| program.begin((0..BUSY_CONNECTS).map(|_| ours(mode, port, deadline)));
+        let tasks = Way::OURS.map(|mode| (mode, begin(mode)));
+        let used = tasks.map(|(mode, tasks)| (mode, program.finish(tasks)));
+        // The program has done its work; what is open is closed in peace.
+        program.calm_down();
+        let closed = used.map(|(mode, used)| (mode, program.run_all(used.into_iter().map(Used::close))));
+        for (mode, attempts) in closed {
             self.add(scene, Way::Ours(mode), attempts, 0)?;
         }
         Ok(())
@@ -205,37 +219,36 @@ impl Program {
         Ok(program)
     }
 
-    fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
-        self.runtime.block_on(self.runtime.spawn(work)).ok()
+    /// Stops to block its runtime.
+    fn calm_down(&mut self) {
+        if let Some(hogs) = self.hogs.take() {
+            hogs.stop();
+        }
     }
 
-    fn run_all<W>(&self, attempts: impl IntoIterator<Item = W>) -> Vec<Attempt>
+    fn run_all<W>(&self, work: impl IntoIterator<Item = W>) -> Vec<W::Output>
     where
-        W: Future<Output = Attempt> + Send + 'static,
+        W: Future<Output: Send + Default> + Send + 'static,
     {
-        self.finish(self.begin(attempts))
+        self.finish(self.begin(work))
     }
 
-    fn begin<W>(&self, attempts: impl IntoIterator<Item = W>) -> Vec<JoinHandle<Attempt>>
+    fn begin<W>(&self, work: impl IntoIterator<Item = W>) -> Vec<JoinHandle<W::Output>>
     where
-        W: Future<Output = Attempt> + Send + 'static,
+        W: Future<Output: Send> + Send + 'static,
     {
-        attempts.into_iter().map(|attempt| self.runtime.spawn(attempt)).collect()
+        work.into_iter().map(|one| self.runtime.spawn(one)).collect()
     }
 
-    fn finish(&self, tasks: Vec<JoinHandle<Attempt>>) -> Vec<Attempt> {
-        let finished = |task| self.runtime.block_on::<JoinHandle<Attempt>>(task);
-        let panicked =
-            |error: &dyn std::fmt::Display| Attempt::failed(Duration::ZERO, format!("panicked: {error}"));
-        tasks.into_iter().map(|task| finished(task).unwrap_or_else(|error| panicked(&error))).collect()
+    /// What the tasks have come to; of one that panicked, nothing.
+    fn finish<T: Default>(&self, tasks: Vec<JoinHandle<T>>) -> Vec<T> {
+        tasks.into_iter().map(|task| self.runtime.block_on(task).unwrap_or_default()).collect()
     }
 }
 
 impl Drop for Program {
     /// A blocked worker ends by itself.
     fn drop(&mut self) {
-        if let Some(hogs) = self.hogs.take() {
-            hogs.stop();
-        }
+        self.calm_down();
     }
 }
