@@ -21,17 +21,17 @@ use self::row::{Row, ms};
 use self::scene::{BLOCK, DEADLINE, WORKERS};
 use self::verdict::{promises, summary, zombies_of_ours};
 use crate::exit::Failed;
-use crate::output::{Format, print_json, print_line};
+use crate::output::{Format, Output, Verdict, print_line};
 
 /// Plays every scene, says what was measured, and judges it.
-pub(crate) fn run(format: Format) -> anyhow::Result<()> {
-    if format == Format::Table {
+pub(crate) fn run(output: &Output) -> anyhow::Result<()> {
+    if !output.is_json() {
         introduce()?;
     }
-    let progress = Progress::new(format);
+    let progress = Progress::new(output.format);
     let rows = scene::perform(&progress);
     progress.finish();
-    conclude(format, &rows?)
+    conclude(output, &rows?)
 }
 
 fn introduce() -> std::io::Result<()> {
@@ -55,15 +55,19 @@ fn introduce() -> std::io::Result<()> {
     Ok(())
 }
 
-fn conclude(format: Format, rows: &[Row]) -> anyhow::Result<()> {
+fn conclude(output: &Output, rows: &[Row]) -> anyhow::Result<()> {
     let promises = promises(rows);
     let ok = promises.iter().all(|promise| promise.kept);
     let zombies = zombies_of_ours(rows);
-    match format {
+    match output.format {
         Format::Json => {
             let rows: Vec<_> = rows.iter().map(Row::to_json).collect();
             let promises: Vec<_> = promises.iter().map(verdict::Promise::to_json).collect();
-            print_json(&json!({ "rows": rows, "promises": promises, "zombies_left": zombies, "ok": ok }))?;
+            let verdict = if ok { Verdict::Fine } else { Verdict::Bad };
+            output.json_with(
+                verdict,
+                &json!({ "rows": rows, "promises": promises, "zombies_left": zombies }),
+            )?;
         }
         Format::Table => {
             print_line("")?;

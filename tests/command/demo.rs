@@ -14,7 +14,7 @@ fn every_promise_is_kept_and_every_figure_is_there() {
     let user = User::new();
     let finished = Finished::within(user.command(["demo", "--json"]), PATIENCE);
     assert_eq!(finished.code, 0, "{finished:?}");
-    let report = finished.json();
+    let report = finished.data();
     let promises = report["promises"].as_array().unwrap();
     assert!(promises.len() >= 8 && promises.iter().all(|promise| promise["kept"] == true), "{report:#}");
 
