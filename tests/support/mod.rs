@@ -3,41 +3,23 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod backend;
+#[path = "../../crates/conformance/src/support/fake_gateway/mod.rs"]
 pub(crate) mod fake_gateway;
 pub(crate) mod host;
 pub(crate) mod json;
 pub(crate) mod mock;
+#[path = "../../crates/conformance/src/support/patience.rs"]
+mod patience;
 pub(crate) mod real_backends;
 pub(crate) mod shared;
 pub(crate) mod state;
+#[path = "../../crates/conformance/src/support/traces.rs"]
 pub(crate) mod traces;
 
-use std::future::Future;
-use std::time::{Duration, Instant};
-
+#[allow(unused_imports, reason = "each test binary uses a part of it")]
+pub(crate) use patience::{PATIENCE, run, until};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-
-/// Longer than anything takes that ends by itself, shorter than anybody's patience.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Runs a test's future, at most [`PATIENCE`] long.
-pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let outcome = runtime.block_on(async { tokio::time::timeout(PATIENCE, test).await });
-    // A thread that blocks must not keep a failed test from ending.
-    runtime.shutdown_background();
-    outcome.expect("the test hangs")
-}
-
-/// Waits for something that happens elsewhere.
-pub(crate) async fn until(what: &str, mut happened: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE / 2;
-    while !happened() {
-        assert!(Instant::now() < deadline, "in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-}
 
 /// The seed of a campaign's random choices. A failure names it.
 #[derive(Debug)]

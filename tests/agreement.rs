@@ -1,0 +1,93 @@
+//! The real backends agree: for the same Gateway the same replies, down to the last digit.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use ibkr_connect::types::{AccountSummaryParams, Contract, HistoricalBarsParams, MarketDataParams};
+use ibkr_connect::{Event, Reply, Request, Session, StreamRequest, session_over};
+use ibkr_connect_sim::{SimOptions, Simulator};
+
+use crate::support::backend::{Backend, target};
+use crate::support::real_backends::REAL_BACKENDS;
+use crate::support::run;
+
+/// A test per request.
+macro_rules! same_reply {
+    ($( $name:ident: $request:expr; )+) => { $( #[test] fn $name() { run(compare_replies($request)); } )+ };
+}
+
+same_reply! {
+    managed_accounts: Request::ManagedAccounts;
+    account_summary: Request::AccountSummary(AccountSummaryParams::default());
+    positions: Request::Positions;
+    contract_details: Request::ContractDetails(Contract::stock("AAPL"));
+    contract_details_of_a_future: Request::ContractDetails(Contract { sec_type: "FUT".to_owned(), symbol: "ES".to_owned(), ..Contract::default() });
+    historical_bars: Request::HistoricalBars(bars("1 D", "5 mins"));
+    historical_days: Request::HistoricalBars(bars("1 M", "1 day"));
+}
+
+/// A test per stream: the first events are the same.
+macro_rules! same_events {
+    ($( $name:ident: $request:expr; )+) => { $( #[test] fn $name() { run(compare_events($request)); } )+ };
+}
+
+same_events! {
+    snapshot: StreamRequest::MarketData(MarketDataParams::snapshot(Contract::forex("EUR", "USD")));
+    stream: StreamRequest::MarketData(MarketDataParams::streaming(Contract::stock("AAPL")));
+}
+
+fn bars(duration: &str, bar_size: &str) -> HistoricalBarsParams {
+    HistoricalBarsParams {
+        end: Some("2026-07-10T20:00:00Z".parse().unwrap()),
+        duration: duration.parse().unwrap(),
+        bar_size: bar_size.parse().unwrap(),
+        ..HistoricalBarsParams::last_day(Contract::stock("AAPL"))
+    }
+}
+
+async fn compare_replies(request: Request) {
+    compare(
+        async |session| session.request(request.clone()).await.unwrap(),
+        |reply: &Reply| format!("{reply:?}"),
+    )
+    .await;
+}
+
+async fn compare_events(request: StreamRequest) {
+    let first_events = async |session: &Session| {
+        let mut stream = session.subscribe(request.clone()).await.unwrap();
+        let mut events = Vec::<Event>::new();
+        while events.len() < 40
+            && let Some(event) = stream.next().await
+        {
+            events.push(event.unwrap());
+        }
+        events
+    };
+    compare(first_events, |events| format!("{events:?}")).await;
+}
+
+/// Asks all real backends; the answers are equal and say something.
+async fn compare<T: PartialEq>(ask: impl AsyncFn(&Session) -> T, show: impl Fn(&T) -> String) {
+    let gateway = Simulator::start(SimOptions {
+        accounts: vec!["DU1".to_owned(), "DU2".to_owned()],
+        seed: 42,
+        tick_interval: std::time::Duration::from_millis(5),
+        replay: Some("2026-07-10T15:00:00Z".parse().unwrap()),
+        ..SimOptions::default()
+    })
+    .unwrap();
+    let answer = async |mode| {
+        let session = session_over(&*Backend::new(mode), &target(gateway.port())).await.unwrap();
+        let answer = ask(&session).await;
+        session.close().await.unwrap();
+        answer
+    };
+    let [first, others @ ..] = REAL_BACKENDS;
+    let expected = answer(first).await;
+    for other in others {
+        let answer = answer(other).await;
+        assert!(answer == expected, "{first}: {}\n{other}: {}", show(&expected), show(&answer));
+    }
+    assert!(show(&expected).len() > 10, "{}", show(&expected));
+}
