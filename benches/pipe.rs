@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use criterion::Criterion;
-use ibkr_connect::cleanup::{Child, ChildSpec};
 use ibkr_connect::types::Contract;
 use ibkr_connect::{
     CloseReason, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, EventStream,
     FlowControl, Reply, Request, Result, Session, StreamRequest, Target, block_on, config,
 };
+use ibkr_connect_cleanup::{Child, ChildSpec};
 use ibkr_connect_direct::DirectConnector;
 use ibkr_connect_sim::{SimOptions, Simulator};
 use ibkr_connect_subprocess::worker::serve_stdio;
@@ -81,7 +81,7 @@ fn hops(criterion: &mut Criterion) {
     let simulator = Simulator::start(SimOptions::default()).expect("a free port");
     let target = Target { port: simulator.port(), ..Target::default() };
     let session = Session::new(block_on(DirectConnector.connect(&target)).expect("connects"));
-    let no_right = Contract { right: "NONE".to_owned(), ..Contract::stock("AAPL") };
+    let no_right = Contract { right: "NONE".into(), ..Contract::stock("AAPL") };
     group.bench_function("direct", |bencher| {
         bencher.iter(|| {
             let refused = session.blocking().contract_details(no_right.clone()).expect_err("is refused");

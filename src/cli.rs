@@ -7,8 +7,9 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use ibkr_connect::config::{Loader, Setting, parse_duration};
+use ibkr_connect::operations::OPERATIONS;
 use ibkr_connect::types::{BarSize, HistoricalDuration, WhatToShow};
-use ibkr_connect::{Config, Error, ErrorKind, OPERATIONS, Result};
+use ibkr_connect::{Config, Error, ErrorKind, Result};
 use ibkr_connect_sim::{Fault, OverLimit};
 use jiff::Timestamp;
 

@@ -21,7 +21,7 @@ same_reply! {
     account_summary: Request::AccountSummary(AccountSummaryParams::default());
     positions: Request::Positions;
     contract_details: Request::ContractDetails(Contract::stock("AAPL"));
-    contract_details_of_a_future: Request::ContractDetails(Contract { sec_type: "FUT".to_owned(), symbol: "ES".to_owned(), ..Contract::default() });
+    contract_details_of_a_future: Request::ContractDetails(Contract { sec_type: "FUT".into(), symbol: "ES".to_owned(), ..Contract::default() });
     historical_bars: Request::HistoricalBars(bars("1 D", "5 mins"));
     historical_days: Request::HistoricalBars(bars("1 M", "1 day"));
 }

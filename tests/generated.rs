@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use ibkr_connect::telemetry::{EVENTS, EventInfo, METRICS, MetricInfo, SPANS, SpanInfo, WORKER_LINES};
-use ibkr_connect::{
+use ibkr_connect::operations::{
     OPERATIONS, OperationGuide, OperationInfo, Parameter, operation_guides, operations_schema,
 };
+use ibkr_connect::telemetry::{EVENTS, EventInfo, METRICS, MetricInfo, SPANS, SpanInfo, WORKER_LINES};
 use serde_json::{Value, json};
 
 #[test]

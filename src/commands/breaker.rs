@@ -1,10 +1,9 @@
 //! `breaker open` and `breaker reset`: the circuit breaker of the Gateway, by hand.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ibkr_connect::Config;
-use ibkr_connect::resilience::{BreakerState, BreakerStore, Gateway, KernelClock, Note, Policy};
+use ibkr_connect::resilience::{BreakerState, BreakerStore, Gateway, Note, Policy};
 use serde_json::json;
 
 use crate::cli::{BreakerOpen, BreakerReset};
@@ -32,8 +31,7 @@ pub(crate) fn reset(config: &Config, output: &Output, arguments: &BreakerReset) 
 }
 
 fn store(config: &Config) -> BreakerStore {
-    let settings = Policy::from(config).breaker;
-    BreakerStore::new(&config.state_dir, gateway(config), settings, Arc::new(KernelClock::default()))
+    Policy::from(config).breaker_of(gateway(config))
 }
 
 fn gateway(config: &Config) -> Gateway {

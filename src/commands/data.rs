@@ -38,7 +38,7 @@ pub(crate) fn positions(config: &Config, output: &Output) -> anyhow::Result<()> 
             vec![
                 held.account.clone(),
                 contract.symbol.clone(),
-                contract.sec_type.clone(),
+                contract.sec_type.to_string(),
                 contract.exchange.clone(),
                 contract.currency.clone(),
                 held.position.to_string(),

@@ -1,6 +1,8 @@
 //! `commands`: the operations of the table, and what each takes.
 
-use ibkr_connect::{OperationGuide, Parameter, operation_guides, operation_schema, operations_schema};
+use ibkr_connect::operations::{
+    OperationGuide, Parameter, operation_guides, operation_schema, operations_schema,
+};
 use serde_json::Value;
 
 use crate::cli::Commands;

@@ -1,7 +1,7 @@
 //! `call` and `commands`: any row of the table, and what they say about wrong input.
 
 use ibkr_connect::ConnectionMode;
-use ibkr_connect::OPERATIONS;
+use ibkr_connect::operations::OPERATIONS;
 use ibkr_connect_sim::{SimOptions, Simulator};
 use serde_json::Value;
 

@@ -23,7 +23,8 @@ mod table;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ibkr_connect::{ConnectionMode, OPERATIONS};
+use ibkr_connect::ConnectionMode;
+use ibkr_connect::operations::OPERATIONS;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::row::Row;

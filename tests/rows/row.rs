@@ -1,6 +1,6 @@
 //! An entry of the test: a row of the table of operations with parameters, what it is on the wire, and what it gives.
 
-use ibkr_connect::{OPERATIONS, OperationInfo};
+use ibkr_connect::operations::{OPERATIONS, OperationInfo};
 use serde_json::Value;
 
 use crate::support::fake_gateway::wire::Frame;

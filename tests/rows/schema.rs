@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use ibkr_connect::{OperationInfo, operations_schema};
+use ibkr_connect::operations::{OperationInfo, operations_schema};
 use serde_json::{Value, json};
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(operations_schema);

@@ -4,10 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ibkr_connect::resilience::parts::HandshakeLock;
-use ibkr_connect::resilience::{
-    BreakerSettings, BreakerState, BreakerStore, Clock, Gateway, KernelClock, Leases,
-};
+use ibkr_connect::resilience::parts::{Clock, HandshakeLock, KernelClock, Leases};
+use ibkr_connect::resilience::{BreakerSettings, BreakerState, BreakerStore, Gateway};
 use serde_json::Value;
 
 use super::traces::assert_soon;

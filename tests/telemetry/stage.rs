@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibkr_connect::config::ZombieCleanup;
+use ibkr_connect::resilience::parts::KernelClock;
 use ibkr_connect::resilience::{
-    Backoff, BreakerSettings, BreakerStore, Gateway, KernelClock, Policy, RobustConnector, SupervisorOptions,
+    Backoff, BreakerSettings, BreakerStore, Gateway, Policy, RobustConnector, SupervisorOptions,
 };
 use ibkr_connect::telemetry::METRICS;
 use ibkr_connect::{Config, ConnectionMode, Connector, Session, Supervisor, Target, session_over};

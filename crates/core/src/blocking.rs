@@ -10,18 +10,64 @@ use std::time::{Duration, Instant};
 
 use tokio::task::unconstrained;
 
-use crate::{Result, Session, Subscription};
+use crate::{
+    CloseReason, ConnectionInfo, Event, FlowControl, Reply, Request, Result, Session, StreamRequest,
+    Subscription,
+};
 
 /// A [`Session`] whose methods block the calling thread. The I/O runs on the backend's own threads, so a call is
 /// answered even on a thread of a runtime that is otherwise stuck.
-#[derive(Debug, Clone, Copy)]
-pub struct BlockingSession<'a> {
-    session: &'a Session,
+///
+/// # Behavior
+/// It is a clone of its session: the connection is closed when the last of them is dropped.
+#[derive(Debug, Clone)]
+pub struct BlockingSession {
+    session: Session,
 }
 
-impl<'a> BlockingSession<'a> {
-    pub(crate) fn new(session: &'a Session) -> Self {
-        Self { session }
+impl BlockingSession {
+    /// The same session for callers with a runtime.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// See [`Session::info`].
+    pub fn info(&self) -> &ConnectionInfo {
+        self.session.info()
+    }
+
+    /// See [`Session::with_flow`].
+    #[must_use]
+    pub fn with_flow(&self, flow: FlowControl) -> Self {
+        self.session.with_flow(flow).into()
+    }
+
+    /// See [`Session::with_timeout`].
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        self.session.with_timeout(timeout).into()
+    }
+
+    /// See [`Session::request`].
+    ///
+    /// # Errors
+    /// Those of [`Session::request`].
+    pub fn request(&self, request: Request) -> Result<Reply> {
+        block_on(self.session.request(request))
+    }
+
+    /// See [`Session::subscribe`].
+    ///
+    /// # Errors
+    /// Those of [`Session::subscribe`].
+    pub fn subscribe(&self, request: StreamRequest) -> Result<BlockingSubscription<Event>> {
+        let events = block_on(self.session.subscribe(request))?;
+        Ok(BlockingSubscription::new(Subscription::new(events, Ok)))
+    }
+
+    /// Waits until the connection is gone; see [`Session::closed`].
+    pub fn closed(&self) -> CloseReason {
+        block_on(self.session.closed())
     }
 
     /// See [`Session::ping`].
@@ -55,7 +101,7 @@ macro_rules! blocking_methods {
             $saccess:ident $content:ident fn $smethod:ident($($sparam:ident: $SParams:ty)?) -> $Event:ty = $SVariant:ident
             $(as $SShown:ident)?; )+ }
     ) => {
-        impl $Blocking<'_> {
+        impl $Blocking {
             $( $(#[doc = $doc])+
             ///
             /// # Errors
@@ -83,6 +129,12 @@ mod methods {
     operation_table! { blocking_methods BlockingSession {
         session, BlockingSubscription, "As the method of the same name on [`Session`](crate::Session)."
     } }
+}
+
+impl From<Session> for BlockingSession {
+    fn from(session: Session) -> Self {
+        Self { session }
+    }
 }
 
 /// A [`Subscription`] as a blocking iterator. Dropping it cancels the stream at the Gateway.

@@ -23,10 +23,13 @@ use std::time::Duration;
 pub use keys::{KEYS, Key};
 pub use load::Loader;
 pub use parse::parse_duration;
+/// What a worker and its parent find out about each other. Not for programs.
+#[doc(hidden)]
 pub use process::{
     WORKER_COOKIE, WORKER_LOG, find_in_path, inherited_by_workers, worker_cookie, worker_log_level,
 };
 
+pub use crate::choice::InvalidValue;
 pub use crate::log_accounts::LogAccounts;
 pub use restart::GatewayRestart;
 pub use setting::{Setting, Source};

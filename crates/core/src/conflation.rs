@@ -23,6 +23,7 @@ impl ConflationKey {
 impl Event {
     /// The field whose value this event is; `None` for what must not be merged: news, notices, ends, and whatever carries
     /// more than the state of one field.
+    #[doc(hidden)]
     pub fn conflation_key(&self) -> Option<ConflationKey> {
         match self {
             Self::MarketData(event) => market_data(event),

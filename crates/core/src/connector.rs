@@ -166,6 +166,25 @@ pub struct ConnectionInfo {
     pub attempts: Vec<Attempt>,
 }
 
+impl ConnectionInfo {
+    /// What a test needs where there is no Gateway: a read-only session of client 1 with the account `DU1`, at the newest
+    /// server version.
+    pub fn mock() -> Self {
+        Self {
+            mode: ConnectionMode::Mock,
+            client_id: 1,
+            server_version: 226,
+            accounts: vec!["DU1".to_owned()],
+            readonly: true,
+            phases: Vec::new(),
+            connect_ms: 0.0,
+            worker_pid: None,
+            zombies: None,
+            attempts: Vec::new(),
+        }
+    }
+}
+
 impl Debug for ConnectionInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionInfo")

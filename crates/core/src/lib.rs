@@ -4,6 +4,7 @@
 //! [`Request`] and its neighbours come from the one table of operations; [`Config`] is everything a user can set.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod attempt;
 #[doc(hidden)]
@@ -38,13 +39,9 @@ pub mod types;
 mod weight;
 
 pub use attempt::Attempt;
-pub use blocking::{BlockingSession, BlockingSubscription, Elapsed, block_on};
-pub use budget::{SESSION_CAPACITY, STREAM_RESERVE, StreamBudget};
+pub use blocking::{BlockingSession, BlockingSubscription, Elapsed};
 pub use config::Config;
-pub use conflation::ConflationKey;
-pub use connector::{
-    CloseReason, Connection, ConnectionInfo, Connector, Target, ZombieReport, random_client_id,
-};
+pub use connector::{CloseReason, Connection, ConnectionInfo, Connector, Target, ZombieReport};
 pub use error::{Error, ErrorKind, Result};
 pub use flow::{FlowControl, STREAM_CAPACITY};
 #[cfg(feature = "schema")]
@@ -52,11 +49,32 @@ pub use guide::{ObjectGuide, OperationGuide, Parameter, operation_guides};
 pub use log_accounts::{mask_account, mask_accounts};
 #[cfg(feature = "mock")]
 pub use mock::{MockConnection, MockConnector};
-pub use mode::{Backends, ConnectionMode};
-pub use operation::{Access, Content, Event, OPERATIONS, OperationInfo, Reply, Request, StreamRequest};
-pub use phase::{Phase, PhaseTiming, millis};
-pub use plain::{plain, plain_lines};
+pub use mode::ConnectionMode;
+pub use operation::{Access, Event, OPERATIONS, OperationInfo, Reply, Request, StreamRequest};
+pub use phase::{Phase, PhaseTiming};
 #[cfg(feature = "schema")]
 pub use schema::{operation_schema, operations_schema};
-pub use session::{Session, check_access};
-pub use stream::{EventSender, EventStream, StreamControl, Subscription, event_channel};
+pub use session::Session;
+pub use stream::{EventStream, Subscription};
+
+// What the crates around this one are made with, and programs have no use for.
+#[doc(hidden)]
+pub use blocking::block_on;
+#[doc(hidden)]
+pub use budget::{SESSION_CAPACITY, STREAM_RESERVE, StreamBudget};
+#[doc(hidden)]
+pub use conflation::ConflationKey;
+#[doc(hidden)]
+pub use connector::random_client_id;
+#[doc(hidden)]
+pub use mode::Backends;
+#[doc(hidden)]
+pub use operation::Content;
+#[doc(hidden)]
+pub use phase::millis;
+#[doc(hidden)]
+pub use plain::{plain, plain_lines};
+#[doc(hidden)]
+pub use session::check_access;
+#[doc(hidden)]
+pub use stream::{EventSender, StreamControl, event_channel};

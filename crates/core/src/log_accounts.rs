@@ -25,23 +25,27 @@ choices! {
 
 impl LogAccounts {
     /// Whether it is what holds where nothing is said.
+    #[doc(hidden)]
     pub fn is_masked(&self) -> bool {
         *self == Self::Masked
     }
 
     /// A text as a log may show it, e.g. an error in the Gateway's own words: on one line, and without control characters. It is
     /// masked when it is written.
+    #[doc(hidden)]
     pub fn text<T: Display>(self, text: T) -> impl Display {
         Loggable { text, accounts: self }
     }
 
     /// A line of a log as it is written, ended by its line end alone. For writers of lines in which libraries have a part.
+    #[doc(hidden)]
     pub fn line(self, line: &[u8]) -> String {
         let text = String::from_utf8_lossy(line);
         format!("{}\n", self.text(text.strip_suffix('\n').unwrap_or(&text)))
     }
 
     /// Known account ids as a log may show them, separated by commas.
+    #[doc(hidden)]
     pub fn ids(self, accounts: &[String]) -> String {
         match self {
             Self::Masked => accounts.iter().map(|id| mask_account(id)).collect::<Vec<_>>().join(","),

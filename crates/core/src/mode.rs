@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::choice::InvalidValue;
+
 macro_rules! backends {
     ($( $(#[$attribute:meta])+ $Variant:ident $name:ident; )+) => {
         /// The values of `IBKR_CONNECTION_MODE`, and what else a connection is made by.
@@ -34,6 +36,7 @@ macro_rules! backends {
             }
 
             /// What `backends` has for this one; `None` for a mode that can't be chosen.
+            #[doc(hidden)]
             pub fn of<B: Backends>(self, backends: &B) -> Option<B::Item> {
                 match self {
                     $( Self::$Variant => Some(backends.$name()), )+
@@ -76,13 +79,13 @@ impl fmt::Display for ConnectionMode {
 }
 
 impl FromStr for ConnectionMode {
-    type Err = String;
+    type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let choices = Self::CHOICES;
         Self::named(&text.trim().to_ascii_lowercase(), choices).ok_or_else(|| {
             let names: Vec<_> = choices.iter().map(|mode| mode.as_str()).collect();
-            format!("expected one of: {}", names.join(", "))
+            InvalidValue::expected(format!("expected one of: {}", names.join(", ")))
         })
     }
 }
@@ -123,7 +126,7 @@ mod tests {
     fn what_is_no_choice_is_told_the_choices() {
         for name in ["mock", "toy", "", "sub process"] {
             let refused = name.parse::<ConnectionMode>().unwrap_err();
-            assert!(refused.starts_with("expected one of: subprocess, direct"), "{name:?}: {refused}");
+            assert!(refused.to_string().starts_with("expected one of: subprocess, direct"), "{name:?}: {refused}");
         }
     }
 

@@ -122,6 +122,7 @@ macro_rules! requests_and_answers {
 
         impl StreamRequest {
             /// Whether it is market data: void when the Gateway says so (1101), and to be asked for again.
+            #[doc(hidden)]
             pub fn is_market_data(&self) -> bool {
                 let content = match self { $( Self::$SVariant { .. } => Content::$content, )+ };
                 content == Content::Market

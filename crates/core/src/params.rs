@@ -11,7 +11,7 @@ use crate::types::{
     HistoricalNewsParams, HistoricalScheduleParams, HistoricalTicksParams, MarketDataParams,
     MarketDepthParams, MarketRuleParams, MatchingSymbolsParams, NewsArticleParams, OptionChainParams,
     PnlParams, PnlSingleParams, PositionsMultiParams, QuoteSnapshotParams, RealTimeBarsParams, ScannerParams,
-    SmartComponentsParams, TickByTickParams, WshEventsParams, set,
+    SecType, SmartComponentsParams, TickByTickParams, WshEventsParams, set,
 };
 
 /// What is wrong, with the field, its value and the way out.
@@ -68,8 +68,8 @@ impl Params for Contract {
 /// Options on futures' spreads have strikes below zero, those on anything else have none.
 fn check_strike(contract: &Contract) -> Checked {
     let Some(strike) = contract.strike else { return Ok(()) };
-    let is_price =
-        set(strike).is_some_and(|strike| strike > 0.0 || strike < 0.0 && contract.sec_type == "FOP");
+    let is_price = set(strike)
+        .is_some_and(|strike| strike > 0.0 || strike < 0.0 && contract.sec_type == SecType::FutureOption);
     if is_price {
         return Ok(());
     }
@@ -79,12 +79,13 @@ fn check_strike(contract: &Contract) -> Checked {
 /// A combination has legs, or an id that stands for them; nothing else has legs.
 fn check_legs(contract: &Contract) -> Checked {
     let Contract { sec_type, combo_legs, .. } = contract;
-    match (sec_type == "BAG", combo_legs.is_empty()) {
+    match (*sec_type == SecType::Combo, combo_legs.is_empty()) {
         (true, true) if contract.con_id == 0 => {
             Err("the combination (BAG) has no legs; expected at least one in combo_legs".to_owned())
         }
         (false, false) => Err(format!(
-            "a contract of sec_type {sec_type:?} has no legs; expected \"BAG\", or empty combo_legs"
+            "a contract of sec_type {:?} has no legs; expected \"BAG\", or empty combo_legs",
+            sec_type.as_str()
         )),
         _ => (1..).zip(combo_legs).try_for_each(|(place, leg)| check_leg(place, leg)),
     }

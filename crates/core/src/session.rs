@@ -104,10 +104,10 @@ impl Session {
         self.connection.close().await
     }
 
-    /// The same operations for callers without a runtime. A blocking call needs none, and is answered even while
+    /// The same session for callers without a runtime: a clone. A blocking call needs none, and is answered even while
     /// every thread of a runtime is blocked.
-    pub fn blocking(&self) -> BlockingSession<'_> {
-        BlockingSession::new(self)
+    pub fn blocking(&self) -> BlockingSession {
+        self.clone().into()
     }
 }
 
@@ -186,22 +186,10 @@ pub fn check_access(info: &ConnectionInfo, command: &str, access: Access) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ConnectionMode;
 
     #[test]
     fn only_trading_in_a_read_only_session_is_refused() {
-        let mut info = ConnectionInfo {
-            mode: ConnectionMode::Mock,
-            client_id: 1,
-            server_version: 226,
-            accounts: vec!["DU1".to_owned()],
-            readonly: true,
-            phases: Vec::new(),
-            connect_ms: 0.0,
-            worker_pid: None,
-            zombies: None,
-            attempts: Vec::new(),
-        };
+        let mut info = ConnectionInfo::mock();
         let refused = check_access(&info, "place_order", Access::Trade).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ReadOnly);
         assert!(check_access(&info, "positions", Access::Read).is_ok());

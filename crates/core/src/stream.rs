@@ -258,6 +258,7 @@ impl EventStream {
 
     /// Waits for events and moves what is unread, at most `most`, into `batch`; `None` when the stream has ended. With a
     /// `most` of 0 it waits for that end alone. Nothing is lost if the future is dropped.
+    #[doc(hidden)]
     pub async fn take(&mut self, most: usize, batch: &mut Vec<Event>) -> Option<Result<()>> {
         poll_fn(|context| self.poll_take(most, batch, context)).await
     }
@@ -281,6 +282,7 @@ impl EventStream {
     }
 
     /// A second hand on the stream, for whoever looks after it while another one reads it.
+    #[doc(hidden)]
     pub fn control(&self) -> StreamControl {
         StreamControl { shared: Arc::clone(&self.shared) }
     }
@@ -295,6 +297,7 @@ impl EventStream {
 
     /// Has `tell` called, once, when the stream is cancelled before its end: dropped, too slow, or by its control. For who
     /// counts what is sent to the Gateway.
+    #[doc(hidden)]
     #[must_use]
     pub fn report_cancelled(self, tell: impl FnOnce() + Send + 'static) -> Self {
         self.shared.lock().cancelled = Some(Box::new(tell));
@@ -308,6 +311,7 @@ impl EventStream {
 
     /// Has `tell` called, on the consumer's thread, with the number of events that have left the stream, whenever that is
     /// at least `every`. For a backend that grants credit to a source.
+    #[doc(hidden)]
     #[must_use]
     pub fn report_taken(mut self, every: usize, tell: impl FnMut(u64) + Send + 'static) -> Self {
         self.report = Some(Report { every: every as u64, reported: 0, tell: Box::new(tell) });

@@ -10,15 +10,22 @@ mod metrics;
 pub use events::{EVENTS, EventInfo, SPANS, SpanInfo, WORKER_LINES};
 #[cfg(feature = "metrics")]
 pub use instrument::describe;
-pub use instrument::{Counter, Gauge, Kind, MetricInfo, ON, Seconds};
+pub use instrument::{Kind, MetricInfo};
+pub use metrics::METRICS;
+
+// What records them, in the crates that have something to record.
+#[doc(hidden)]
+pub use instrument::{Counter, Gauge, ON, Seconds};
+#[doc(hidden)]
 pub use metrics::{
-    BREAKER_STATE, BREAKER_TRANSITIONS, CONNECTS, METRICS, PHASE_SECONDS, RECOVERY_SECONDS, REQUEST_SECONDS,
-    RETRIES, SESSION_UPTIME, STREAM_LAG, WORKER_RESTARTS, ZOMBIES_CLEANED, ZOMBIES_FOUND,
+    BREAKER_STATE, BREAKER_TRANSITIONS, CONNECTS, PHASE_SECONDS, RECOVERY_SECONDS, REQUEST_SECONDS, RETRIES,
+    SESSION_UPTIME, STREAM_LAG, WORKER_RESTARTS, ZOMBIES_CLEANED, ZOMBIES_FOUND,
 };
 
 use crate::Result;
 
 /// How something ended, as a label: `ok`, or the kind of the error.
+#[doc(hidden)]
 pub fn outcome<T>(result: &Result<T>) -> &'static str {
     match result {
         Ok(_) => "ok",

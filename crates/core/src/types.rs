@@ -30,6 +30,7 @@ mod reference;
 mod scanner;
 #[cfg(feature = "schema")]
 pub(crate) mod schema;
+mod sec_type;
 mod security_id;
 mod tick_type;
 mod ticks;
@@ -46,7 +47,10 @@ pub use bar_streams::{
     HistoricalBarUpdatesEvent, HistoricalBarUpdatesParams, RealTimeBarKind, RealTimeBarsEvent,
     RealTimeBarsParams,
 };
-pub use bars::{Bar, BarSize, BarTime, HistoricalBars, HistoricalBarsParams, HistoricalDuration, WhatToShow};
+pub use bars::{
+    Bar, BarSize, BarTime, HistoricalBars, HistoricalBarsParams, HistoricalDuration, InvalidDuration,
+    WhatToShow,
+};
 pub use bond::BondDetails;
 pub use combo::{ComboLeg, DeltaNeutralContract, LegAction, LegOpenClose};
 pub use connectivity::{Connectivity, ConnectivityEvent, FarmKind, FarmStatus};
@@ -68,7 +72,7 @@ pub use history::{
     HistoricalScheduleParams, ScheduleSession,
 };
 pub use market_data::{MarketDataEvent, MarketDataParams};
-pub use names::UnknownName;
+pub use names::{UnknownName, UnknownNumber};
 pub use news::{
     BroadTapeNewsParams, ContractNewsParams, HistoricalNews, HistoricalNewsParams, NewsArticle,
     NewsArticleParams, NewsArticleType, NewsBulletin, NewsEvent, NewsHeadline, NewsProvider,
@@ -91,6 +95,7 @@ pub use reference::{
     SymbolMatch,
 };
 pub use scanner::{ScannerEvent, ScannerParams, ScannerRow};
+pub use sec_type::{Right, SecType};
 pub use security_id::{InvalidSecurityId, SecurityId};
 pub use tick_type::TickType;
 pub use ticks::{
@@ -101,6 +106,7 @@ pub use tws_time::TwsTime;
 pub use wsh::WshEventsParams;
 
 /// `value`, unless it is one of TWS's ways to say "unset": NaN, an infinity or the largest double.
+#[doc(hidden)]
 pub fn set(value: f64) -> Option<f64> {
     (value.is_finite() && value.abs() < f64::MAX).then_some(value)
 }

@@ -15,7 +15,8 @@ use ibkr_connect_core::{
     Reply, Request, Result, StreamRequest, Target, block_on,
 };
 use ibkr_connect_resilience::parts::Bucket;
-use ibkr_connect_resilience::{Clock, KernelClock, Moment, Policy, PortCheck, RobustConnector, Stamp};
+use ibkr_connect_resilience::parts::{Clock, KernelClock, Moment, Stamp};
+use ibkr_connect_resilience::{Policy, PortCheck, RobustConnector};
 
 /// A Gateway that answers at once.
 #[derive(Debug)]

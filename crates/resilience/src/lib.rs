@@ -6,9 +6,9 @@
 //!
 //! Reading order:
 //! - [`RobustConnector`] and its [`Policy`] (connect/): a connect from beginning to end, and what happened in it
-//!   ([`Attempts`]); [`Pipeline`], the same around any [`Dialer`];
+//!   ([`Attempts`]); the pipeline, the same around whatever dials;
 //! - [`BreakerStore`] (breaker/): when to ask the Gateway, and when not;
-//! - [`Leases`] (ids/): a client id of its own for each client;
+//! - ids/: a client id of its own for each client;
 //! - [`PacingStatus`] (pacing/): IBKR's limits on messages and historical requests;
 //! - [`Supervisor`] (supervisor/): a session that stays up, over any connector, and [`RestartHook`]: what may be done about a
 //!   Gateway that is stuck;
@@ -36,12 +36,10 @@ mod supervisor;
 mod telemetry;
 
 pub use breaker::{BreakerSettings, BreakerState, BreakerStore, Note, Refusal};
-pub use connect::{
-    Admitted, Attempts, Backoff, Dialer, Held, Opened, Pace, Pipeline, Policy, PortCheck, RobustConnector,
-};
+pub use connect::{Attempts, Backoff, Policy, PortCheck, RobustConnector};
 pub use gateway::Gateway;
-pub use ibkr_connect_state::{Clock, Holder, KernelClock, Moment, Stamp};
-pub use ids::{Leases, SLOTS, Slot};
+pub use ibkr_connect_state::Holder;
+pub use ids::{SLOTS, Slot};
 pub use pacing::PacingStatus;
 pub use status::GatewayStatus;
 pub use supervisor::{
@@ -50,11 +48,13 @@ pub use supervisor::{
     SupervisorOptions, SupervisorState, Transition, TransitionCause, Transitions,
 };
 
-/// What the tests with several processes take apart. Not for users.
+/// What the crates around this one are made with, and the tests with several processes take apart. Not for users.
 #[doc(hidden)]
 pub mod parts {
+    pub use ibkr_connect_state::{Clock, KernelClock, Moment, Stamp};
+
     pub use crate::breaker::{Outcome, Permit};
-    pub use crate::connect::{HandshakeGuard, HandshakeLock};
-    pub use crate::ids::Lease;
+    pub use crate::connect::{Admitted, Dialer, HandshakeGuard, HandshakeLock, Held, Opened, Pace, Pipeline};
+    pub use crate::ids::{Lease, Leases};
     pub use crate::pacing::Bucket;
 }

@@ -11,7 +11,8 @@ use ibkr_connect_core::{
     Config, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, MockConnection, Phase,
     Result, Target,
 };
-use ibkr_connect_resilience::{KernelClock, Leases, Policy, RobustConnector};
+use ibkr_connect_resilience::parts::{KernelClock, Leases};
+use ibkr_connect_resilience::{Policy, RobustConnector};
 
 /// Shakes hands for a moment and notices if somebody else does at the same time.
 #[derive(Debug, Default)]

@@ -15,10 +15,9 @@ use ibkr_connect_core::{
     Config, ConnectionInfo, ConnectionMode, Connector, ErrorKind, MockConnection, MockConnector, Reply,
     Request, Target, block_on,
 };
-use ibkr_connect_resilience::parts::{HandshakeLock, Outcome};
+use ibkr_connect_resilience::parts::{Clock, HandshakeLock, KernelClock, Leases, Outcome};
 use ibkr_connect_resilience::{
-    BreakerSettings, BreakerStore, Clock, Gateway, KernelClock, Leases, Policy, PortCheck, RobustConnector,
-    SLOTS,
+    BreakerSettings, BreakerStore, Gateway, Policy, PortCheck, RobustConnector, SLOTS,
 };
 
 const ROLE: &str = "RESILIENCE_TEST_ROLE";

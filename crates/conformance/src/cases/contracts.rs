@@ -97,7 +97,7 @@ pub(crate) async fn prices_move_in_the_steps_of_their_rule(backend: &dyn Backend
 }
 
 fn options() -> Contract {
-    Contract { sec_type: "OPT".to_owned(), ..Contract::stock("AAPL") }
+    Contract { sec_type: "OPT".into(), ..Contract::stock("AAPL") }
 }
 
 async fn strikes(session: &Session) -> Vec<f64> {

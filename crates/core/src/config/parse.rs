@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
+use super::InvalidValue;
+
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Reads a duration: seconds as a number (`10`, `2.5`), or a number with `ms`, `s`, `m` or `h`.
 ///
 /// # Errors
 /// What was expected, when the text is none, not positive, or longer than a day.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let expected =
-        || "expected a positive number of seconds up to 86400, or one with a unit: 500ms, 10s, 2m".to_owned();
+pub fn parse_duration(text: &str) -> Result<Duration, InvalidValue> {
+    let expected = || {
+        InvalidValue::expected(
+            "expected a positive number of seconds up to 86400, or one with a unit: 500ms, 10s, 2m",
+        )
+    };
     let text = text.trim();
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let factor = match &text[number.len()..] {

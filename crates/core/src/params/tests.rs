@@ -25,14 +25,11 @@ fn assert_wrong(params: &impl Params, named: &str) {
 #[test]
 fn a_contract_names_something() {
     assert_wrong(&Contract::default(), "the contract is empty");
-    assert_wrong(
-        &Contract { sec_type: "STK".to_owned(), ..Contract::default() },
-        "expected at least its con_id",
-    );
+    assert_wrong(&Contract { sec_type: "STK".into(), ..Contract::default() }, "expected at least its con_id");
     for right in [
         Contract { con_id: 265_598, ..Contract::default() },
         Contract { local_symbol: "ESZ6".to_owned(), ..Contract::default() },
-        Contract { trading_class: "ES".to_owned(), sec_type: "FUT".to_owned(), ..Contract::default() },
+        Contract { trading_class: "ES".to_owned(), sec_type: "FUT".into(), ..Contract::default() },
         Contract { sec_id: "US0378331005".to_owned(), sec_id_type: "ISIN".to_owned(), ..Contract::default() },
         combo(7, 1),
     ] {
@@ -49,7 +46,7 @@ fn a_strike_is_a_price() {
     }
     assert_wrong(&option(f64::MAX), "is not a price");
     option(0.5).check().unwrap();
-    Contract { sec_type: "FOP".to_owned(), ..option(-0.25) }.check().unwrap();
+    Contract { sec_type: "FOP".into(), ..option(-0.25) }.check().unwrap();
 }
 
 #[test]
@@ -57,7 +54,7 @@ fn only_a_combination_has_legs() {
     assert_wrong(&combo(0, 1), "leg 2 of the combination has the contract id 0");
     assert_wrong(&combo(7, 0), "the ratio 0");
     assert_wrong(&Contract::combo("IBM", []), "has no legs");
-    assert_wrong(&Contract { sec_type: "STK".to_owned(), ..combo(7, 1) }, "sec_type \"STK\" has no legs");
+    assert_wrong(&Contract { sec_type: "STK".into(), ..combo(7, 1) }, "sec_type \"STK\" has no legs");
     Contract { con_id: 28_812_380, ..Contract::combo("IBM", []) }.check().unwrap();
     let underlying = DeltaNeutralContract { con_id: 9, delta: Some(f64::NAN), price: None };
     assert_wrong(

@@ -137,8 +137,21 @@ impl fmt::Display for HistoricalDuration {
     }
 }
 
+/// A text that is no [`HistoricalDuration`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidDuration(String);
+
+impl fmt::Display for InvalidDuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let expected = "expected a number and S, D, W, M or Y, e.g. \"1 D\" or \"3600 S\"";
+        write!(f, "{:?} is not a duration; {expected}", self.0)
+    }
+}
+
+impl std::error::Error for InvalidDuration {}
+
 impl FromStr for HistoricalDuration {
-    type Err = String;
+    type Err = InvalidDuration;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let trimmed = text.trim();
@@ -148,9 +161,7 @@ impl FromStr for HistoricalDuration {
             (Ok(amount @ 1..), "S" | "D" | "W" | "M" | "Y") => {
                 Ok(Self { amount, unit: char::from(unit.as_bytes()[0]) })
             }
-            _ => Err(format!(
-                "{text:?} is not a duration; expected a number and S, D, W, M or Y, e.g. \"1 D\" or \"3600 S\""
-            )),
+            _ => Err(InvalidDuration(text.to_owned())),
         }
     }
 }

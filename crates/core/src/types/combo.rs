@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::UnknownNumber;
 use super::names::tws_names;
 
 /// One leg of a combination (`BAG`).
@@ -93,15 +94,15 @@ impl From<LegOpenClose> for i32 {
 }
 
 impl TryFrom<i32> for LegOpenClose {
-    type Error = String;
+    type Error = UnknownNumber;
 
-    fn try_from(number: i32) -> Result<Self, String> {
+    fn try_from(number: i32) -> Result<Self, Self::Error> {
         match number {
             0 => Ok(Self::Same),
             1 => Ok(Self::Open),
             2 => Ok(Self::Close),
             3 => Ok(Self::Unknown),
-            _ => Err(format!("{number} is not an open or close of a leg; expected 0 to 3")),
+            _ => Err(UnknownNumber::new(number, "an open or close of a leg", "0 to 3")),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{BondDetails, ComboLeg, DeltaNeutralContract};
+use super::{BondDetails, ComboLeg, DeltaNeutralContract, Right, SecType};
 
 /// A contract, or the description of one: empty fields match anything.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -17,13 +17,13 @@ pub struct Contract {
     /// The (underlying's) symbol, e.g. `AAPL`.
     pub symbol: String,
     /// TWS's security type: `STK`, `OPT`, `FUT`, `CASH`, `IND`, `CRYPTO`, `BOND`, `BAG`, ...
-    pub sec_type: String,
+    pub sec_type: SecType,
     /// `yyyymmdd` or `yyyymm`; empty for what does not expire.
     pub last_trade_date_or_contract_month: String,
     /// An option's strike, in the currency of the contract.
     pub strike: Option<f64>,
     /// An option's right: `C` or `P`; empty for the rest.
-    pub right: String,
+    pub right: Right,
     /// The multiplier, e.g. `100`; empty for 1.
     pub multiplier: String,
     /// Where orders and data requests are routed, e.g. `SMART`.
@@ -86,7 +86,7 @@ pub struct ContractDetails {
     /// The underlying's symbol.
     pub under_symbol: String,
     /// The underlying's security type.
-    pub under_sec_type: String,
+    pub under_sec_type: SecType,
     /// The name, e.g. `APPLE INC`.
     pub long_name: String,
     /// The contract month, `yyyymm`, of a future or option.

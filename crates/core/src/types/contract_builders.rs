@@ -45,7 +45,7 @@ impl Contract {
     ) -> Self {
         Self {
             last_trade_date_or_contract_month: expiry.into().to_string(),
-            right: right.to_string(),
+            right: right.into(),
             strike: Some(strike),
             ..Self::of("OPT", symbol, "SMART", "USD")
         }
@@ -172,7 +172,7 @@ impl Contract {
     ) -> Self {
         Self {
             symbol: symbol.into(),
-            sec_type: sec_type.to_owned(),
+            sec_type: sec_type.into(),
             exchange: exchange.into(),
             currency: currency.into(),
             ..Self::default()

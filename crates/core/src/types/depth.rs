@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Contract;
+use super::{Contract, SecType};
 
 /// What [`market_depth`](crate::Session::market_depth) subscribes to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,7 +93,7 @@ pub struct DepthExchange {
     /// The exchange.
     pub exchange: String,
     /// The security type, e.g. `STK`.
-    pub sec_type: String,
+    pub sec_type: SecType,
     /// The listing exchange; empty for all.
     pub listing_exchange: String,
     /// The service, e.g. `Deep` or `Deep2`.

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::names::tws_names;
-use super::{Contract, TwsTime};
+use super::{Contract, SecType, TwsTime};
 
 /// Which executions [`executions`](crate::Session::executions) asks for: those that fit every field that is given. Without
 /// `last_n_days` and `specific_dates`, TWS has those of today, since midnight in its time zone.
@@ -23,7 +23,7 @@ pub struct ExecutionsParams {
     /// In contracts of this symbol; empty for any.
     pub symbol: String,
     /// In contracts of this security type, e.g. `STK`; empty for any.
-    pub sec_type: String,
+    pub sec_type: SecType,
     /// On this exchange; empty for any.
     pub exchange: String,
     /// Only buys or only sells; `None` for both.

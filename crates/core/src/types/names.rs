@@ -13,6 +13,28 @@ impl UnknownName {
     }
 }
 
+/// A number that is none that TWS knows; it displays those that are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownNumber {
+    number: i32,
+    what: &'static str,
+    known: &'static str,
+}
+
+impl UnknownNumber {
+    pub(super) fn new(number: i32, what: &'static str, known: &'static str) -> Self {
+        Self { number, what, known }
+    }
+}
+
+impl fmt::Display for UnknownNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not {}; expected {}", self.number, self.what, self.known)
+    }
+}
+
+impl std::error::Error for UnknownNumber {}
+
 impl fmt::Display for UnknownName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

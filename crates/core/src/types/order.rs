@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::SecType;
 use super::names::tws_names;
 
 /// An order as TWS reports it. Texts are empty, flags `false` and ids 0 where TWS says nothing.
@@ -180,7 +181,7 @@ pub enum Condition {
         /// In contracts of this symbol.
         symbol: String,
         /// And this security type.
-        sec_type: String,
+        sec_type: SecType,
         /// On this exchange.
         exchange: String,
     },

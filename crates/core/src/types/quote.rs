@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Contract, MarketDataEvent, TickType};
+use super::{Contract, MarketDataEvent, TickType, UnknownNumber};
 
 /// Which data a request for quotes wants; TWS's number in JSON.
 ///
@@ -31,16 +31,18 @@ impl From<MarketDataType> for i32 {
 }
 
 impl TryFrom<i32> for MarketDataType {
-    type Error = String;
+    type Error = UnknownNumber;
 
-    fn try_from(number: i32) -> Result<Self, String> {
+    fn try_from(number: i32) -> Result<Self, Self::Error> {
         match number {
             1 => Ok(Self::Live),
             2 => Ok(Self::Frozen),
             3 => Ok(Self::Delayed),
             4 => Ok(Self::DelayedFrozen),
-            other => Err(format!(
-                "{other} is not a market data type; expected 1 (live), 2 (frozen), 3 (delayed) or 4 (delayed-frozen)"
+            _ => Err(UnknownNumber::new(
+                number,
+                "a market data type",
+                "1 (live), 2 (frozen), 3 (delayed) or 4 (delayed-frozen)",
             )),
         }
     }

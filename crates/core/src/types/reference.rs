@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::Contract;
+use super::{Contract, SecType};
 
 /// What [`matching_symbols`](crate::Session::matching_symbols) looks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub struct SymbolMatch {
     /// The contract: id, symbol, security type, primary exchange, currency and description.
     pub contract: Contract,
     /// The security types of what derives from it, e.g. `OPT`.
-    pub derivative_sec_types: Vec<String>,
+    pub derivative_sec_types: Vec<SecType>,
 }
 
 /// What [`market_rule`](crate::Session::market_rule) asks for.
@@ -69,7 +69,7 @@ pub struct OptionChainParams {
     /// The exchange of options on futures; empty for every exchange, and for options on anything else.
     pub fut_fop_exchange: String,
     /// The underlying's security type: `STK`, `IND` or `FUT`.
-    pub underlying_sec_type: String,
+    pub underlying_sec_type: SecType,
     /// The underlying's contract id; TWS wants it.
     pub underlying_con_id: i32,
 }
@@ -79,7 +79,7 @@ impl OptionChainParams {
     pub fn of_stock(symbol: impl Into<String>, con_id: i32) -> Self {
         Self {
             underlying_symbol: symbol.into(),
-            underlying_sec_type: "STK".to_owned(),
+            underlying_sec_type: SecType::Stock,
             underlying_con_id: con_id,
             ..Self::default()
         }

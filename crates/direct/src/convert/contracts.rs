@@ -12,10 +12,10 @@ pub(crate) fn contract(contract: ib::Contract) -> Contract {
     Contract {
         con_id: contract.contract_id,
         symbol: contract.symbol.0,
-        sec_type: contract.security_type.to_string(),
+        sec_type: contract.security_type.to_string().into(),
         last_trade_date_or_contract_month: contract.last_trade_date_or_contract_month,
         strike: set(contract.strike).filter(|strike| *strike != 0.0),
-        right: contract.right.map(|right| right.to_string()).unwrap_or_default(),
+        right: contract.right.map(|right| right.to_string().into()).unwrap_or_default(),
         multiplier: contract.multiplier,
         exchange: contract.exchange.0,
         primary_exchange: contract.primary_exchange.0,
@@ -65,7 +65,7 @@ pub(crate) fn contract_to_ibapi(contract: &Contract) -> Result<ib::Contract> {
     Ok(ib::Contract {
         contract_id: contract.con_id,
         symbol: contract.symbol.as_str().into(),
-        security_type: security_type(&contract.sec_type)?,
+        security_type: security_type(contract.sec_type.as_str())?,
         last_trade_date_or_contract_month: contract.last_trade_date_or_contract_month.clone(),
         strike: contract.strike.unwrap_or_default(),
         right: match contract.right.as_str() {
@@ -148,7 +148,7 @@ pub(crate) fn contract_details(details: ib::ContractDetails) -> ContractDetails 
         valid_exchanges: details.valid_exchanges,
         under_con_id: details.under_contract_id,
         under_symbol: details.under_symbol,
-        under_sec_type: details.under_security_type,
+        under_sec_type: details.under_security_type.into(),
         long_name: details.long_name,
         contract_month: details.contract_month,
         industry: details.industry,
@@ -235,10 +235,10 @@ mod tests {
         let whole = Contract {
             con_id: -7,
             symbol: text("Ä B"),
-            sec_type: text("BAG"),
+            sec_type: "BAG".into(),
             last_trade_date_or_contract_month: text("20261218 16:00:00 US/Central"),
             strike: Some(0.5),
-            right: text("P"),
+            right: "P".into(),
             multiplier: text("0.1"),
             exchange: text("SMART"),
             primary_exchange: text("ARCA"),
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn only_options_on_futures_have_strikes_below_zero() {
-        let spread = Contract { sec_type: "FOP".to_owned(), strike: Some(-0.25), ..Contract::default() };
+        let spread = Contract { sec_type: "FOP".into(), strike: Some(-0.25), ..Contract::default() };
         assert_eq!(there_and_back(&spread).strike, Some(-0.25));
     }
 
@@ -280,7 +280,7 @@ mod tests {
         let option = |strike| Contract::option("AAPL", date(2026, 12, 18), OptionRight::Call, strike);
         for (wrong, named) in [
             (Contract { multiplier: "a lot".to_owned(), ..option(1.0) }, "multiplier \"a lot\""),
-            (Contract { right: "X".to_owned(), ..option(1.0) }, "right \"X\""),
+            (Contract { right: "X".into(), ..option(1.0) }, "right \"X\""),
         ] {
             let error = contract_to_ibapi(&wrong).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidRequest);

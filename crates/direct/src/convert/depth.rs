@@ -37,7 +37,7 @@ pub(crate) fn depth_exchange(exchange: ib::DepthMarketDataDescription) -> DepthE
     let no_group = i32::MAX.to_string();
     DepthExchange {
         exchange: exchange.exchange_name,
-        sec_type: exchange.security_type,
+        sec_type: exchange.security_type.into(),
         listing_exchange: exchange.listing_exchange,
         service_data_type: exchange.service_data_type,
         agg_group: exchange.aggregated_group.filter(|group| *group != no_group),

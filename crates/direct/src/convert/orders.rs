@@ -119,9 +119,11 @@ fn condition(condition: ib::OrderCondition) -> OrderCondition {
         },
         Ib::Time(of) => Condition::Time { time: of.time, is_more: of.is_more },
         Ib::Margin(of) => Condition::Margin { percent: of.percent, is_more: of.is_more },
-        Ib::Execution(of) => {
-            Condition::Execution { symbol: of.symbol, sec_type: of.security_type, exchange: of.exchange }
-        }
+        Ib::Execution(of) => Condition::Execution {
+            symbol: of.symbol,
+            sec_type: of.security_type.into(),
+            exchange: of.exchange,
+        },
         Ib::Volume(of) => Condition::Volume {
             con_id: of.contract_id,
             exchange: of.exchange,
@@ -241,7 +243,7 @@ pub(crate) fn execution_filter(params: &ExecutionsParams) -> Result<ib::Executio
         account_code: params.account.clone(),
         time: params.time.map(|time| time.strftime("%Y%m%d-%H:%M:%S").to_string()).unwrap_or_default(),
         symbol: params.symbol.clone(),
-        security_type: params.sec_type.clone(),
+        security_type: params.sec_type.to_string(),
         exchange: params.exchange.clone(),
         side: params.side.map(|side| match side {
             ExecutionsSide::Buy => ib::ExecutionFilterSide::Buy,

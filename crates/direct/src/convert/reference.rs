@@ -11,7 +11,11 @@ use super::contract;
 use super::tws_time::is_day;
 
 pub(crate) fn symbol_match(found: ib::ContractDescription) -> SymbolMatch {
-    SymbolMatch { contract: contract(found.contract), derivative_sec_types: found.derivative_security_types }
+    let derivatives = found.derivative_security_types.into_iter();
+    SymbolMatch {
+        contract: contract(found.contract),
+        derivative_sec_types: derivatives.map(Into::into).collect(),
+    }
 }
 
 pub(crate) fn market_rule(rule: ib::MarketRule) -> MarketRule {

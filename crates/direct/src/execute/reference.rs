@@ -23,7 +23,7 @@ pub(super) async fn market_rule(asker: &Asker, params: &MarketRuleParams) -> Res
 }
 
 pub(super) async fn option_chain(asker: &Asker, params: &OptionChainParams) -> Result<Vec<OptionChain>> {
-    let security_type = convert::security_type(&params.underlying_sec_type)?;
+    let security_type = convert::security_type(params.underlying_sec_type.as_str())?;
     let mut builder = asker.option_chain(&params.underlying_symbol, security_type, params.underlying_con_id);
     if !params.fut_fop_exchange.is_empty() {
         builder = builder.exchange(&params.fut_fop_exchange);

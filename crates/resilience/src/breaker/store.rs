@@ -43,6 +43,7 @@ pub struct BreakerStore {
 
 impl BreakerStore {
     /// The breaker of `gateway` in the state directory. Nothing is read or written yet.
+    #[doc(hidden)]
     pub fn new(directory: &Path, gateway: Gateway, settings: BreakerSettings, clock: Arc<dyn Clock>) -> Self {
         let record = |stem: &str| Shared::new(directory, Kept::Breaker.of(stem), Arc::clone(&clock));
         let of_gateway = record(&gateway.file_stem());
@@ -122,6 +123,7 @@ impl BreakerStore {
     /// # Errors
     /// `circuit_open`; `config`, when the state directory can't be used; `lock_timeout`, when a stopped process holds the
     /// breaker's lock.
+    #[doc(hidden)]
     pub fn admit(&self) -> Result<Permit> {
         self.admit_since(self.clock.now().at)
     }

@@ -59,6 +59,7 @@ impl RobustConnector {
     }
 
     /// The same with another clock for breaker, leases and maintenance windows.
+    #[doc(hidden)]
     pub fn with_clock(inner: impl Into<Arc<dyn Connector>>, policy: Policy, clock: Arc<dyn Clock>) -> Self {
         Self { inner: Dialing(inner.into()), pipeline: Pipeline::with_clock(policy, clock) }
     }

@@ -2,14 +2,17 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ibkr_connect_core::Config;
 use ibkr_connect_core::config::{Pacing, Region};
+use ibkr_connect_state::KernelClock;
 
 use super::run::CLIENT_ID_TRIES;
-use crate::breaker::BreakerSettings;
+use crate::breaker::{BreakerSettings, BreakerStore};
 use crate::connect::backoff::Backoff;
+use crate::gateway::Gateway;
 use crate::ids::DEFAULT_RANGE;
 
 /// A trial may try another client id twice.
@@ -54,6 +57,13 @@ pub enum PortCheck {
     Local,
     /// Don't: for ports that are answered without a listener here, e.g. by address translation or WSL's mirrored network.
     Off,
+}
+
+impl Policy {
+    /// The breaker that connects to `gateway` under this policy go by.
+    pub fn breaker_of(&self, gateway: Gateway) -> BreakerStore {
+        BreakerStore::new(&self.state_dir, gateway, self.breaker.clone(), Arc::new(KernelClock::default()))
+    }
 }
 
 impl From<&Config> for Policy {

@@ -3,20 +3,43 @@
 use std::time::{Duration, Instant};
 
 use ibkr_connect_core::backend::block_on_until;
-use ibkr_connect_core::{Elapsed, Event, Reply, Request, Result, StreamRequest, block_on};
+use ibkr_connect_core::{Elapsed, Event, FlowControl, Reply, Request, Result, StreamRequest, block_on};
 
-use super::{StreamItem, SupervisedSession, SupervisedStream, Supervisor, Transition, Transitions};
+use super::{
+    StreamItem, SupervisedSession, SupervisedStream, Supervisor, SupervisorState, Transition, Transitions,
+};
 
 /// A [`Supervisor`] whose methods block the calling thread. A supervisor works on its own threads, so a call is answered even on a
 /// thread of a runtime that is otherwise stuck.
-#[derive(Debug, Clone, Copy)]
-pub struct BlockingSupervisor<'a> {
-    supervisor: &'a Supervisor,
+///
+/// # Behavior
+/// It is a clone of its supervisor, which lives until the last of them is dropped.
+#[derive(Debug, Clone)]
+pub struct BlockingSupervisor {
+    supervisor: Supervisor,
 }
 
-impl<'a> BlockingSupervisor<'a> {
-    pub(super) fn new(supervisor: &'a Supervisor) -> Self {
-        Self { supervisor }
+impl BlockingSupervisor {
+    /// The same supervisor for callers with a runtime.
+    pub fn supervisor(&self) -> &Supervisor {
+        &self.supervisor
+    }
+
+    /// See [`Supervisor::state`].
+    pub fn state(&self) -> SupervisorState {
+        self.supervisor.state()
+    }
+
+    /// See [`Supervisor::with_flow`].
+    #[must_use]
+    pub fn with_flow(&self, flow: FlowControl) -> Self {
+        self.supervisor.with_flow(flow).into()
+    }
+
+    /// See [`Supervisor::with_timeout`].
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        self.supervisor.with_timeout(timeout).into()
     }
 
     /// See [`Supervisor::session`].
@@ -59,6 +82,12 @@ impl<'a> BlockingSupervisor<'a> {
     /// See [`Supervisor::close`].
     pub fn close(&self) {
         block_on(self.supervisor.close());
+    }
+}
+
+impl From<Supervisor> for BlockingSupervisor {
+    fn from(supervisor: Supervisor) -> Self {
+        Self { supervisor }
     }
 }
 

@@ -120,6 +120,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// Those of [`start`](Self::start).
+    #[doc(hidden)]
     pub fn start_with_clock(
         connector: impl Into<Arc<dyn Connector>>,
         target: Target,
@@ -271,10 +272,10 @@ impl Supervisor {
         while status.changed().await.is_ok() {}
     }
 
-    /// The same for callers without a runtime: each call blocks its thread, and streams are iterators. It needs no runtime, and is
-    /// answered even while every thread of one is blocked.
-    pub fn blocking(&self) -> BlockingSupervisor<'_> {
-        BlockingSupervisor::new(self)
+    /// The same for callers without a runtime, a clone: each call blocks its thread, and streams are iterators. It needs no
+    /// runtime, and is answered even while every thread of one is blocked.
+    pub fn blocking(&self) -> BlockingSupervisor {
+        self.clone().into()
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use ibkr_connect_core::Config;
 use ibkr_connect_resilience::{
-    BreakerSettings, BreakerStore, Gateway, KernelClock, Note, Policy, Refusal, RobustConnector,
+    BreakerSettings, BreakerStore, Gateway, Note, Policy, Refusal, RobustConnector, parts::KernelClock,
 };
 use jiff::SignedDuration;
 
