@@ -126,7 +126,10 @@ mod tests {
     fn what_is_no_choice_is_told_the_choices() {
         for name in ["mock", "toy", "", "sub process"] {
             let refused = name.parse::<ConnectionMode>().unwrap_err();
-            assert!(refused.to_string().starts_with("expected one of: subprocess, direct"), "{name:?}: {refused}");
+            assert!(
+                refused.to_string().starts_with("expected one of: subprocess, direct"),
+                "{name:?}: {refused}"
+            );
         }
     }
 
