@@ -17,7 +17,7 @@ use ibkr_connect::{
     FlowControl, Reply, Request, Result, Session, StreamRequest, Target, block_on, config,
 };
 use ibkr_connect_cleanup::{Child, ChildSpec};
-use ibkr_connect_direct::DirectConnector;
+use ibkr_connect_direct::{DirectConnector, HostedConnector};
 use ibkr_connect_sim::{SimOptions, Simulator};
 use ibkr_connect_subprocess::worker::serve_stdio;
 use ibkr_connect_subprocess::{SubprocessConnector, WorkerSpec};
@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("worker") => serve(&InstantConnector),
-        Some("direct-worker") => serve(&DirectConnector),
+        Some("direct-worker") => serve(&HostedConnector),
         Some("ping-pong") => ping_pong().expect("answers until its input ends"),
         _ => {
             let mut criterion = Criterion::default().configure_from_args();

@@ -82,6 +82,24 @@ fn a_worker_that_hangs_in_mid_handshake_is_ended_at_the_deadline() {
 }
 
 #[test]
+fn a_worker_holds_the_session_on_the_thread_that_serves_its_parent() {
+    run(async {
+        let gateway = simulator(Fault::Reorder);
+        let backend = Backend::new(ConnectionMode::Subprocess);
+        let session = Session::new(backend.connect(&target(gateway.port())).await.unwrap());
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", session.info().worker_pid.unwrap())).unwrap();
+        let name = |task: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap().trim().to_owned()
+        };
+        let names: Vec<_> = tasks.map(name).collect();
+        assert!(names.contains(&"ibkr-worker-inp".to_owned()), "{names:?}");
+        assert!(!names.contains(&"ibkr-direct".to_owned()), "{names:?}");
+        session.close().await.unwrap();
+        backend.assert_left_nothing(gateway.port());
+    });
+}
+
+#[test]
 fn a_worker_dies_with_its_killed_host() {
     let gateway = simulator(Fault::Reorder);
     let user = User::new();

@@ -50,7 +50,7 @@ mod serve {
     use async_trait::async_trait;
     use ibkr_connect_core::config::LogAccounts;
     use ibkr_connect_core::{Connection, ConnectionMode, Connector, Result, Target, config};
-    use ibkr_connect_direct::DirectConnector;
+    use ibkr_connect_direct::HostedConnector;
     use ibkr_connect_subprocess::worker::serve_stdio;
     use tracing::Level;
     use tracing_subscriber::EnvFilter;
@@ -86,7 +86,7 @@ mod serve {
             .init();
         // On a thread of its own, so that it works inside #[tokio::main] too.
         let served =
-            thread::scope(|scope| scope.spawn(|| serve_stdio(&Told(DirectConnector), Some(cookie))).join());
+            thread::scope(|scope| scope.spawn(|| serve_stdio(&Told(HostedConnector), Some(cookie))).join());
         match served {
             Ok(Ok(())) => process::exit(0),
             Ok(Err(error)) => {
@@ -99,7 +99,7 @@ mod serve {
 
     /// Shows account ids in the log as the connect says.
     #[derive(Debug)]
-    struct Told(DirectConnector);
+    struct Told(HostedConnector);
 
     #[async_trait]
     #[deny(clippy::missing_trait_methods)]

@@ -147,17 +147,23 @@ fn text(panic: &(dyn Any + Send)) -> String {
 
 /// A runtime that waits for nobody when it is dropped: a look-up of a name may hang in a thread of it, and it may be
 /// dropped inside another runtime.
-struct OwnRuntime(Option<Runtime>);
+#[derive(Debug)]
+pub struct OwnRuntime(Option<Runtime>);
 
 impl OwnRuntime {
-    fn new(name: &str) -> Result<Self> {
+    /// One of the current thread. `name` says in the error whose it would have been.
+    ///
+    /// # Errors
+    /// `busy`, when the system gives none.
+    pub fn new(name: &str) -> Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build();
         runtime
             .map(|runtime| Self(Some(runtime)))
             .map_err(|error| Error::unstartable(format_args!("the runtime of {name}"), error))
     }
 
-    fn run(self, life: impl Future<Output = ()>) {
+    /// Runs `life` to its end on this thread.
+    pub fn run(self, life: impl Future<Output = ()>) {
         if let Some(runtime) = &self.0 {
             runtime.block_on(life);
         }

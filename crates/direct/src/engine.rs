@@ -11,8 +11,8 @@ use std::time::Duration;
 use ibapi::Client;
 use ibkr_connect_cleanup::arm_reset;
 use ibkr_connect_core::backend::{Ready, dispatch, dispatch_stream, own_runtime};
-use ibkr_connect_core::{ErrorKind, Result, Target};
-use tokio::sync::{mpsc, watch};
+use ibkr_connect_core::{Error, ErrorKind, Result, Target};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::timeout;
 
@@ -40,6 +40,16 @@ const UNREADABLE: &str =
 /// Starts the thread and waits for the outcome of its attempt. Dropping the future abandons the attempt.
 pub(crate) async fn start(target: Target) -> Result<DirectConnection> {
     own_runtime("ibkr-direct", move |ready| async move { live(&target, ready).await }).await
+}
+
+/// The same in the runtime of whoever awaits it, as a task.
+pub(crate) async fn start_here(target: Target) -> Result<DirectConnection> {
+    let (ready, outcome) = oneshot::channel();
+    let life = tokio::spawn(async move { live(&target, ready).await });
+    match outcome.await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(silent(life.await)),
+    }
 }
 
 /// The whole life: the attempt, then the session.
@@ -199,14 +209,19 @@ async fn with_reason<T>(outcome: Result<T>, closed: Watcher) -> Result<T> {
     }
 }
 
+/// The next attempt begins with nothing of this one's, and so it may do better.
+fn silent(life: std::result::Result<(), JoinError>) -> Error {
+    let how = life.err().map_or_else(|| "without an outcome".to_owned(), |panic| format!("early: {panic}"));
+    Error::new(ErrorKind::Internal, format!("the connect ended {how}")).retryable()
+}
+
 fn relay_failed(panic: JoinError) -> Ending {
     Ending::lost(format!("the relay failed: {panic}"), None)
 }
 
 #[cfg(test)]
 mod tests {
-    use ibkr_connect_core::{Error, FlowControl, Request, StreamRequest, event_channel};
-    use tokio::sync::oneshot;
+    use ibkr_connect_core::{FlowControl, Request, StreamRequest, event_channel};
 
     use super::*;
 

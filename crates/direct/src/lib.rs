@@ -57,15 +57,41 @@ impl Connector for DirectConnector {
     }
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
-        target.check()?;
-        fill_standard_descriptors().map_err(|error| {
-            let message =
-                format!("can't open /dev/null in the place of a closed standard descriptor: {error}");
-            Error::new(ErrorKind::Unreachable, message)
-                .in_phase(Phase::Preflight)
-                .with_advice("start the program with stdin, stdout and stderr, or with a /dev/null")
-                .with_source(error)
-        })?;
+        prepare(target)?;
         engine::start(target.clone()).await.map(|connection| Box::new(connection) as _)
     }
+}
+
+/// Connects with ibapi on the runtime of whoever awaits the connect, and starts no thread: for a process that does nothing but hold
+/// the session, such as a worker. There another thread would be one to wake more for each request and each answer.
+///
+/// # Behavior
+/// - That of [`DirectConnector`], as far as the runtime goes on: it is of tokio's, with I/O and time, and whatever blocks it blocks the
+///   session, its deadlines too.
+/// - The session ends with the runtime.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HostedConnector;
+
+#[async_trait]
+impl Connector for HostedConnector {
+    fn mode(&self) -> ConnectionMode {
+        ConnectionMode::Direct
+    }
+
+    async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
+        prepare(target)?;
+        engine::start_here(target.clone()).await.map(|connection| Box::new(connection) as _)
+    }
+}
+
+/// What is to be right before the first socket is opened.
+fn prepare(target: &Target) -> Result<()> {
+    target.check()?;
+    fill_standard_descriptors().map(drop).map_err(|error| {
+        let message = format!("can't open /dev/null in the place of a closed standard descriptor: {error}");
+        Error::new(ErrorKind::Unreachable, message)
+            .in_phase(Phase::Preflight)
+            .with_advice("start the program with stdin, stdout and stderr, or with a /dev/null")
+            .with_source(error)
+    })
 }

@@ -3,7 +3,8 @@
 //! One thread reads commands, so that pings and the end of the input are noticed whatever the loop does. The loop is a
 //! runtime on the calling thread; it runs the requests and writes their answers itself. Only the first poll of a lone
 //! request happens on the reading thread: what can be answered or passed on at once does not wait until the loop is
-//! awake, which is a third of a round trip.
+//! awake, which is a third of a round trip. A third thread writes what the client does not read at once, so that a session
+//! which runs on the loop waits for nobody.
 
 mod input;
 mod output;
@@ -14,19 +15,21 @@ mod streaming;
 #[cfg(test)]
 mod trade_tests;
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use ibkr_connect_core::Connector;
+use ibkr_connect_core::backend::OwnRuntime;
 
 use input::{Current, Input};
 use output::Output;
 use session::Server;
 
 use crate::frames::{Hello, HelloFrame, PROTOCOL};
+use crate::pipe::Pipe;
 
 /// What a server needs to know besides its connector and its pipes.
 pub struct ServerOptions {
@@ -56,28 +59,32 @@ impl std::fmt::Debug for ServerOptions {
     }
 }
 
-/// Serves `connector` until a `shutdown`, or until the input ends or the output breaks.
+/// Serves `connector` until a `shutdown`, or until the input ends or nobody reads the other end of `pipe`.
 ///
 /// # Behavior
 /// - The hello comes first, then nothing but answers and the `closed` notification, in the order of their writing.
-/// - The calling thread runs the requests; a stream is read only as fast as the output takes it, so that a slow
-///   reader makes its stream drop events (and say how many) instead of filling the memory.
+/// - The calling thread runs the requests, in a runtime that a connector may use for its sessions. It waits for the client at the end
+///   alone; a stream is read only as fast as the pipe takes it, so that a slow reader makes its stream drop events (and say how many)
+///   instead of filling the memory.
 /// - At the end the session is closed in order, within [`ServerOptions::patience`].
-/// - At its end it drops the writer. After a `shutdown` the thread that reads the input stays until that ends.
+/// - At its end it drops the pipe. After a `shutdown` the thread that reads the input stays until that ends.
 ///
 /// # Errors
-/// Only when the hello can't be written, or the thread or the runtime can't be made.
+/// Only when the hello can't be written, or a thread or the runtime can't be made.
 ///
 /// # Panics
 /// A panic in the connector's futures goes on here: a server in an unknown state is worse than none.
 pub fn run(
     connector: &dyn Connector,
     reader: impl Read + Send + 'static,
-    writer: impl Write + Send + 'static,
+    pipe: Arc<dyn Pipe>,
     options: ServerOptions,
 ) -> io::Result<()> {
     let last_moment = options.last_moment();
-    let output = Arc::new(Output::new(writer));
+    let output = Arc::new(Output::new(pipe));
+    let _closing = CloseOnDrop(Arc::clone(&output));
+    let writer = Arc::clone(&output);
+    thread::Builder::new().name("ibkr-link-writer".to_owned()).spawn(move || writer.write_when_full())?;
     output.hello(&HelloFrame {
         hello: Hello {
             protocol: PROTOCOL,
@@ -96,9 +103,8 @@ pub fn run(
             on_overdue();
         }
     })?;
-    let _closing = CloseOnDrop(Arc::clone(&output));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    runtime.block_on(Server::new(connector, output, current, patience).serve(inbox));
+    let runtime = OwnRuntime::new("ibkr-worker").map_err(io::Error::other)?;
+    runtime.run(Server::new(connector, output, current, patience).serve(inbox));
     drop(finished);
     Ok(())
 }

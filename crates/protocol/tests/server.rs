@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use ibkr_connect_protocol::WriterPipe;
 use ibkr_connect_protocol::frames::{MAX_FRAME, MAX_IN_FLIGHT};
 use ibkr_connect_protocol::server::{self, ServerOptions};
 use serde_json::{Value, json};
@@ -42,9 +43,10 @@ impl Driver {
         let connector = Scripted::default();
         let stage = Arc::clone(&connector.stage);
         let (ended, has_ended) = channel();
+        let pipe = Arc::new(WriterPipe::new(worker_stdout, 64 * 1024).unwrap());
         let worker = thread::spawn(move || {
             // An error means that the hello could not be written, which a test that wants it will notice.
-            let _ = server::run(&connector, worker_stdin, worker_stdout, ServerOptions::new("secret"));
+            let _ = server::run(&connector, worker_stdin, pipe, ServerOptions::new("secret"));
             drop(ended);
         });
         Self {

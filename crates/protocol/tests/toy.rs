@@ -82,7 +82,7 @@ impl Far {
             Self::Nobody => return,
         };
         // An error means that the client has gone before the hello.
-        let _ = server::run(&Scripted { stage }, commands, answers, ServerOptions::new(cookie));
+        let _ = server::run(&Scripted { stage }, commands, Arc::new(answers), ServerOptions::new(cookie));
     }
 }
 

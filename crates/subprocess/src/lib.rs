@@ -13,11 +13,11 @@
 mod connect;
 mod connection;
 mod exit;
+mod fd_pipe;
 mod log;
 mod monitor;
 mod process;
 mod start;
-mod stdin;
 pub mod worker;
 
 use std::ffi::OsString;

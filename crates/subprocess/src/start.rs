@@ -11,9 +11,9 @@ use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::{Error, ErrorKind, Result};
 use ibkr_connect_protocol::{Link, read};
 
+use crate::fd_pipe::FdPipe;
 use crate::monitor::Worker;
 use crate::process::Process;
-use crate::stdin::Stdin;
 use crate::worker::COOKIE_VARIABLE;
 use crate::{Timing, WorkerSpec, log};
 
@@ -54,7 +54,7 @@ fn not_spawned(cause: SpawnError) -> Error {
 
 /// Connects the link with the pipes. On failure the caller drops the child, which ends it.
 fn attach(link: &Arc<Link>, stdin: ChildStdin, stdout: ChildStdout) -> io::Result<()> {
-    link.open(Arc::new(Stdin::new(stdin)?));
+    link.open(Arc::new(FdPipe::new(stdin)?));
     let link = Arc::clone(link);
     thread::Builder::new().name("ibkr-worker-stdout".to_owned()).spawn(move || read(&link, stdout)).map(drop)
 }

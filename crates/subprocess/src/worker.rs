@@ -15,6 +15,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::stdio::dup2_stdout;
 
+use crate::fd_pipe::FdPipe;
+
 /// The environment variable that carries the cookie to the worker.
 pub const COOKIE_VARIABLE: &str = ibkr_connect_core::config::WORKER_COOKIE;
 
@@ -46,12 +48,12 @@ pub fn serve_stdio(connector: &dyn Connector, cookie: Option<&str>) -> io::Resul
     let cookie =
         cookie.filter(|cookie| !cookie.is_empty()).ok_or_else(|| io::Error::other(NotStartedByParent))?;
     let reader = File::from(fcntl_dupfd_cloexec(io::stdin(), FIRST_FREE)?);
-    let writer = File::from(fcntl_dupfd_cloexec(io::stdout(), FIRST_FREE)?);
+    let writer = FdPipe::new(fcntl_dupfd_cloexec(io::stdout(), FIRST_FREE)?)?;
     dup2_stdout(io::stderr())?;
     let options =
         ServerOptions { on_overdue: Box::new(|| process::exit(OVERDUE)), ..ServerOptions::new(cookie) };
     let _watchdog = Watchdog::start(fcntl_dupfd_cloexec(io::stdin(), FIRST_FREE)?, options.last_moment())?;
-    run(connector, reader, writer, options)
+    run(connector, reader, Arc::new(writer), options)
 }
 
 /// Ends the process when its stdin has ended and its loop has not. It waits for the kernel alone; the thread that reads may

@@ -511,7 +511,7 @@ fn a_request_without_answer_times_out() {
     let connection = setup.connect_to(&target).unwrap();
     let error = block_on(connection.request(details("NEVER"), None)).unwrap_err();
     assert_error(&error, ErrorKind::Timeout, "did not answer");
-    block_on(connection.request(Request::ManagedAccounts, None)).unwrap();
+    block_on(connection.request(Request::ManagedAccounts, Some(LONG))).unwrap();
 }
 
 fn a_request_has_a_deadline_of_its_own() {

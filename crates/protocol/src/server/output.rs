@@ -1,40 +1,62 @@
-//! The server's writer, shared by its two threads. The reading thread writes at once; what the loop says is collected
+//! The server's writer, shared by its threads. The reading thread writes at once; what the loop says is collected
 //! until it has nothing else to do, because a write costs more than an answer.
+//!
+//! The loop, and a session that runs on it, never waits for a client that does not read: what the pipe does not take is written by a
+//! thread when it does. Until then streams wait, and nothing more is read.
 
-use std::io::{self, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ibkr_connect_core::{Error, ErrorKind};
 use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::frames::{Answer, HelloFrame, MAX_FRAME};
+use crate::pipe::Pipe;
 
 /// A writer of whole frames.
 pub(super) struct Output {
     state: Mutex<State>,
+    /// The pipe is full, or full no more.
+    changed: Condvar,
+    /// It is full no more.
+    room: Notify,
     broken: Notify,
     /// Something is collected.
     collected: Notify,
 }
 
 struct State {
-    writer: Box<dyn Write + Send>,
+    /// `None` at the end, and when nobody reads any more.
+    pipe: Option<Arc<dyn Pipe>>,
     batch: Batch,
+    /// How much of the batch the pipe has taken.
+    written: usize,
+    /// The pipe takes nothing more for now; who writes then is the thread for that.
+    is_full: bool,
     /// The reading thread is at work and will flush: the loop need not be woken for that.
     held: bool,
 }
 
 impl Output {
-    pub(super) fn new(writer: impl Write + Send + 'static) -> Self {
-        let state = State { writer: Box::new(writer), batch: Batch::default(), held: false };
-        Self { state: Mutex::new(state), broken: Notify::new(), collected: Notify::new() }
+    pub(super) fn new(pipe: Arc<dyn Pipe>) -> Self {
+        let state =
+            State { pipe: Some(pipe), batch: Batch::default(), written: 0, is_full: false, held: false };
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            room: Notify::new(),
+            broken: Notify::new(),
+            collected: Notify::new(),
+        }
     }
 
     pub(super) fn hello(&self, hello: &HelloFrame) -> io::Result<()> {
         let mut state = self.lock();
         state.batch.push(hello)?;
-        state.write()
+        self.write(&mut state);
+        if state.pipe.is_some() { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
     }
 
     /// Adds an answer to what is collected; one longer than the protocol's limit is replaced by an error.
@@ -43,7 +65,7 @@ impl Output {
         let is_first = state.batch.0.is_empty();
         state.batch.push_answer(answer);
         if state.batch.is_full() {
-            self.write(state);
+            self.write(&mut state);
         } else if is_first && !state.held {
             self.collected.notify_one();
         }
@@ -53,19 +75,39 @@ impl Output {
         self.answer(&Answer::error(id, error));
     }
 
-    /// Writes a stream's frames, after what is collected; blocks while the pipe is full.
-    pub(super) fn write_batch(&self, batch: &Batch) {
-        let mut state = self.lock();
-        if state.write_with(batch).is_err() {
-            self.broken.notify_one();
+    /// Writes a stream's frames, after what is collected, as soon as the pipe is not full.
+    pub(super) async fn write_batch(&self, batch: &Batch) {
+        loop {
+            let room = self.room.notified();
+            if self.has_written(batch) {
+                return;
+            }
+            room.await;
         }
     }
 
-    /// Drops the writer: the client sees the end, though the thread that reads its commands goes on.
-    pub(super) fn close(&self) {
+    fn has_written(&self, batch: &Batch) -> bool {
         let mut state = self.lock();
-        state.writer = Box::new(io::sink());
-        state.batch.clear();
+        if state.is_full {
+            return false;
+        }
+        // Copied only where that saves a write, or the pipe does not take it: mostly neither.
+        let taken = if state.batch.0.is_empty() { state.try_write(&batch.0) } else { Ok(0) };
+        match taken {
+            Ok(taken) if taken == batch.0.len() => {}
+            Ok(taken) => {
+                state.batch.0.extend_from_slice(&batch.0[taken..]);
+                self.write(&mut state);
+            }
+            Err(_) => self.give_up(&mut state),
+        }
+        true
+    }
+
+    /// Drops the pipe: the client sees the end, though the thread that reads its commands goes on.
+    pub(super) fn close(&self) {
+        self.lock().close();
+        self.changed.notify_all();
     }
 
     /// Promises a [`flush`](Self::flush) soon.
@@ -73,11 +115,12 @@ impl Output {
         self.lock().held = true;
     }
 
-    /// Writes what is collected; blocks while the pipe is full.
+    /// Writes what is collected, and blocks until the pipe has taken it.
     pub(super) fn flush(&self) {
         let mut state = self.lock();
         state.held = false;
-        self.write(state);
+        self.write(&mut state);
+        drop(self.changed.wait_while(state, |state| state.is_full));
     }
 
     /// Writes what is collected whenever the loop has done what it had to do.
@@ -85,14 +128,49 @@ impl Output {
         loop {
             self.collected.notified().await;
             tokio::task::yield_now().await;
-            self.write(self.lock());
+            self.write(&mut self.lock());
         }
     }
 
-    fn write(&self, mut state: MutexGuard<'_, State>) {
-        if state.write().is_err() {
-            self.broken.notify_one();
+    /// Writes what the pipe did not take, whenever it takes more, until the end. For a thread of its own.
+    pub(super) fn write_when_full(&self) {
+        /// Not so long that the pipe stays open after the end.
+        const AT_MOST: Duration = Duration::from_millis(100);
+        loop {
+            let is_idle = |state: &mut State| state.pipe.is_some() && !state.is_full;
+            let state = self.changed.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
+            let Some(pipe) = state.pipe.clone() else { return };
+            drop(state);
+            pipe.wait_writable(AT_MOST);
+            drop(pipe);
+            let mut state = self.lock();
+            state.is_full = false;
+            self.write(&mut state);
+            if !state.is_full {
+                self.has_room();
+            }
         }
+    }
+
+    fn write(&self, state: &mut State) {
+        if !state.is_full && state.write().is_err() {
+            self.give_up(state);
+        }
+        if state.is_full {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Nobody reads any more.
+    fn give_up(&self, state: &mut State) {
+        state.close();
+        self.broken.notify_one();
+        self.has_room();
+    }
+
+    fn has_room(&self) {
+        self.changed.notify_all();
+        self.room.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -106,22 +184,46 @@ impl Output {
 }
 
 impl State {
-    /// Copies only where that saves a write: mostly nothing is collected.
-    fn write_with(&mut self, batch: &Batch) -> io::Result<()> {
-        if self.batch.0.is_empty() {
-            return self.writer.write_all(&batch.0).and_then(|()| self.writer.flush());
+    /// Writes what is collected.
+    fn write(&mut self) -> io::Result<()> {
+        let bytes = std::mem::take(&mut self.batch.0);
+        let taken = self.try_write(&bytes[self.written..]);
+        self.batch.0 = bytes;
+        self.written += taken?;
+        if self.written == self.batch.0.len() {
+            self.forget();
         }
-        self.batch.0.extend_from_slice(&batch.0);
-        self.write()
+        Ok(())
     }
 
-    fn write(&mut self) -> io::Result<()> {
-        if self.batch.0.is_empty() {
-            return Ok(());
+    /// As much of `bytes` as the pipe takes. After the end they go nowhere.
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(pipe) = &self.pipe else { return Ok(bytes.len()) };
+        let mut written = 0;
+        while written < bytes.len() {
+            match pipe.try_write(&bytes[written..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.is_full = true;
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
         }
-        let written = self.writer.write_all(&self.batch.0).and_then(|()| self.writer.flush());
+        Ok(written)
+    }
+
+    fn close(&mut self) {
+        self.pipe = None;
+        self.is_full = false;
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        self.written = 0;
         self.batch.clear();
-        written
     }
 }
 
@@ -164,5 +266,82 @@ impl Batch {
         serde_json::to_writer(&mut self.0, frame)?;
         self.0.push(b'\n');
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+    use std::thread;
+
+    use ibkr_connect_core::block_on;
+
+    use super::*;
+    use crate::testing::{Buffer, until};
+
+    fn is_pending(future: std::pin::Pin<&mut impl Future<Output = ()>>) -> bool {
+        future.poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    fn batch(id: u64) -> Batch {
+        let mut batch = Batch::default();
+        batch.push_answer(&Answer::<()>::end(id));
+        batch
+    }
+
+    /// The ids of the lines that `buffer` got.
+    fn ids(text: &str) -> Vec<u64> {
+        let id = |line| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_u64().unwrap();
+        text.lines().map(id).collect()
+    }
+
+    #[test]
+    fn nobody_waits_for_a_client_that_does_not_read_but_streams_and_the_reader_of_commands() {
+        let buffer = Buffer::with_room(5);
+        let output = Output::new(buffer.pipe());
+        thread::scope(|scope| {
+            scope.spawn(|| output.write_when_full());
+            block_on(output.write_batch(&batch(1)));
+            let next = batch(2);
+            let mut stream = pin!(output.write_batch(&next));
+            assert!(is_pending(stream.as_mut()));
+            output.answer(&Answer::<()>::end(3));
+            let flushing = scope.spawn(|| output.flush());
+            assert_eq!(buffer.written().len(), 5);
+            assert!(is_pending(stream.as_mut()) && !flushing.is_finished());
+            let mut text = String::new();
+            until(|| {
+                text += &buffer.take();
+                buffer.set_room(7);
+                text.matches('\n').count() == 2
+            });
+            flushing.join().unwrap();
+            buffer.set_room(usize::MAX);
+            block_on(stream);
+            text += &buffer.take();
+            assert_eq!(ids(&text), [1, 3, 2], "whole, and what was collected first");
+            output.close();
+        });
+        assert!(buffer.is_closed());
+    }
+
+    #[test]
+    fn nobody_waits_for_a_client_that_is_gone() {
+        let buffer = Buffer::with_room(5);
+        let output = Output::new(buffer.pipe());
+        thread::scope(|scope| {
+            scope.spawn(|| output.write_when_full());
+            block_on(output.write_batch(&batch(1)));
+            let next = batch(2);
+            let mut stream = pin!(output.write_batch(&next));
+            assert!(is_pending(stream.as_mut()));
+            buffer.hang_up();
+            block_on(async { tokio::join!(stream, output.broken()) });
+            output.answer(&Answer::<()>::end(3));
+            output.flush();
+        });
+        assert!(buffer.is_closed(), "the pipe is given up, and its thread has ended");
     }
 }

@@ -175,7 +175,7 @@ async fn between(play: impl AsyncFnOnce(&mut Pair<'_>)) -> [usize; 2] {
     let [commands, answers] = [(); 2].map(|()| Buffer::with_room(usize::MAX));
     let link = Arc::new(Link::new());
     link.open(commands.pipe());
-    let (output, current) = (Arc::new(Output::new(answers.clone())), Current::default());
+    let (output, current) = (Arc::new(Output::new(answers.pipe())), Current::default());
     let (input, inbox) = Input::new(Arc::clone(&output), Arc::clone(&current));
     let server = Server::new(&connector, Arc::clone(&output), current, Duration::from_secs(2));
     let incoming = Incoming::new(&link);

@@ -443,7 +443,7 @@ mod tests {
             attempts: Vec::new(),
         });
         let connector = MockConnector::new();
-        let output = Arc::new(Output::new(std::io::sink()));
+        let output = Arc::new(Output::new(crate::testing::Buffer::with_room(usize::MAX).pipe()));
         let mut server = Server::with_session(&connector, output, connection, Duration::ZERO);
         let refused = server.admit(1, "place_order", Access::Trade).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ReadOnly);

@@ -40,17 +40,17 @@ pub(super) async fn forward(
         turn.drain(..).for_each(|event| batch.push_answer(&Answer::event(id, event)));
         match taken {
             Some(Ok(())) => {
-                output.write_batch(&batch);
+                output.write_batch(&batch).await;
                 batch.clear();
                 tokio::task::yield_now().await;
             }
             Some(Err(error)) => {
                 batch.push_answer(&Answer::error(id, error));
-                return output.write_batch(&batch);
+                return output.write_batch(&batch).await;
             }
             None => {
                 batch.push_answer(&Answer::end(id));
-                return output.write_batch(&batch);
+                return output.write_batch(&batch).await;
             }
         }
     }

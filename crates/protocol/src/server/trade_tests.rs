@@ -53,7 +53,7 @@ fn answer(id: u64, status: &str) -> (u64, String) {
 #[tokio::test(start_paused = true)]
 async fn a_trade_is_taken_before_the_questions_that_wait() {
     let (buffer, connector) = (Buffer::with_room(usize::MAX), MockConnector::new());
-    let output = Arc::new(Output::new(buffer.clone()));
+    let output = Arc::new(Output::new(buffer.pipe()));
     let (input, inbox) = Input::new(Arc::clone(&output), Current::default());
     for (id, access) in [(1, Access::Read), (2, Access::Trade), (3, Access::Read), (4, Access::Trade)] {
         let command = Command::Request(Request::ManagedAccounts, None, input.open());
@@ -67,7 +67,7 @@ async fn a_trade_is_taken_before_the_questions_that_wait() {
 #[tokio::test(start_paused = true)]
 async fn a_trade_can_not_be_cancelled_and_comes_to_its_end_before_the_session_does() {
     let (buffer, connector) = (Buffer::with_room(usize::MAX), MockConnector::new());
-    let output = Arc::new(Output::new(buffer.clone()));
+    let output = Arc::new(Output::new(buffer.pipe()));
     let (input, _inbox) = Input::new(Arc::clone(&output), Current::default());
     let mut server = Server::with_session(&connector, Arc::clone(&output), connection(), PATIENCE);
     for (id, access) in [(1, Access::Trade), (2, Access::Read)] {
@@ -89,7 +89,7 @@ async fn a_trade_can_not_be_cancelled_and_comes_to_its_end_before_the_session_do
 #[tokio::test(start_paused = true)]
 async fn a_trade_without_an_end_does_not_keep_the_session() {
     let (buffer, connector) = (Buffer::with_room(usize::MAX), MockConnector::new());
-    let output = Arc::new(Output::new(buffer.clone()));
+    let output = Arc::new(Output::new(buffer.pipe()));
     let (input, _inbox) = Input::new(Arc::clone(&output), Current::default());
     let mut server = Server::with_session(&connector, Arc::clone(&output), connection(), PATIENCE);
     let (kept, aborted) = oneshot::channel::<()>();

@@ -10,7 +10,7 @@ fn worker_input() {
     // Its two inboxes are as long as what may be open.
     Target::foreign("worker_input", env!("CARGO_MANIFEST_DIR")).memory(4 << 20, 256).run(|bytes| {
         let buffer = Buffer::with_room(usize::MAX);
-        let output = Arc::new(Output::new(buffer.clone()));
+        let output = Arc::new(Output::new(buffer.pipe()));
         let (input, mut inbox) = Input::new(Arc::clone(&output), Current::default());
         input.read(bytes);
         output.flush();
