@@ -48,6 +48,7 @@ impl Connector for ToyConnector {
 fn start_server(serving: Arc<()>) -> io::Result<Transport> {
     let (commands, to_server) = pipe()?;
     let (from_server, answers) = pipe()?;
+    let answers = Arc::new(WriterPipe::new(answers, LIMIT)?);
     thread::Builder::new().name("toy-server".to_owned()).spawn(move || {
         // An error means that the client has gone before the hello.
         let _ = server::run(&DirectConnector, commands, answers, ServerOptions::new(""));
