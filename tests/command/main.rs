@@ -13,6 +13,7 @@ mod input;
 mod json;
 mod ongoing;
 mod probe;
+mod readme;
 mod settings;
 mod sim;
 mod soak;
