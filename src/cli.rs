@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ibkr_connect::config::{Loader, Setting, parse_duration};
 use ibkr_connect::operations::OPERATIONS;
-use ibkr_connect::types::{BarSize, HistoricalDuration, WhatToShow};
+use ibkr_connect::types::{BarSize, Expiry, HistoricalDuration, WhatToShow};
 use ibkr_connect::{Config, Error, ErrorKind, Result};
 use ibkr_connect_sim::{Fault, OverLimit};
 use jiff::Timestamp;
@@ -44,12 +44,16 @@ pub(crate) struct Global {
     /// API client id; random if not given
     #[arg(long, global = true, value_name = "ID", allow_hyphen_values = true)]
     client_id: Option<String>,
-    /// Deadline of a connect: seconds, or e.g. 500ms
+    /// Deadline of each attempt to connect: seconds, or e.g. 500ms. Further attempts (IBKR_MAX_RETRIES, 2 unless set) and the waits
+    /// before them come on top; check and probe make no further ones
     #[arg(long, global = true, value_name = "TIME", allow_hyphen_values = true)]
     timeout: Option<String>,
     /// Read this file instead of ibkr.toml in the working directory; it may set everything
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Log more on stderr: -v what happens, -vv in detail; RUST_LOG says the same without it
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
     /// Print JSON instead of tables: one line, or one per event
     #[arg(long, global = true)]
     json: bool,
@@ -120,7 +124,7 @@ pub(crate) enum Command {
     /// Show historical bars
     Bars(Bars),
     /// Show a quote
-    Quote(Symbol),
+    Quote(Quote),
     /// Show ticks as they come
     Ticks(Ticks),
     /// Run any operation of the worker protocol and print its answer as JSON
@@ -210,15 +214,47 @@ impl Command {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Symbol {
-    /// A US stock or ETF like AAPL, or a currency pair like EUR.USD
+pub(crate) struct Instrument {
+    /// A US stock or ETF like AAPL, or a currency pair like EUR.USD; anything else with --type
     pub(crate) symbol: String,
+    /// What it is. CASH: a pair like EUR.USD; IND and CRYPTO need --exchange; FUT needs --exchange and --expiry
+    #[arg(long = "type", value_name = "TYPE", ignore_case = true)]
+    pub(crate) kind: Option<Kind>,
+    /// Where: e.g. IBIS for a German stock, CBOE for SPX, CME for ES, PAXOS for BTC
+    #[arg(long, value_name = "NAME")]
+    pub(crate) exchange: Option<String>,
+    /// In which currency; USD if not given
+    #[arg(long, value_name = "CODE")]
+    pub(crate) currency: Option<String>,
+    /// When a future expires: 2026-12, or the day
+    #[arg(long, value_name = "MONTH", value_parser = |text: &str| text.parse::<Expiry>())]
+    pub(crate) expiry: Option<Expiry>,
+}
+
+/// The types of TWS that a few words describe; `call` takes all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "UPPER")]
+pub(crate) enum Kind {
+    Stk,
+    Cash,
+    Ind,
+    Fut,
+    Crypto,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Quote {
+    #[command(flatten)]
+    pub(crate) instrument: Instrument,
+    /// Delayed data, by 15 to 20 minutes: they need no subscription
+    #[arg(long)]
+    pub(crate) delayed: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Bars {
     #[command(flatten)]
-    pub(crate) symbol: Symbol,
+    pub(crate) instrument: Instrument,
     /// How far back: a number and S, D, W, M or Y
     #[arg(long, default_value = "1 D", value_parser = |text: &str| text.parse::<HistoricalDuration>())]
     pub(crate) duration: HistoricalDuration,
@@ -236,7 +272,10 @@ pub(crate) struct Bars {
 #[derive(Debug, Args)]
 pub(crate) struct Ticks {
     #[command(flatten)]
-    pub(crate) symbol: Symbol,
+    pub(crate) instrument: Instrument,
+    /// Delayed data, by 15 to 20 minutes: they need no subscription
+    #[arg(long)]
+    pub(crate) delayed: bool,
     /// For how long
     #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub(crate) length: Duration,

@@ -22,6 +22,7 @@ mod latency;
 mod port;
 
 use std::future::Future;
+use std::rc::Rc;
 use std::time::Duration;
 
 use ibkr_connect::{Config, Error, ErrorKind, Session};
@@ -29,6 +30,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::{Breaker, Cli, Command, Loaded, Zombies};
 use crate::output::Output;
+use crate::waits::{Wait, Waits};
 
 /// Runs the command. What it needs of the configuration it has from `loaded`.
 pub(crate) fn run(cli: Cli, loaded: &Result<Loaded, Error>, output: &Output) -> anyhow::Result<()> {
@@ -43,7 +45,7 @@ pub(crate) fn run(cli: Cli, loaded: &Result<Loaded, Error>, output: &Output) -> 
         Command::Accounts => data::accounts(config()?, output),
         Command::Positions => data::positions(config()?, output),
         Command::Bars(arguments) => data::bars(config()?, output, &arguments),
-        Command::Quote(symbol) => data::quote(config()?, output, &symbol.symbol),
+        Command::Quote(arguments) => data::quote(config()?, output, &arguments),
         Command::Ticks(arguments) => data::ticks(config()?, output, &arguments),
         Command::Call(arguments) => call::call(config()?, output, &arguments),
         Command::Commands(arguments) => operations::run(output, &arguments),
@@ -69,14 +71,23 @@ fn worker() -> anyhow::Result<()> {
     .into())
 }
 
-/// Connects, does `work` with the session, and closes it whatever comes of it.
-fn with_session<W>(config: &Config, work: impl FnOnce(Session) -> W) -> anyhow::Result<()>
+/// Connects, does `work` with the session, and closes it whatever comes of it. What takes its time is told; `work` says when its
+/// first answer is there.
+fn with_session<W>(config: &Config, work: impl FnOnce(Session, Rc<Waits>) -> W) -> anyhow::Result<()>
 where
     W: Future<Output = anyhow::Result<()>>,
 {
     runtime()?.block_on(async {
-        let session = ibkr_connect::connect(config).await?;
-        let outcome = work(session.clone()).await;
+        let waits = Rc::new(Waits::start()?);
+        let target = config.target();
+        let connector =
+            ibkr_connect::robust_connector(config)?.with_observer(waits.of_connect(target.address()));
+        let session = ibkr_connect::session_over(&connector, &target).await;
+        waits.over();
+        let session = session?;
+        waits.begin(Wait::within(format!("the answer of {}", target.address()), config.request_timeout));
+        let outcome = work(session.clone(), Rc::clone(&waits)).await;
+        waits.over();
         session.close().await?;
         outcome
     })

@@ -61,7 +61,7 @@ pub(crate) fn report(error: anyhow::Error, output: &Output) -> ExitCode {
     let error = into_ours(error);
     match output.format {
         Format::Json => drop(output.json_error(&error)),
-        Format::Table => explain(&error),
+        Format::Table => explain(&error, output),
     }
     ExitCode::from(code(error.kind()))
 }
@@ -84,10 +84,10 @@ fn into_ours(error: anyhow::Error) -> Error {
 }
 
 /// Shows an error and the way out on stderr.
-pub(crate) fn explain(error: &Error) {
+pub(crate) fn explain(error: &Error, output: &Output) {
     complain(&format!("error: {}", shown(error)));
     if let Some(advice) = error.advice() {
-        complain(&format!("  try: {advice}"));
+        complain(&format!("  try: {}", output.pasteable(advice)));
     }
 }
 

@@ -4,23 +4,24 @@ use std::io::{self, Write};
 
 use ibkr_connect::config::LogAccounts;
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::Layer;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 
-/// What is told where otherwise only errors are: that a request waits, for more than a second, to keep IBKR's limits.
-const WAITS: &str = "ibkr_connect_resilience::pacing=warn";
+/// What is told by `-v`, as often as it is given. What ibapi warns of is in our own errors and events, and some of it is no fault, such
+/// as an end that we have asked for. That a Gateway was restarted is always told.
+const LEVELS: [&str; 3] = [
+    "warn,ibapi=off,ibkr_connect_resilience::supervisor::restart=info",
+    "info,ibapi=off",
+    "debug,ibapi=info",
+];
 
-/// Writes what `RUST_LOG` asks for, from now on.
-pub(crate) fn init(log_accounts: LogAccounts) {
-    let mut filter = EnvFilter::builder().with_default_directive(Level::ERROR.into()).from_env_lossy();
-    // A command that says nothing for a long time looks as if it hung.
-    if filter.max_level_hint() == Some(LevelFilter::ERROR)
-        && let Ok(waits) = WAITS.parse()
-    {
-        filter = filter.add_directive(waits);
-    }
+/// Writes what `-v` asks for, else `RUST_LOG`, else warnings, from now on.
+pub(crate) fn init(log_accounts: LogAccounts, verbose: u8) {
+    let level = LEVELS[usize::from(verbose).min(LEVELS.len() - 1)];
+    let asked = if verbose == 0 { EnvFilter::try_from_default_env().ok() } else { None };
+    let filter = asked.unwrap_or_else(|| EnvFilter::new(level));
     let filter = filter.and(filter_fn(can_be_masked));
     let lines = fmt::layer().with_writer(move || Stderr(log_accounts)).with_filter(filter);
     tracing_subscriber::registry().with(lines).init();

@@ -1,10 +1,10 @@
 //! What the command prints: tables for people, JSON for programs. Every line of JSON is one [`Envelope`], as docs/json.md says.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use ibkr_connect::{Config, ConnectionMode, Error, plain, plain_lines};
+use ibkr_connect::{Config, ConnectionMode, Error, Target, plain, plain_lines};
 use serde::Serialize;
 
 /// How results are shown.
@@ -98,12 +98,39 @@ impl Output {
         self.envelope(Verdict::Failed(error), None::<&()>)
     }
 
+    /// The same text, with the Gateway in each `ibkr-connect` command that it advises: where it is not the default one, a command
+    /// without it would be about another.
+    pub(crate) fn pasteable(&self, advice: &str) -> String {
+        let Some(GatewayLabel { host, port, .. }) = &self.gateway else { return advice.to_owned() };
+        let default = Target::default();
+        let mut flags = String::new();
+        if *host != default.host {
+            flags.push_str(&format!(" --host {host}"));
+        }
+        if *port != default.port {
+            flags.push_str(&format!(" --port {port}"));
+        }
+        let mut text = String::new();
+        for (index, part) in advice.split('`').enumerate() {
+            let is_command =
+                index % 2 == 1 && part.starts_with("ibkr-connect ") && !part.contains("ibkr-connect status");
+            let mark = if index == 0 { "" } else { "`" };
+            text.extend([mark, part, if is_command { &flags } else { "" }]);
+        }
+        text
+    }
+
     fn envelope<T: Serialize>(&self, verdict: Verdict<'_>, data: Option<&T>) -> io::Result<()> {
         let (ok, error) = match verdict {
             Verdict::Fine => (true, None),
             Verdict::Bad => (false, None),
             Verdict::Failed(error) => (false, Some(error)),
         };
+        let pasteable = error.map(|error| match error.advice() {
+            Some(advice) => error.clone().with_advice(self.pasteable(advice)),
+            None => error.clone(),
+        });
+        let error = pasteable.as_ref();
         let (command, gateway) = (self.command, self.gateway.as_ref());
         print_json(&Envelope { ok, command, gateway, data, error })
     }
@@ -147,6 +174,9 @@ pub(crate) fn print_json(value: &impl Serialize) -> io::Result<()> {
 pub(crate) fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some(width) = columns() {
+        table.set_width(width);
+    }
     table.set_header(header.iter().copied());
     for row in rows {
         table.add_row(row.into_iter().map(|text| {
@@ -158,6 +188,18 @@ pub(crate) fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) ->
     table
 }
 
+/// How wide the user wants it, where there is no terminal to ask.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "COLUMNS is about this program's output, and not configuration of the product"
+)]
+fn columns() -> Option<u16> {
+    if io::stdout().is_terminal() {
+        return None;
+    }
+    std::env::var("COLUMNS").ok()?.trim().parse().ok().filter(|columns| *columns >= 20)
+}
+
 /// `value`, or a dash.
 pub(crate) fn optional(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
@@ -166,6 +208,21 @@ pub(crate) fn optional(value: Option<impl ToString>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_advised_command_is_about_the_same_gateway() {
+        let about = |host: &str, port| {
+            let config = Config { host: host.to_owned(), port, ..Config::default() };
+            Output::of_command(Format::Table, "check").about(&config)
+        };
+        let advice = "look at `x`; `ibkr-connect breaker reset` closes it, `ibkr-connect status` lists";
+        assert_eq!(about("127.0.0.1", 4002).pasteable(advice), advice);
+        assert_eq!(Output::of_nothing(Format::Table).pasteable(advice), advice);
+        assert_eq!(
+            about("gw", 4001).pasteable(advice),
+            "look at `x`; `ibkr-connect breaker reset --host gw --port 4001` closes it, `ibkr-connect status` lists"
+        );
+    }
 
     #[test]
     fn json_is_asked_for_before_the_dashes() {

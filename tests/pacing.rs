@@ -229,7 +229,7 @@ async fn the_command_says_that_it_waits(stage: Stage) {
     let refused = Finished::of(command("1"));
     let error = &refused.json()["error"];
     assert_eq!((refused.code, error["kind"].as_str()), (1, Some("timeout")), "{refused:?}");
-    assert_eq!(refused.stderr, "");
+    assert_eq!(refused.complaints(), "");
     assert!(error["waited_ms"].as_f64().is_some_and(|waited| waited < 1_000.0), "{error}");
     // The one that was killed has taken nothing.
     assert_eq!(stage.gateway.stats().requested("reqHistoricalData"), 1);

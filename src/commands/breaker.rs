@@ -52,6 +52,12 @@ fn show(config: &Config, output: &Output, store: &BreakerStore) -> anyhow::Resul
     Ok(())
 }
 
+/// The breaker, if it would hold a connect back now.
+pub(crate) fn holds_back(config: &Config) -> Option<BreakerState> {
+    let is_closed = |state: &BreakerState| matches!(state, BreakerState::Closed { .. });
+    store(config).state().ok().filter(|state| !is_closed(state))
+}
+
 /// What the breaker is, as a part of a sentence.
 pub(crate) fn describe(state: &BreakerState) -> String {
     match state {

@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use super::with_session;
 use crate::cli::Call;
 use crate::output::{Format, Output, print_json, print_lines};
+use crate::waits::{Wait, Waits};
 
 /// How long a stream runs that nobody has limited: as good as for ever, and no overflow in sight.
 const FOR_EVER: std::time::Duration = std::time::Duration::from_secs(10 * 365 * 86_400);
@@ -17,8 +18,10 @@ pub(crate) fn call(config: &Config, output: &Output, arguments: &Call) -> anyhow
     let command = &arguments.command;
     let params = &text(&arguments.params)?;
     if let Some(request) = Request::from_json(command, params).map_err(|error| unusable(command, error))? {
-        return with_session(config, async |session: Session| {
-            Ok(show_reply(output, &session.request(request).await?)?)
+        return with_session(config, async |session: Session, waits| {
+            let reply = session.request(request).await?;
+            waits.over();
+            Ok(show_reply(output, &reply)?)
         });
     }
     let Some(request) =
@@ -26,8 +29,10 @@ pub(crate) fn call(config: &Config, output: &Output, arguments: &Call) -> anyhow
     else {
         return Err(unknown(command).into());
     };
-    with_session(config, async |session: Session| {
-        show_events(output, session.subscribe(request).await?, arguments).await
+    with_session(config, async |session: Session, waits| {
+        let events = session.subscribe(request).await?;
+        waits.begin(Wait::without_end(format!("the first event of {command}")));
+        show_events(output, events, arguments, &waits).await
     })
 }
 
@@ -39,7 +44,12 @@ fn show_reply(output: &Output, reply: &impl Serialize) -> std::io::Result<()> {
 }
 
 /// One event per line, until the stream ends, enough were shown, the time is over, or the user has seen enough.
-async fn show_events(output: &Output, mut events: EventStream, arguments: &Call) -> anyhow::Result<()> {
+async fn show_events(
+    output: &Output,
+    mut events: EventStream,
+    arguments: &Call,
+    waits: &Waits,
+) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let deadline = Instant::now() + arguments.length.unwrap_or(FOR_EVER);
     for _ in 0..arguments.count.unwrap_or(u64::MAX) {
@@ -47,6 +57,7 @@ async fn show_events(output: &Output, mut events: EventStream, arguments: &Call)
             event = timeout_at(deadline, events.next()) => event,
             _ = interrupt.recv() => return Ok(()),
         };
+        waits.over();
         match event {
             Ok(Some(event)) => match output.format {
                 Format::Json => output.json(&event?)?,

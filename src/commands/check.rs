@@ -3,14 +3,16 @@
 use std::time::{Duration, Instant};
 
 use ibkr_connect::cleanup::{self, Forwarder};
-use ibkr_connect::resilience::Gateway;
+use ibkr_connect::resilience::{BreakerState, Gateway};
 use ibkr_connect::types::VersionRetirement;
 use ibkr_connect::{Config, ConnectionInfo, Error, Event, Session, StreamRequest, millis};
 use serde_json::json;
 
+use super::breaker;
 use super::runtime;
 use crate::exit::{self, Failed};
 use crate::output::{Format, Output, Verdict, print_line, print_lines, table};
+use crate::waits::{Wait, Waits};
 
 /// A Gateway says within this time after the connect what it has to say about itself.
 const STARTUP_NOTICES: Duration = Duration::from_millis(300);
@@ -18,9 +20,12 @@ const STARTUP_NOTICES: Duration = Duration::from_millis(300);
 /// Connects once, closes, looks at what is left on the port.
 pub(crate) fn run(config: &Config, output: &Output) -> anyhow::Result<()> {
     let begun = Instant::now();
+    let waits = Waits::start()?;
     let outcome = runtime()?.block_on(async {
         let connector = ibkr_connect::connector(config)?;
+        waits.begin(Wait::handshake(&config.target().address(), 1, 1, config.timeout));
         let session = ibkr_connect::session_over(connector.as_ref(), &config.target()).await?;
+        waits.over();
         let info = session.info().clone();
         let took = begun.elapsed();
         let retirement = retirement(&session).await;
@@ -34,11 +39,18 @@ pub(crate) fn run(config: &Config, output: &Output) -> anyhow::Result<()> {
     let zombies = cleanup::half_closed(&[config.port]).ok().map(|sockets| sockets.len());
     let is_here = Gateway::from(&config.target()).is_local();
     let forwarder = if is_here { cleanup::forwarder(config.port).ok().flatten() } else { None };
-    let report =
-        Report { config, connect_ms, outcome: &outcome, zombies_after: zombies, forwarder, retirement };
+    let report = Report {
+        config,
+        connect_ms,
+        outcome: &outcome,
+        zombies_after: zombies,
+        forwarder,
+        retirement,
+        breaker: breaker::holds_back(config),
+    };
     match output.format {
         Format::Json => report.print_json(output)?,
-        Format::Table => report.print()?,
+        Format::Table => report.print(output)?,
     }
     outcome.map(|_| ()).map_err(|error| Failed(exit::code(error.kind())).into())
 }
@@ -67,6 +79,8 @@ struct Report<'a> {
     zombies_after: Option<usize>,
     forwarder: Option<Forwarder>,
     retirement: Option<VersionRetirement>,
+    /// The circuit breaker, if it would hold programs back.
+    breaker: Option<BreakerState>,
 }
 
 impl Report<'_> {
@@ -83,11 +97,12 @@ impl Report<'_> {
             "zombies_after": self.zombies_after,
             "forwarder": self.forwarder,
             "version_retirement": self.retirement,
+            "breaker": self.breaker,
         });
         output.json_with(verdict, &report)
     }
 
-    fn print(&self) -> std::io::Result<()> {
+    fn print(&self, output: &Output) -> std::io::Result<()> {
         let address = self.config.target().address();
         match self.outcome {
             Ok(info) => {
@@ -102,25 +117,32 @@ impl Report<'_> {
                     .iter()
                     .map(|timing| vec![timing.phase.to_string(), format!("{:.3}", timing.ms)]);
                 print_lines(&table(&["phase", "ms"], rows).to_string())?;
-                self.print_notes()
+                self.print_notes(output)
             }
             Err(error) => {
                 print_line(&format!("not connected to {address} after {:.1} ms", self.connect_ms))?;
                 print_line(&format!("  mode            {}", self.config.mode))?;
                 print_line(&format!("  zombies after   {}", self.zombies()))?;
-                self.print_notes()?;
-                exit::explain(error);
+                self.print_notes(output)?;
+                exit::explain(error, output);
                 Ok(())
             }
         }
     }
 
-    fn print_notes(&self) -> std::io::Result<()> {
+    fn print_notes(&self, output: &Output) -> std::io::Result<()> {
         if let Some(forwarder) = &self.forwarder {
             print_line(&format!(
                 "note: {forwarder} listens on port {} and passes connections on; what a reset leaves at the Gateway is up to it (README, \
                  \"Behind a forwarder\")",
                 self.config.port
+            ))?;
+        }
+        if let Some(breaker) = &self.breaker {
+            print_line(&format!(
+                "note: the circuit breaker is {}: other connects are held back; {}",
+                breaker::describe(breaker),
+                output.pasteable("`ibkr-connect breaker reset` closes it")
             ))?;
         }
         match &self.retirement {

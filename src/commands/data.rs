@@ -2,20 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use ibkr_connect::types::{Contract, HistoricalBarsParams, MarketDataEvent, MarketDataParams, WhatToShow};
+use ibkr_connect::types::{
+    Contract, HistoricalBarsParams, MarketDataEvent, MarketDataParams, MarketDataType, WhatToShow,
+};
 use ibkr_connect::{Config, Error, ErrorKind, Session};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout_at};
 
 use super::with_session;
-use crate::cli::{Bars, Ticks};
+use crate::cli::{Bars, Instrument, Kind, Quote, Ticks};
 use crate::output::{Format, Output, optional, print_line, print_lines, table};
 
 /// `accounts`
 pub(crate) fn accounts(config: &Config, output: &Output) -> anyhow::Result<()> {
-    with_session(config, async |session: Session| {
+    with_session(config, async |session: Session, waits| {
         let values = session.account_summary(Default::default()).await?;
+        waits.over();
         let header = ["account", "tag", "value", "currency"];
         Ok(output.rows(&values, &header, |value| {
             vec![
@@ -30,8 +33,9 @@ pub(crate) fn accounts(config: &Config, output: &Output) -> anyhow::Result<()> {
 
 /// `positions`
 pub(crate) fn positions(config: &Config, output: &Output) -> anyhow::Result<()> {
-    with_session(config, async |session: Session| {
+    with_session(config, async |session: Session, waits| {
         let positions = session.positions().await?;
+        waits.over();
         let header = ["account", "symbol", "type", "exchange", "currency", "position", "average cost"];
         Ok(output.rows(&positions, &header, |held| {
             let contract = &held.contract;
@@ -50,7 +54,7 @@ pub(crate) fn positions(config: &Config, output: &Output) -> anyhow::Result<()> 
 
 /// `bars SYMBOL`
 pub(crate) fn bars(config: &Config, output: &Output, arguments: &Bars) -> anyhow::Result<()> {
-    let contract = contract(&arguments.symbol.symbol);
+    let contract = arguments.instrument.contract()?;
     let natural = if contract.sec_type == "CASH" { WhatToShow::Midpoint } else { WhatToShow::Trades };
     let params = HistoricalBarsParams {
         contract,
@@ -60,9 +64,10 @@ pub(crate) fn bars(config: &Config, output: &Output, arguments: &Bars) -> anyhow
         what_to_show: arguments.what_to_show.unwrap_or(natural),
         use_rth: arguments.rth,
     };
-    with_session(config, async |session: Session| {
+    with_session(config, async |session: Session, waits| {
         let found = session.historical_bars(params).await?;
-        let header = ["time", "open", "high", "low", "close", "volume", "wap", "count"];
+        waits.over();
+        let header = ["time", "open", "high", "low", "close", "volume"];
         Ok(output.rows(&found.bars, &header, |bar| {
             vec![
                 bar.time.to_string(),
@@ -71,18 +76,21 @@ pub(crate) fn bars(config: &Config, output: &Output, arguments: &Bars) -> anyhow
                 optional(bar.low),
                 optional(bar.close),
                 optional(bar.volume),
-                optional(bar.wap),
-                optional(bar.count),
             ]
         })?)
     })
 }
 
 /// `quote SYMBOL`
-pub(crate) fn quote(config: &Config, output: &Output, symbol: &str) -> anyhow::Result<()> {
-    let params = MarketDataParams::snapshot(contract(symbol));
+pub(crate) fn quote(config: &Config, output: &Output, arguments: &Quote) -> anyhow::Result<()> {
+    let symbol = &arguments.instrument.symbol;
+    let contract = arguments.instrument.contract()?;
+    let params = MarketDataParams {
+        market_data_type: market_data_type(arguments.delayed),
+        ..MarketDataParams::snapshot(contract)
+    };
     let limit = config.request_timeout;
-    with_session(config, async |session: Session| {
+    with_session(config, async |session: Session, waits| {
         let mut ticks = session.market_data(params).await?;
         let mut values = BTreeMap::new();
         let deadline = Instant::now() + limit;
@@ -97,6 +105,7 @@ pub(crate) fn quote(config: &Config, output: &Output, symbol: &str) -> anyhow::R
                 Err(_) => break,
             }
         }
+        waits.over();
         show_quote(output, symbol, &values)
     })
 }
@@ -127,8 +136,12 @@ fn named_values(event: MarketDataEvent) -> Vec<(String, Value)> {
 
 /// `ticks SYMBOL`
 pub(crate) fn ticks(config: &Config, output: &Output, arguments: &Ticks) -> anyhow::Result<()> {
-    let params = MarketDataParams::streaming(contract(&arguments.symbol.symbol));
-    with_session(config, async |session: Session| {
+    let contract = arguments.instrument.contract()?;
+    let params = MarketDataParams {
+        market_data_type: market_data_type(arguments.delayed),
+        ..MarketDataParams::streaming(contract)
+    };
+    with_session(config, async |session: Session, waits| {
         // Once for all turns of the loop: an interrupt between two of them counts too.
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut ticks = session.market_data(params).await?;
@@ -139,7 +152,10 @@ pub(crate) fn ticks(config: &Config, output: &Output, arguments: &Ticks) -> anyh
                 _ = interrupt.recv() => return Ok(()),
             };
             match event {
-                Ok(Some(event)) => show_tick(output, &event?)?,
+                Ok(Some(event)) => {
+                    waits.over();
+                    show_tick(output, &event?)?;
+                }
                 Ok(None) | Err(_) => return Ok(()),
             }
         }
@@ -174,25 +190,101 @@ fn sentence(event: &MarketDataEvent) -> String {
     }
 }
 
-/// What a symbol on the command line means: `EUR.USD` is a currency pair, anything else a US stock.
-fn contract(symbol: &str) -> Contract {
-    let is_currency = |text: &str| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
-    match symbol.split_once('.') {
-        Some((base, quote)) if is_currency(base) && is_currency(quote) => {
-            Contract::forex(base.to_ascii_uppercase(), quote.to_ascii_uppercase())
-        }
-        _ => Contract::stock(symbol.to_ascii_uppercase()),
+fn market_data_type(delayed: bool) -> MarketDataType {
+    if delayed { MarketDataType::Delayed } else { MarketDataType::Live }
+}
+
+impl Instrument {
+    /// What the command line means: without a type `EUR.USD` is a currency pair, anything else a US stock.
+    ///
+    /// # Errors
+    /// `config`, when the type needs more.
+    fn contract(&self) -> Result<Contract, Error> {
+        let symbol = self.symbol.to_ascii_uppercase();
+        let pair = pair(&symbol);
+        let kind = self.kind.unwrap_or(if pair.is_some() { Kind::Cash } else { Kind::Stk });
+        let contract = match kind {
+            Kind::Stk => self.exchange.iter().fold(Contract::stock(symbol), |stock, at| stock.on(at)),
+            Kind::Cash => {
+                let pair = pair.ok_or_else(|| self.incomplete("a pair as its symbol, such as EUR.USD"))?;
+                self.exchange.iter().fold(Contract::forex(pair.0, pair.1), |pair, at| pair.on(at))
+            }
+            Kind::Ind => Contract::index(symbol, self.exchange("CBOE for SPX")?),
+            Kind::Crypto => Contract::crypto(symbol, self.exchange("PAXOS for BTC")?),
+            Kind::Fut => {
+                let exchange = self.exchange("CME for ES")?;
+                let expiry = self.expiry.ok_or_else(|| self.incomplete("--expiry, e.g. 2026-12"))?;
+                Contract::future(symbol, expiry, exchange)
+            }
+        };
+        Ok(match (&self.currency, kind) {
+            (Some(_), Kind::Cash) => return Err(self.incomplete("no --currency: the pair has it")),
+            (Some(currency), _) => contract.in_currency(currency.to_ascii_uppercase()),
+            (None, _) => contract,
+        })
     }
+
+    fn exchange(&self, example: &str) -> Result<&str, Error> {
+        self.exchange.as_deref().ok_or_else(|| self.incomplete(&format!("--exchange, e.g. {example}")))
+    }
+
+    fn incomplete(&self, needs: &str) -> Error {
+        Error::new(ErrorKind::Config, format!("{}: this type needs {needs}", self.symbol)).with_advice(
+            "`--help` after the command says what each type needs; `call` takes contracts of every type",
+        )
+    }
+}
+
+/// The two currencies of a pair.
+fn pair(symbol: &str) -> Option<(&str, &str)> {
+    let is_currency = |text: &str| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    symbol.split_once('.').filter(|(base, quote)| is_currency(base) && is_currency(quote))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn instrument(symbol: &str, kind: Option<Kind>) -> Instrument {
+        Instrument { symbol: symbol.to_owned(), kind, exchange: None, currency: None, expiry: None }
+    }
+
     #[test]
     fn a_symbol_is_a_stock_or_a_pair() {
-        assert_eq!(contract("aapl"), Contract::stock("AAPL"));
-        assert_eq!(contract("eur.usd"), Contract::forex("EUR", "USD"));
-        assert_eq!(contract("BRK B"), Contract::stock("BRK B"));
+        for (symbol, contract) in [
+            ("aapl", Contract::stock("AAPL")),
+            ("eur.usd", Contract::forex("EUR", "USD")),
+            ("BRK B", Contract::stock("BRK B")),
+        ] {
+            assert_eq!(instrument(symbol, None).contract().unwrap(), contract);
+        }
+    }
+
+    #[test]
+    fn a_type_says_what_it_needs() {
+        let at = |exchange: &str, instrument: Instrument| Instrument {
+            exchange: Some(exchange.to_owned()),
+            ..instrument
+        };
+        for (kind, symbol, needs) in [
+            (Kind::Cash, "EUR", "a pair"),
+            (Kind::Ind, "SPX", "--exchange"),
+            (Kind::Crypto, "BTC", "--exchange"),
+            (Kind::Fut, "ES", "--exchange"),
+        ] {
+            let error = instrument(symbol, Some(kind)).contract().unwrap_err();
+            assert!(error.kind() == ErrorKind::Config && error.message().contains(needs), "{error}");
+        }
+        let future = at("CME", instrument("es", Some(Kind::Fut)));
+        assert!(future.contract().unwrap_err().message().contains("--expiry"));
+        let expiry = "2026-12".parse().unwrap();
+        let future = Instrument { expiry: Some(expiry), ..future };
+        assert_eq!(future.contract().unwrap(), Contract::future("ES", expiry, "CME"));
+        let index = at("CBOE", instrument("spx", Some(Kind::Ind)));
+        assert_eq!(index.contract().unwrap(), Contract::index("SPX", "CBOE"));
+        let sap = Instrument { currency: Some("eur".to_owned()), ..at("IBIS", instrument("sap", None)) };
+        assert_eq!(sap.contract().unwrap(), Contract::stock("SAP").on("IBIS").in_currency("EUR"));
+        let pair = Instrument { currency: Some("EUR".to_owned()), ..instrument("EUR.USD", None) };
+        assert!(pair.contract().is_err());
     }
 }

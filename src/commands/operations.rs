@@ -30,11 +30,11 @@ pub(crate) fn run(output: &Output, arguments: &Commands) -> anyhow::Result<()> {
         }
         return Ok(());
     }
-    let header = ["command", "kind", "parameters", "what it is"];
+    let header = ["command", "kind", "what it is"];
     Ok(output.rows(&guides, &header, |guide: &OperationGuide| {
-        let names: Vec<_> = guide.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
-        let names = if names.is_empty() { "-".to_owned() } else { names.join(", ") };
-        vec![guide.info.command.to_owned(), kind(guide).to_owned(), names, guide.info.doc.trim().to_owned()]
+        let doc = guide.info.doc.trim();
+        let sentence = doc.find(". ").map_or(doc, |end| &doc[..end]).trim_end_matches('.');
+        vec![guide.info.command.to_owned(), kind(guide).to_owned(), sentence.to_owned()]
     })?)
 }
 

@@ -14,6 +14,7 @@ use super::{progress, runtime};
 use crate::cli::Probe;
 use crate::exit::{self, Failed};
 use crate::output::{Format, Output, Verdict, optional, print_line, print_lines, table};
+use crate::waits::{Wait, Waits};
 
 /// So many handshakes in a row that get no answer look like a wedge; a few more would make one.
 const UNANSWERED_LIMIT: usize = 2;
@@ -35,7 +36,7 @@ pub(crate) fn run(config: &Config, output: &Output, arguments: &Probe) -> anyhow
     let report = Report { config, course, before, after: zombies_after_settling(config, before) };
     match output.format {
         Format::Json => report.print_json(output)?,
-        Format::Table => report.print()?,
+        Format::Table => report.print(output)?,
     }
     report.verdict()
 }
@@ -44,8 +45,15 @@ async fn attempts(connector: &dyn Connector, target: &Target, wanted: usize) -> 
     let mut interrupt = Interrupt::listen()?;
     let progress = progress(wanted as u64, "{spinner} attempt {pos} of {len} {elapsed} {msg}");
     let mut course = Course::default();
+    let waits = Waits::start()?;
     while course.made() < wanted && course.stopped.is_none() {
         progress.inc(1);
+        if progress.is_hidden() {
+            let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+            let wait =
+                Wait::handshake(&target.address(), number(course.made() + 1), number(wanted), target.timeout);
+            waits.begin(wait);
+        }
         tokio::select! {
             outcome = attempt(connector, target) => course.add(outcome),
             () = interrupt.requested() => course.stopped = Some(Stop::Interrupted),
@@ -131,7 +139,7 @@ impl Report<'_> {
         output.json_with(verdict, &report)
     }
 
-    fn print(&self) -> std::io::Result<()> {
+    fn print(&self, output: &Output) -> std::io::Result<()> {
         let Course { connected_in, failures, stopped, .. } = &self.course;
         let address = self.config.target().address();
         let (attempts, successes) = (self.course.made(), connected_in.len());
@@ -163,7 +171,7 @@ impl Report<'_> {
             None => {}
         }
         if let Some(error) = failures.last() {
-            exit::explain(error);
+            exit::explain(error, output);
         }
         Ok(())
     }

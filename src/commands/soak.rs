@@ -27,6 +27,7 @@ use super::port::{SETTLE, zombies, zombies_after_settling};
 use super::progress;
 use crate::cli::Soak;
 use crate::output::Output;
+use crate::waits::{Wait, Waits};
 
 /// The worker threads of the runtime that pings and fetches run on.
 const WORKERS: usize = 2;
@@ -109,6 +110,8 @@ enum Answer {
 async fn soak(plan: Plan, supervisor: Supervisor) -> anyhow::Result<Tally> {
     let mut interrupt = Interrupt::listen()?;
     let mut tally = Tally::default();
+    let waits = Waits::start()?;
+    waits.begin(Wait::without_end(format!("a session with {}", plan.address)));
     tokio::select! {
         ready = first_session(&supervisor, &plan) => ready?,
         () = interrupt.requested() => {
@@ -116,6 +119,7 @@ async fn soak(plan: Plan, supervisor: Supervisor) -> anyhow::Result<Tally> {
             return Ok(tally);
         }
     }
+    waits.over();
     let begun = Instant::now();
     let progress = progress(plan.duration.as_secs(), "{spinner} {elapsed_precise} of {len} s: {msg}");
     let (mut pings, mut fetches) = (every(plan.ping_every), every(plan.fetch_every));

@@ -9,6 +9,7 @@ use ibkr_connect::cleanup::{
     self, CleanupPolicy, CleanupReport, Destroy, Done, Limit, ListenState, Proof, Register, Run, Scan, Watch,
     Zombie, ZombieClass,
 };
+use ibkr_connect::resilience::Gateway;
 use serde_json::json;
 
 use crate::cli::{ZombiesClean, ZombiesList};
@@ -23,13 +24,12 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 
 /// `zombies list`
 pub(crate) fn list(config: &Config, output: &Output, arguments: &ZombiesList) -> anyhow::Result<()> {
-    let port = config.port;
     if arguments.watch {
-        return watch(port, output);
+        return watch(config, output);
     }
-    let listening = cleanup::inspect(port)?;
-    let scan = with_forwarder(cleanup::scan(&[port])?, &listening);
-    show(port, output, &listening, &scan)?;
+    let listening = cleanup::inspect(config.port)?;
+    let scan = with_forwarder(cleanup::scan(&[config.port])?, &listening);
+    show(config, output, &listening, &scan)?;
     if is_fine(&listening, &scan) { Ok(()) } else { Err(REMAIN.into()) }
 }
 
@@ -39,12 +39,13 @@ fn is_fine(listening: &ListenState, scan: &Scan) -> bool {
 }
 
 /// Looks again and again until it is interrupted.
-fn watch(port: u16, output: &Output) -> anyhow::Result<()> {
+fn watch(config: &Config, output: &Output) -> anyhow::Result<()> {
+    let port = config.port;
     let mut watch = Watch::new(&[port], Proof::default())?;
     loop {
         let listening = cleanup::inspect(port)?;
         let scan = with_forwarder(watch.observe()?, &listening);
-        show(port, output, &listening, &scan)?;
+        show(config, output, &listening, &scan)?;
         thread::sleep(WATCH_INTERVAL);
     }
 }
@@ -55,7 +56,8 @@ fn with_forwarder(mut scan: Scan, listening: &ListenState) -> Scan {
     scan
 }
 
-fn show(port: u16, output: &Output, listening: &ListenState, scan: &Scan) -> std::io::Result<()> {
+fn show(config: &Config, output: &Output, listening: &ListenState, scan: &Scan) -> std::io::Result<()> {
+    let (port, limits) = (config.port, limits(config, scan));
     let all: Vec<&Zombie> = scan.zombies.iter().chain(&scan.candidates).collect();
     if output.is_json() {
         let report = json!({
@@ -63,7 +65,7 @@ fn show(port: u16, output: &Output, listening: &ListenState, scan: &Scan) -> std
             "port": port,
             "listening": listening,
             "zombies": all,
-            "limits": scan.limits,
+            "limits": limits,
         });
         let verdict = if is_fine(listening, scan) { Verdict::Fine } else { Verdict::Bad };
         return output.json_with(verdict, &report);
@@ -76,7 +78,17 @@ fn show(port: u16, output: &Output, listening: &ListenState, scan: &Scan) -> std
         print_lines(&table(&header, all.iter().map(|zombie| cells(zombie))).to_string())?;
         advise(scan)?;
     }
-    scan.limits.iter().try_for_each(|limit| print_line(&format!("note: {limit}")))
+    limits.iter().try_for_each(|limit| print_line(&format!("note: {limit}")))
+}
+
+/// What the answer could not see.
+fn limits(config: &Config, scan: &Scan) -> Vec<String> {
+    let elsewhere = !Gateway::resolve_target(&config.target()).is_local();
+    let elsewhere = elsewhere.then(|| {
+        let host = &config.host;
+        format!("{host} is another machine, and these are the sockets of this one: look where the Gateway runs, too")
+    });
+    scan.limits.iter().map(ToString::to_string).chain(elsewhere).collect()
 }
 
 fn describe(listening: &ListenState) -> String {

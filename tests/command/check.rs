@@ -10,7 +10,7 @@ use crate::support::host::{Finished, Running, User};
 use crate::support::real_backends::REAL_BACKENDS;
 use crate::support::traces;
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "mode",
     "connect_ms",
     "client_id",
@@ -20,6 +20,7 @@ const KEYS: [&str; 9] = [
     "zombies_after",
     "forwarder",
     "version_retirement",
+    "breaker",
 ];
 
 /// A test per mode and outcome: the exit code, and the error's kind, phase and TWS code in the JSON.
@@ -75,7 +76,7 @@ fn a_table_names_what_the_json_has() {
     let user = User::new();
     let port = gateway.port().to_string();
     let shown = Finished::of(user.command(["check", "--client-id", "77", "--port", &port]));
-    assert_eq!((shown.code, shown.stderr.as_str()), (0, ""));
+    assert_eq!((shown.code, shown.complaints().as_str()), (0, ""));
     for text in
         ["subprocess", "77", "226", "DU1234567", "spawn", "tcp", "version", "start_api", "accounts", "verify"]
     {
@@ -138,10 +139,33 @@ fn a_forwarder_before_a_gateway_that_works_is_a_note() {
     let (_running, port) = forwarder(&user, &[]);
     let port = port.to_string();
     let table = Finished::of(user.command(["check", "--port", &port]));
-    assert_eq!((table.code, table.stderr.as_str()), (0, ""), "{table:?}");
+    assert_eq!((table.code, table.complaints().as_str()), (0, ""), "{table:?}");
     assert!(table.stdout.contains("note: socat (pid "), "{table:?}");
     let zombies = Finished::of(user.command(["zombies", "list", "--json", "--port", &port])).data();
     assert!(zombies["limits"].to_string().contains("passes connections on"), "{zombies}");
+}
+
+/// It makes its one attempt whatever the breaker says, so it says what others would be told.
+#[test]
+fn an_open_breaker_is_a_note_with_the_line_that_closes_it() {
+    let gateway = Simulator::start(SimOptions::default()).unwrap();
+    let user = User::new();
+    let port = gateway.port().to_string();
+    let run = |arguments: &[&str]| Finished::of(user.command([arguments, &["--port", &port]].concat()));
+    assert_eq!(run(&["check", "--json"]).data()["breaker"], Value::Null);
+    assert_eq!(run(&["breaker", "open", "--reason", "an update"]).code, 0);
+    assert_eq!(run(&["check", "--json"]).data()["breaker"]["state"], "forced_open");
+    let table = run(&["check"]);
+    let line = format!("`ibkr-connect breaker reset --port {port}` closes it");
+    assert!(
+        table.code == 0 && table.stdout.contains("note: the circuit breaker is forced open"),
+        "{table:?}"
+    );
+    assert!(table.stdout.contains(&line), "{table:?}");
+    let refused = run(&["positions"]);
+    assert!(refused.code == 9 && refused.stderr.contains(&line), "{refused:?}");
+    let refused = run(&["positions", "--json"]).json();
+    assert!(refused["error"]["advice"].as_str().unwrap().contains(&line), "{refused}");
 }
 
 fn with(fault: Fault) -> SimOptions {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::host::{Finished, User};
 use crate::support::real_backends::on_real_backends;
 
-on_real_backends! { in_mode: accounts positions bars quote a_currency_pair ticks an_unknown_symbol }
+on_real_backends! { in_mode: accounts positions bars quote a_currency_pair ticks an_unknown_symbol delayed_data other_types }
 
 fn in_mode(mode: ConnectionMode, test: fn(&str)) {
     test(mode.as_str());
@@ -51,7 +51,7 @@ fn bars(mode: &str) {
         assert_eq!(row["time"].as_str().unwrap().len(), "2026-01-31".len(), "{row}");
     }
     let table = table(mode, &arguments);
-    assert_eq!(table.header, keys);
+    assert_eq!(table.header, keys[..6]);
     assert_eq!(table.rows.len(), rows.len());
 }
 
@@ -80,11 +80,36 @@ fn ticks(mode: &str) {
     assert!(text.lines().any(|line| line.starts_with("bid ")), "{text}");
 }
 
+/// Who has no live data of a symbol is told of the delayed ones, and gets them.
+fn delayed_data(mode: &str) {
+    let unentitled = || SimOptions { unentitled: vec!["AAPL".to_owned()], ..SimOptions::default() };
+    let refused = run_on(unentitled(), mode, &["quote", "AAPL", "--json"], 1).json();
+    assert!(refused["error"]["advice"].as_str().unwrap().contains("--delayed"), "{refused}");
+    let quote = run_on(unentitled(), mode, &["quote", "AAPL", "--delayed", "--json"], 0).data();
+    assert!(quote["values"]["delayed_bid"].is_number(), "{quote}");
+    let ticks = ["ticks", "AAPL", "--delayed", "--for", "500ms", "--json"];
+    let ticks = run_on(unentitled(), mode, &ticks, 0).data_lines();
+    assert!(ticks.iter().any(|event| event["price"]["tick_type"] == "delayed_bid"), "{ticks:?}");
+}
+
+fn other_types(mode: &str) {
+    for (arguments, close) in [
+        (&["bars", "SPX", "--type", "ind", "--exchange", "CBOE"][..], 1_000.0..20_000.0),
+        (&["bars", "EUR.USD", "--type", "CASH"], 0.8..1.5),
+    ] {
+        let rows = rows(mode, arguments);
+        assert!(rows.iter().all(|row| close.contains(&row["close"].as_f64().unwrap())), "{rows:?}");
+    }
+    let refused = run(mode, &["bars", "SPX", "--type", "IND"], 2);
+    assert!(refused.stderr.contains("this type needs --exchange, e.g. CBOE for SPX"), "{refused:?}");
+}
+
 fn an_unknown_symbol(mode: &str) {
     for command in ["bars", "quote", "ticks"] {
         let finished = run(mode, &[command, "NOSUCH"], 1);
         assert!(finished.stderr.contains("No security definition has been found"), "{finished:?}");
         assert!(finished.stderr.contains("TWS code 200"), "{finished:?}");
+        assert!(finished.stderr.contains("  try: check symbol"), "{finished:?}");
     }
 }
 
@@ -117,7 +142,11 @@ fn table(mode: &str, arguments: &[&str]) -> Table {
 
 /// Runs the command against a Gateway of its own.
 fn run(mode: &str, arguments: &[&str], exit: i32) -> Finished {
-    let gateway = Simulator::start(SimOptions::default()).unwrap();
+    run_on(SimOptions::default(), mode, arguments, exit)
+}
+
+fn run_on(options: SimOptions, mode: &str, arguments: &[&str], exit: i32) -> Finished {
+    let gateway = Simulator::start(options).unwrap();
     let user = User::new();
     let port = gateway.port().to_string();
     let connection = ["--mode", mode, "--port", &port];

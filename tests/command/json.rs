@@ -45,7 +45,7 @@ fn every_command_has_one_shape() {
         let label = json!({ "host": "127.0.0.1", "port": gateway.port(), "mode": mode.as_str() });
         for command in ANSWERS {
             let finished = run(command, mode.as_str(), gateway.port());
-            assert_eq!((finished.code, finished.stderr.as_str()), (0, ""), "{command:?}: {finished:?}");
+            assert_eq!((finished.code, finished.complaints().as_str()), (0, ""), "{command:?}: {finished:?}");
             let lines: Vec<Value> = finished.stdout.lines().map(crate::support::json::line).collect();
             assert!(!lines.is_empty(), "{command:?}");
             for line in &lines {

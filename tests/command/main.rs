@@ -18,5 +18,6 @@ mod settings;
 mod sim;
 mod soak;
 mod status;
+mod waits;
 mod watch;
 mod workers;

@@ -46,7 +46,7 @@ fn it_waits_for_a_gateway_and_ends_when_its_time_is_over() {
     let nobody = NobodyListens::new();
     let user = User::new();
     let shown = Finished::of(user.command(["watch", "--for", "500ms", "--port", &nobody.port().to_string()]));
-    assert_eq!((shown.code, shown.stderr.as_str()), (0, ""));
+    assert_eq!((shown.code, shown.complaints().as_str()), (0, ""));
     let lines: Vec<_> = shown.stdout.lines().map(|line| line.split_once("  ").unwrap().1).collect();
     assert_eq!(
         lines,

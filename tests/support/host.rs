@@ -94,6 +94,13 @@ impl Finished {
         Self { code, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap(), took }
     }
 
+    /// What is on stderr besides the log and what was waited for.
+    pub(crate) fn complaints(&self) -> String {
+        let is_log = |line: &str| line.starts_with("20") && line.contains("Z ");
+        let lines = self.stderr.lines().filter(|line| !is_log(line) && !line.starts_with("waiting: "));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     /// The one line of `--json`.
     pub(crate) fn json(&self) -> Value {
         let line = self.stdout.strip_suffix('\n').filter(|text| !text.contains('\n'));

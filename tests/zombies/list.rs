@@ -52,6 +52,16 @@ pub(crate) fn a_healthy_gateway() {
     assert_eq!(gateway.stats().accepted, 0, "the port is not touched");
 }
 
+pub(crate) fn another_machine_is_said_to_be_one() {
+    let nobody = NobodyListens::new();
+    let port = nobody.port().to_string();
+    let arguments = ["zombies", "list", "--json", "--host", "192.0.2.1", "--port", &port];
+    let listed = Finished::of(User::new().command(arguments));
+    let limits = listed.data()["limits"].take();
+    assert_eq!(listed.code, 0, "{listed:?}");
+    assert!(limits[0].as_str().unwrap().starts_with("192.0.2.1 is another machine"), "{limits}");
+}
+
 pub(crate) fn port_0_is_an_error() {
     for command in ["list", "clean"] {
         let finished = Finished::of(User::new().command(["zombies", command, "--port", "0"]));

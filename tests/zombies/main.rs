@@ -48,6 +48,7 @@ fn main() -> ExitCode {
     let mut trials = Vec::from(trials! {
         Nothing => list::nobody_listens;
         Nothing => list::a_healthy_gateway;
+        Nothing => list::another_machine_is_said_to_be_one;
         Nothing => list::port_0_is_an_error;
         Python => list::a_client_that_never_closes;
         Python => list::watching;

@@ -54,6 +54,7 @@ mod serve {
     use ibkr_connect_subprocess::worker::serve_stdio;
     use tracing::Level;
     use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::filter::LevelFilter;
 
     /// How account ids appear in the worker's log, on whichever thread: masked, until the parent's connect says otherwise.
     static SHOWN: Mutex<LogAccounts> = Mutex::new(LogAccounts::Masked);
@@ -76,8 +77,9 @@ mod serve {
 
     pub(super) fn forever(cookie: &str) -> ! {
         let level = config::worker_log_level().and_then(|level| level.parse().ok()).unwrap_or(Level::WARN);
-        // In detail ibapi logs the bytes of its requests, in which no account id can be masked.
-        let ibapi = level.min(Level::INFO);
+        // What ibapi warns of is in our own errors and events, and some of it is no fault, such as an end that we have asked for. In
+        // detail it logs the bytes of its requests, in which no account id can be masked.
+        let ibapi = if level <= Level::WARN { LevelFilter::OFF } else { LevelFilter::INFO };
         tracing_subscriber::fmt()
             .with_env_filter(EnvFilter::new(format!("{level},ibapi={ibapi}")))
             .with_writer(|| Lines)

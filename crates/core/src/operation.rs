@@ -256,8 +256,41 @@ fn parse<T: DeserializeOwned>(command: &str, json: &str, otherwise: ErrorKind) -
     serde_json::from_str(json).map_err(|error| {
         let place = if error.is_data() { place_of_error::<T>(json) } else { None };
         let place = place.map(|place| format!(" {}:", cut(&place))).unwrap_or_default();
-        unreadable(otherwise, format!("{command}:{place} {}", cut(&error.to_string()))).with_source(error)
+        let problem = in_json_words(&error.to_string());
+        unreadable(otherwise, format!("{command}:{place} {}", cut(&problem))).with_source(error)
     })
+}
+
+/// serde's complaint in JSON's words: whoever has written the text knows no type of ours.
+fn in_json_words(complaint: &str) -> String {
+    const BEGINNINGS: [(&str, &str); 7] = [
+        ("unknown variant ", "unknown name "),
+        ("invalid type: integer ", "invalid type: number "),
+        ("invalid type: floating point ", "invalid type: number "),
+        ("invalid type: map", "invalid type: object"),
+        ("invalid type: sequence", "invalid type: array"),
+        ("invalid value: integer ", "invalid value: number "),
+        ("EOF while parsing", "the text ends inside"),
+    ];
+    let found = BEGINNINGS.into_iter().find_map(|(serde, ours)| Some((ours, complaint.strip_prefix(serde)?)));
+    let text = found.map_or_else(|| complaint.to_owned(), |(ours, rest)| format!("{ours}{rest}"));
+    // What was given may have any words in it; what was expected comes after it.
+    let Some((given, expected)) = text.rsplit_once(", expected ") else { return text };
+    let (expected, place) =
+        expected.split_once(" at line ").map_or((expected, ""), |(what, _)| (what, &expected[what.len()..]));
+    let integers = ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64"];
+    let expected = match expected {
+        "f64" | "f32" => "a number",
+        unsigned if integers[..5].contains(&unsigned) => "a whole number, 0 or more",
+        signed if integers[5..].contains(&signed) => "a whole number",
+        "a sequence" => "an array",
+        "a map" => "an object",
+        text if text.starts_with("struct ") => "an object",
+        text if text.starts_with("tuple ") => "an array",
+        text if text.starts_with("enum ") => "a name, or an object with one",
+        other => other,
+    };
+    format!("{given}, expected {expected}{place}")
 }
 
 /// The field that can't be read, e.g. `contract.strike`. Finding it costs time, so it is looked for only after a failure.
@@ -330,17 +363,21 @@ mod tests {
     #[test]
     fn wrong_parameters_name_the_command_and_the_field() {
         for (command, params, expected) in [
-            ("contract_details", r#"{"symbol":7}"#, "contract_details: symbol: invalid type: integer `7`"),
+            (
+                "contract_details",
+                r#"{"symbol":7}"#,
+                "contract_details: symbol: invalid type: number `7`, expected a string at line 1",
+            ),
             (
                 "historical_bars",
                 r#"{"contract":{"strike":"x"}}"#,
-                "historical_bars: contract.strike: invalid type",
+                "historical_bars: contract.strike: invalid type: string \"x\", expected a number at line 1",
             ),
             ("historical_bars", r#"{"end":"yesterday"}"#, "historical_bars: end: "),
             (
                 "historical_bars",
                 r#"{"bar_size":"1 min."}"#,
-                "historical_bars: bar_size: unknown variant `1 min.`",
+                "historical_bars: bar_size: unknown name `1 min.`, expected one of `1 secs`",
             ),
             ("positions", r#"{"account":"DU1"}"#, "positions: unknown field `account`"),
             (
@@ -350,7 +387,22 @@ mod tests {
             ),
             ("positions", "null", "positions: its parameters are an object such as {}, and not null"),
             ("contract_details", "[265598]", "contract_details: its parameters are an object"),
-            ("contract_details", "{", "contract_details: EOF while parsing"),
+            ("contract_details", "{", "contract_details: the text ends inside an object"),
+            (
+                "historical_bars",
+                r#"{"contract":5}"#,
+                "historical_bars: contract: invalid type: number `5`, expected an object at line 1",
+            ),
+            (
+                "historical_ticks",
+                r#"{"number_of_ticks":1.5}"#,
+                "historical_ticks: number_of_ticks: invalid type: number `1.5`, expected a whole number, 0 or more at",
+            ),
+            (
+                "account_summary",
+                r#"{"tags":{}}"#,
+                "account_summary: tags: invalid type: object, expected an array at line 1",
+            ),
         ] {
             let error = Request::from_json(command, params).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidRequest);

@@ -19,6 +19,10 @@ pub(crate) type Checked = Result<(), String>;
 
 /// The parameters of a row of the table.
 pub(crate) trait Params {
+    /// The fields that must be given: their defaults are refused.
+    #[cfg_attr(not(feature = "schema"), allow(dead_code, reason = "only the schema says it"))]
+    const REQUIRED: &'static [&'static str];
+
     /// Rejects parameters that TWS would answer misleadingly, with another question's data, or not at all.
     fn check(&self) -> Checked;
 }
@@ -29,14 +33,26 @@ const MOST_TICKS: u32 = 1000;
 /// Parameters that are right, or that TWS refuses in plain words.
 macro_rules! always_right {
     ($($Params:ident)+) => {
-        $( impl Params for $Params { fn check(&self) -> Checked { Ok(()) } } )+
+        $( impl Params for $Params {
+            const REQUIRED: &'static [&'static str] = &[];
+
+            fn check(&self) -> Checked {
+                Ok(())
+            }
+        } )+
     };
 }
 
 /// Parameters that are as right as their contract.
 macro_rules! right_with_contract {
     ($($Params:ident)+) => {
-        $( impl Params for $Params { fn check(&self) -> Checked { self.contract.check() } } )+
+        $( impl Params for $Params {
+            const REQUIRED: &'static [&'static str] = &["contract"];
+
+            fn check(&self) -> Checked {
+                self.contract.check()
+            }
+        } )+
     };
 }
 
@@ -51,6 +67,8 @@ right_with_contract! {
 }
 
 impl Params for Contract {
+    const REQUIRED: &'static [&'static str] = &[];
+
     fn check(&self) -> Checked {
         let names = [&self.symbol, &self.local_symbol, &self.trading_class, &self.sec_id, &self.issuer_id];
         let is_named = self.con_id != 0 || names.iter().any(|name| !name.is_empty());
@@ -103,6 +121,8 @@ fn check_leg(place: usize, leg: &ComboLeg) -> Checked {
 }
 
 impl Params for MarketDataParams {
+    const REQUIRED: &'static [&'static str] = &["contract"];
+
     fn check(&self) -> Checked {
         self.contract.check()?;
         if (self.snapshot || self.regulatory_snapshot) && !self.generic_ticks.is_empty() {
@@ -124,6 +144,8 @@ fn is_generic_tick(id: &str) -> bool {
 }
 
 impl Params for HistoricalTicksParams {
+    const REQUIRED: &'static [&'static str] = &["contract"];
+
     fn check(&self) -> Checked {
         self.contract.check()?;
         if let (Some(start), Some(end)) = (self.start, self.end) {
@@ -134,6 +156,8 @@ impl Params for HistoricalTicksParams {
 }
 
 impl Params for TickByTickParams {
+    const REQUIRED: &'static [&'static str] = &["contract"];
+
     fn check(&self) -> Checked {
         self.contract.check()?;
         check_number_of_ticks(0, self.number_of_ticks)
@@ -148,6 +172,8 @@ fn check_number_of_ticks(least: u32, number: u32) -> Checked {
 }
 
 impl Params for CalculateOptionPriceParams {
+    const REQUIRED: &'static [&'static str] = &["contract", "volatility", "under_price"];
+
     fn check(&self) -> Checked {
         self.contract.check()?;
         check_positive("volatility", self.volatility)?;
@@ -156,6 +182,8 @@ impl Params for CalculateOptionPriceParams {
 }
 
 impl Params for CalculateImpliedVolatilityParams {
+    const REQUIRED: &'static [&'static str] = &["contract", "option_price", "under_price"];
+
     fn check(&self) -> Checked {
         self.contract.check()?;
         check_positive("option_price", self.option_price)?;
@@ -172,24 +200,32 @@ fn check_positive(field: &str, value: f64) -> Checked {
 }
 
 impl Params for OptionChainParams {
+    const REQUIRED: &'static [&'static str] = &["underlying_symbol"];
+
     fn check(&self) -> Checked {
         check_given("underlying_symbol", &self.underlying_symbol, "e.g. \"AAPL\"")
     }
 }
 
 impl Params for MatchingSymbolsParams {
+    const REQUIRED: &'static [&'static str] = &["pattern"];
+
     fn check(&self) -> Checked {
         check_given("pattern", &self.pattern, "the beginning of a symbol or a name")
     }
 }
 
 impl Params for SmartComponentsParams {
+    const REQUIRED: &'static [&'static str] = &["bbo_exchange"];
+
     fn check(&self) -> Checked {
         check_given("bbo_exchange", &self.bbo_exchange, "the key in an event of market_data, e.g. \"9c0001\"")
     }
 }
 
 impl Params for AccountSummaryParams {
+    const REQUIRED: &'static [&'static str] = &[];
+
     fn check(&self) -> Checked {
         check_given("group", &self.group, "\"All\", or an account group")?;
         if self.tags.is_empty() {
@@ -200,12 +236,16 @@ impl Params for AccountSummaryParams {
 }
 
 impl Params for PnlParams {
+    const REQUIRED: &'static [&'static str] = &["account"];
+
     fn check(&self) -> Checked {
         check_given("account", &self.account, "one that managed_accounts lists")
     }
 }
 
 impl Params for PnlSingleParams {
+    const REQUIRED: &'static [&'static str] = &["account", "con_id"];
+
     fn check(&self) -> Checked {
         check_given("account", &self.account, "one that managed_accounts lists")?;
         check_con_id(self.con_id)
@@ -213,6 +253,8 @@ impl Params for PnlSingleParams {
 }
 
 impl Params for NewsArticleParams {
+    const REQUIRED: &'static [&'static str] = &["provider_code", "article_id"];
+
     fn check(&self) -> Checked {
         check_given("provider_code", &self.provider_code, "as the headline has it")?;
         check_given("article_id", &self.article_id, "as the headline has it")
@@ -220,6 +262,8 @@ impl Params for NewsArticleParams {
 }
 
 impl Params for HistoricalNewsParams {
+    const REQUIRED: &'static [&'static str] = &["con_id", "provider_codes"];
+
     fn check(&self) -> Checked {
         check_con_id(self.con_id)?;
         check_provider_codes(&self.provider_codes)?;
@@ -232,6 +276,8 @@ impl Params for HistoricalNewsParams {
 }
 
 impl Params for ContractNewsParams {
+    const REQUIRED: &'static [&'static str] = &["contract", "provider_codes"];
+
     fn check(&self) -> Checked {
         self.contract.check()?;
         check_provider_codes(&self.provider_codes)
@@ -239,6 +285,8 @@ impl Params for ContractNewsParams {
 }
 
 impl Params for BroadTapeNewsParams {
+    const REQUIRED: &'static [&'static str] = &["provider_code"];
+
     fn check(&self) -> Checked {
         check_given("provider_code", &self.provider_code, "one that news_providers lists")
     }
@@ -258,6 +306,8 @@ fn check_provider_codes(codes: &[String]) -> Checked {
 }
 
 impl Params for ScannerParams {
+    const REQUIRED: &'static [&'static str] = &["scan_code"];
+
     fn check(&self) -> Checked {
         check_given("scan_code", &self.scan_code, "e.g. \"TOP_PERC_GAIN\"; scanner_parameters has all")?;
         for (field, value) in [
@@ -275,6 +325,8 @@ impl Params for ScannerParams {
 }
 
 impl Params for WshEventsParams {
+    const REQUIRED: &'static [&'static str] = &[];
+
     fn check(&self) -> Checked {
         match (self.con_id, &self.filter) {
             (Some(_), Some(_)) => Err("con_id and filter are given; TWS takes one of them".to_owned()),

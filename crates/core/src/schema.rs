@@ -8,12 +8,15 @@ use serde_json::{Map, Value, json};
 
 use crate::operation::{NoParams, OPERATIONS};
 use crate::operation_table;
+use crate::params::Params;
 use crate::types::schema::Time;
 use crate::types::*;
 
 /// An operation's two schemas.
 struct OperationSchema {
     params: Schema,
+    /// The parameters that must be given.
+    required: &'static [&'static str],
     reply: Schema,
 }
 
@@ -31,14 +34,26 @@ macro_rules! schemas {
             vec![
                 $( OperationSchema {
                     params: schema!(generator NoParams $(, $Params)?),
+                    required: required!($($Params)?),
                     reply: schema!(generator $Reply $(, $Shown)?),
                 }, )+
                 $( OperationSchema {
                     params: schema!(generator NoParams $(, $SParams)?),
+                    required: required!($($SParams)?),
                     reply: schema!(generator $Event $(, $SShown)?),
                 }, )+
             ]
         }
+    };
+}
+
+/// The parameters that must be given.
+macro_rules! required {
+    () => {
+        &[]
+    };
+    ($Params:ty) => {
+        <$Params as Params>::REQUIRED
     };
 }
 
@@ -59,6 +74,10 @@ operation_table! { schemas }
 pub fn operations_schema() -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let schemas = operation_schemas(&mut generator);
+    let mut definitions = generator.take_definitions(true);
+    for schema in &schemas {
+        require(&mut definitions, schema);
+    }
     let operations: Map<_, _> = OPERATIONS
         .iter()
         .zip(schemas)
@@ -78,8 +97,23 @@ pub fn operations_schema() -> Value {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "The operations of the ibkr-connect worker protocol",
         "operations": operations,
-        "$defs": generator.take_definitions(true),
+        "$defs": definitions,
     })
+}
+
+/// Marks the parameters that must be given. Reading takes a default in their place, and then the check refuses it.
+fn require(definitions: &mut Map<String, Value>, OperationSchema { params, required, .. }: &OperationSchema) {
+    let name = params.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix("#/$defs/"));
+    let Some(definition) = name.filter(|_| !required.is_empty()).and_then(|name| definitions.get_mut(name))
+    else {
+        return;
+    };
+    for field in *required {
+        if let Some(field) = definition["properties"].get_mut(field).and_then(Value::as_object_mut) {
+            field.remove("default");
+        }
+    }
+    definition["required"] = json!(required);
 }
 
 /// The schemas of one operation, with the types that it needs under `$defs`; `None` if the table has no such operation.

@@ -10,6 +10,10 @@ pub(crate) fn request_error(error: ibapi::Error) -> Error {
     let kind = match &error {
         Ib::Notice(notice) => {
             let error = Error::new(ErrorKind::GatewayError, notice.message.clone()).with_code(notice.code);
+            let error = match advice(notice.code, &notice.message) {
+                Some(advice) => error.with_advice(advice),
+                None => error,
+            };
             return if is_retryable(notice.code, &notice.message) { error.retryable() } else { error };
         }
         Ib::Timeout => ErrorKind::Timeout,
@@ -28,4 +32,43 @@ pub(crate) fn request_error(error: ibapi::Error) -> Error {
         _ => ErrorKind::Protocol,
     };
     Error::new(kind, error.to_string()).with_source(error)
+}
+
+/// What can be done about an error of the Gateway's, by its code: <https://interactivebrokers.github.io/tws-api/message_codes.html>.
+fn advice(code: i32, text: &str) -> Option<&'static str> {
+    const READ_ONLY: &str = "uncheck \"Read-Only API\" in TWS or the Gateway (Configure, API, Settings): with it questions about orders are refused too";
+    let is_read_only = text.to_lowercase().contains("read-only");
+    Some(match code {
+        200 => {
+            "check symbol, type, exchange and currency: `ibkr-connect call matching_symbols --params '{\"pattern\":\"AAPL\"}'` finds symbols; futures and options also need an expiry"
+        }
+        354 | 10_089 | 10_090 | 10_168 | 10_186 => {
+            "the account has no live data of this: ask for delayed data (--delayed, market_data_type 3), or subscribe to it in IBKR's Client Portal and share that with the paper account"
+        }
+        162 => {
+            "ask for another duration, bar size or kind (what_to_show), or at another time: IBKR has no such data, the account may not see them, or it is asked too often"
+        }
+        321 if is_read_only => READ_ONLY,
+        321 => {
+            "correct what the text names: the Gateway understood the request and found a parameter of it impossible for this contract or account"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_users_meet_first_has_advice() {
+        for code in [162, 200, 321, 354, 10_089] {
+            assert!(advice(code, "whatever").is_some_and(|advice| !advice.is_empty()), "{code}");
+        }
+        assert_eq!(advice(366, ""), None);
+        let text =
+            "Error validating request.-'bV' : cause - The API interface is currently in Read-Only mode.";
+        assert!(advice(321, text).unwrap().contains("Read-Only API"));
+        assert!(!advice(321, "Invalid end date").unwrap().contains("Read-Only API"));
+    }
 }

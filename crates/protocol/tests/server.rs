@@ -205,7 +205,7 @@ fn what_is_wrong_with_a_line_is_said_and_the_worker_goes_on() {
     driver.send(&json!({"id": 7, "command": "contract_details", "params": {"symbol": 7}}));
     driver.expect_error(7, "invalid_request", "contract_details: symbol: invalid type");
     driver.send_raw("{\"id\":8,\"command\":\"market_data\",\"flow\":\"fast\"}\n");
-    driver.expect_error(8, "protocol", "unknown variant `fast`");
+    driver.expect_error(8, "protocol", "unknown name `fast`");
     driver.send_raw("{\"id\":9,\"comand\":\"ping\"}\n");
     driver.expect_error(9, "protocol", "unknown field `comand`");
     driver.send_raw("[10,\"ping\"]\n");

@@ -36,7 +36,7 @@ mod supervisor;
 mod telemetry;
 
 pub use breaker::{BreakerSettings, BreakerState, BreakerStore, Note, Refusal};
-pub use connect::{Attempts, Backoff, Policy, PortCheck, RobustConnector};
+pub use connect::{Attempts, Backoff, ConnectWait, Policy, PortCheck, RobustConnector};
 pub use gateway::Gateway;
 pub use ibkr_connect_state::Holder;
 pub use ids::{SLOTS, Slot};

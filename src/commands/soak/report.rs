@@ -23,7 +23,7 @@ impl Report<'_> {
     pub(super) fn print(&self, output: &Output) -> std::io::Result<()> {
         match output.format {
             Format::Json => self.print_json(output),
-            Format::Table => self.print_table(),
+            Format::Table => self.print_table(output),
         }
     }
 
@@ -53,7 +53,7 @@ impl Report<'_> {
         output.json_with(verdict, &report)
     }
 
-    fn print_table(&self) -> std::io::Result<()> {
+    fn print_table(&self, output: &Output) -> std::io::Result<()> {
         let Tally { pings, pings_total, fetches_ok, fetches_total, failures, memory, .. } = &self.tally;
         let early = if self.tally.is_interrupted { ", interrupted" } else { "" };
         print_line(&format!(
@@ -80,7 +80,7 @@ impl Report<'_> {
         if let Some(survived) = &self.survived {
             return print_lines(&survived.to_string());
         }
-        failures.last().into_iter().for_each(exit::explain);
+        failures.last().into_iter().for_each(|error| exit::explain(error, output));
         Ok(())
     }
 

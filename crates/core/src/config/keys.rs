@@ -85,7 +85,7 @@ keys! {
         "Refuse every operation that trades."
         |config, text| config.readonly = boolean(text)?;
     "timeout" "IBKR_TIMEOUT" "10" false
-        "The deadline of a connect in seconds, worker start included."
+        "The deadline of each attempt to connect in seconds, worker start included. Further attempts (`IBKR_MAX_RETRIES`) and the waits before them come on top."
         |config, text| config.timeout = parse_duration(text)?;
     "request_timeout" "IBKR_REQUEST_TIMEOUT" "30" false
         "The deadline of a request in seconds."

@@ -14,6 +14,56 @@ use super::samples::for_all;
 use crate::operation_table;
 use crate::types::*;
 
+/// Nothing is refused for want of what the schema does not demand, and everything is for want of what it does.
+#[test]
+fn what_must_be_given_is_required_and_nothing_else() {
+    use crate::{OPERATIONS, Request, StreamRequest};
+    let read = |command: &str, params: &str| {
+        Request::from_json(command, params).and_then(|request| match request {
+            Some(_) => Ok(()),
+            None => StreamRequest::from_json(command, params).map(|_| ()),
+        })
+    };
+    let mut demanding = 0;
+    for command in OPERATIONS.iter().map(|operation| operation.command) {
+        let schema = super::operation_schema(command).unwrap();
+        let name = schema["params"]["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+        let params = &schema["$defs"][name];
+        let required = params["required"].as_array().map_or(&[][..], Vec::as_slice);
+        // Either of two things, which is more than `required` can say.
+        let is_a_choice = ["contract_details", "wsh_events"].contains(&command);
+        assert_eq!(read(command, "{}").is_err(), !required.is_empty() || is_a_choice, "{command}");
+        let fields: serde_json::Map<_, _> = required
+            .iter()
+            .map(|field| {
+                let field = field.as_str().unwrap();
+                assert_eq!(params["properties"][field].get("default"), None, "{command}: {field}");
+                (field.to_owned(), some_value(field))
+            })
+            .collect();
+        if !is_a_choice {
+            read(command, &Value::from(fields.clone()).to_string()).unwrap_or_else(|error| panic!("{error}"));
+        }
+        for field in fields.keys() {
+            let mut without = fields.clone();
+            without.remove(field);
+            assert!(read(command, &Value::from(without).to_string()).is_err(), "{command} without {field}");
+            demanding += 1;
+        }
+    }
+    assert!(demanding > 25, "{demanding}");
+}
+
+fn some_value(field: &str) -> Value {
+    match field {
+        "contract" => serde_json::json!({ "symbol": "AAPL", "sec_type": "STK" }),
+        "provider_codes" => serde_json::json!(["BRFG"]),
+        "con_id" => 265_598.into(),
+        "volatility" | "under_price" | "option_price" => 0.5.into(),
+        _ => "x".into(),
+    }
+}
+
 /// A module per row with a test per part, and the parts for the tests of golden files.
 macro_rules! tests_of_parts {
     (

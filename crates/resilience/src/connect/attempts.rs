@@ -61,6 +61,8 @@ pub(crate) struct AttemptLog {
 /// The times of an attempt that is being made.
 #[derive(Debug, Default)]
 pub(crate) struct AttemptTimes {
+    /// From 1; one with another client id is the same.
+    pub(crate) attempt: u32,
     pub(crate) client_id: Option<i32>,
     pub(crate) waited: Duration,
     pub(crate) took: Duration,
@@ -152,6 +154,7 @@ mod tests {
     fn the_error_tells_the_whole_story() {
         let mut log = AttemptLog::new(ConnectionMode::Mock, LogAccounts::Masked);
         let course = |millis| AttemptTimes {
+            attempt: 1,
             client_id: Some(7),
             waited: Duration::from_millis(50),
             took: Duration::from_millis(millis),

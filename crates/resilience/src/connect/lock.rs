@@ -77,8 +77,17 @@ impl HandshakeLock {
     /// # Errors
     /// `lock_timeout`, naming the holder; `config`, when the file can't be used safely.
     pub async fn acquire(&self, timeout: Duration) -> Result<HandshakeGuard> {
+        self.acquire_or_tell(timeout, |_| {}).await
+    }
+
+    /// The same; if somebody else has it, `busy` is told who, once.
+    pub(crate) async fn acquire_or_tell(
+        &self,
+        timeout: Duration,
+        busy: impl FnOnce(String) + Send,
+    ) -> Result<HandshakeGuard> {
         let start = Instant::now();
-        let mut is_first = true;
+        let mut busy = Some(busy);
         loop {
             let guard = self.try_acquire()?;
             let waited = start.elapsed();
@@ -87,8 +96,10 @@ impl HandshakeLock {
                 tracing::debug!(lock = %lock.display(), waited_ms = millis(waited), "handshake_lock_acquired");
                 return Ok(guard);
             }
-            if std::mem::take(&mut is_first) {
-                tracing::info!(lock = %self.path().display(), holder = self.name_of_holder(), "handshake_lock_busy");
+            if let Some(busy) = busy.take() {
+                let holder = self.name_of_holder();
+                tracing::info!(lock = %self.path().display(), holder, "handshake_lock_busy");
+                busy(holder);
             }
             if waited >= timeout {
                 return Err(self.timed_out(timeout));

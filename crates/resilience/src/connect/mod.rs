@@ -10,6 +10,7 @@ mod pipeline;
 mod policy;
 mod port;
 mod run;
+mod wait;
 
 pub use attempts::Attempts;
 pub use backoff::{Backoff, Pace};
@@ -17,6 +18,7 @@ pub use dialer::{Admitted, Dialer, Held, Opened};
 pub use lock::{HandshakeGuard, HandshakeLock};
 pub use pipeline::Pipeline;
 pub use policy::{Policy, PortCheck};
+pub use wait::ConnectWait;
 
 use std::sync::Arc;
 
@@ -62,6 +64,12 @@ impl RobustConnector {
     #[doc(hidden)]
     pub fn with_clock(inner: impl Into<Arc<dyn Connector>>, policy: Policy, clock: Arc<dyn Clock>) -> Self {
         Self { inner: Dialing(inner.into()), pipeline: Pipeline::with_clock(policy, clock) }
+    }
+
+    /// The same, which tells what each connect waits for. It is told from the connect's own thread and must not block it.
+    #[must_use]
+    pub fn with_observer(self, told: impl Fn(ConnectWait) + Send + Sync + 'static) -> Self {
+        Self { pipeline: self.pipeline.with_observer(told), ..self }
     }
 
     /// How many requests wait in front of the target's Gateway; `None` if none ever does.

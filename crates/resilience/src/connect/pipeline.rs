@@ -15,13 +15,17 @@ use crate::breaker::BreakerStore;
 use crate::connect::dialer::{Admitted, Dialer};
 use crate::connect::policy::Policy;
 use crate::connect::run::Run;
+use crate::connect::wait::{ConnectWait, Observer};
 use crate::gateway::Gateway;
 use crate::pacing::{Limits, Pacer, Pacers, PacingStatus};
 use crate::telemetry;
 
 /// Runs dialers under a [`Policy`]. What it knows of Gateways (their breakers, their limits) serves all of them. Clones are the same.
 #[derive(Debug, Clone)]
-pub struct Pipeline(Arc<Parts>);
+pub struct Pipeline {
+    parts: Arc<Parts>,
+    observer: Observer,
+}
 
 #[derive(Debug)]
 struct Parts {
@@ -48,7 +52,14 @@ impl Pipeline {
     /// The same with another clock for breaker, leases and maintenance windows.
     pub fn with_clock(policy: Policy, clock: Arc<dyn Clock>) -> Self {
         let policy = Arc::new(policy);
-        Self(Arc::new(Parts { policy, clock, pacers: Pacers::default(), gateways: Mutex::default() }))
+        let parts = Parts { policy, clock, pacers: Pacers::default(), gateways: Mutex::default() };
+        Self { parts: Arc::new(parts), observer: Observer::default() }
+    }
+
+    /// The same, which tells what each connect waits for. It is told from the connect's own thread and must not block it.
+    #[must_use]
+    pub fn with_observer(self, told: impl Fn(ConnectWait) + Send + Sync + 'static) -> Self {
+        Self { observer: Observer::new(told), ..self }
     }
 
     /// Has `dialer` connect to the target, as often as the policy says.
@@ -68,10 +79,10 @@ impl Pipeline {
         let connect = telemetry::Connect::begun(dialer.mode());
         let gateway = Gateway::from(target);
         let span = tracing::info_span!("connect", %gateway, mode = dialer.mode().as_str());
-        let (parts, target) = (Arc::clone(&self.0), target.clone());
+        let (parts, target, observer) = (Arc::clone(&self.parts), target.clone(), self.observer.clone());
         let work = async move {
             let abandoned = Abandoned;
-            let outcome = parts.run(dialer, &target).connect().await;
+            let outcome = parts.run(dialer, &target, observer).connect().await;
             std::mem::forget(abandoned);
             outcome
         };
@@ -83,8 +94,8 @@ impl Pipeline {
     /// How many requests wait in front of the target's Gateway; `None` if none ever does.
     pub fn pacing(&self, target: &Target) -> Option<PacingStatus> {
         let gateway = Gateway::from(target);
-        let known = self.0.known(&gateway).map(|known| known.gateway);
-        self.0.pacer(&known.unwrap_or(gateway)).map(|(pacer, _)| pacer.status())
+        let known = self.parts.known(&gateway).map(|known| known.gateway);
+        self.parts.pacer(&known.unwrap_or(gateway)).map(|(pacer, _)| pacer.status())
     }
 }
 
@@ -99,7 +110,7 @@ impl Parts {
     }
 
     /// Looks up which Gateway the target is: that may take two seconds, in which the thread is blocked.
-    fn run<D: Dialer>(&self, dialer: D, target: &Target) -> Run<D> {
+    fn run<D: Dialer>(&self, dialer: D, target: &Target, observer: Observer) -> Run<D> {
         let Known { gateway, breaker } = self.look_up(target);
         let pacer = self.pacer(&gateway);
         Run {
@@ -110,6 +121,7 @@ impl Parts {
             gateway,
             breaker,
             pacer,
+            observer,
         }
     }
 

@@ -17,6 +17,7 @@ use crate::connect::lock::{HandshakeGuard, HandshakeLock};
 use crate::connect::maintenance::{Reset, Windows};
 use crate::connect::policy::{Policy, PortCheck};
 use crate::connect::port::check_port;
+use crate::connect::wait::{ConnectWait, Observer};
 use crate::gateway::Gateway;
 use crate::ids::{Lease, Leases};
 use crate::pacing::{ConnectionPacer, Limits, Pacer};
@@ -37,6 +38,7 @@ pub(crate) struct Run<D> {
     pub(crate) gateway: Gateway,
     pub(crate) breaker: BreakerStore,
     pub(crate) pacer: Option<(Arc<Pacer>, Limits)>,
+    pub(crate) observer: Observer,
 }
 
 /// What all processes share.
@@ -63,7 +65,7 @@ impl<D: Dialer> Run<D> {
         let mut waited = Duration::ZERO;
         let mut retry = 0;
         loop {
-            let mut course = AttemptTimes { waited, ..AttemptTimes::default() };
+            let mut course = AttemptTimes { attempt: retry + 1, waited, ..AttemptTimes::default() };
             let error = match self.attempt(&shared, &mut course, &mut log).await {
                 Ok(connection) => return Ok(connection),
                 Err(Failure::Refused(refusal)) => return Err(self.refused(log, last, refusal)),
@@ -81,9 +83,15 @@ impl<D: Dialer> Run<D> {
             let delay = self.policy.backoff.delay(retry, self.pace(&shared), &mut rand::rng());
             waited = delay.max(pause);
             telemetry::retries(self.dialer.mode(), &error, waited);
+            retry += 1;
+            self.observer.tell(|| ConnectWait::Retry {
+                attempt: retry + 1,
+                most: self.most_attempts(),
+                pause: waited,
+                after: error.clone(),
+            });
             sleep(waited).await;
             last = Some(error);
-            retry += 1;
         }
     }
 
@@ -135,7 +143,7 @@ impl<D: Dialer> Run<D> {
                 Some(refusal) => return Err(Failure::Refused(self.breaker.refused(&refusal))),
             }
             let left = self.policy.lock_timeout.saturating_sub(start.elapsed());
-            let turn = shared.lock.acquire(left).await.map_err(Failure::Refused)?;
+            let turn = self.lock(&shared.lock, left).await.map_err(Failure::Refused)?;
             self.check_port().await.map_err(Failure::Failed)?;
             // Asked again: those before us in the queue may have opened it.
             let error = match self.breaker.admit_since(asked) {
@@ -147,8 +155,21 @@ impl<D: Dialer> Run<D> {
                 return Err(Failure::Refused(error));
             }
             drop(turn);
+            let at_most = self.policy.lock_timeout.saturating_sub(start.elapsed());
+            self.observer.tell(|| ConnectWait::Trial { at_most });
             sleep(TRIAL_POLL).await;
         }
+    }
+
+    /// Waits for the handshake lock, and tells whose it is.
+    async fn lock(&self, lock: &HandshakeLock, at_most: Duration) -> Result<HandshakeGuard> {
+        let busy = |holder| self.observer.tell(|| ConnectWait::Turn { holder, at_most });
+        lock.acquire_or_tell(at_most, busy).await
+    }
+
+    /// How many attempts there may be.
+    fn most_attempts(&self) -> u32 {
+        self.policy.max_retries.saturating_add(1)
     }
 
     /// Shakes hands with a client id of its own; with another one if a leased id is in use after all.
@@ -166,6 +187,11 @@ impl<D: Dialer> Run<D> {
             let started = Instant::now();
             let target = Target { client_id: course.client_id, ..self.target.clone() };
             log.begun(course);
+            self.observer.tell(|| ConnectWait::Handshake {
+                attempt: course.attempt,
+                most: self.most_attempts(),
+                at_most: self.target.timeout,
+            });
             let outcome = self.dialer.dial(&target).await;
             course.took = started.elapsed();
             match outcome {

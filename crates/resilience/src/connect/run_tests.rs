@@ -133,6 +133,7 @@ impl Fixture {
             gateway: Gateway::from(&self.target),
             breaker: self.breaker.clone(),
             pacer: None,
+            observer: Observer::default(),
         };
         change(&mut run, &mut policy);
         run.policy = Arc::new(policy);
@@ -154,6 +155,40 @@ fn fail(kind: ErrorKind) -> Scene {
 
 fn in_use() -> Scene {
     Scene::Fail(Error::new(ErrorKind::ClientIdInUse, "326").in_phase(Phase::StartApi).with_code(326))
+}
+
+/// Those who show what a connect waits for see each step, and how long it may take.
+#[tokio::test(start_paused = true)]
+async fn every_wait_is_told() {
+    let fixture = Fixture::new([fail(ErrorKind::HandshakeTimeout), Scene::Connect]);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&told);
+    let run =
+        fixture.run_with(|run, _| run.observer = Observer::new(move |wait| seen.lock().unwrap().push(wait)));
+    let lock = HandshakeLock::of_gateway(fixture.temp.path(), &run.gateway, "first", Arc::clone(&run.clock));
+    let guard = lock.try_acquire().unwrap().unwrap();
+    let (connected, ()) = tokio::join!(run.connect(), async {
+        sleep(Duration::from_secs(3)).await;
+        drop(guard);
+    });
+    drop(connected.unwrap());
+    let told = told.lock().unwrap();
+    let [turn, first, retry, second] = &told[..] else { panic!("{told:?}") };
+    let (timeout, patience) = (run.target.timeout, run.policy.lock_timeout);
+    assert!(
+        matches!(turn, ConnectWait::Turn { holder, at_most } if holder.contains("(first)") && *at_most == patience),
+        "{turn:?}"
+    );
+    for (wait, number) in [(first, 1), (second, 2)] {
+        assert!(
+            matches!(wait, ConnectWait::Handshake { attempt, most: 3, at_most } if (*attempt, *at_most) == (number, timeout)),
+            "{wait:?}"
+        );
+    }
+    assert!(
+        matches!(retry, ConnectWait::Retry { attempt: 2, most: 3, after, .. } if after.kind() == ErrorKind::HandshakeTimeout),
+        "{retry:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

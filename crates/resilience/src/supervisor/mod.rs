@@ -127,6 +127,7 @@ impl Supervisor {
         options: SupervisorOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
+        options.gateway_restart.iter().try_for_each(RestartHook::check)?;
         let (supervisor, shell, ended) = Self::new(connector.into(), target, options, clock);
         let span = shell.span();
         spawn_runtime("ibkr-supervisor", move || async move {

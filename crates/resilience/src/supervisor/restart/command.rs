@@ -1,14 +1,33 @@
 //! A command that restarts the Gateway.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use ibkr_connect_cleanup::{Child, ChildSpec};
-use ibkr_connect_core::config::{LogAccounts, inherited_by_workers};
+use ibkr_connect_core::config::{LogAccounts, find_in_path, inherited_by_workers};
 
 /// After the deadline it is asked to end, and after its grace made to.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why it can't be run.
+pub(super) fn problem(words: &[String]) -> Option<String> {
+    let program = words.first()?;
+    let path = match program.contains('/') {
+        true => PathBuf::from(program),
+        false => match find_in_path(program) {
+            Some(path) => path,
+            None => return Some(format!("{program} is not in PATH")),
+        },
+    };
+    match path.metadata() {
+        Ok(meta) if meta.is_file() && meta.permissions().mode() & 0o111 != 0 => None,
+        Ok(_) => Some(format!("{program} is not executable")),
+        Err(error) => Some(format!("{program}: {error}")),
+    }
+}
 
 /// Runs the command to its end.
 pub(super) fn run(words: &[String], deadline: Duration, log_accounts: LogAccounts) -> Result<String, String> {

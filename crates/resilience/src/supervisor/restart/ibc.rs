@@ -12,6 +12,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// More is not an answer.
 const LONGEST: u64 = 64 * 1024;
 
+/// Why it can't be reached. Nobody is connected to: it takes one client at a time, and may start later.
+pub(super) fn problem(host: &str, port: u16) -> Option<String> {
+    match (host, port).to_socket_addrs().map(|mut addresses| addresses.next()) {
+        Ok(Some(_)) => None,
+        Ok(None) => Some(format!("IBC at {host}:{port}: the name has no address")),
+        Err(error) => Some(format!("IBC at {host}:{port}: {error}")),
+    }
+}
+
 /// Asks for a restart.
 pub(super) fn restart(host: &str, port: u16) -> Result<String, String> {
     let failed = |what: &str, error: std::io::Error| format!("IBC at {host}:{port}: {what}: {error}");

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ibkr_connect_core::config::{GatewayRestart, LogAccounts};
-use ibkr_connect_core::millis;
+use ibkr_connect_core::{Error, ErrorKind, Result, millis};
 use ibkr_connect_state::names::Kept;
 use ibkr_connect_state::{Clock, Error as StateError, KernelClock, Mergeable, Moment, Shareable, Shared};
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,23 @@ impl RestartHook {
         if let Err(error) = thread::Builder::new().name("ibkr-restart".to_owned()).spawn(work) {
             say(&address, by, Duration::ZERO, "failed", &error.to_string());
         }
+    }
+
+    /// Whether it can be run at all: there is such a program, or such a host.
+    ///
+    /// # Errors
+    /// `config`.
+    pub(crate) fn check(&self) -> Result<()> {
+        let wrong = match &self.how {
+            GatewayRestart::Command(words) => command::problem(words),
+            GatewayRestart::Ibc { host, port } => ibc::problem(host, *port),
+        };
+        wrong.map_or(Ok(()), |wrong| {
+            let message = format!("the Gateway could not be restarted (IBKR_GATEWAY_RESTART): {wrong}");
+            Err(Error::new(ErrorKind::Config, message).with_advice(
+                "name a program with its whole path, or IBC's command server as ibc:HOST:PORT; `off` restarts nothing",
+            ))
+        })
     }
 
     fn run_here(&self, gateway: Gateway, log_accounts: LogAccounts) {
@@ -159,6 +176,32 @@ mod tests {
     fn hook(state_dir: &Path, clock: &ManualClock) -> RestartHook {
         let how = GatewayRestart::Command(vec!["true".to_owned()]);
         RestartHook { clock: Arc::new(clock.clone()), ..RestartHook::new(how, state_dir) }
+    }
+
+    #[test]
+    fn what_can_not_be_run_is_said_before_it_is_needed() {
+        let temp = tempfile::tempdir().unwrap();
+        let text = temp.path().join("text");
+        std::fs::write(&text, "").unwrap();
+        let check = |how| RestartHook::new(how, temp.path()).check();
+        let command = |program: &str| GatewayRestart::Command(vec![program.to_owned(), "x".to_owned()]);
+        for right in ["true", "/bin/sh"] {
+            check(command(right)).unwrap();
+        }
+        for (wrong, why) in [
+            ("no-such-program-anywhere", "is not in PATH"),
+            ("/no/such/program", "No such file"),
+            (text.to_str().unwrap(), "is not executable"),
+            (temp.path().to_str().unwrap(), "is not executable"),
+        ] {
+            let error = check(command(wrong)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.message().contains(wrong) && error.message().contains(why), "{error}");
+        }
+        let ibc = |host: &str| check(GatewayRestart::Ibc { host: host.to_owned(), port: 7462 });
+        ibc("127.0.0.1").unwrap();
+        let error = ibc("nowhere.invalid").unwrap_err();
+        assert!(error.message().contains("nowhere.invalid:7462"), "{error}");
     }
 
     #[test]
