@@ -72,7 +72,7 @@ fn show(config: &Config, output: &Output, listening: &ListenState, scan: &Scan) 
     }
     print_line(&format!("port {port}: {}", describe(listening)))?;
     if all.is_empty() {
-        print_line("no half-closed connections on this machine; those of others are not seen from here")?;
+        print_line("no half-closed connections on this machine; others can't be seen from here")?;
     } else {
         let header = ["class", "process", "fd", "local", "remote", "unread", "age", "confirmed"];
         print_lines(&table(&header, all.iter().map(|zombie| cells(zombie))).to_string())?;

@@ -69,7 +69,7 @@ fn a_sentence_says_what_it_is() {
     let user = User::new();
     let said = |arguments: &[&str]| {
         let finished = Finished::of(user.command([arguments, &["--port", "4002"]].concat()));
-        assert_eq!((finished.code, finished.stderr.as_str()), (0, ""));
+        assert_eq!((finished.code, finished.complaints().as_str()), (0, ""));
         finished.stdout
     };
     let opened = said(&["breaker", "open", "--reason", "an update"]);

@@ -132,7 +132,7 @@ fn the_schema_refuses_another_shape() {
         *bad.pointer_mut(path).unwrap() = value;
         assert!(problem(&bad).is_some(), "{what}: {bad}");
     }
-    let mut more = good.clone();
+    let mut more = good;
     more["more"] = true.into();
     assert!(problem(&more).is_some());
 }

@@ -53,14 +53,14 @@ fn whoever_is_waited_for_is_named() {
 
 #[test]
 fn a_slow_answer_is_told() {
-    let gateway = with(Fault::MuteAfterHandshake);
+    // Three positions and their end.
+    let gateway = with(Fault::DelayPerFrame(Duration::from_millis(400)));
     let user = User::new();
     let port = gateway.port().to_string();
-    let mut command = user.command(["call", "managed_accounts", "--port", &port]);
-    command.env("IBKR_REQUEST_TIMEOUT", "2");
-    let finished = Finished::of(command);
-    assert_ne!(finished.code, 0, "{finished:?}");
-    assert!(finished.stderr.contains("waiting: the "), "{finished:?}");
+    let finished = Finished::of(user.command(["positions", "--port", &port]));
+    assert_eq!(finished.code, 0, "{finished:?}");
+    let told = format!("waiting: the answer of 127.0.0.1:{port}; it may take until ");
+    assert!(finished.stderr.contains(&told), "{finished:?}");
 }
 
 #[test]

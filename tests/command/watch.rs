@@ -98,7 +98,7 @@ fn a_failure_that_only_somebody_else_cures_ends_it_with_its_exit_code() {
         match kind {
             Some(kind) => assert_eq!(last["error"]["kind"], kind, "{finished:?}"),
             None => {
-                assert_eq!(last["data"]["state"], "closed", "a wedged Gateway is waited for: {finished:?}")
+                assert_eq!(last["data"]["state"], "closed", "a wedged Gateway is waited for: {finished:?}");
             }
         }
     }

@@ -136,8 +136,22 @@ fn reference(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str()?.strip_prefix("#/$defs/")
 }
 
-/// Documentation without its links: [`this`](there) is `this`.
+/// A description in one line.
 fn plain(doc: &str) -> String {
+    doc.replace('\n', " ")
+}
+
+/// Documentation as those read it who know JSON and not Rust: without links ([`this`](there) is `this`) and examples, `None` is `null`,
+/// and a paragraph is a line.
+pub(crate) fn for_readers_of_json(doc: &str) -> String {
+    // Of parts between fences, every second one is code.
+    let prose: String = doc.split("```").step_by(2).collect();
+    let paragraphs = prose.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
+    let lines: Vec<String> = paragraphs.map(|paragraph| paragraph.replace('\n', " ")).collect();
+    without_links(&lines.join("\n\n")).replace("`None`", "`null`")
+}
+
+fn without_links(doc: &str) -> String {
     let mut text = String::new();
     let mut rest = doc;
     while let Some((before, link)) = rest.split_once('[') {
@@ -152,7 +166,7 @@ fn plain(doc: &str) -> String {
         rest = target.map_or(after, |(_, after)| after);
     }
     text.push_str(rest);
-    text.replace('\n', " ")
+    text
 }
 
 #[cfg(test)]
@@ -227,7 +241,32 @@ mod tests {
     }
 
     #[test]
-    fn links_become_their_names() {
-        assert_eq!(plain("see [`this`](there), [that] and a [ bracket"), "see `this`, that and a [ bracket");
+    fn documentation_is_for_those_who_know_json() {
+        for (doc, read) in [
+            ("see [`this`](there), [that] and a [ bracket", "see `this`, that and a [ bracket"),
+            ("Until when;\n`None` for\nnow.", "Until when; `null` for now."),
+            ("One.\n\n```\nlet x = [1];\n```\n\nTwo.", "One.\n\nTwo."),
+            ("One.\n\n```\nlet x = 1;\n```", "One."),
+        ] {
+            assert_eq!(for_readers_of_json(doc), read);
+        }
+    }
+
+    #[test]
+    fn no_description_speaks_rust() {
+        fn check(schema: &Value) {
+            match schema {
+                Value::Object(fields) => {
+                    let description = fields.get("description").and_then(Value::as_str).unwrap_or_default();
+                    for rust in ["`None`", "::", "Option<", "](", "[`", "```", "let "] {
+                        assert!(!description.contains(rust), "{rust:?} in {description:?}");
+                    }
+                    fields.values().for_each(check);
+                }
+                Value::Array(values) => values.iter().for_each(check),
+                _ => {}
+            }
+        }
+        check(&operations_schema());
     }
 }

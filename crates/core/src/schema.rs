@@ -6,6 +6,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use crate::guide::for_readers_of_json;
 use crate::operation::{NoParams, OPERATIONS};
 use crate::operation_table;
 use crate::params::Params;
@@ -78,13 +79,14 @@ pub fn operations_schema() -> Value {
     for schema in &schemas {
         require(&mut definitions, schema);
     }
+    definitions.values_mut().for_each(describe);
     let operations: Map<_, _> = OPERATIONS
         .iter()
         .zip(schemas)
         .map(|(operation, schema)| {
             let answer = if operation.stream { "event" } else { "reply" };
             let entry = json!({
-                "description": operation.doc.trim(),
+                "description": for_readers_of_json(operation.doc),
                 "access": operation.access,
                 "stream": operation.stream,
                 "params": schema.params,
@@ -99,6 +101,20 @@ pub fn operations_schema() -> Value {
         "operations": operations,
         "$defs": definitions,
     })
+}
+
+/// Puts the descriptions into words for those who know JSON and not Rust.
+fn describe(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if let Some(Value::String(text)) = fields.get_mut("description") {
+                *text = for_readers_of_json(text);
+            }
+            fields.values_mut().for_each(describe);
+        }
+        Value::Array(values) => values.iter_mut().for_each(describe),
+        _ => {}
+    }
 }
 
 /// Marks the parameters that must be given. Reading takes a default in their place, and then the check refuses it.

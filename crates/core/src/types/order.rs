@@ -157,7 +157,7 @@ pub enum Condition {
         exchange: String,
         /// The bound.
         price: Option<f64>,
-        /// Which price, as in [`Order::trigger_method`].
+        /// Which price, as in [`trigger_method`](Order::trigger_method) of an order.
         trigger_method: i32,
         /// Above or below.
         is_more: bool,

@@ -45,7 +45,7 @@ pub struct CompletedOrder {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct OrderState {
-    /// TWS's word: see [`OrderStatus::status`].
+    /// TWS's word: see [`status`](OrderStatus::status) of an order.
     pub status: String,
     /// The account's initial margin without the order.
     pub init_margin_before: Option<f64>,
