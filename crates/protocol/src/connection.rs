@@ -11,11 +11,11 @@ use ibkr_connect_core::{
     Request, Result, StreamRequest,
 };
 use serde::Serialize;
-use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::alarm::after;
 use crate::frames::{Command, CreditParams, command};
+use crate::lines::Data;
 use crate::link::Link;
 use crate::state::{Pending, Sink, Waiter};
 
@@ -142,7 +142,7 @@ impl Link {
         Ok(stream)
     }
 
-    pub(crate) fn call<P: Serialize>(self: &Arc<Self>, question: Question<P>) -> Result<Call<Box<RawValue>>> {
+    pub(crate) fn call<P: Serialize>(self: &Arc<Self>, question: Question<P>) -> Result<Call<Data>> {
         let (sender, receiver) = oneshot::channel();
         let Question { command, params, access, timeout, deadline } = question;
         let id = self.new_id();

@@ -8,9 +8,12 @@ use ibkr_connect_core::{Access, CloseReason, Error, ErrorKind, Event, Result, te
 use serde_json::value::RawValue;
 
 use crate::frames::{self, Answer, MAX_FRAME, NO_ID, Status};
-use crate::lines::{LineError, LineReader, complaint, cut};
+use crate::lines::{Data, Line, LineError, LineReader, complaint, cut};
 use crate::link::Link;
 use crate::state::{Pending, Sink, Waiter};
+
+/// From this length on a reply is given to its caller with the memory it was read to, and not copied.
+const LONG: usize = 64 * 1024;
 
 /// A line that the protocol does not have, in words.
 type Violation = String;
@@ -29,7 +32,8 @@ fn read_lines<R: Read>(link: &Link, mut lines: LineReader<R>) -> Result<(), Viol
     let mut incoming = Incoming::new(link);
     loop {
         match lines.next_line() {
-            Ok(Some(line)) => incoming.line(line)?,
+            Ok(Some(line)) if line.len() < LONG || !incoming.has_hello => incoming.line(line)?,
+            Ok(Some(_)) => incoming.long_line(lines.take_last())?,
             Err(error) if !incoming.has_hello => incoming.greet(error.to_string().as_bytes()),
             // A torn line is how the output of a killed process ends; its exit status says more about that.
             Ok(None) | Err(LineError::Torn { .. }) => return Ok(()),
@@ -89,6 +93,12 @@ impl<'a> Incoming<'a> {
         receive(self.link, line).map_err(|how| format!("{how}: {}", cut(line)))
     }
 
+    /// The same for a long line, which is kept if it is a reply.
+    fn long_line(&mut self, line: Line) -> Result<(), Violation> {
+        self.pause();
+        reply_within(self.link, line).or_else(|line| self.line(line.bytes()))
+    }
+
     /// Passes on what was kept back to be passed on together. To be called when the next line is not there yet.
     pub fn pause(&mut self) {
         self.run = None;
@@ -122,6 +132,25 @@ impl<'a> Incoming<'a> {
         }
         self.run.as_mut()
     }
+}
+
+/// Gives a line to the request whose reply it is; gives it back if it is anything else.
+fn reply_within(link: &Link, line: Line) -> Result<(), Line> {
+    let bytes = line.bytes();
+    let Ok(Answer { id, status: Status::Success, data: Some(data), .. }) =
+        serde_json::from_slice::<Answer<&RawValue>>(bytes)
+    else {
+        return Err(line);
+    };
+    let start = data.get().as_ptr().addr() - bytes.as_ptr().addr();
+    let value = start..start + data.get().len();
+    let pending = link.lock().take_request(id);
+    let Some(Pending { waiter: Waiter::Request(sender), command, access, .. }) = pending else {
+        return Err(line);
+    };
+    let answer = Ok(Data::within(line, value));
+    let _ = sender.send(answer).map_err(|answer| unheard(command, access, &answer));
+    Ok(())
 }
 
 fn receive(link: &Link, line: &[u8]) -> Result<(), Violation> {
@@ -165,7 +194,7 @@ fn succeed(link: &Link, id: u64, data: Option<&RawValue>) -> Result<(), Violatio
     match waiter {
         Waiter::Request(sender) => {
             drop(state);
-            let _ = sender.send(Ok(data.to_owned())).map_err(|answer| unheard(command, access, &answer));
+            let _ = sender.send(Ok(Data::copied(data))).map_err(|answer| unheard(command, access, &answer));
         }
         Waiter::Opening(sender, sink) => {
             state.keep_open(id, command, sink);

@@ -1,8 +1,10 @@
 //! Lines of bounded length out of any byte stream.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 use memchr::memchr;
+use serde_json::value::RawValue;
 
 /// Reads one line after the other, each where it was read to: no line is copied. A line that is too long is an error as soon as
 /// it is; it is skipped to its end when the next one is wanted, and that one is whole.
@@ -15,6 +17,8 @@ pub struct LineReader<R> {
     end: usize,
     /// Up to here there is no end of a line.
     scanned: usize,
+    /// The line that was given last.
+    last: Range<usize>,
     limit: usize,
     /// The rest of a line that is too long comes next.
     within_long_line: bool,
@@ -48,7 +52,7 @@ impl<R: Read> LineReader<R> {
     /// A reader of lines of at most `limit` bytes, their newline not counted.
     pub fn new(reader: R, limit: usize) -> Self {
         let buffer = vec![0; Self::BUFFER];
-        Self { reader, buffer, start: 0, end: 0, scanned: 0, limit, within_long_line: false }
+        Self { reader, buffer, start: 0, end: 0, scanned: 0, last: 0..0, limit, within_long_line: false }
     }
 
     /// The next line without its line end; `None` at the end of the stream.
@@ -56,7 +60,7 @@ impl<R: Read> LineReader<R> {
     /// # Errors
     /// After [`LineError::TooLong`] the next line can be had.
     pub fn next_line(&mut self) -> Result<Option<&[u8]>, LineError> {
-        let line = loop {
+        let mut line = loop {
             if let Some(line) = self.take_line() {
                 if std::mem::take(&mut self.within_long_line) {
                     continue;
@@ -79,12 +83,28 @@ impl<R: Read> LineReader<R> {
                 return Err(LineError::Torn { start: cut(&self.buffer[rest]) });
             }
         };
-        let text = &self.buffer[line];
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
-        if text.len() > self.limit {
+        if self.buffer[line.clone()].ends_with(b"\r") {
+            line.end -= 1;
+        }
+        if line.len() > self.limit {
             return Err(LineError::TooLong { limit: self.limit });
         }
-        Ok(Some(text))
+        self.last = line.clone();
+        Ok(Some(&self.buffer[line]))
+    }
+
+    /// Gives the line that [`next_line`](Self::next_line) has just given away, with the memory it was read to. What was read behind
+    /// it is copied instead: for a long line that is less.
+    pub(crate) fn take_last(&mut self) -> Line {
+        let behind = self.start..self.end;
+        let mut buffer = vec![0; Self::BUFFER.max(behind.len())];
+        buffer[..behind.len()].copy_from_slice(&self.buffer[behind.clone()]);
+        let mut bytes = std::mem::replace(&mut self.buffer, buffer);
+        let last = std::mem::take(&mut self.last);
+        bytes.truncate(last.end);
+        self.scanned -= behind.start;
+        (self.start, self.end) = (0, behind.len());
+        Line { bytes, start: last.start }
     }
 
     /// Whether the next line can be had without reading.
@@ -93,7 +113,7 @@ impl<R: Read> LineReader<R> {
     }
 
     /// Where the next line is, if its end was read.
-    fn take_line(&mut self) -> Option<std::ops::Range<usize>> {
+    fn take_line(&mut self) -> Option<Range<usize>> {
         let Some(length) = memchr(b'\n', &self.buffer[self.scanned..self.end]) else {
             self.scanned = self.end;
             return None;
@@ -133,6 +153,47 @@ impl<R: Read> LineReader<R> {
         if self.end == self.buffer.len() {
             self.buffer.resize(2 * self.buffer.len(), 0);
         }
+    }
+}
+
+/// A line with its memory.
+#[derive(Debug)]
+pub(crate) struct Line {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Line {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+}
+
+/// A value of JSON, which a line has in it: that line, where it is long, so that the value is not copied.
+#[derive(Debug)]
+pub(crate) struct Data {
+    line: Line,
+    value: Range<usize>,
+}
+
+impl Data {
+    pub(crate) fn copied(value: &RawValue) -> Self {
+        let bytes = value.get().as_bytes().to_vec();
+        Self { value: 0..bytes.len(), line: Line { bytes, start: 0 } }
+    }
+
+    /// The value at `value` in `line`.
+    pub(crate) fn within(line: Line, value: Range<usize>) -> Self {
+        Self { line, value }
+    }
+
+    /// It as text; empty, which is no JSON, if it is not text.
+    pub(crate) fn get(&self) -> &str {
+        self.line
+            .bytes()
+            .get(self.value.clone())
+            .and_then(|value| std::str::from_utf8(value).ok())
+            .unwrap_or("")
     }
 }
 
@@ -216,6 +277,23 @@ mod tests {
         assert_eq!(lines.next_line().unwrap(), Some(&b"b"[..]));
         assert!(lines.next_line().unwrap().is_none());
         assert!(lines.buffer.capacity() <= LineReader::<&[u8]>::KEPT);
+    }
+
+    #[test]
+    fn a_line_is_taken_with_its_memory_and_what_is_read_behind_it_stays() {
+        let long = "x".repeat(200_000);
+        let text = format!("before\n{long}\r\nbehind\n{long}\nthe end\n");
+        let mut lines = LineReader::new(text.as_bytes(), long.len());
+        lines.next_line().unwrap();
+        for behind in ["behind", "the end"] {
+            let length = lines.next_line().unwrap().unwrap().len();
+            let place = lines.buffer.as_ptr();
+            let line = lines.take_last();
+            assert!(length == long.len() && line.bytes() == long.as_bytes());
+            assert_eq!(line.bytes.as_ptr(), place, "it was not copied");
+            assert_eq!(lines.next_line().unwrap(), Some(behind.as_bytes()));
+        }
+        assert!(lines.next_line().unwrap().is_none());
     }
 
     proptest! {

@@ -11,13 +11,13 @@ use ibkr_connect_core::{
     Access, CloseReason, Error, ErrorKind, Event, EventStream, FlowControl, Reply, Request, Result,
     StreamRequest, Target, block_on,
 };
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::connection::{Call, Question};
 use crate::frames::{Empty, MAX_IN_FLIGHT};
 use crate::heartbeat::HeartbeatLost;
 use crate::incoming::Incoming;
+use crate::lines::Data;
 use crate::link::Link;
 use crate::testing::Buffer;
 
@@ -80,7 +80,7 @@ impl Bench {
     }
 
     /// A request whose access is the test's choice.
-    fn call(&self, command: &'static str, access: Access) -> Call<Box<RawValue>> {
+    fn call(&self, command: &'static str, access: Access) -> Call<Data> {
         let deadline = self.now + Duration::from_secs(30);
         let question = Question { command, params: Empty {}, access, timeout: None, deadline };
         self.link.call(question).unwrap()
@@ -157,6 +157,25 @@ fn replies_reach_whoever_asked_in_any_order() {
     bench.answer(json!({"id": 1, "status": "error", "error": {"kind": "gateway_error", "message": "no", "code": 321, "retryable": false}}));
     let error = poll(first).unwrap().unwrap_err();
     assert_eq!((error.kind(), error.code(), error.is_unsent()), (ErrorKind::GatewayError, Some(321), false));
+}
+
+#[test]
+fn a_long_reply_reaches_whoever_asked_and_other_long_lines_mean_what_they_say() {
+    let bench = Bench::new();
+    let (mut first, mut second) = (pin!(bench.request(9)), pin!(bench.request(9)));
+    assert!(poll(first.as_mut()).is_none() && poll(second.as_mut()).is_none());
+    let long = "DU1234567".repeat(20_000);
+    let failed =
+        json!({"id": 2, "status": "error", "error": Error::new(ErrorKind::GatewayError, long.as_str())});
+    let reply = json!({"id": 1, "status": "success", "data": [long], "took_ms": 4});
+    let nobodys = json!({"id": 1, "status": "success", "data": [long]});
+    let lines =
+        format!("hello\n{failed}\n{reply}\n{nobodys}\n{{\"id\":3,\"status\":\"end\",\"data\":\"{long}\"}}\n");
+    crate::incoming::read(&bench.link, lines.as_bytes());
+    assert!(poll(first).unwrap().unwrap() == Reply::ManagedAccounts(vec![long]));
+    assert_eq!(kind(poll(second)), (ErrorKind::GatewayError, false));
+    let violation = bench.link.take_violation().unwrap();
+    assert!(violation.starts_with("nothing was asked with id 3"), "{violation}");
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ibkr_connect_core::{Access, Error, ErrorKind, EventSender, Result, StreamRequest};
-use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::frames::{Connected, MAX_IN_FLIGHT};
 use crate::heartbeat::Heartbeat;
+use crate::lines::Data;
 
 /// The state of a [`Link`](crate::Link).
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ pub(crate) enum Waiter {
     /// The keeper of the link, for the answer to `connect`.
     Keeper,
     /// A request.
-    Request(oneshot::Sender<Result<Box<RawValue>>>),
+    Request(oneshot::Sender<Result<Data>>),
     /// A stream that is being opened.
     Opening(oneshot::Sender<Result<()>>, Arc<Sink>),
     /// An open stream.
@@ -123,6 +123,12 @@ impl State {
         let sink = self.stream(id)?;
         self.take(id);
         Some(sink)
+    }
+
+    /// Ends the wait for `id` if it is a request's.
+    pub(crate) fn take_request(&mut self, id: u64) -> Option<Pending> {
+        let is_request = matches!(self.pending.get(&id)?.waiter, Waiter::Request(_));
+        if is_request { self.take(id) } else { None }
     }
 
     /// Takes what has waited until `now` in vain.

@@ -124,6 +124,12 @@ async fn carry_in(
     let mut count = buffer.len();
     loop {
         let mut bytes = &buffer[..count];
+        if frames.passes(count) {
+            if to.write_all(bytes).await.is_err() {
+                return End::Client;
+            }
+            bytes = &[];
+        }
         while !bytes.is_empty() {
             passed.clear();
             let flow = frames.follow(&mut bytes, Instant::now().into_std(), tap, &mut passed);
@@ -300,6 +306,18 @@ pub(crate) mod tests {
         let mut head = [0; 8];
         session.client.read_exact(&mut head).await.unwrap();
         assert_eq!(head[4..], [0, 0, 0, 204]);
+    }
+
+    #[tokio::test]
+    async fn a_long_answer_passes_whole_and_so_does_what_follows_it() {
+        let mut session = relayed(GuardPolicy::ReadOnly, Rest::default()).await;
+        let body: Vec<u8> = (0..1_000_003_u32).map(|number| number.to_le_bytes()[0]).collect();
+        let long = Frame::raw(261, &body).as_bytes().to_vec();
+        let sent = [frame(62), long, frame(62)].concat();
+        let (mut writer, bytes) = (session.gateway, sent.clone());
+        let writing = tokio::spawn(async move { writer.write_all(&bytes).await.map(|()| writer) });
+        reads(&mut session.client, &sent).await;
+        drop(writing.await.unwrap().unwrap());
     }
 
     #[tokio::test]

@@ -90,6 +90,16 @@ impl Inbound {
         self.kept.is_empty() && self.unread == 0 && self.dropped == 0
     }
 
+    /// Whether the next `count` bytes are all from the middle of a frame that is not looked into: then they go on as they are, from
+    /// where they are, and count as followed.
+    pub fn passes(&mut self, count: usize) -> bool {
+        let passes = count > 0 && self.unread >= count;
+        if passes {
+            self.unread -= count;
+        }
+        passes
+    }
+
     /// Takes in the next bytes and puts those that may go on into `out`. What is seen on the way is told to `observer`. An error that
     /// a client could not read, or that is out of proportion, goes on as one that says the same.
     ///
@@ -274,6 +284,22 @@ mod tests {
             prop_assert_eq!(out, bytes);
             prop_assert_eq!(word, says(320, "Error reading request"));
         }
+    }
+
+    #[test]
+    fn the_middle_of_a_long_frame_passes_as_it_is_and_nothing_else_does() {
+        let long = frame(261, &[7; 100]);
+        let (mut inbound, tap, now) = (Inbound::default(), Notes::default(), Instant::now());
+        let mut out = Vec::new();
+        assert!(!inbound.passes(1), "its head");
+        inbound.follow(&mut &long[..20], now, &tap, &mut out).unwrap();
+        assert!(inbound.passes(50) && !inbound.passes(39) && !inbound.passes(0));
+        assert!(!inbound.is_between_frames());
+        assert!(inbound.passes(38) && inbound.is_between_frames());
+        assert!(!inbound.passes(1), "the next one's head");
+        inbound.follow(&mut &error(1100, "gone")[..20], now, &tap, &mut out).unwrap();
+        assert!(!inbound.passes(1), "of an error");
+        assert_eq!(out, long[..20]);
     }
 
     #[test]
