@@ -4,9 +4,7 @@
 #![expect(clippy::print_stdout, reason = "that is what it is for")]
 
 use ibkr_connect::types::{Contract, MarketDataEvent, MarketDataParams, Position, TickType};
-use ibkr_connect::{
-    ConnectionInfo, ConnectionMode, Error, ErrorKind, Event, MockConnection, Reply, Request, Result, Session,
-};
+use ibkr_connect::{Error, ErrorKind, Event, MockConnection, Reply, Request, Result, Session};
 
 /// The strategy: which holdings trade below what they cost?
 async fn under_water(session: &Session) -> Result<Vec<String>> {
@@ -49,8 +47,7 @@ fn main() -> Result<()> {
 
 /// A session with a Gateway that answers so when asked for positions, and quotes everything at `last`.
 fn gateway_with(positions: fn() -> Result<Vec<Position>>, last: f64) -> Session {
-    let mut connection = MockConnection::new();
-    connection.expect_info().return_const(info());
+    let mut connection = MockConnection::ready();
     connection
         .expect_request()
         .withf(|request, _| *request == Request::Positions)
@@ -69,20 +66,5 @@ fn bought(symbol: &str, average_cost: f64) -> Position {
         contract: Contract::stock(symbol),
         position: 100.0,
         average_cost: Some(average_cost),
-    }
-}
-
-fn info() -> ConnectionInfo {
-    ConnectionInfo {
-        mode: ConnectionMode::Mock,
-        client_id: 1,
-        server_version: 226,
-        accounts: vec!["DU1".to_owned()],
-        readonly: true,
-        phases: Vec::new(),
-        connect_ms: 0.0,
-        worker_pid: None,
-        zombies: None,
-        attempts: Vec::new(),
     }
 }
