@@ -113,7 +113,7 @@ impl Output {
         let mut text = String::new();
         for (index, part) in advice.split('`').enumerate() {
             let is_command =
-                index % 2 == 1 && part.starts_with("ibkr-connect ") && !part.contains("ibkr-connect status");
+                index % 2 == 1 && part.strip_prefix("ibkr-connect ").is_some_and(is_about_a_gateway);
             let mark = if index == 0 { "" } else { "`" };
             text.extend([mark, part, if is_command { &flags } else { "" }]);
         }
@@ -188,6 +188,12 @@ pub(crate) fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) ->
     table
 }
 
+/// Whether an advised command asks the Gateway, or looks at what is known about it. The others refuse its address, or need none.
+fn is_about_a_gateway(command: &str) -> bool {
+    let name = command.split_whitespace().next().unwrap_or_default();
+    !name.starts_with('-') && !["commands", "demo", "settings", "sim", "status"].contains(&name)
+}
+
 /// How wide the user wants it, where there is no terminal to ask.
 #[expect(
     clippy::disallowed_methods,
@@ -215,12 +221,12 @@ mod tests {
             let config = Config { host: host.to_owned(), port, ..Config::default() };
             Output::of_command(Format::Table, "check").about(&config)
         };
-        let advice = "look at `x`; `ibkr-connect breaker reset` closes it, `ibkr-connect status` lists";
+        let advice = "look at `x`; `ibkr-connect breaker reset` closes it, `ibkr-connect status` lists, `ibkr-connect commands x` says";
         assert_eq!(about("127.0.0.1", 4002).pasteable(advice), advice);
         assert_eq!(Output::of_nothing(Format::Table).pasteable(advice), advice);
         assert_eq!(
             about("gw", 4001).pasteable(advice),
-            "look at `x`; `ibkr-connect breaker reset --host gw --port 4001` closes it, `ibkr-connect status` lists"
+            "look at `x`; `ibkr-connect breaker reset --host gw --port 4001` closes it, `ibkr-connect status` lists, `ibkr-connect commands x` says"
         );
     }
 

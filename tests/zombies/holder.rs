@@ -146,7 +146,8 @@ pub(crate) fn proved(user: &User, port: u16, count: usize) -> Value {
         let listed = finished.data();
         let zombies = listed["zombies"].as_array().unwrap();
         let confirmed = zombies.iter().filter(|zombie| zombie["confirmed"] == true).count();
-        assert_eq!(finished.code, if confirmed == 0 { 0 } else { 8 }, "{finished:?}");
+        let is_fine = confirmed == 0 && listed["listening"]["state"] != "wedged";
+        assert_eq!(finished.code, if is_fine { 0 } else { 8 }, "{finished:?}");
         if confirmed == count {
             assert_eq!(zombies.len(), count, "{listed}");
             return listed;
