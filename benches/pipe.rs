@@ -79,9 +79,9 @@ fn hops(criterion: &mut Criterion) {
     });
 
     let simulator = Simulator::start(SimOptions::default()).expect("a free port");
-    let target = Target { port: simulator.port(), ..Target::default() };
+    let target = Target::default().with_port(simulator.port());
     let session = Session::new(block_on(DirectConnector.connect(&target)).expect("connects"));
-    let no_right = Contract { right: "NONE".into(), ..Contract::stock("AAPL") };
+    let no_right = ibkr_connect::literal!(Contract { right: "NONE".into(), ..Contract::stock("AAPL") });
     group.bench_function("direct", |bencher| {
         bencher.iter(|| {
             let refused = session.blocking().contract_details(no_right.clone()).expect_err("is refused");
@@ -94,7 +94,7 @@ fn hops(criterion: &mut Criterion) {
 /// A whole session: connect, verify, close. The subprocess includes the start of the process.
 fn connects(criterion: &mut Criterion) {
     let simulator = Simulator::start(SimOptions::default()).expect("a free port");
-    let target = Target { port: simulator.port(), ..Target::default() };
+    let target = Target::default().with_port(simulator.port());
     let mut group = criterion.benchmark_group("connect and close");
     group.measurement_time(Duration::from_secs(5));
 
@@ -189,7 +189,7 @@ impl Connector for InstantConnector {
     }
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
-        Ok(Box::new(InstantConnection(ConnectionInfo {
+        Ok(Box::new(InstantConnection(ibkr_connect::literal!(ConnectionInfo {
             mode: ConnectionMode::Mock,
             client_id: target.client_id.unwrap_or(1),
             server_version: 226,
@@ -200,7 +200,7 @@ impl Connector for InstantConnector {
             worker_pid: None,
             zombies: None,
             attempts: Vec::new(),
-        })))
+        }))))
     }
 }
 

@@ -69,14 +69,12 @@ impl Bench {
     fn new() -> Self {
         let gateway = Simulator::start(SimOptions::default()).expect("a free port");
         let state = tempfile::tempdir().expect("a directory");
-        let config = Config {
-            mode: ConnectionMode::Subprocess,
-            port: gateway.port(),
-            state_dir: state.path().to_owned(),
-            ..Config::default()
-        };
-        let restarts = RestartLimit { count: u32::MAX, ..RestartLimit::default() };
-        let options = SupervisorOptions { restarts, ..SupervisorOptions::from(&config) };
+        let config = Config::default()
+            .with_mode(ConnectionMode::Subprocess)
+            .with_port(gateway.port())
+            .with_state_dir(state.path().to_owned());
+        let restarts = RestartLimit::default().with_count(u32::MAX);
+        let options = SupervisorOptions::from(&config).with_restarts(restarts);
         Self {
             supervisor: ibkr_connect::supervise_with(&config, options).expect("this program is the worker"),
             bare: SubprocessConnector::new(WorkerSpec {

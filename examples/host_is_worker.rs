@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     worker::run_if_worker();
 
     let gateway = Simulator::start(SimOptions::default())?;
-    let config = Config { mode: ConnectionMode::Subprocess, port: gateway.port(), ..Config::default() };
+    let config = Config::default().with_mode(ConnectionMode::Subprocess).with_port(gateway.port());
 
     // No runtime is needed, neither here nor there.
     let session = pollster::block_on(ibkr_connect::connect(&config))?;

@@ -19,8 +19,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let gateway = Simulator::start(SimOptions::default())?;
     let state = tempfile::tempdir()?;
     let state_dir = state.path().to_owned();
-    let config =
-        Config { mode: ConnectionMode::Direct, port: gateway.port(), state_dir, ..Config::default() };
+    let config = Config::default()
+        .with_mode(ConnectionMode::Direct)
+        .with_port(gateway.port())
+        .with_state_dir(state_dir);
     let session = ibkr_connect::connect(&config).await?;
     session.positions().await?;
     let mut quotes = session.market_data(MarketDataParams::streaming(Contract::stock("AAPL"))).await?;

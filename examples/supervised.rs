@@ -13,8 +13,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let gateway = Simulator::start(SimOptions::default())?;
     let state = tempfile::tempdir()?;
     let state_dir = state.path().to_owned();
-    let config =
-        Config { mode: ConnectionMode::Direct, port: gateway.port(), state_dir, ..Config::default() };
+    let config = Config::default()
+        .with_mode(ConnectionMode::Direct)
+        .with_port(gateway.port())
+        .with_state_dir(state_dir);
 
     let supervisor = ibkr_connect::supervise(&config)?;
     let mut transitions = supervisor.transitions();
@@ -31,6 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         match quotes.next().await.ok_or("the stream has ended")?? {
             StreamItem::Data(quote) => println!("{quote:?}"),
             StreamItem::Gap { from, to } => break println!("quotes may be missing from {from} to {to}"),
+            _ => {}
         }
     }
     println!("{:?}", quotes.next().await.ok_or("the stream has ended")??);

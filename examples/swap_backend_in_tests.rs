@@ -4,7 +4,7 @@
 #![expect(clippy::print_stdout, reason = "that is what it is for")]
 
 use ibkr_connect::types::{Contract, MarketDataEvent, MarketDataParams, Position, TickType};
-use ibkr_connect::{Error, ErrorKind, Event, MockConnection, Reply, Request, Result, Session};
+use ibkr_connect::{Error, ErrorKind, Event, MockConnection, Reply, Request, Result, Session, literal};
 
 /// The strategy: which holdings trade below what they cost?
 async fn under_water(session: &Session) -> Result<Vec<String>> {
@@ -61,10 +61,10 @@ fn gateway_with(positions: fn() -> Result<Vec<Position>>, last: f64) -> Session 
 }
 
 fn bought(symbol: &str, average_cost: f64) -> Position {
-    Position {
+    literal!(Position {
         account: "DU1".to_owned(),
         contract: Contract::stock(symbol),
         position: 100.0,
         average_cost: Some(average_cost),
-    }
+    })
 }

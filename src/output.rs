@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn an_advised_command_is_about_the_same_gateway() {
         let about = |host: &str, port| {
-            let config = Config { host: host.to_owned(), port, ..Config::default() };
+            let config = Config::default().with_host(host.to_owned()).with_port(port);
             Output::of_command(Format::Table, "check").about(&config)
         };
         let advice = "look at `x`; `ibkr-connect breaker reset` closes it, `ibkr-connect status` lists, `ibkr-connect commands x` says";

@@ -21,7 +21,7 @@ same_reply! {
     account_summary: Request::AccountSummary(AccountSummaryParams::default());
     positions: Request::Positions;
     contract_details: Request::ContractDetails(Contract::stock("AAPL"));
-    contract_details_of_a_future: Request::ContractDetails(Contract { sec_type: "FUT".into(), symbol: "ES".to_owned(), ..Contract::default() });
+    contract_details_of_a_future: Request::ContractDetails(ibkr_connect::literal!(Contract { sec_type: "FUT".into(), symbol: "ES".to_owned(), ..Contract::default() }));
     historical_bars: Request::HistoricalBars(bars("1 D", "5 mins"));
     historical_days: Request::HistoricalBars(bars("1 M", "1 day"));
 }
@@ -37,12 +37,10 @@ same_events! {
 }
 
 fn bars(duration: &str, bar_size: &str) -> HistoricalBarsParams {
-    HistoricalBarsParams {
-        end: Some("2026-07-10T20:00:00Z".parse().unwrap()),
-        duration: duration.parse().unwrap(),
-        bar_size: bar_size.parse().unwrap(),
-        ..HistoricalBarsParams::last_day(Contract::stock("AAPL"))
-    }
+    HistoricalBarsParams::last_day(Contract::stock("AAPL"))
+        .with_end(Some("2026-07-10T20:00:00Z".parse().unwrap()))
+        .with_duration(duration.parse().unwrap())
+        .with_bar_size(bar_size.parse().unwrap())
 }
 
 async fn compare_replies(request: Request) {

@@ -16,7 +16,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use ibkr_connect::{Config, ConnectionMode, Target};
+use ibkr_connect::{Config, ConnectionMode};
 use ibkr_connect_sim::{Fault, Hold, SimOptions, Simulator};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -79,13 +79,11 @@ impl Campaign {
         let seed = setting("IBKR_CHURN_SEED").unwrap_or_else(rand::random);
         let user = User::new();
         // Every failure is wanted: none of them may stop the next attempt.
-        let config = Config {
-            mode,
-            max_retries: 0,
-            circuit_failures: u32::MAX,
-            state_dir: user.home().to_owned(),
-            ..Config::default()
-        };
+        let config = Config::default()
+            .with_mode(mode)
+            .with_max_retries(0)
+            .with_circuit_failures(u32::MAX)
+            .with_state_dir(user.home().to_owned());
         let dice = StdRng::seed_from_u64(seed);
         Self { mode, backend: Backend::configured(config), user, seed, dice, reached: Reached::default() }
     }
@@ -119,7 +117,7 @@ impl Campaign {
     /// Connects in this process; tells how many workers were killed at it.
     async fn connect(&self, port: u16, cycle: &Cycle) -> usize {
         let timeout = if matches!(cycle.end, End::Timeout) { cycle.moment } else { PATIENCE / 2 };
-        let target = Target { timeout, ..target(port) };
+        let target = target(port).with_timeout(timeout);
         let attempt = self.backend.connect(&target);
         let killer = async {
             if !matches!(cycle.end, End::KillWorker) {

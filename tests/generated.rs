@@ -138,14 +138,14 @@ fn params(parameters: &[Parameter]) -> String {
 }
 
 fn metrics() -> String {
-    let rows = METRICS.iter().map(|MetricInfo { name, kind, labels, doc }| {
+    let rows = METRICS.iter().map(|MetricInfo { name, kind, labels, doc, .. }| {
         format!("| `{name}` | {} | {} | {} |\n", kind.as_str(), names(labels), doc)
     });
     table("metric | kind | labels |", rows)
 }
 
 fn spans() -> String {
-    let rows = SPANS.iter().map(|SpanInfo { name, level, target, fields, doc }| {
+    let rows = SPANS.iter().map(|SpanInfo { name, level, target, fields, doc, .. }| {
         format!("| `{name}` | {level} | `{target}` | {} | {doc} |\n", names(fields))
     });
     table("span | level | target | fields |", rows)

@@ -67,7 +67,7 @@ fn a_worker_that_hangs_in_mid_handshake_is_ended_at_the_deadline() {
     run(async {
         let gateway = simulator(Fault::NoManagedAccounts);
         let backend = Backend::new(ConnectionMode::Subprocess);
-        let target = ibkr_connect::Target { timeout: Duration::from_secs(1), ..target(gateway.port()) };
+        let target = target(gateway.port()).with_timeout(Duration::from_secs(1));
         let begun = Instant::now();
         let (outcome, ()) = tokio::join!(backend.connect(&target), async {
             until("startApi is sent", || gateway.stats().requested("startApi") == 1).await;

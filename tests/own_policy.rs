@@ -33,7 +33,7 @@ fn gateway(script: Vec<Vec<Fault>>) -> Simulator {
 /// Its mode is that of no backend here: it does not matter.
 fn config(gateway: &Simulator, state: &Path) -> Config {
     let mode = ConnectionMode::Mock;
-    Config { mode, port: gateway.port(), state_dir: state.to_owned(), ..Config::default() }
+    Config::default().with_mode(mode).with_port(gateway.port()).with_state_dir(state.to_owned())
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_failed_connect_is_tried_again_with_a_client_id_that_is_leased() {
 fn a_gateway_that_fails_too_often_is_left_alone() {
     let faults = vec![Fault::ResetAfterStartApi];
     let (state, gateway) = (state_dir(), gateway(vec![faults.clone(), faults]));
-    let config = Config { max_retries: 0, circuit_failures: 2, ..config(&gateway, state.path()) };
+    let config = config(&gateway, state.path()).with_max_retries(0).with_circuit_failures(2);
     let kinds: [_; 3] = std::array::from_fn(|_| run(connect_over(toy(), &config)).unwrap_err().kind());
     assert_eq!(kinds, [ErrorKind::Rejected, ErrorKind::Rejected, ErrorKind::CircuitOpen]);
     assert_eq!(gateway.stats().accepted, 2, "a third was not asked");

@@ -61,14 +61,12 @@ impl Stage {
     }
 
     async fn program(&self, pacing: Pacing) -> Session {
-        let config = Config {
-            mode: self.mode,
-            port: self.gateway.port(),
-            pacing,
-            state_dir: self.state.path().to_owned(),
-            worker_path: Some(self.worker.path().to_owned()),
-            ..Config::default()
-        };
+        let config = Config::default()
+            .with_mode(self.mode)
+            .with_port(self.gateway.port())
+            .with_pacing(pacing)
+            .with_state_dir(self.state.path().to_owned())
+            .with_worker_path(Some(self.worker.path().to_owned()));
         ibkr_connect::connect(&config).await.unwrap()
     }
 }
@@ -96,7 +94,7 @@ async fn notices(session: &Session) -> EventStream {
 }
 
 fn bars(symbol: &str, bar_size: BarSize) -> HistoricalBarsParams {
-    HistoricalBarsParams { bar_size, ..HistoricalBarsParams::last_day(Contract::stock(symbol)) }
+    HistoricalBarsParams::last_day(Contract::stock(symbol)).with_bar_size(bar_size)
 }
 
 /// Requests of several messages, streams that are opened and dropped at once, and nobody waits for an answer in between.
@@ -109,7 +107,7 @@ async fn flood(session: Session) -> Result<()> {
         let summary = AccountSummaryParams::default();
         asked.spawn(async move { one.account_summary(summary).await.map(drop) });
         let one = session.clone();
-        let quotes = MarketDataParams { contract: Contract::stock("AAPL"), ..MarketDataParams::default() };
+        let quotes = MarketDataParams::default().with_contract(Contract::stock("AAPL"));
         asked.spawn(async move { one.market_data(quotes).await.map(drop) });
     }
     asked.join_all().await.into_iter().collect()
@@ -146,9 +144,8 @@ async fn daily_histories_wait_for_nothing_but_the_messages(stage: Stage) {
 
 async fn small_bars_wait_and_what_would_wait_too_long_was_never_sent(stage: Stage) {
     let (session, other) = (stage.program(Pacing::Queue).await, stage.program(Pacing::Queue).await);
-    let until = |hour: u32| HistoricalBarsParams {
-        end: Some(format!("2026-03-04T{hour}:00:00Z").parse().unwrap()),
-        ..bars("SPY", BarSize::Secs30)
+    let until = |hour: u32| {
+        bars("SPY", BarSize::Secs30).with_end(Some(format!("2026-03-04T{hour}:00:00Z").parse().unwrap()))
     };
     for hour in 15..20 {
         session.historical_bars(until(hour)).await.unwrap();

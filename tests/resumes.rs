@@ -44,11 +44,8 @@ async fn after_59_daily_histories_a_stream_of_bars_outlives_a_restart(mode: Conn
     for days in 1..=59 {
         let duration = HistoricalDuration { amount: days, unit: 'D' };
         let contract = Contract::stock("AAPL");
-        let params = HistoricalBarsParams {
-            duration,
-            bar_size: BarSize::Day1,
-            ..HistoricalBarsParams::last_day(contract)
-        };
+        let params =
+            HistoricalBarsParams::last_day(contract).with_duration(duration).with_bar_size(BarSize::Day1);
         session.historical_bars(params).await.unwrap();
     }
     assert!(begun.elapsed() < PATIENCE / 2, "none of them waits: {:?}", begun.elapsed());
@@ -140,19 +137,15 @@ impl Stage {
 
     fn at(mode: ConnectionMode, port: u16) -> Self {
         let (state, worker) = (state_dir(), PrivateWorker::new());
-        let config = Config {
-            mode,
-            port,
-            state_dir: state.path().to_owned(),
-            worker_path: Some(worker.path().to_owned()),
-            request_timeout: Duration::from_secs(10),
-            ..Config::default()
-        };
-        let options = SupervisorOptions {
-            listener_poll: Duration::from_millis(10),
-            schedule: vec![Duration::from_millis(50)],
-            ..SupervisorOptions::from(&config)
-        };
+        let config = Config::default()
+            .with_mode(mode)
+            .with_port(port)
+            .with_state_dir(state.path().to_owned())
+            .with_worker_path(Some(worker.path().to_owned()))
+            .with_request_timeout(Duration::from_secs(10));
+        let options = SupervisorOptions::from(&config)
+            .with_listener_poll(Duration::from_millis(10))
+            .with_schedule(vec![Duration::from_millis(50)]);
         let supervisor = ibkr_connect::supervise_with(&config, options).unwrap();
         Self { supervisor, port, worker, _held: None, _state: state }
     }
@@ -164,7 +157,10 @@ impl Stage {
 
     async fn bars(&self, bar_size: BarSize) -> SupervisedStream<HistoricalBarUpdatesEvent> {
         let (contract, duration) = (Contract::stock("AAPL"), HistoricalDuration { amount: 1, unit: 'D' });
-        let params = HistoricalBarUpdatesParams { contract, duration, bar_size, ..Default::default() };
+        let params = HistoricalBarUpdatesParams::default()
+            .with_contract(contract)
+            .with_duration(duration)
+            .with_bar_size(bar_size);
         self.supervisor.historical_bar_updates(params).await.unwrap()
     }
 

@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let script = vec![vec![Fault::ResetAfterStartApi]];
     let gateway = Simulator::start(SimOptions { script, ..SimOptions::default() })?;
     let state = tempfile::tempdir()?;
-    let config = Config { port: gateway.port(), state_dir: state.path().to_owned(), ..Config::default() };
+    let config = Config::default().with_port(gateway.port()).with_state_dir(state.path().to_owned());
 
     let session = connect_over(Arc::new(ToyConnector::default()), &config).await?;
     let info = session.info();

@@ -56,14 +56,11 @@ pub(crate) fn positions(config: &Config, output: &Output) -> anyhow::Result<()> 
 pub(crate) fn bars(config: &Config, output: &Output, arguments: &Bars) -> anyhow::Result<()> {
     let contract = arguments.instrument.contract()?;
     let natural = if contract.sec_type == "CASH" { WhatToShow::Midpoint } else { WhatToShow::Trades };
-    let params = HistoricalBarsParams {
-        contract,
-        end: None,
-        duration: arguments.duration,
-        bar_size: arguments.bar_size,
-        what_to_show: arguments.what_to_show.unwrap_or(natural),
-        use_rth: arguments.rth,
-    };
+    let params = HistoricalBarsParams::new(contract)
+        .with_duration(arguments.duration)
+        .with_bar_size(arguments.bar_size)
+        .with_what_to_show(arguments.what_to_show.unwrap_or(natural))
+        .with_use_rth(arguments.rth);
     with_session(config, async |session: Session, waits| {
         let found = session.historical_bars(params).await?;
         waits.over();
@@ -85,10 +82,8 @@ pub(crate) fn bars(config: &Config, output: &Output, arguments: &Bars) -> anyhow
 pub(crate) fn quote(config: &Config, output: &Output, arguments: &Quote) -> anyhow::Result<()> {
     let symbol = &arguments.instrument.symbol;
     let contract = arguments.instrument.contract()?;
-    let params = MarketDataParams {
-        market_data_type: market_data_type(arguments.delayed),
-        ..MarketDataParams::snapshot(contract)
-    };
+    let params =
+        MarketDataParams::snapshot(contract).with_market_data_type(market_data_type(arguments.delayed));
     let limit = config.request_timeout;
     with_session(config, async |session: Session, waits| {
         let mut ticks = session.market_data(params).await?;
@@ -137,10 +132,8 @@ fn named_values(event: MarketDataEvent) -> Vec<(String, Value)> {
 /// `ticks SYMBOL`
 pub(crate) fn ticks(config: &Config, output: &Output, arguments: &Ticks) -> anyhow::Result<()> {
     let contract = arguments.instrument.contract()?;
-    let params = MarketDataParams {
-        market_data_type: market_data_type(arguments.delayed),
-        ..MarketDataParams::streaming(contract)
-    };
+    let params =
+        MarketDataParams::streaming(contract).with_market_data_type(market_data_type(arguments.delayed));
     with_session(config, async |session: Session, waits| {
         // Once for all turns of the loop: an interrupt between two of them counts too.
         let mut interrupt = signal(SignalKind::interrupt())?;

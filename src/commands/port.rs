@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn the_sockets_of_another_machine_are_not_in_our_table() {
-        let remote = Config { host: "gw.example".to_owned(), ..Config::default() };
+        let remote = Config::default().with_host("gw.example");
         assert_eq!((zombies(&remote), zombies_after_settling(&remote, None)), (None, None));
         assert!(zombies(&Config::default()).is_some());
     }

@@ -23,7 +23,7 @@ use crate::output::{Format, Output, print_line};
 pub(crate) fn run(config: &Config, output: &Output, arguments: &Watch) -> anyhow::Result<()> {
     runtime()?.block_on(async {
         let mut interrupt = Interrupt::listen()?;
-        let options = SupervisorOptions { give_up: GiveUp::WhenPermanent, ..SupervisorOptions::from(config) };
+        let options = SupervisorOptions::from(config).with_give_up(GiveUp::WhenPermanent);
         let supervisor = ibkr_connect::supervise_with(config, options)?;
         let transitions = supervisor.transitions();
         let mut lines = Lines { output, log_accounts: config.log_accounts, transitions, shown: None };

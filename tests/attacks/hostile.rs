@@ -42,7 +42,7 @@ fn connect_to_hostile_gateways(mode: ConnectionMode, connects: u64) {
     let seed = Seed::of("IBKR_HOSTILE_SEED");
     let gateway = FakeGateway::start(Behaviour::SendsDamage(seed.dice().next_u64()));
     let backend = Backend::new(mode);
-    let target = Target { timeout: DEADLINE, request_timeout: DEADLINE, ..target(gateway.port()) };
+    let target = target(gateway.port()).with_timeout(DEADLINE).with_request_timeout(DEADLINE);
     let (made, connected) = (AtomicU64::new(0), AtomicU64::new(0));
     thread::scope(|scope| {
         for _ in 0..at_once {

@@ -133,7 +133,7 @@ impl HostSetup {
     }
 
     fn supervise(&self) -> ibkr_connect::Result<Supervisor> {
-        let config = Config {
+        let config = ibkr_connect::literal!(Config {
             mode: self.mode,
             port: self.port,
             state_dir: self.state_dir.clone(),
@@ -141,13 +141,11 @@ impl HostSetup {
             // Every failure is wanted: none of them may stop the next attempt.
             circuit_failures: u32::MAX,
             ..Config::default()
-        };
-        let options = SupervisorOptions {
-            schedule: vec![Duration::from_millis(20)],
-            listener_poll: Duration::from_millis(10),
-            restarts: RestartLimit { count: u32::MAX, ..RestartLimit::default() },
-            ..SupervisorOptions::from(&config)
-        };
+        });
+        let options = SupervisorOptions::from(&config)
+            .with_schedule(vec![Duration::from_millis(20)])
+            .with_listener_poll(Duration::from_millis(10))
+            .with_restarts(RestartLimit::default().with_count(u32::MAX));
         ibkr_connect::supervise_with(&config, options)
     }
 }

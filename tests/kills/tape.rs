@@ -37,6 +37,7 @@ impl Tape {
                 self.events += 1;
                 self.add(event)?;
             }
+            other => return Err(format!("neither an event nor a gap: {other:?}")),
         }
         self.generation = generation;
         Ok(())

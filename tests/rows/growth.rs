@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ibkr_connect::{ConnectionMode, ErrorKind, Request, Session, StreamRequest, Target};
+use ibkr_connect::{ConnectionMode, ErrorKind, Request, Session, StreamRequest};
 use ibkr_connect_sim::{CLIENT_WITH_ORDERS, SimOptions, Simulator};
 use libtest_mimic::{Failed, Trial};
 use tokio::task::JoinSet;
@@ -82,7 +82,7 @@ pub(crate) fn ask_all_day(rows: &[Arc<Row>]) -> Option<ExitCode> {
 #[allow(clippy::print_stdout, reason = "how the test hears of it")]
 async fn ask(rows: &[Arc<Row>], mode: ConnectionMode, port: u16, calls: usize) -> ExitCode {
     let backend = Backend::new(mode);
-    let target = Target { client_id: Some(CLIENT_WITH_ORDERS), ..target(port) };
+    let target = target(port).with_client_id(Some(CLIENT_WITH_ORDERS));
     let session = Session::new(backend.connect(&target).await.unwrap());
     let (mut asked, mut worst, mut code) = (Vec::new(), (0, ""), ExitCode::SUCCESS);
     for row in rows {

@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use ibkr_connect::types::Notice;
-use ibkr_connect::{Session, Subscription, Target};
+use ibkr_connect::{Session, Subscription};
 use tokio::time::timeout;
 
 use crate::row::{Exchange, Row};
@@ -135,7 +135,7 @@ impl<'a> Play<'a> {
 /// A client, and the Gateway that has let it in.
 pub(crate) async fn connect(backend: &Backend) -> Outcome<(PlayedGateway, Session)> {
     let mut gateway = PlayedGateway::start();
-    let target = Target { client_id: Some(CLIENT), ..target(gateway.port()) };
+    let target = target(gateway.port()).with_client_id(Some(CLIENT));
     let connected = meanwhile(backend.connect(&target), name_the_accounts(&mut gateway, None)).await?;
     let session = Session::new(connected.map_err(|error| format!("no connection: {error}"))?);
     Ok((gateway, session))

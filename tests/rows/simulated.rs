@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ibkr_connect::{Request, Session, StreamRequest, Target};
+use ibkr_connect::{Request, Session, StreamRequest};
 use ibkr_connect_sim::{CLIENT_WITH_ORDERS, SimOptions, Simulator};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub(crate) fn check(row: &Row) -> Result<(), String> {
     let ask = |mode| {
         let backend = Backend::new(mode);
         run(async {
-            let target = Target { client_id: Some(CLIENT_WITH_ORDERS), ..target(gateway.port()) };
+            let target = target(gateway.port()).with_client_id(Some(CLIENT_WITH_ORDERS));
             let connection = backend.connect(&target).await.map_err(|error| error.to_string())?;
             let session = Session::new(connection);
             let answers = ask(row, &params, &session).await.map_err(|error| format!("{mode}: {error}"))?;

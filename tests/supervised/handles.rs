@@ -136,14 +136,12 @@ impl Stage {
         let tick_interval = Duration::from_millis(2);
         let options = SimOptions { port: port.port(), tick_interval, ..SimOptions::default() };
         let gateway = Simulator::start(options).unwrap();
-        let config = Config {
-            mode,
-            port: port.port(),
-            state_dir: state.path().to_owned(),
-            worker_path: Some(worker.path().to_owned()),
-            pacing: Pacing::Unlimited,
-            ..Config::default()
-        };
+        let config = Config::default()
+            .with_mode(mode)
+            .with_port(port.port())
+            .with_state_dir(state.path().to_owned())
+            .with_worker_path(Some(worker.path().to_owned()))
+            .with_pacing(Pacing::Unlimited);
         let options = SupervisorOptions::from(&config);
         let supervisor = ibkr_connect::supervise_with(&config, options).unwrap();
         Self { supervisor, gateway, worker, _port: port, _state: state }

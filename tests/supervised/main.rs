@@ -128,26 +128,24 @@ struct Stage {
 impl Stage {
     fn new(mode: ConnectionMode, port: NobodyListens) -> Self {
         let state = state_dir();
-        let config = Config {
+        let config = ibkr_connect::literal!(Config {
             mode,
             state_dir: state.path().to_owned(),
             // The supervisor alone says when to try again.
             circuit_failures: u32::MAX,
             ..Config::default()
-        };
+        });
         let backend = Arc::new(Backend::configured(config.clone()));
         let connects = Arc::new(AtomicUsize::new(0));
         let counting: Arc<dyn Connector> =
             Arc::new(Counting { backend: Arc::clone(&backend), connects: Arc::clone(&connects) });
-        let policy = Policy { max_retries: 0, ..Policy::from(&config) };
+        let policy = Policy::from(&config).with_max_retries(0);
         let robust: Arc<dyn Connector> = Arc::new(RobustConnector::new(counting, policy));
         // What a Gateway that accepts nobody costs.
-        let target = Target { timeout: Duration::from_secs(2), ..target(port.port()) };
-        let options = SupervisorOptions {
-            schedule: vec![Duration::from_millis(20)],
-            listener_poll: LISTENER_POLL,
-            ..SupervisorOptions::default()
-        };
+        let target = target(port.port()).with_timeout(Duration::from_secs(2));
+        let options = SupervisorOptions::default()
+            .with_schedule(vec![Duration::from_millis(20)])
+            .with_listener_poll(LISTENER_POLL);
         let supervisor = Supervisor::start(robust, target, options).unwrap();
         Self { supervisor, connects, backend, port, _state: state }
     }

@@ -27,13 +27,13 @@ async fn each_goes_on(mode: ConnectionMode) {
     let contract = || Contract::stock("AAPL");
     let account = supervisor.session().await.unwrap().info().accounts[0].clone();
     let mut quotes = supervisor.market_data(MarketDataParams::streaming(contract())).await.unwrap();
-    let bars = HistoricalBarUpdatesParams { contract: contract(), ..Default::default() };
+    let bars = HistoricalBarUpdatesParams::default().with_contract(contract());
     let mut bars = supervisor.historical_bar_updates(bars).await.unwrap();
-    let depth = MarketDepthParams { contract: contract(), is_smart_depth: true, ..Default::default() };
+    let depth = MarketDepthParams::default().with_contract(contract()).with_is_smart_depth(true);
     let mut depth = supervisor.market_depth(depth).await.unwrap();
     let mut positions = supervisor.position_updates().await.unwrap();
     let mut summary = supervisor.account_summary_updates(AccountSummaryParams::default()).await.unwrap();
-    let mut pnl = supervisor.pnl(PnlParams { account, ..Default::default() }).await.unwrap();
+    let mut pnl = supervisor.pnl(PnlParams::default().with_account(account)).await.unwrap();
     let mut notices = supervisor.notices().await.unwrap();
     for generation in [1, 2, 3] {
         if generation > 1 {
@@ -63,6 +63,7 @@ async fn gives<T: std::fmt::Debug>(stream: &mut SupervisedStream<T>, generation:
             }
             StreamItem::Data(_) if stream.generation() == generation => break,
             StreamItem::Data(_) => {}
+            other => panic!("neither an event nor a gap: {other:?}"),
         }
     }
     assert_eq!(gaps, u64::from(generation > 1), "{stream:?}");

@@ -28,14 +28,14 @@ pub(crate) struct Backend {
 impl Backend {
     pub(crate) fn new(mode: ConnectionMode) -> Self {
         let state = state_dir();
-        let config = Config { mode, state_dir: state.path().to_owned(), ..Config::default() };
+        let config = Config::default().with_mode(mode).with_state_dir(state.path().to_owned());
         Self { _state: state, ..Self::configured(config) }
     }
 
     /// As `config` says, but for the worker.
     pub(crate) fn configured(config: Config) -> Self {
         let worker = PrivateWorker::new();
-        let config = Config { worker_path: Some(worker.path().to_owned()), ..config };
+        let config = config.with_worker_path(Some(worker.path().to_owned()));
         let connector = ibkr_connect::connector(&config).unwrap();
         Self { connector, worker, _state: tempfile::tempdir().unwrap() }
     }
@@ -86,12 +86,10 @@ impl PrivateWorker {
 
 /// A Gateway on this machine with a deadline that only a fault exceeds.
 pub(crate) fn target(port: u16) -> Target {
-    Target {
-        port,
-        timeout: Duration::from_secs(10),
-        request_timeout: Duration::from_secs(10),
-        ..Target::default()
-    }
+    Target::default()
+        .with_port(port)
+        .with_timeout(Duration::from_secs(10))
+        .with_request_timeout(Duration::from_secs(10))
 }
 
 /// A port that refuses connections and that nobody else can take meanwhile, but for a simulator that is given it.

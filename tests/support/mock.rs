@@ -1,5 +1,7 @@
 //! A mock that plays a small Gateway: one account, one stock.
 
+use std::time::Duration;
+
 use ibkr_connect::types::{
     AccountSummaryParams, AccountSummaryValue, Bar, BarTime, Contract, ContractDetails, HistoricalBars,
     MarketDataEvent, Position, ProofOfLife, TickType,
@@ -23,18 +25,18 @@ pub(crate) fn connector() -> MockConnector {
 
 fn connection(target: &Target) -> MockConnection {
     let mut connection = MockConnection::new();
-    connection.expect_info().return_const(ConnectionInfo {
+    connection.expect_info().return_const(ibkr_connect::literal!(ConnectionInfo {
         mode: ConnectionMode::Mock,
         client_id: target.client_id.unwrap_or_else(random_client_id),
         server_version: 226,
         accounts: vec![ACCOUNT.to_owned()],
         readonly: target.readonly,
-        phases: Phase::ALL.iter().map(|phase| PhaseTiming { phase: *phase, ms: 0.5 }).collect(),
+        phases: Phase::ALL.iter().map(|phase| PhaseTiming::new(*phase, Duration::from_micros(500))).collect(),
         connect_ms: 4.0,
         worker_pid: None,
         zombies: None,
         attempts: Vec::new(),
-    });
+    }));
     connection.expect_request().returning(|request, _| answer(&request));
     connection.expect_subscribe().returning(|request, _| quote(&request));
     connection.expect_close().returning(|| Ok(()));
@@ -47,12 +49,12 @@ fn answer(request: &Request) -> Result<Reply> {
         Request::ServerTime => Reply::ServerTime(Timestamp::now()),
         Request::ManagedAccounts => Reply::ManagedAccounts(vec![ACCOUNT.to_owned()]),
         Request::AccountSummary(params) => Reply::AccountSummary(summary(params)),
-        Request::Positions => Reply::Positions(vec![Position {
+        Request::Positions => Reply::Positions(vec![ibkr_connect::literal!(Position {
             account: ACCOUNT.to_owned(),
-            contract: Contract { con_id: 265_598, ..Contract::stock("AAPL") },
+            contract: ibkr_connect::literal!(Contract { con_id: 265_598, ..Contract::stock("AAPL") }),
             position: 100.0,
             average_cost: Some(187.5),
-        }]),
+        })]),
         Request::ContractDetails(contract) => Reply::ContractDetails(vec![details(contract)?]),
         Request::HistoricalBars(_) => Reply::HistoricalBars(bars()),
         other => return Err(Error::new(ErrorKind::Unsupported, other.command())),
@@ -60,37 +62,45 @@ fn answer(request: &Request) -> Result<Reply> {
 }
 
 fn summary(params: &AccountSummaryParams) -> Vec<AccountSummaryValue> {
-    let value = |tag: &String| AccountSummaryValue {
-        account: ACCOUNT.to_owned(),
-        tag: tag.clone(),
-        value: "1000.00".to_owned(),
-        currency: Some("USD".to_owned()),
+    let value = |tag: &String| {
+        ibkr_connect::literal!(AccountSummaryValue {
+            account: ACCOUNT.to_owned(),
+            tag: tag.clone(),
+            value: "1000.00".to_owned(),
+            currency: Some("USD".to_owned()),
+        })
     };
     params.tags.iter().map(value).collect()
 }
 
 fn details(contract: &Contract) -> Result<ContractDetails> {
     let con_id = SYMBOLS.iter().position(|symbol| *symbol == contract.symbol).ok_or_else(no_definition)?;
-    Ok(ContractDetails {
-        contract: Contract { con_id: 265_598 + con_id as i32, ..contract.clone() },
+    Ok(ibkr_connect::literal!(ContractDetails {
+        contract: ibkr_connect::literal!(Contract { con_id: 265_598 + con_id as i32, ..contract.clone() }),
         min_tick: Some(0.01),
         ..ContractDetails::default()
-    })
+    }))
 }
 
 fn bars() -> HistoricalBars {
     let end = Timestamp::now();
-    let bar = |hours: i64| Bar {
-        time: BarTime::Time(end - hours.hours()),
-        open: Some(10.0),
-        high: Some(12.0),
-        low: Some(9.0),
-        close: Some(11.0),
-        volume: Some(500.0),
-        wap: Some(10.5),
-        count: Some(7),
+    let bar = |hours: i64| {
+        ibkr_connect::literal!(Bar {
+            time: BarTime::Time(end - hours.hours()),
+            open: Some(10.0),
+            high: Some(12.0),
+            low: Some(9.0),
+            close: Some(11.0),
+            volume: Some(500.0),
+            wap: Some(10.5),
+            count: Some(7),
+        })
     };
-    HistoricalBars { start: Some(end - 24.hours()), end: Some(end), bars: (1..=24).rev().map(bar).collect() }
+    ibkr_connect::literal!(HistoricalBars {
+        start: Some(end - 24.hours()),
+        end: Some(end),
+        bars: (1..=24).rev().map(bar).collect()
+    })
 }
 
 fn quote(request: &StreamRequest) -> Result<EventStream> {

@@ -1,9 +1,9 @@
 //! Account ids in the log of a whole session.
 
+use ibkr_connect::ConnectionMode;
 use ibkr_connect::config::LogAccounts;
 use ibkr_connect::resilience::SupervisorOptions;
 use ibkr_connect::types::{AccountSummaryParams, Contract};
-use ibkr_connect::{ConnectionMode, Target};
 use ibkr_connect_sim::{SimOptions, Simulator};
 
 use crate::recorder::{Told, told};
@@ -19,7 +19,7 @@ pub(crate) fn are_shown(mode: ConnectionMode, log_accounts: LogAccounts) {
         SimOptions { accounts: vec![account.to_owned()], tick_interval: TICK, ..SimOptions::default() };
     let gateway = Simulator::start(options).unwrap();
     let stage = Stage::new(mode, gateway.port());
-    let target = Target { log_accounts, ..stage.target.clone() };
+    let target = stage.target.clone().with_log_accounts(log_accounts);
     let supervisor = stage.supervise(target, SupervisorOptions::default());
     let masked = ibkr_connect::mask_account(account);
     run(async {

@@ -7,9 +7,7 @@ use std::time::Duration;
 use ibkr_connect::config::ZombieCleanup;
 use ibkr_connect::resilience::{Note, SupervisorOptions};
 use ibkr_connect::types::{Contract, MarketDataParams};
-use ibkr_connect::{
-    ConnectionMode, ErrorKind, StreamRequest, Supervisor, SupervisorState, Target, session_over,
-};
+use ibkr_connect::{ConnectionMode, ErrorKind, StreamRequest, Supervisor, SupervisorState, session_over};
 use ibkr_connect_cleanup::half_closed;
 use ibkr_connect_sim::{Fault, SimOptions, Simulator};
 use rustix::process::{Pid, Signal, kill_process};
@@ -132,7 +130,7 @@ async fn a_supervised_session_is(stage: &Stage, gateway: &Simulator) {
     let by_gateway = [("gateway", stage.address.as_str())];
     // Pings are answered soon, and none is missed on a busy machine.
     let ping_interval = Duration::from_millis(200);
-    let options = SupervisorOptions { ping_interval, misses: 50, ..SupervisorOptions::default() };
+    let options = SupervisorOptions::default().with_ping_interval(ping_interval).with_misses(50);
     let supervisor = stage.supervise(stage.target.clone(), options);
     supervisor.session().await.unwrap();
     let uptime = || stage.value("ibkr_connect_session_uptime_seconds", &by_gateway);
@@ -164,9 +162,8 @@ pub(crate) fn silence_is_told_and_counted(mode: ConnectionMode) {
     let (gateway, port) = gateway_program();
     let pid = Pid::from_child(&gateway.0);
     let stage = Stage::new(mode, port);
-    let target = Target { timeout: Duration::from_secs(1), ..stage.target.clone() };
-    let options =
-        SupervisorOptions { ping_interval: Duration::from_millis(200), ..SupervisorOptions::default() };
+    let target = stage.target.clone().with_timeout(Duration::from_secs(1));
+    let options = SupervisorOptions::default().with_ping_interval(Duration::from_millis(200));
     let supervisor = stage.supervise(target, options);
     run(async {
         supervisor.session().await.unwrap();

@@ -40,20 +40,18 @@ impl Stage {
     }
 
     fn config(&self, zombie_cleanup: ZombieCleanup) -> Config {
-        Config {
-            mode: self.mode,
-            zombie_cleanup,
-            worker_path: Some(self.worker.path().to_owned()),
-            state_dir: self.state.path().to_owned(),
-            ..Config::default()
-        }
+        Config::default()
+            .with_mode(self.mode)
+            .with_zombie_cleanup(zombie_cleanup)
+            .with_worker_path(Some(self.worker.path().to_owned()))
+            .with_state_dir(self.state.path().to_owned())
     }
 
     /// Connects as a program's would, and tries again at once.
     pub(crate) fn connector(&self, zombie_cleanup: ZombieCleanup) -> Arc<dyn Connector> {
         let config = self.config(zombie_cleanup);
-        let backoff = Backoff { base: TICK, cap: TICK, ..Backoff::default() };
-        let policy = Policy { backoff, max_retries: 1, ..Policy::from(&config) };
+        let backoff = Backoff::default().with_base(TICK).with_cap(TICK);
+        let policy = Policy::from(&config).with_backoff(backoff).with_max_retries(1);
         Arc::new(RobustConnector::new(ibkr_connect::connector(&config).unwrap(), policy))
     }
 
@@ -62,8 +60,7 @@ impl Stage {
     }
 
     pub(crate) fn supervise(&self, target: Target, options: SupervisorOptions) -> Supervisor {
-        let options =
-            SupervisorOptions { schedule: vec![2 * TICK], listener_poll: TICK, wedged_after: 100, ..options };
+        let options = options.with_schedule(vec![2 * TICK]).with_listener_poll(TICK).with_wedged_after(100);
         Supervisor::start(self.connector(ZombieCleanup::Report), target, options).unwrap()
     }
 

@@ -51,7 +51,10 @@ pub(crate) fn reports_cleans_or_looks_away(mode: ConnectionMode) {
     let (scene, user) = (Scene::new(), User::new());
     let connect = |zombie_cleanup| {
         let state_dir = scene.state.path().to_owned();
-        connect(&scene.gateway, Config { mode, zombie_cleanup, state_dir, ..Config::default() })
+        connect(
+            &scene.gateway,
+            Config::default().with_mode(mode).with_zombie_cleanup(zombie_cleanup).with_state_dir(state_dir),
+        )
     };
     proved(&user, scene.gateway.port(), 1);
     assert_eq!(connect(ZombieCleanup::Off), None);
@@ -92,8 +95,10 @@ pub(crate) fn a_look_that_fails_fails_no_connect() {
     fs::write(&no_directory, "").unwrap();
     for mode in REAL_BACKENDS {
         for zombie_cleanup in [ZombieCleanup::Report, ZombieCleanup::Clean, ZombieCleanup::Off] {
-            let config =
-                Config { mode, zombie_cleanup, state_dir: no_directory.clone(), ..Config::default() };
+            let config = Config::default()
+                .with_mode(mode)
+                .with_zombie_cleanup(zombie_cleanup)
+                .with_state_dir(no_directory.clone());
             let found = connect(&scene.gateway, config);
             match zombie_cleanup {
                 ZombieCleanup::Off => assert_eq!(found, None),
@@ -110,7 +115,7 @@ pub(crate) fn a_look_that_fails_fails_no_connect() {
 pub(crate) fn a_worker_is_registered_while_it_works() {
     let gateway = Simulator::start(SimOptions::default()).unwrap();
     let state = tempfile::tempdir().unwrap();
-    let config = Config { state_dir: state.path().to_owned(), ..Config::default() };
+    let config = Config::default().with_state_dir(state.path().to_owned());
     let backend = Backend::configured(config);
     let connection = run(backend.connect(&target(gateway.port()))).unwrap();
     let entries = entries(state.path());
@@ -127,7 +132,7 @@ pub(crate) fn a_worker_dropped_inside_a_runtime_is_registered_until_it_is_gone()
     let gateway =
         Simulator::start(SimOptions { faults: vec![Fault::Hold], ..SimOptions::default() }).unwrap();
     let state = tempfile::tempdir().unwrap();
-    let backend = Backend::configured(Config { state_dir: state.path().to_owned(), ..Config::default() });
+    let backend = Backend::configured(Config::default().with_state_dir(state.path().to_owned()));
     let registered = || fs::read_dir(state.path().join("workers")).unwrap().count();
     let mut looks = 0;
     run(async {
@@ -179,7 +184,7 @@ fn connect(gateway: &Simulator, config: Config) -> Option<ZombieReport> {
 }
 
 fn report(found: usize, removed: usize) -> ZombieReport {
-    ZombieReport { found, removed, problem: None }
+    ibkr_connect::literal!(ZombieReport { found, removed, problem: None })
 }
 
 fn entries(state: &Path) -> Vec<Value> {

@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn what_the_program_passes_is_not_chosen_by_configuration() {
         for mode in [ConnectionMode::Mock, ConnectionMode::Other("nats")] {
-            let error = connector(&Config { mode, ..Config::default() }).unwrap_err();
+            let error = connector(&Config::default().with_mode(mode)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
             assert!(error.advice().is_some_and(|advice| advice.contains("connect_over")), "{error}");
         }
@@ -102,7 +102,7 @@ mod tests {
     #[cfg(not(feature = "direct"))]
     #[test]
     fn a_backend_compiled_out_says_how_to_get_it() {
-        let config = Config { mode: ConnectionMode::Direct, ..Config::default() };
+        let config = Config::default().with_mode(ConnectionMode::Direct);
         let error = connector(&config).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.advice().is_some_and(|advice| advice.contains("cargo feature \"direct\"")), "{error}");

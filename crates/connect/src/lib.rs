@@ -56,6 +56,7 @@
 //!             println!("events may be missing from {from} to {to}");
 //!             break;
 //!         }
+//!         _ => {} // of a later version
 //!     }
 //! }
 //! assert_eq!(quotes.generation(), 2, "it goes on in the second session");
@@ -187,7 +188,7 @@ pub use ibkr_connect_core::{
     Attempt, BlockingSession, BlockingSubscription, CloseReason, Config, Connection, ConnectionInfo,
     ConnectionMode, Connector, Elapsed, Error, ErrorKind, Event, EventStream, FlowControl, Phase,
     PhaseTiming, Reply, Request, Result, STREAM_CAPACITY, Session, StreamRequest, Subscription, Target,
-    ZombieReport, config, mask_account, mask_accounts, telemetry, types,
+    ZombieReport, config, literal, mask_account, mask_accounts, telemetry, types,
 };
 #[cfg(feature = "mock")]
 pub use ibkr_connect_core::{MockConnection, MockConnector};
@@ -279,7 +280,7 @@ pub fn supervise_over(
 }
 
 fn keep_up(connector: Arc<dyn Connector>, config: &Config, options: SupervisorOptions) -> Result<Supervisor> {
-    let policy = Policy { max_retries: 0, ..Policy::from(config) };
+    let policy = Policy::from(config).with_max_retries(0);
     Supervisor::start(shared(RobustConnector::new(connector, policy)), config.target(), options)
 }
 

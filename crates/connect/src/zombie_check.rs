@@ -58,7 +58,10 @@ impl ZombieCheckConnector {
         };
         let report = found.unwrap_or_else(|error| {
             tracing::warn!(%gateway, %error, "zombies_not_looked_for");
-            ZombieReport { problem: Some(error.to_string()), ..ZombieReport::default() }
+            ibkr_connect_core::literal!(ZombieReport {
+                problem: Some(error.to_string()),
+                ..ZombieReport::default()
+            })
         });
         if report.found > 0 {
             tracing::warn!(
@@ -109,7 +112,7 @@ fn behind_forwarder(error: Error, target: &Target) -> Error {
 
 fn report(port: u16) -> Result<ZombieReport, cleanup::Error> {
     let found = cleanup::half_closed(&[port])?.len();
-    Ok(ZombieReport { found, removed: 0, problem: None })
+    Ok(ibkr_connect_core::literal!(ZombieReport { found, removed: 0, problem: None }))
 }
 
 fn clean(port: u16, state_dir: &Path) -> Result<ZombieReport, cleanup::Error> {
@@ -118,9 +121,9 @@ fn clean(port: u16, state_dir: &Path) -> Result<ZombieReport, cleanup::Error> {
     }
     let workers = Register::open(state_dir)?.live()?;
     let done = cleanup::clean(port, &CleanupPolicy { run: Run::Act, workers, ..CleanupPolicy::default() })?;
-    Ok(ZombieReport {
+    Ok(ibkr_connect_core::literal!(ZombieReport {
         found: done.found.len(),
         removed: done.found.len() - done.remaining.len(),
         problem: None,
-    })
+    }))
 }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{ErrorKind, Phase, PhaseTiming};
 
 /// One attempt of a connect that may take several.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct Attempt {
     /// How it failed; `None` if it succeeded.
     pub kind: Option<ErrorKind>,

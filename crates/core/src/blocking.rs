@@ -171,6 +171,7 @@ impl<T> Iterator for BlockingSubscription<T> {
 
 /// No event came in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing else to say")]
 pub struct Elapsed;
 
 impl std::fmt::Display for Elapsed {

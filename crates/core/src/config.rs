@@ -20,6 +20,8 @@ use std::path::PathBuf;
 
 use std::time::Duration;
 
+use derive_setters::Setters;
+
 pub use keys::{KEYS, Key};
 pub use load::Loader;
 pub use parse::parse_duration;
@@ -39,13 +41,16 @@ use crate::choice::choices;
 use crate::{ConnectionMode, Result, Target};
 
 /// Checked configuration; [`KEYS`] documents each value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Setters)]
+#[setters(prefix = "with_")]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct Config {
     /// `IBKR_CONNECTION_MODE`
     pub mode: ConnectionMode,
     /// `IBKR_CONNECTION_FALLBACK`
     pub fallback: Fallback,
     /// `IBKR_HOST`
+    #[setters(into)]
     pub host: String,
     /// `IBKR_PORT`
     pub port: u16,
@@ -82,6 +87,7 @@ pub struct Config {
     /// `IBKR_WORKER_PATH`
     pub worker_path: Option<PathBuf>,
     /// `IBKR_STATE_DIR`
+    #[setters(into)]
     pub state_dir: PathBuf,
 }
 

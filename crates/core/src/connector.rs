@@ -4,6 +4,7 @@ use std::fmt::{self, Debug};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use crate::log_accounts::LogAccounts;
@@ -69,9 +70,12 @@ pub trait Connection: Debug + Send + Sync {
 }
 
 /// Where and how to connect.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct Target {
     /// Host name or address of TWS or the Gateway.
+    #[setters(into)]
     pub host: String,
     /// Its API port.
     pub port: u16,
@@ -140,7 +144,9 @@ pub fn random_client_id() -> i32 {
 
 /// What connecting found out. Its `Debug` masks the account ids, so that a careless log line does not show them; whoever
 /// wants them whole prints `accounts`.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct ConnectionInfo {
     /// The backend that made the connection.
     pub mode: ConnectionMode,
@@ -204,6 +210,7 @@ impl Debug for ConnectionInfo {
 
 /// Half-closed connections on the API port, as seen before a connect.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct ZombieReport {
     /// How many there were, on either side: all of them where they are reported, the proved ones where they are cleaned.
     pub found: usize,

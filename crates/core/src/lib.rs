@@ -4,6 +4,8 @@
 //! [`Request`] and its neighbours come from the one table of operations; [`Config`] is everything a user can set.
 
 #![forbid(unsafe_code)]
+// What programs hold gets more fields.
+#![warn(clippy::exhaustive_structs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod attempt;
@@ -21,6 +23,7 @@ mod flow;
 #[cfg(feature = "schema")]
 mod guide;
 mod lag;
+mod literal;
 mod log_accounts;
 #[cfg(feature = "mock")]
 mod mock;

@@ -30,6 +30,7 @@ pub enum Content {
 
 /// One row of the table, for listings and documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct OperationInfo {
     /// The name in the worker protocol.
     pub command: &'static str,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// How far a connect has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Phase {
     /// Before a byte is sent: checks and name resolution.
     Preflight,
@@ -59,6 +60,7 @@ impl fmt::Display for Phase {
 
 /// How long one phase took.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PhaseTiming {
     /// Which phase.
     pub phase: Phase,

@@ -169,7 +169,7 @@ impl Connecting<'_> {
         };
         proof.map_err(|error| error.in_phase(Phase::Verify))?;
         settle(&socket).map_err(no_relay)?;
-        let info = ConnectionInfo {
+        let info = ibkr_connect_core::literal!(ConnectionInfo {
             mode: ConnectionMode::Direct,
             client_id: self.client_id,
             server_version: client.server_version(),
@@ -180,7 +180,7 @@ impl Connecting<'_> {
             worker_pid: None,
             zombies: None,
             attempts: Vec::new(),
-        };
+        });
         Ok(Established { info, client, relay, socket, shared })
     }
 

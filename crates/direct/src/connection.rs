@@ -143,7 +143,7 @@ mod tests {
     }
 
     fn connection() -> (DirectConnection, Thread) {
-        let info = ConnectionInfo {
+        let info = ibkr_connect_core::literal!(ConnectionInfo {
             mode: ConnectionMode::Direct,
             client_id: 1,
             server_version: 226,
@@ -154,7 +154,7 @@ mod tests {
             worker_pid: None,
             zombies: None,
             attempts: Vec::new(),
-        };
+        });
         let (commands, inbox) = mpsc::unbounded_channel();
         let (announce, closed) = watch::channel(None);
         let (done, end) = std_mpsc::channel();

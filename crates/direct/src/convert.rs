@@ -55,11 +55,11 @@ pub(crate) fn day_to_ibapi(day: Date) -> Result<time::Date> {
 }
 
 pub(crate) fn notice(notice: ibapi::Notice) -> Notice {
-    Notice {
+    ibkr_connect_core::literal!(Notice {
         code: notice.code,
         message: proportionate(notice.message),
         time: notice.error_time.and_then(|time| timestamp(time).ok()),
-    }
+    })
 }
 
 fn proportionate(text: String) -> String {

@@ -72,7 +72,7 @@ mod tests {
     use crate::followers::tests::heard;
 
     fn notice(code: i32) -> Notice {
-        Notice { code, message: String::new(), time: None }
+        ibkr_connect_core::literal!(Notice { code, message: String::new(), time: None })
     }
 
     fn codes(notices: &mut Follower<Notice>) -> Vec<i32> {

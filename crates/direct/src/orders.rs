@@ -130,7 +130,10 @@ mod tests {
         for follower in &mut followers {
             let heard =
                 heard(follower).into_iter().map(|update| update.unwrap().unwrap()).collect::<Vec<_>>();
-            let status = types::OrderStatus { status: "Submitted".to_owned(), ..Default::default() };
+            let status = ibkr_connect_core::literal!(types::OrderStatus {
+                status: "Submitted".to_owned(),
+                ..Default::default()
+            });
             assert_eq!(heard[0], OrderUpdatesEvent::OrderStatus(Box::new(status)));
             assert!(matches!(heard[1], OrderUpdatesEvent::CommissionReport(_)), "{heard:?}");
         }

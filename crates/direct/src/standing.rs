@@ -177,7 +177,8 @@ mod tests {
 
         fn say(&mut self, code: i32, message: &str) {
             self.said += 1;
-            let notice = Notice { code, message: message.to_owned(), time: None };
+            let notice =
+                ibkr_connect_core::literal!(Notice { code, message: message.to_owned(), time: None });
             self.standing.hear(self.begun + Duration::from_secs(1) * self.said, &notice);
         }
 

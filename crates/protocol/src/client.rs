@@ -136,7 +136,7 @@ impl Keeper {
         let until_hello = PhaseTiming::new(Phase::Spawn, attempt.started.elapsed());
         let connected = self.handshake(attempt)?;
         let phases = [until_hello].into_iter().chain(connected.phases).collect();
-        Ok(ConnectionInfo {
+        Ok(ibkr_connect_core::literal!(ConnectionInfo {
             mode: attempt.mode,
             client_id: connected.client_id,
             server_version: connected.server_version,
@@ -147,7 +147,7 @@ impl Keeper {
             worker_pid: None,
             zombies: None,
             attempts: Vec::new(),
-        })
+        }))
     }
 
     fn hello(&self, attempt: &Attempt) -> Result<Hello> {
@@ -167,7 +167,7 @@ impl Keeper {
     fn handshake(&self, attempt: &Attempt) -> Result<Connected> {
         let deadline = after(attempt.started, attempt.target.timeout);
         let timeout = deadline.saturating_duration_since(Instant::now());
-        self.link.send_connect(&Target { timeout, ..attempt.target.clone() })?;
+        self.link.send_connect(&attempt.target.clone().with_timeout(timeout))?;
         self.wait_for(deadline + self.timing.answer_grace, || self.link.take_connected()).unwrap_or_else(
             || {
                 Err(Error::new(

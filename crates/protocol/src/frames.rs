@@ -147,7 +147,7 @@ impl From<ConnectParams> for Target {
     fn from(params: ConnectParams) -> Self {
         let default = Self::default();
         let millis = std::time::Duration::from_millis;
-        Self {
+        ibkr_connect_core::literal!(Self {
             host: params.host.unwrap_or(default.host),
             port: params.port.unwrap_or(default.port),
             client_id: params.client_id,
@@ -155,7 +155,7 @@ impl From<ConnectParams> for Target {
             timeout: params.timeout_ms.map_or(default.timeout, millis),
             request_timeout: params.request_timeout_ms.map_or(default.request_timeout, millis),
             log_accounts: params.log_accounts.unwrap_or(default.log_accounts),
-        }
+        })
     }
 }
 
@@ -377,6 +377,8 @@ pub struct Empty {}
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use ibkr_connect_core::{ErrorKind, Phase};
 
@@ -402,7 +404,7 @@ mod tests {
             server_version: 226,
             client_id: 7,
             readonly: true,
-            phases: vec![PhaseTiming { phase: Phase::Tcp, ms: 0.5 }],
+            phases: vec![PhaseTiming::new(Phase::Tcp, Duration::from_micros(500))],
             connect_ms: 12.5,
         };
         let error = Error::new(ErrorKind::ClientIdInUse, "taken")
@@ -411,7 +413,7 @@ mod tests {
             .with_advice("a");
         let timed = Error::new(ErrorKind::Rejected, "closed")
             .with_advice("a")
-            .with_phases(vec![PhaseTiming { phase: Phase::Tcp, ms: 0.5 }]);
+            .with_phases(vec![PhaseTiming::new(Phase::Tcp, Duration::from_micros(500))]);
         let disconnected = CloseReason::Disconnected("reset".into());
         let lost = Error::new(ErrorKind::Disconnected, "reset").with_code(320);
         for (frame, golden) in [
@@ -489,7 +491,7 @@ mod tests {
     /// A worker that does not know the field refuses it, so one is named only to who wants more than it would show.
     #[test]
     fn a_connect_names_log_accounts_only_where_they_are_not_masked() {
-        let target = |log_accounts| json(Target { log_accounts, ..Target::default() });
+        let target = |log_accounts| json(Target::default().with_log_accounts(log_accounts));
         assert!(!target(LogAccounts::Masked).contains("log_accounts"));
         let full = target(LogAccounts::Full);
         assert!(full.contains(r#""log_accounts":"full""#), "{full}");
@@ -544,7 +546,7 @@ mod tests {
 
     #[test]
     fn a_target_goes_over_as_the_parameters_of_connect() {
-        let target = Target { host: "gateway".into(), client_id: Some(3), ..Target::default() };
+        let target = Target::default().with_host("gateway").with_client_id(Some(3));
         let params: ConnectParams = serde_json::from_str(&json(&target)).unwrap();
         assert_eq!(Target::from(params), target);
         assert_eq!(Target::from(serde_json::from_str::<ConnectParams>("{}").unwrap()), Target::default());

@@ -94,7 +94,7 @@ impl Bench {
 
     /// An open stream with the id 1.
     fn stream(&self, flow: FlowControl) -> EventStream {
-        let params = MarketDataParams { contract: Contract::stock("AAPL"), ..Default::default() };
+        let params = MarketDataParams::default().with_contract(Contract::stock("AAPL"));
         let deadline = self.now + Duration::from_secs(30);
         let request = StreamRequest::MarketData(params);
         let mut opening = pin!(self.link.subscribe(request, flow, deadline));

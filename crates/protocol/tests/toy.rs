@@ -165,7 +165,7 @@ fn it_is_a_backend_as_any_other() {
     let timed = session.with_timeout(Duration::from_millis(1_500));
     assert_eq!(timed.blocking().managed_accounts().unwrap(), ["1.5s"]);
     let contract = Contract::stock("PACED:20000");
-    let ticks = session.blocking().market_data(MarketDataParams { contract, ..Default::default() }).unwrap();
+    let ticks = session.blocking().market_data(MarketDataParams::default().with_contract(contract)).unwrap();
     let values: Vec<_> = ticks
         .map(|event| match event.unwrap() {
             MarketDataEvent::MarketDataType { market_data_type } => market_data_type,
@@ -184,7 +184,7 @@ fn it_is_a_backend_as_any_other() {
 fn what_is_dropped_is_cancelled_on_the_far_side_and_the_session_closed() {
     let toy = ToyConnector::default();
     let connection = block_on(toy.connect(&Target::default())).unwrap();
-    let params = MarketDataParams { contract: Contract::stock("OPEN:1"), ..Default::default() };
+    let params = MarketDataParams::default().with_contract(Contract::stock("OPEN:1"));
     let stream =
         block_on(connection.subscribe(StreamRequest::MarketData(params), FlowControl::default())).unwrap();
     drop(stream);
@@ -196,7 +196,7 @@ fn what_is_dropped_is_cancelled_on_the_far_side_and_the_session_closed() {
 #[test]
 fn a_connect_that_is_given_up_is_given_up_on_the_far_side() {
     let toy = ToyConnector::default();
-    let silent = Target { host: "silent".to_owned(), ..Target::default() };
+    let silent = Target::default().with_host("silent");
     let mut connecting = Box::pin(toy.connect(&silent));
     assert!(connecting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     wait_until(|| toy.stage.connecting.load(Ordering::SeqCst));
@@ -268,14 +268,14 @@ fn what_is_no_server_of_this_version_is_told_so() {
 #[test]
 fn a_connect_fails_as_the_far_side_says_or_at_its_deadline() {
     let toy = ToyConnector::default();
-    let error = refused(&toy, &Target { host: "refused".to_owned(), ..Target::default() });
+    let error = refused(&toy, &Target::default().with_host("refused"));
     assert_eq!((error.kind(), error.phase()), (ErrorKind::NotListening, Some(Phase::Tcp)));
-    let error = refused(&toy, &Target { client_id: Some(-1), ..Target::default() });
+    let error = refused(&toy, &Target::default().with_client_id(Some(-1)));
     assert_eq!(error.kind(), ErrorKind::InvalidRequest);
     let timing = Timing { answer_grace: Duration::from_millis(50), ..Timing::default() };
     let hung = Far::Says("{\"hello\":{\"protocol\":2,\"cookie\":\"a secret\"}}\n");
     let toy = ToyConnector { server: hung, timing, ..ToyConnector::default() };
-    let error = refused(&toy, &Target { timeout: Duration::from_millis(50), ..Target::default() });
+    let error = refused(&toy, &Target::default().with_timeout(Duration::from_millis(50)));
     assert_eq!(error.kind(), ErrorKind::HandshakeTimeout, "{error}");
 }
 

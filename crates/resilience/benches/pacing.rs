@@ -29,7 +29,7 @@ impl Connector for AtOnce {
     }
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
-        Ok(Box::new(Answering(ConnectionInfo {
+        Ok(Box::new(Answering(ibkr_connect_core::literal!(ConnectionInfo {
             mode: ConnectionMode::Mock,
             client_id: target.client_id.unwrap_or_default(),
             server_version: 226,
@@ -40,7 +40,7 @@ impl Connector for AtOnce {
             worker_pid: None,
             zombies: None,
             attempts: Vec::new(),
-        })))
+        }))))
     }
 }
 
@@ -89,8 +89,8 @@ impl Clock for Fast {
 }
 
 fn connection(pacing: Pacing, state: &tempfile::TempDir) -> Box<dyn Connection> {
-    let config = Config { state_dir: state.path().to_owned(), pacing, ..Config::default() };
-    let policy = Policy { port_check: PortCheck::Off, ..Policy::from(&config) };
+    let config = Config::default().with_state_dir(state.path().to_owned()).with_pacing(pacing);
+    let policy = Policy::from(&config).with_port_check(PortCheck::Off);
     let clock = Fast { boot: KernelClock::default().now(), millis: AtomicI64::new(0) };
     let connector =
         RobustConnector::with_clock(Arc::new(AtOnce) as Arc<dyn Connector>, policy, Arc::new(clock));

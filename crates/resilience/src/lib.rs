@@ -21,6 +21,8 @@
 //! [`ibkr_connect_core::telemetry`] has the tables, docs/observability.md shows them.
 
 #![forbid(unsafe_code)]
+// What programs hold gets more fields.
+#![warn(clippy::exhaustive_structs)]
 
 mod error;
 mod gateway;

@@ -111,7 +111,7 @@ mod tests {
     use crate::breaker::Note;
 
     fn policy(state_dir: &Path) -> Policy {
-        Policy::from(&Config { state_dir: state_dir.to_owned(), ..Config::default() })
+        Policy::from(&Config::default().with_state_dir(state_dir.to_owned()))
     }
 
     #[test]

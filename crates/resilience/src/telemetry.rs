@@ -41,7 +41,7 @@ impl Drop for Connect {
 
 /// The phases of an attempt that has ended.
 pub(crate) fn phases(mode: ConnectionMode, phases: &[PhaseTiming]) {
-    for PhaseTiming { phase, ms } in phases {
+    for PhaseTiming { phase, ms, .. } in phases {
         tracing::debug!(phase = phase.as_str(), ms, "connect_phase");
         PHASE_SECONDS.record([&mode, phase], Duration::from_secs_f64(ms.max(0.0) / 1_000.0));
     }

@@ -36,7 +36,7 @@ impl Connector for OneAtATime {
 
 fn mock(target: &Target) -> MockConnection {
     let mut connection = MockConnection::new();
-    connection.expect_info().return_const(ConnectionInfo {
+    connection.expect_info().return_const(ibkr_connect_core::literal!(ConnectionInfo {
         mode: ConnectionMode::Mock,
         client_id: target.client_id.unwrap(),
         server_version: 226,
@@ -47,7 +47,7 @@ fn mock(target: &Target) -> MockConnection {
         worker_pid: None,
         zombies: None,
         attempts: Vec::new(),
-    });
+    }));
     connection
 }
 
@@ -88,12 +88,12 @@ struct Fixture {
 impl Fixture {
     fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let target = Target { port: listener.local_addr().unwrap().port(), ..Target::default() };
+        let target = Target::default().with_port(listener.local_addr().unwrap().port());
         Self { temp: tempfile::tempdir().unwrap(), _listener: listener, target }
     }
 
     fn policy(&self) -> Policy {
-        Policy::from(&Config { state_dir: self.temp.path().to_path_buf(), ..Config::default() })
+        Policy::from(&Config::default().with_state_dir(self.temp.path().to_path_buf()))
     }
 
     fn leases(&self) -> Leases {
@@ -153,7 +153,7 @@ impl Connector for Failing {
 #[test]
 fn a_connect_that_panics_never_counts_for_the_breaker_of_all() {
     let fails = |fixture: &Fixture, fault: fn() -> Error| {
-        let policy = Policy { max_retries: 0, ..fixture.policy() };
+        let policy = fixture.policy().with_max_retries(0);
         let inner: Arc<dyn Connector> = Arc::new(Failing(fault));
         let robust = RobustConnector::new(inner, policy);
         let kind = || pollster::block_on(robust.connect(&fixture.target)).unwrap_err().kind();
@@ -219,7 +219,7 @@ fn an_unusable_state_directory_is_a_configuration_error() {
     let fixture = Fixture::new();
     let file = fixture.temp.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let policy = Policy { state_dir: file, ..fixture.policy() };
+    let policy = fixture.policy().with_state_dir(file);
     let inner: Arc<dyn Connector> = Arc::new(OneAtATime::default());
     let error: Error =
         pollster::block_on(RobustConnector::new(inner, policy).connect(&fixture.target)).unwrap_err();
@@ -248,12 +248,12 @@ fn a_remote_gateway_that_is_down_does_not_open_the_breaker_and_one_on_this_machi
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     for (host, attempts) in [("192.0.2.1", 12), ("127.0.0.1", 5)] {
         let state = tempfile::tempdir().unwrap();
-        let config = Config { state_dir: state.path().to_owned(), ..Config::default() };
-        let policy = Policy { max_retries: 0, ..Policy::from(&config) };
+        let config = Config::default().with_state_dir(state.path().to_owned());
+        let policy = Policy::from(&config).with_max_retries(0);
         let inner = Arc::new(ClosesAtOnce::default());
         let connector = RobustConnector::new(Arc::clone(&inner) as Arc<dyn Connector>, policy);
         let port = listener.local_addr().unwrap().port();
-        let target = Target { host: host.to_owned(), port, ..Target::default() };
+        let target = Target::default().with_host(host.to_owned()).with_port(port);
         for _ in 0..12 {
             pollster::block_on(connector.connect(&target)).unwrap_err();
         }

@@ -48,12 +48,10 @@ impl State {
     }
 
     fn breaker(&self) -> BreakerStore {
-        let settings = BreakerSettings {
-            failures: 2,
-            recovery: Duration::from_millis(1),
-            max_recovery: Duration::from_millis(5),
-            ..BreakerSettings::default()
-        };
+        let settings = BreakerSettings::default()
+            .with_failures(2)
+            .with_recovery(Duration::from_millis(1))
+            .with_max_recovery(Duration::from_millis(5));
         BreakerStore::new(&self.path, Self::gateway(), settings, Self::clock())
     }
 
@@ -67,8 +65,8 @@ impl State {
             connection.expect_request().returning(|_, _| Ok(Reply::ManagedAccounts(Vec::new())));
             Ok(Box::new(connection))
         });
-        let config = Config { state_dir: self.path.clone(), ..Config::default() };
-        let policy = Policy { port_check: PortCheck::Off, ..Policy::from(&config) };
+        let config = Config::default().with_state_dir(self.path.clone());
+        let policy = Policy::from(&config).with_port_check(PortCheck::Off);
         let connector = RobustConnector::new(Arc::new(gateway) as Arc<dyn Connector>, policy);
         let connection = block_on(connector.connect(&config.target())).unwrap();
         for _ in 0..requests {
@@ -78,7 +76,7 @@ impl State {
 }
 
 fn info(target: &Target) -> ConnectionInfo {
-    ConnectionInfo {
+    ibkr_connect_core::literal!(ConnectionInfo {
         mode: ConnectionMode::Mock,
         client_id: target.client_id.unwrap(),
         server_version: 226,
@@ -89,7 +87,7 @@ fn info(target: &Target) -> ConnectionInfo {
         worker_pid: None,
         zombies: None,
         attempts: Vec::new(),
-    }
+    })
 }
 
 /// Another process in a role. It ends with this handle.

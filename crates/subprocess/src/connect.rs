@@ -62,7 +62,7 @@ impl Connecting {
         let connected = self.handshake().map_err(|failure| failure.after(spawn))?;
         let mut phases = vec![spawn];
         phases.extend(connected.phases);
-        Ok(ConnectionInfo {
+        Ok(ibkr_connect_core::literal!(ConnectionInfo {
             mode: ConnectionMode::Subprocess,
             client_id: connected.client_id,
             server_version: connected.server_version,
@@ -73,7 +73,7 @@ impl Connecting {
             worker_pid: Some(pid),
             zombies: None,
             attempts: Vec::new(),
-        })
+        }))
     }
 
     fn hello(&self) -> Result<Hello, Failure> {
@@ -103,7 +103,7 @@ impl Connecting {
     fn handshake(&self) -> Result<Connected, Failure> {
         let deadline = after(self.started, self.target.timeout);
         let timeout = deadline.saturating_duration_since(Instant::now());
-        let target = Target { timeout, ..self.target.clone() };
+        let target = self.target.clone().with_timeout(timeout);
         self.process.link.send_connect(&target).map_err(Failure::Refused)?;
         self.wait_for(deadline + self.timing.link.answer_grace, || self.process.link.take_connected())
             .unwrap_or(Err(Failure::Kill(KillReason::HandshakeDeadline(self.target.timeout))))?

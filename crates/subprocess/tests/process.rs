@@ -137,15 +137,18 @@ const LONG: Duration = Duration::from_secs(20);
 
 /// So patient that only what is tested ends a wait.
 fn patient() -> Target {
-    Target { timeout: LONG, request_timeout: LONG, ..Target::default() }
+    Target::default().with_timeout(LONG).with_request_timeout(LONG)
 }
 
 fn details(symbol: &str) -> Request {
-    Request::ContractDetails(Contract { symbol: symbol.to_owned(), ..Contract::default() })
+    Request::ContractDetails(ibkr_connect_core::literal!(Contract {
+        symbol: symbol.to_owned(),
+        ..Contract::default()
+    }))
 }
 
 fn ticks(symbol: &str) -> StreamRequest {
-    let contract = Contract { symbol: symbol.to_owned(), ..Contract::default() };
+    let contract = ibkr_connect_core::literal!(Contract { symbol: symbol.to_owned(), ..Contract::default() });
     StreamRequest::MarketData(MarketDataParams::streaming(contract))
 }
 
@@ -166,7 +169,7 @@ fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) {
 
 fn the_happy_path() {
     let setup = Setup::new("serve");
-    let connection = setup.connect_to(&Target { client_id: Some(7), ..patient() }).unwrap();
+    let connection = setup.connect_to(&patient().with_client_id(Some(7))).unwrap();
     let info = connection.info();
     assert_eq!((info.mode, info.client_id, info.server_version), (ConnectionMode::Subprocess, 7, 226));
     assert_eq!(info.phases.iter().map(|timing| timing.phase).collect::<Vec<_>>(), [Phase::Spawn, Phase::Tcp]);
@@ -297,7 +300,7 @@ fn requests_larger_than_the_pipe_block_nobody() {
 }
 
 fn a_connect_that_the_worker_reports_as_failed() {
-    let error = Setup::new("serve").refused(&Target { host: "refused".into(), ..patient() });
+    let error = Setup::new("serve").refused(&patient().with_host("refused"));
     assert_error(&error, ErrorKind::NotListening, "refused by the script");
     assert_eq!(error.phase(), Some(Phase::Tcp));
 }
@@ -341,7 +344,7 @@ fn a_worker_that_crashes_while_it_starts_or_connects() {
     assert_error(&error, ErrorKind::WorkerCrashed, "panicked: at once");
     let error = Setup::new("abort").refused(&patient());
     assert_error(&error, ErrorKind::WorkerCrashed, "before its hello: killed by SIGABRT");
-    let at = |host: &str| Target { host: host.to_owned(), ..patient() };
+    let at = |host: &str| patient().with_host(host.to_owned());
     let error = Setup::new("serve").refused(&at("panic"));
     assert_error(&error, ErrorKind::WorkerCrashed, "panicked: the script panics");
     let error = Setup::new("serve").refused(&at("exit"));
@@ -349,7 +352,7 @@ fn a_worker_that_crashes_while_it_starts_or_connects() {
 }
 
 fn a_worker_that_hangs_while_connecting_is_killed_by_the_deadline() {
-    let target = Target { host: "stop".into(), timeout: Duration::from_millis(800), ..patient() };
+    let target = patient().with_host("stop").with_timeout(Duration::from_millis(800));
     let started = Instant::now();
     let error = Setup::new("serve").refused(&target);
     assert_error(
@@ -362,7 +365,7 @@ fn a_worker_that_hangs_while_connecting_is_killed_by_the_deadline() {
 
 fn an_abandoned_connect_leaves_nothing() {
     let setup = Setup::new("serve");
-    let target = Target { host: "silent".into(), ..patient() };
+    let target = patient().with_host("silent");
     let marker = setup.marker.clone();
     let worker = {
         let mut connect = pin!(setup.connector.connect(&target));
@@ -507,7 +510,7 @@ fn a_request_without_answer_times_out() {
         ..Timing::default()
     };
     let setup = Setup::with_timing("serve", timing);
-    let target = Target { request_timeout: Duration::from_millis(50), ..patient() };
+    let target = patient().with_request_timeout(Duration::from_millis(50));
     let connection = setup.connect_to(&target).unwrap();
     let error = block_on(connection.request(details("NEVER"), None)).unwrap_err();
     assert_error(&error, ErrorKind::Timeout, "did not answer");
@@ -534,7 +537,7 @@ fn a_stream_that_is_never_opened_times_out() {
         ..Timing::default()
     };
     let setup = Setup::with_timing("serve", timing);
-    let target = Target { request_timeout: Duration::from_millis(50), ..patient() };
+    let target = patient().with_request_timeout(Duration::from_millis(50));
     let connection = setup.connect_to(&target).unwrap();
     kill_process(pid_of(&*connection), Signal::STOP).unwrap();
     let error = block_on(connection.subscribe(ticks("OPEN"), FlowControl::default())).unwrap_err();

@@ -81,7 +81,7 @@ impl From<&Error> for Failure {
 
 /// One attempt through ibkr-connect: without a retry, and without the lock and the breaker that a user's connects share.
 pub(crate) async fn ours(mode: ConnectionMode, port: u16, deadline: Duration) -> Used {
-    let config = Config { mode, port, timeout: deadline, ..Config::default() };
+    let config = Config::default().with_mode(mode).with_port(port).with_timeout(deadline);
     let begun = Instant::now();
     let connected = match ibkr_connect::connector(&config) {
         Ok(connector) => ibkr_connect::session_over(connector.as_ref(), &config.target()).await,

@@ -148,13 +148,11 @@ impl Stage {
         let attempts = program.run_all([naive(self.gateway.port(), 1, DEADLINE)]);
         self.add(Scene::Wedged, Way::Naive, attempts, usize::MAX)?;
         let state = tempfile::tempdir()?;
-        let config = Config {
-            port: self.gateway.port(),
-            timeout: DEADLINE,
-            max_retries: 0,
-            state_dir: state.path().to_owned(),
-            ..Config::default()
-        };
+        let config = Config::default()
+            .with_port(self.gateway.port())
+            .with_timeout(DEADLINE)
+            .with_max_retries(0)
+            .with_state_dir(state.path().to_owned());
         let mode = config.mode;
         let attempts = program.run_all([async move { ours_with_policy(&config).await.close().await }]);
         self.add(Scene::Wedged, Way::Ours(mode), attempts, usize::MAX)

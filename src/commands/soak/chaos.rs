@@ -74,11 +74,9 @@ impl Chaos {
 
     /// The rules of a supervisor of it: those of a day, in fast motion.
     pub(super) fn options(&self) -> SupervisorOptions {
-        SupervisorOptions {
-            schedule: [1, 2, 5].map(Duration::from_secs).to_vec(),
-            restarts: RestartLimit { window: Duration::from_secs(5), ..RestartLimit::default() },
-            ..SupervisorOptions::from(&self.config)
-        }
+        SupervisorOptions::from(&self.config)
+            .with_schedule([1, 2, 5].map(Duration::from_secs).to_vec())
+            .with_restarts(RestartLimit::default().with_window(Duration::from_secs(5)))
     }
 
     /// Ends it, and sees whether the session comes back.
@@ -116,19 +114,17 @@ impl fmt::Display for Survived {
 /// Only what chooses the backend is the user's: nothing that happens here may reach a Gateway of theirs. The waits are
 /// those of a day in proportion to minutes.
 fn config_for(port: u16, state_dir: &Path, user: &Config) -> Config {
-    Config {
-        mode: user.mode,
-        fallback: user.fallback,
-        worker_path: user.worker_path.clone(),
-        port,
-        state_dir: state_dir.to_owned(),
-        timeout: Duration::from_secs(3),
-        request_timeout: Duration::from_secs(5),
-        ping_interval: Duration::from_secs(1),
-        circuit_recovery: Duration::from_secs(2),
-        region: Some(Region::None),
-        ..Config::default()
-    }
+    Config::default()
+        .with_mode(user.mode)
+        .with_fallback(user.fallback)
+        .with_worker_path(user.worker_path.clone())
+        .with_port(port)
+        .with_state_dir(state_dir.to_owned())
+        .with_timeout(Duration::from_secs(3))
+        .with_request_timeout(Duration::from_secs(5))
+        .with_ping_interval(Duration::from_secs(1))
+        .with_circuit_recovery(Duration::from_secs(2))
+        .with_region(Some(Region::None))
 }
 
 /// Until it is stopped; says how many times it struck.

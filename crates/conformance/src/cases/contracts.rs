@@ -48,7 +48,7 @@ pub(crate) async fn every_kind_of_contract_is_found_and_quoted(backend: &dyn Bac
                 only(session, Contract::with_con_id(found.con_id)).await.contract.con_id,
                 found.con_id
             );
-            let params = QuoteSnapshotParams { contract, ..Default::default() };
+            let params = QuoteSnapshotParams::default().with_contract(contract);
             let quote = session.quote_snapshot(params).await.unwrap();
             assert!(quote.bid < quote.ask, "{quote:?}");
         }
@@ -64,7 +64,7 @@ pub(crate) async fn every_kind_of_contract_is_found_and_quoted(backend: &dyn Bac
 pub(crate) async fn symbols_match_by_their_beginning(backend: &dyn Backend) {
     with(backend, async |session| {
         let matching = async |pattern: &str| {
-            let params = MatchingSymbolsParams { pattern: pattern.to_owned() };
+            let params = MatchingSymbolsParams::default().with_pattern(pattern.to_owned());
             session.matching_symbols(params).await.unwrap()
         };
         let found = matching("aa").await;
@@ -79,25 +79,28 @@ pub(crate) async fn symbols_match_by_their_beginning(backend: &dyn Backend) {
 
 pub(crate) async fn prices_move_in_the_steps_of_their_rule(backend: &dyn Backend) {
     with(backend, async |session| {
-        let option = Contract { strike: Some(strikes(session).await[0]), ..options() };
+        let option =
+            ibkr_connect_core::literal!(Contract { strike: Some(strikes(session).await[0]), ..options() });
         for contract in
             [Contract::stock("AAPL"), Contract::futures("ES", "CME"), Contract::forex("EUR", "USD"), option]
         {
             for details in session.contract_details(contract).await.unwrap() {
                 assert_eq!(details.market_rule_ids.len(), details.valid_exchanges.len(), "{details:?}");
-                let params = MarketRuleParams { market_rule_id: details.market_rule_ids[0].parse().unwrap() };
+                let params = MarketRuleParams::default()
+                    .with_market_rule_id(details.market_rule_ids[0].parse().unwrap());
                 let rule = session.market_rule(params).await.unwrap();
                 assert_eq!(rule.price_increments[0].increment, details.min_tick);
             }
         }
-        let unknown = session.market_rule(MarketRuleParams { market_rule_id: 9 }).await.unwrap_err();
+        let unknown =
+            session.market_rule(MarketRuleParams::default().with_market_rule_id(9)).await.unwrap_err();
         assert_eq!((unknown.kind(), unknown.code()), (ErrorKind::GatewayError, Some(321)), "{unknown}");
     })
     .await;
 }
 
 fn options() -> Contract {
-    Contract { sec_type: "OPT".into(), ..Contract::stock("AAPL") }
+    ibkr_connect_core::literal!(Contract { sec_type: "OPT".into(), ..Contract::stock("AAPL") })
 }
 
 async fn strikes(session: &Session) -> Vec<f64> {
@@ -129,29 +132,30 @@ pub(crate) async fn an_options_price_and_volatility_are_each_others(backend: &dy
         let strike = strikes(session).await[8];
         for right in [OptionRight::Call, OptionRight::Put] {
             let contract = Contract::option("AAPL", date(2028, 1, 21), right, strike);
-            let params = CalculateOptionPriceParams {
-                contract: contract.clone(),
-                volatility: 0.3,
-                under_price: strike * 1.02,
-            };
+            let params = CalculateOptionPriceParams::default()
+                .with_contract(contract.clone())
+                .with_volatility(0.3)
+                .with_under_price(strike * 1.02);
             let priced = session.calculate_option_price(params.clone()).await.unwrap();
             assert_eq!(
                 (priced.implied_volatility, priced.underlying_price),
                 (Some(0.3), Some(strike * 1.02))
             );
-            let back = CalculateImpliedVolatilityParams {
-                contract: contract.clone(),
-                option_price: priced.option_price.unwrap(),
-                under_price: params.under_price,
-            };
+            let back = CalculateImpliedVolatilityParams::default()
+                .with_contract(contract.clone())
+                .with_option_price(priced.option_price.unwrap())
+                .with_under_price(params.under_price);
             let implied = session.calculate_implied_volatility(back.clone()).await.unwrap();
             assert!((implied.implied_volatility.unwrap() - 0.3).abs() < 1e-6, "{implied:?}");
             // No volatility makes an option cost more than what it is about.
-            let absurd = CalculateImpliedVolatilityParams { option_price: strike * 9.0, ..back };
+            let absurd = back.with_option_price(strike * 9.0);
             let none = session.calculate_implied_volatility(absurd).await.unwrap();
             assert_eq!((none.implied_volatility, none.delta), (None, None), "{none:?}");
         }
-        let any = CalculateOptionPriceParams { contract: options(), volatility: 0.3, under_price: strike };
+        let any = CalculateOptionPriceParams::default()
+            .with_contract(options())
+            .with_volatility(0.3)
+            .with_under_price(strike);
         assert_eq!(session.calculate_option_price(any).await.unwrap_err().code(), Some(200));
     })
     .await;
@@ -185,7 +189,10 @@ pub(crate) async fn the_model_in_market_data_is_the_one_that_answers(backend: &d
             let (call, volatility, spot) = model(session, option(OptionRight::Call, *strike)).await;
             let (put, ..) = model(session, option(OptionRight::Put, *strike)).await;
             let contract = option(OptionRight::Call, *strike);
-            let params = CalculateOptionPriceParams { contract, volatility, under_price: spot };
+            let params = CalculateOptionPriceParams::default()
+                .with_contract(contract)
+                .with_volatility(volatility)
+                .with_under_price(spot);
             let asked = session.calculate_option_price(params).await.unwrap().option_price.unwrap();
             assert!((asked - call).abs() < 1e-9, "{asked} {call}");
             parities.push(call - put);
@@ -206,7 +213,7 @@ pub(crate) async fn a_combination_is_quoted_as_the_sum_of_its_legs(backend: &dyn
             legs.push(only(session, option).await.contract);
         }
         let quote = async |contract: &Contract| {
-            let params = QuoteSnapshotParams { contract: contract.clone(), ..Default::default() };
+            let params = QuoteSnapshotParams::default().with_contract(contract.clone());
             let quote = session.quote_snapshot(params).await.unwrap();
             (quote.bid.unwrap(), quote.ask.unwrap())
         };
@@ -218,7 +225,7 @@ pub(crate) async fn a_combination_is_quoted_as_the_sum_of_its_legs(backend: &dyn
         assert!((ask - (2.0 * low_ask - high_bid)).abs() < 1e-6, "{ask}");
 
         let unknown = Contract::combo("AAPL", [ComboLeg::buy(1, 1), ComboLeg::sell(legs[0].con_id, 1)]);
-        let params = QuoteSnapshotParams { contract: unknown, ..Default::default() };
+        let params = QuoteSnapshotParams::default().with_contract(unknown);
         assert_eq!(session.quote_snapshot(params).await.unwrap_err().code(), Some(200));
     })
     .await;
@@ -227,7 +234,7 @@ pub(crate) async fn a_combination_is_quoted_as_the_sum_of_its_legs(backend: &dyn
 pub(crate) async fn an_index_and_its_futures_move_together(backend: &dyn Backend) {
     with(backend, async |session| {
         let middle = async |contract: Contract| {
-            let params = QuoteSnapshotParams { contract, ..Default::default() };
+            let params = QuoteSnapshotParams::default().with_contract(contract);
             let quote = session.quote_snapshot(params).await.unwrap();
             f64::midpoint(quote.bid.unwrap(), quote.ask.unwrap())
         };

@@ -112,11 +112,9 @@ pub(crate) async fn contract_details(connector: &dyn Connector, target: &Target)
 
 pub(crate) async fn historical_bars(connector: &dyn Connector, target: &Target) {
     let session = session(connector, target).await;
-    let params = HistoricalBarsParams {
-        duration: "2 D".parse().unwrap(),
-        bar_size: "1 hour".parse().unwrap(),
-        ..HistoricalBarsParams::last_day(Contract::stock("AAPL"))
-    };
+    let params = HistoricalBarsParams::last_day(Contract::stock("AAPL"))
+        .with_duration("2 D".parse().unwrap())
+        .with_bar_size("1 hour".parse().unwrap());
     let bars = session.historical_bars(params).await.unwrap().bars;
     assert!(bars.len() > 5, "{bars:?}");
     let times: Vec<_> = bars
@@ -227,8 +225,10 @@ pub(crate) async fn what_no_gateway_understands_is_not_sent(backend: &dyn Backen
         error.message(),
         "contract_details: the contract's strike NaN is not a price; expected a number above 0, e.g. 250"
     );
-    let priced =
-        CalculateOptionPriceParams { contract: option(200.0), volatility: f64::INFINITY, under_price: 200.0 };
+    let priced = CalculateOptionPriceParams::default()
+        .with_contract(option(200.0))
+        .with_volatility(f64::INFINITY)
+        .with_under_price(200.0);
     let error = session.calculate_option_price(priced).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidRequest);
     assert_eq!(

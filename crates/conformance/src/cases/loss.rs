@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ibkr_connect_core::types::{Contract, MarketDataEvent, MarketDataParams};
-use ibkr_connect_core::{CloseReason, Error, ErrorKind, Session, Subscription, Target};
+use ibkr_connect_core::{CloseReason, Error, ErrorKind, Session, Subscription};
 use ibkr_connect_sim::{Fault, SimOptions, Simulator, Stats};
 
 use crate::Backend;
@@ -39,7 +39,7 @@ pub(crate) async fn an_abandoned_connect_leaves_nothing(backend: &dyn Backend) {
 pub(crate) async fn an_unanswered_request_times_out_alone(backend: &dyn Backend) {
     let gateway = FakeGateway::start(Behaviour::KnowsOnlyItsAccounts);
     let limit = Duration::from_millis(400);
-    let session = session(&**backend, &Target { request_timeout: limit, ..target(gateway.port()) }).await;
+    let session = session(&**backend, &target(gateway.port()).with_request_timeout(limit)).await;
     let begun = Instant::now();
     let error = session.positions().await.unwrap_err();
     assert_eq!((error.kind(), error.phase()), (ErrorKind::Timeout, None), "{error}");
@@ -66,7 +66,7 @@ pub(crate) async fn the_deadline_of_requests_is_not_that_of_the_handshake(backen
     let gateway =
         Simulator::start(SimOptions { faults: slow, notices: false, ..SimOptions::default() }).unwrap();
     let limit = Duration::from_millis(50);
-    let session = session(&**backend, &Target { request_timeout: limit, ..target(gateway.port()) }).await;
+    let session = session(&**backend, &target(gateway.port()).with_request_timeout(limit)).await;
     assert_eq!(session.ping().await.unwrap_err().kind(), ErrorKind::Timeout);
     session.close().await.unwrap();
     backend.assert_left_nothing(gateway.port());

@@ -84,7 +84,11 @@ fn euro() -> Contract {
 }
 
 fn future() -> Contract {
-    Contract { local_symbol: "ESZ7".into(), exchange: "CME".into(), ..Contract::default() }
+    ibkr_connect_core::literal!(Contract {
+        local_symbol: "ESZ7".into(),
+        exchange: "CME".into(),
+        ..Contract::default()
+    })
 }
 
 pub(crate) fn seconds(count: i64) -> SignedDuration {
@@ -104,7 +108,7 @@ fn bar_of(time: Timestamp, trades: &[TradeTick]) -> Bar {
     let prices = || trades.iter().map(|trade| trade.price.unwrap());
     let volume: f64 = trades.iter().map(|trade| trade.size.unwrap()).sum();
     let value: f64 = trades.iter().map(|trade| trade.size.unwrap() * trade.price.unwrap()).sum();
-    Bar {
+    ibkr_connect_core::literal!(Bar {
         time: BarTime::Time(time),
         open: prices().next(),
         high: prices().reduce(f64::max),
@@ -113,12 +117,12 @@ fn bar_of(time: Timestamp, trades: &[TradeTick]) -> Bar {
         volume: Some(volume),
         wap: Some(value / volume),
         count: i32::try_from(trades.len()).ok(),
-    }
+    })
 }
 
 /// Equal, but for rounding in the average price.
 fn assert_same_bar(bar: &Bar, expected: &Bar) {
     let (average, expected_average) = (bar.wap.unwrap(), expected.wap.unwrap());
     assert!((average - expected_average).abs() < 1e-9 * average, "{average} {expected_average}");
-    assert_eq!(&Bar { wap: expected.wap, ..bar.clone() }, expected);
+    assert_eq!(&ibkr_connect_core::literal!(Bar { wap: expected.wap, ..bar.clone() }), expected);
 }

@@ -19,12 +19,10 @@ const APPLE: i32 = 265_598;
 const APPLE_INC: &str = "APPLE INC";
 
 fn apple_news() -> HistoricalNewsParams {
-    HistoricalNewsParams {
-        con_id: APPLE,
-        provider_codes: vec!["BRFG".into(), "BRFUPDN".into(), "DJNL".into()],
-        end: Some(begin()),
-        ..HistoricalNewsParams::default()
-    }
+    HistoricalNewsParams::default()
+        .with_con_id(APPLE)
+        .with_provider_codes(vec!["BRFG".into(), "BRFUPDN".into(), "DJNL".into()])
+        .with_end(Some(begin()))
 }
 
 pub(crate) async fn every_headline_has_its_article(backend: &dyn Backend) {
@@ -32,23 +30,22 @@ pub(crate) async fn every_headline_has_its_article(backend: &dyn Backend) {
         let providers = session.news_providers().await.unwrap();
         let codes: HashSet<_> = providers.iter().map(|provider| provider.code.clone()).collect();
         assert_eq!(codes, apple_news().provider_codes.into_iter().collect());
-        let params = HistoricalNewsParams { total_results: 60, ..apple_news() };
+        let params = apple_news().with_total_results(60);
         let news = session.historical_news(params).await.unwrap();
         assert_eq!((news.headlines.len(), news.has_more), (60, true));
         let mut kinds = HashSet::new();
         for headline in news.headlines {
             assert!(codes.contains(&headline.provider_code), "{headline:?}");
-            let params = NewsArticleParams {
-                provider_code: headline.provider_code.clone(),
-                article_id: headline.article_id.clone(),
-            };
+            let params = NewsArticleParams::default()
+                .with_provider_code(headline.provider_code.clone())
+                .with_article_id(headline.article_id.clone());
             let article = session.news_article(params).await.unwrap();
             let is_text = article.article_type == NewsArticleType::Text;
             assert_eq!(article.article_text.contains(&headline.headline), is_text, "{article:?}");
             kinds.insert(is_text);
         }
         assert_eq!(kinds.len(), 2, "texts and documents");
-        let params = NewsArticleParams { provider_code: "BRFG".into(), article_id: "BRFG$0".into() };
+        let params = NewsArticleParams::default().with_provider_code("BRFG").with_article_id("BRFG$0");
         let error = session.news_article(params).await.unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::GatewayError, Some(10172)));
     })
@@ -58,14 +55,14 @@ pub(crate) async fn every_headline_has_its_article(backend: &dyn Backend) {
 pub(crate) async fn headlines_of_the_past_come_page_by_page(backend: &dyn Backend) {
     with(backend, replay(), async |_, session| {
         let start = Some(begin() - seconds(3600));
-        let all = HistoricalNewsParams { start, total_results: 200, ..apple_news() };
+        let all = apple_news().with_start(start).with_total_results(200);
         let all = session.historical_news(all).await.unwrap();
         assert!(!all.has_more && all.headlines.len() >= 59, "{}", all.headlines.len());
         assert!(all.headlines.is_sorted_by(|newer, older| newer.time > older.time));
 
         let (mut pages, mut end) = (Vec::new(), Some(begin()));
         loop {
-            let page = HistoricalNewsParams { start, end, total_results: 7, ..apple_news() };
+            let page = apple_news().with_start(start).with_end(end).with_total_results(7);
             let page = session.historical_news(page).await.unwrap();
             assert_eq!(page.has_more, pages.len() + page.headlines.len() < all.headlines.len());
             // The end belongs to the page.
@@ -77,12 +74,8 @@ pub(crate) async fn headlines_of_the_past_come_page_by_page(backend: &dyn Backen
         }
         assert_eq!(pages, all.headlines);
 
-        let one = HistoricalNewsParams {
-            provider_codes: vec!["DJNL".into()],
-            start,
-            total_results: 200,
-            ..apple_news()
-        };
+        let one =
+            apple_news().with_provider_codes(vec!["DJNL".into()]).with_start(start).with_total_results(200);
         let one = session.historical_news(one).await.unwrap().headlines;
         let expected: Vec<_> =
             all.headlines.into_iter().filter(|found| found.provider_code == "DJNL").collect();
@@ -97,14 +90,14 @@ pub(crate) async fn news_needs_providers_and_a_contract_that_exist(backend: &dyn
             let error = session.historical_news(params).await.unwrap_err();
             (error.kind(), error.code())
         };
-        let nobody = HistoricalNewsParams { provider_codes: vec!["NOBODY".into()], ..apple_news() };
+        let nobody = apple_news().with_provider_codes(vec!["NOBODY".into()]);
         assert_eq!(kind_and_code(nobody).await, (ErrorKind::GatewayError, Some(10276)));
-        let nothing = HistoricalNewsParams { con_id: 1, ..apple_news() };
+        let nothing = apple_news().with_con_id(1);
         assert_eq!(kind_and_code(nothing).await, (ErrorKind::GatewayError, Some(200)));
-        let none = HistoricalNewsParams { provider_codes: Vec::new(), ..apple_news() };
+        let none = apple_news().with_provider_codes(Vec::new());
         assert_eq!(kind_and_code(none).await, (ErrorKind::InvalidRequest, None));
         for total_results in [0, 255] {
-            let params = HistoricalNewsParams { total_results, ..apple_news() };
+            let params = apple_news().with_total_results(total_results);
             assert_eq!(kind_and_code(params).await, (ErrorKind::InvalidRequest, None));
         }
     })
@@ -123,28 +116,30 @@ async fn headlines(news: &mut Subscription<NewsEvent>, count: usize) -> Vec<News
 /// What a provider wrote about Apple from the first to the last of these headlines.
 async fn written(session: &Session, provider: &str, came: &[NewsHeadline]) -> Vec<NewsHeadline> {
     let [first, .., last] = came else { panic!("{came:?}") };
-    let params = HistoricalNewsParams {
-        provider_codes: vec![provider.to_owned()],
-        start: Some(first.time - seconds(1)),
-        end: Some(last.time),
-        total_results: 200,
-        ..apple_news()
-    };
+    let params = apple_news()
+        .with_provider_codes(vec![provider.to_owned()])
+        .with_start(Some(first.time - seconds(1)))
+        .with_end(Some(last.time))
+        .with_total_results(200);
     let mut written = session.historical_news(params).await.unwrap().headlines;
     written.reverse();
     written
 }
 
 fn untagged(headlines: Vec<NewsHeadline>) -> Vec<NewsHeadline> {
-    headlines.into_iter().map(|headline| NewsHeadline { extra_data: None, ..headline }).collect()
+    headlines
+        .into_iter()
+        .map(|headline| ibkr_connect_core::literal!(NewsHeadline { extra_data: None, ..headline }))
+        .collect()
 }
 
 pub(crate) async fn headlines_that_came_are_in_the_past_later(backend: &dyn Backend) {
     with(backend, replay(), async |gateway, session| {
-        let params = ContractNewsParams { contract: aapl(), provider_codes: vec!["DJNL".into()] };
+        let params =
+            ContractNewsParams::default().with_contract(aapl()).with_provider_codes(vec!["DJNL".into()]);
         let mut of_apple = session.contract_news(params).await.unwrap();
         let mut tape =
-            session.broad_tape_news(BroadTapeNewsParams { provider_code: "DJNL".into() }).await.unwrap();
+            session.broad_tape_news(BroadTapeNewsParams::default().with_provider_code("DJNL")).await.unwrap();
         // The first five are of the time before.
         let came = headlines(&mut of_apple, 8).await;
         assert!(came[4].time <= begin() && begin() < came[5].time, "{came:?}");
@@ -168,13 +163,15 @@ pub(crate) async fn headlines_need_providers_and_a_contract_that_exist(backend: 
     with(backend, replay(), async |_, session| {
         let kind_and_code = |error: Error| (error.kind(), error.code());
         let news = async |contract, provider: &str| {
-            let params = ContractNewsParams { contract, provider_codes: vec![provider.to_owned()] };
+            let params = ContractNewsParams::default()
+                .with_contract(contract)
+                .with_provider_codes(vec![provider.to_owned()]);
             kind_and_code(failure(session.contract_news(params).await).await)
         };
         assert_eq!(news(aapl(), "NOBODY").await, (ErrorKind::GatewayError, Some(10276)));
         assert_eq!(news(Contract::stock("NOSUCH"), "DJNL").await, (ErrorKind::GatewayError, Some(200)));
         assert_eq!(news(aapl(), "DJNL,292:BRFG").await, (ErrorKind::InvalidRequest, None));
-        let nobody = BroadTapeNewsParams { provider_code: "NOBODY".into() };
+        let nobody = BroadTapeNewsParams::default().with_provider_code("NOBODY");
         let error = failure(session.broad_tape_news(nobody).await).await;
         assert_eq!(kind_and_code(error), (ErrorKind::GatewayError, Some(10276)));
     })
@@ -182,11 +179,11 @@ pub(crate) async fn headlines_need_providers_and_a_contract_that_exist(backend: 
 }
 
 pub(crate) async fn a_scan_ranks_by_the_quotes(backend: &dyn Backend) {
-    let scan = |scan_code: &str| ScannerParams {
-        instrument: "STK".into(),
-        location_code: "STK.US.MAJOR".into(),
-        scan_code: scan_code.to_owned(),
-        ..ScannerParams::default()
+    let scan = |scan_code: &str| {
+        ScannerParams::default()
+            .with_instrument("STK")
+            .with_location_code("STK.US.MAJOR")
+            .with_scan_code(scan_code.to_owned())
     };
     let found = RefCell::new(Vec::new());
     with(backend, replay(), async |gateway, session| {
@@ -197,11 +194,11 @@ pub(crate) async fn a_scan_ranks_by_the_quotes(backend: &dyn Backend) {
 
         found.replace(rows);
 
-        let two = ScannerParams { number_of_rows: Some(2), ..scan("TOP_PERC_LOSE") };
+        let two = scan("TOP_PERC_LOSE").with_number_of_rows(Some(2));
         let mut losers = session.scanner(two).await.unwrap();
         let lists = take(&mut losers, 2).await;
         assert!(lists.iter().all(|list| matches!(list, ScannerEvent::Rows(rows) if rows.len() == 2)));
-        let nothing = ScannerParams { above_price: Some(1e6), ..scan("MOST_ACTIVE") };
+        let nothing = scan("MOST_ACTIVE").with_above_price(Some(1e6));
         let mut nothing = session.scanner(nothing).await.unwrap();
         assert!(matches!(take(&mut nothing, 1).await[0], ScannerEvent::Notice { code: 165, .. }));
         let unknown = failure(session.scanner(scan("NO_SUCH_SCAN")).await).await;
@@ -216,7 +213,7 @@ pub(crate) async fn a_scan_ranks_by_the_quotes(backend: &dyn Backend) {
     with(backend, replay(), async |_, session| {
         let mut changes = Vec::new();
         for row in found.take() {
-            let params = QuoteSnapshotParams { contract: row.contract, ..QuoteSnapshotParams::default() };
+            let params = QuoteSnapshotParams::default().with_contract(row.contract);
             let quote = session.quote_snapshot(params).await.unwrap();
             changes.push(quote.last.unwrap() / quote.close.unwrap());
         }
@@ -265,12 +262,10 @@ pub(crate) async fn scanner_parameters_name_the_scans(backend: &dyn Backend) {
 
 pub(crate) async fn corporate_events_are_those_asked_for(backend: &dyn Backend) {
     with(backend, replay(), async |gateway, session| {
-        let july = WshEventsParams {
-            con_id: Some(APPLE),
-            start_date: Some(jiff::civil::date(2024, 7, 1)),
-            end_date: Some(jiff::civil::date(2024, 9, 30)),
-            ..WshEventsParams::default()
-        };
+        let july = WshEventsParams::default()
+            .with_con_id(Some(APPLE))
+            .with_start_date(Some(jiff::civil::date(2024, 7, 1)))
+            .with_end_date(Some(jiff::civil::date(2024, 9, 30)));
         let quarter = session.wsh_events(july.clone()).await.unwrap();
         assert_eq!(gateway.stats().requested("reqWshMetaData"), 1, "TWS wants to be asked for it before");
 
@@ -289,15 +284,15 @@ pub(crate) async fn corporate_events_are_those_asked_for(backend: &dyn Backend) 
             assert!(tags.contains(&event["event_type"].as_str().unwrap()), "{event}");
             assert!(("20240701"..="20240930").contains(&event["index_date"].as_str().unwrap()), "{event}");
         }
-        assert_eq!(events(WshEventsParams { total_limit: Some(1), ..july.clone() }).await, quarter[..1]);
+        assert_eq!(events(july.clone().with_total_limit(Some(1))).await, quarter[..1]);
 
         let filter = format!("{{\"watchlist\":[\"{APPLE}\"],\"wshe_ed\":\"true\"}}");
-        let filter = WshEventsParams { filter: Some(filter), ..WshEventsParams::default() };
+        let filter = WshEventsParams::default().with_filter(Some(filter));
         let earnings = events(filter.clone()).await;
         assert_eq!(earnings.len(), 12);
         assert!(earnings.iter().all(|event| event["event_type"] == "wshe_ed"));
 
-        for wrong in [WshEventsParams::default(), WshEventsParams { con_id: Some(APPLE), ..filter }] {
+        for wrong in [WshEventsParams::default(), filter.with_con_id(Some(APPLE))] {
             assert_eq!(session.wsh_events(wrong).await.unwrap_err().kind(), ErrorKind::InvalidRequest);
         }
     })

@@ -33,7 +33,7 @@ pub(crate) async fn an_order_id_beyond_the_limit_keeps_out_those_who_trade(backe
     let gateway = FakeGateway::start(Behaviour::SendsNextValidId(1_787_000_000));
     let reads = target(gateway.port());
     session(&**backend, &reads).await.close().await.unwrap();
-    let error = refused(backend, &Target { readonly: false, ..reads }).await;
+    let error = refused(backend, &reads.with_readonly(false)).await;
     let found = (error.kind(), error.phase(), error.is_retryable());
     assert_eq!(found, (ErrorKind::Unsupported, Some(Phase::Accounts), false), "{error}");
     assert!(error.message().contains("1787000000"), "{error}");
@@ -53,7 +53,7 @@ pub(crate) async fn what_was_said_instead_of_accounts_is_the_reason(backend: &dy
     ] {
         let gateway = FakeGateway::start(Behaviour::SaysOnly(code, text));
         let timeout = Duration::from_millis(500);
-        let error = refused(backend, &Target { timeout, ..target(gateway.port()) }).await;
+        let error = refused(backend, &target(gateway.port()).with_timeout(timeout)).await;
         assert_eq!((error.kind(), error.code()), (ErrorKind::HandshakeTimeout, Some(code)), "{error}");
         assert!(error.message().ends_with(&format!("its last word was {code}: {text}")), "{error}");
         assert!(error.advice().unwrap().contains(advice), "{error:?}");

@@ -6,7 +6,7 @@ use ibkr_connect_core::types::{
     AdvisorConfigParams, CompletedOrdersParams, Contract, DisplayGroupEvent, DisplayGroupEventsParams,
     ExecutionSide, ExecutionsParams, ExecutionsSide, OrderAction, OrderUpdatesEvent,
 };
-use ibkr_connect_core::{ErrorKind, Session, Target};
+use ibkr_connect_core::{ErrorKind, Session};
 use ibkr_connect_sim::{CLIENT_WITH_ORDERS, SimOptions, Simulator};
 
 use crate::Backend;
@@ -17,7 +17,7 @@ use crate::support::{PATIENCE, until};
 async fn with(backend: &dyn Backend, options: SimOptions, case: impl AsyncFn(&Simulator, &Session)) {
     let accounts = vec!["DU1".to_owned(), "DU2".to_owned()];
     let gateway = Simulator::start(SimOptions { accounts, ..options }).unwrap();
-    let target = Target { client_id: Some(CLIENT_WITH_ORDERS), ..target(gateway.port()) };
+    let target = target(gateway.port()).with_client_id(Some(CLIENT_WITH_ORDERS));
     let session = crate::cases::data::session(&**backend, &target).await;
     case(&gateway, &session).await;
     session.close().await.unwrap();
@@ -55,8 +55,7 @@ pub(crate) async fn executions_are_those_that_were_asked_for(backend: &dyn Backe
     with(backend, SimOptions::default(), async |_, session| {
         let all = session.executions(ExecutionsParams::default()).await.unwrap();
         let symbol = all[0].contract.symbol.clone();
-        let params =
-            ExecutionsParams { symbol: symbol.clone(), account: "DU1".to_owned(), ..Default::default() };
+        let params = ExecutionsParams::default().with_symbol(symbol.clone()).with_account("DU1");
         let some = session.executions(params).await.unwrap();
         let expected: Vec<_> = all
             .iter()
@@ -66,12 +65,12 @@ pub(crate) async fn executions_are_those_that_were_asked_for(backend: &dyn Backe
         assert_eq!(some.iter().collect::<Vec<_>>(), expected);
 
         let latest = all.iter().filter_map(|details| details.execution.time.timestamp()).max().unwrap();
-        let params = ExecutionsParams { time: Some(latest), ..Default::default() };
+        let params = ExecutionsParams::default().with_time(Some(latest));
         let newest = session.executions(params).await.unwrap();
         assert!(!newest.is_empty() && newest.len() < all.len(), "{newest:?}");
-        let sold = ExecutionsParams { side: Some(ExecutionsSide::Sell), ..Default::default() };
+        let sold = ExecutionsParams::default().with_side(Some(ExecutionsSide::Sell));
         assert_eq!(session.executions(sold).await.unwrap(), []);
-        let by_hand = ExecutionsParams { client_id: Some(0), ..Default::default() };
+        let by_hand = ExecutionsParams::default().with_client_id(Some(0));
         assert!(session.executions(by_hand).await.unwrap().iter().all(|of| of.execution.client_id == 0));
     })
     .await;
@@ -83,14 +82,16 @@ pub(crate) async fn completed_orders_are_those_that_were_executed(backend: &dyn 
         for details in session.executions(ExecutionsParams::default()).await.unwrap() {
             *filled.entry(details.execution.perm_id).or_default() += details.execution.shares;
         }
-        let completed = session.completed_orders(CompletedOrdersParams { api_only: false }).await.unwrap();
+        let completed =
+            session.completed_orders(CompletedOrdersParams::default().with_api_only(false)).await.unwrap();
         assert_eq!(completed.len(), filled.len());
         for of in &completed {
             assert_eq!(of.order.filled_quantity, filled[&of.order.perm_id], "{of:?}");
             assert_eq!(of.order_state.status, "Filled");
             assert!(of.order_state.completed_time.as_ref().unwrap().timestamp().is_some(), "{of:?}");
         }
-        let over_the_api = session.completed_orders(CompletedOrdersParams { api_only: true }).await.unwrap();
+        let over_the_api =
+            session.completed_orders(CompletedOrdersParams::default().with_api_only(true)).await.unwrap();
         assert!(!over_the_api.is_empty() && over_the_api.len() < completed.len());
     })
     .await;
@@ -193,17 +194,22 @@ pub(crate) async fn the_gateways_settings_are_its_own(backend: &dyn Backend) {
 pub(crate) async fn a_display_group_shows_a_contract_until_it_is_dropped(backend: &dyn Backend) {
     with(backend, SimOptions::default(), async |gateway, session| {
         let group_id = session.display_groups().await.unwrap()[0];
-        let mut shown = session.display_group_events(DisplayGroupEventsParams { group_id }).await.unwrap();
+        let mut shown = session
+            .display_group_events(DisplayGroupEventsParams::default().with_group_id(group_id))
+            .await
+            .unwrap();
         let DisplayGroupEvent::Contract { con_id, .. } = shown.next().await.unwrap().unwrap() else {
             panic!("it shows a contract")
         };
-        let wanted = Contract { con_id, ..Contract::default() };
+        let wanted = ibkr_connect_core::literal!(Contract { con_id, ..Contract::default() });
         assert_eq!(session.contract_details(wanted).await.unwrap().len(), 1);
         drop(shown);
         until("the cancel arrives", || gateway.stats().requested("unsubscribeFromGroupEvents") == 1).await;
 
-        let mut nothing =
-            session.display_group_events(DisplayGroupEventsParams { group_id: 99 }).await.unwrap();
+        let mut nothing = session
+            .display_group_events(DisplayGroupEventsParams::default().with_group_id(99))
+            .await
+            .unwrap();
         let unknown = nothing.next().await.unwrap().unwrap_err();
         assert_eq!((unknown.kind(), unknown.code()), (ErrorKind::GatewayError, Some(321)), "{unknown}");
     })

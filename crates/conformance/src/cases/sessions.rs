@@ -41,7 +41,7 @@ pub(crate) async fn says_what_connecting_found_out(connector: &dyn Connector, ta
 }
 
 pub(crate) async fn uses_the_client_id_given(connector: &dyn Connector, target: &Target) {
-    let session = session(connector, &Target { client_id: Some(0), ..target.clone() }).await;
+    let session = session(connector, &target.clone().with_client_id(Some(0))).await;
     assert_eq!(session.info().client_id, 0);
     session.close().await.unwrap();
 }
@@ -62,7 +62,7 @@ pub(crate) async fn closes_as_often_as_asked(connector: &dyn Connector, target: 
 pub(crate) async fn a_host_can_have_a_name(backend: &dyn Backend) {
     let gateway = healthy();
     // It may have an IPv6 address too, where nobody listens.
-    let target = Target { host: "localhost".to_owned(), ..target(gateway.port()) };
+    let target = target(gateway.port()).with_host("localhost");
     session(&**backend, &target).await.close().await.unwrap();
     assert_eq!(gateway.stats().accepted, 1);
     backend.assert_left_nothing(gateway.port());
@@ -70,7 +70,7 @@ pub(crate) async fn a_host_can_have_a_name(backend: &dyn Backend) {
 
 pub(crate) async fn a_client_id_has_one_user(backend: &dyn Backend) {
     let gateway = healthy();
-    let target = Target { client_id: Some(7), ..target(gateway.port()) };
+    let target = target(gateway.port()).with_client_id(Some(7));
     let first = session(&**backend, &target).await;
     assert_eq!(gateway.stats().client_ids, [7]);
 
@@ -132,7 +132,7 @@ pub(crate) async fn a_gateway_that_reads_nothing_is_left_in_time(backend: &dyn B
             let session = session.clone();
             let pattern = "x".repeat(1 << 20);
             questions.push(tokio::spawn(async move {
-                session.matching_symbols(MatchingSymbolsParams { pattern }).await
+                session.matching_symbols(MatchingSymbolsParams::default().with_pattern(pattern)).await
             }));
         }
         if is_busy {
@@ -152,7 +152,7 @@ pub(crate) async fn a_gateway_that_reads_nothing_is_left_in_time(backend: &dyn B
 /// Reading must not change anything, and of client 0 this question would.
 pub(crate) async fn what_binds_orders_is_not_asked_in_a_read_only_session(backend: &dyn Backend) {
     let gateway = healthy();
-    let reads = Target { client_id: Some(0), ..target(gateway.port()) };
+    let reads = target(gateway.port()).with_client_id(Some(0));
     let session = session(&**backend, &reads).await;
     let error = session.open_orders().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ReadOnly, "{error}");
@@ -162,7 +162,7 @@ pub(crate) async fn what_binds_orders_is_not_asked_in_a_read_only_session(backen
     session.close().await.unwrap();
     assert_eq!(gateway.stats().requested("reqOpenOrders"), 0);
 
-    let session = crate::cases::data::session(&**backend, &Target { readonly: false, ..reads }).await;
+    let session = crate::cases::data::session(&**backend, &reads.with_readonly(false)).await;
     session.open_orders().await.unwrap();
     session.close().await.unwrap();
     assert_eq!(gateway.stats().requested("reqOpenOrders"), 1);

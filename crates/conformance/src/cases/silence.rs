@@ -287,12 +287,11 @@ pub(crate) async fn what_was_mended_is_no_reason(backend: &dyn Backend) {
 pub(crate) async fn the_opening_of_a_stream_has_a_deadline(backend: &dyn Backend) {
     let (mut gateway, session) = connected_with(backend, |target| target.request_timeout = SHORT).await;
     // The ticks of the past, which belong to the opening, do not come.
-    let ticks = TickByTickParams {
-        contract: Contract::stock("AAPL"),
-        tick_type: TickByTickType::Last,
-        number_of_ticks: 5,
-        ignore_size: false,
-    };
+    let ticks = TickByTickParams::default()
+        .with_contract(Contract::stock("AAPL"))
+        .with_tick_type(TickByTickType::Last)
+        .with_number_of_ticks(5)
+        .with_ignore_size(false);
     let mut ticks = session.tick_by_tick(ticks).await.unwrap();
     gateway.is_asked(97).await;
     let past = gateway.is_asked(96).await;
@@ -336,7 +335,7 @@ fn order_ids(orders: &[OpenOrder]) -> Vec<i32> {
 }
 
 fn of(account: &str) -> AccountUpdatesParams {
-    AccountUpdatesParams { account: account.to_owned() }
+    AccountUpdatesParams::default().with_account(account.to_owned())
 }
 
 fn position(con_id: i64, size: &str) -> Frame {

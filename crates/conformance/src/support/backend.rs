@@ -31,10 +31,8 @@ pub(crate) async fn session_over(connector: &dyn Connector, target: &Target) -> 
 
 /// A Gateway on this machine with a deadline that only a fault exceeds.
 pub(crate) fn target(port: u16) -> Target {
-    Target {
-        port,
-        timeout: Duration::from_secs(10),
-        request_timeout: Duration::from_secs(10),
-        ..Target::default()
-    }
+    Target::default()
+        .with_port(port)
+        .with_timeout(Duration::from_secs(10))
+        .with_request_timeout(Duration::from_secs(10))
 }

@@ -2,6 +2,7 @@
 
 /// An event of `tracing`. Its name is its message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EventInfo {
     /// Its name, which never changes.
     pub name: &'static str,
@@ -17,6 +18,7 @@ pub struct EventInfo {
 
 /// A span of `tracing`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SpanInfo {
     /// Its name.
     pub name: &'static str,

@@ -8,6 +8,7 @@ pub const ON: bool = cfg!(feature = "metrics");
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MetricInfo {
     /// Its name, as Prometheus shows it.
     pub name: &'static str,

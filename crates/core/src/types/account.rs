@@ -1,15 +1,19 @@
 //! Accounts and what they hold.
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use super::Contract;
 
 /// Which values [`account_summary`](crate::Session::account_summary) asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct AccountSummaryParams {
     /// `All`, or the name of an account group.
+    #[setters(into)]
     pub group: String,
     /// TWS's tags, e.g. `NetLiquidation`.
     pub tags: Vec<String>,
@@ -33,8 +37,9 @@ impl Default for AccountSummaryParams {
 }
 
 /// One value of one account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct AccountSummaryValue {
     /// The account, e.g. `DU1234567`.
     pub account: String,
@@ -47,8 +52,9 @@ pub struct AccountSummaryValue {
 }
 
 /// A position of one account in one contract.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct Position {
     /// The account, e.g. `DU1234567`.
     pub account: String,
@@ -61,8 +67,9 @@ pub struct Position {
 }
 
 /// Which family an account belongs to: accounts that count together, e.g. for the limits on day trades.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct FamilyCode {
     /// The account, e.g. `DU1234567`; TWS says `*` for all of a login.
     pub account: String,
@@ -71,8 +78,9 @@ pub struct FamilyCode {
 }
 
 /// What TWS says about the user of a login.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct UserInfo {
     /// The id of the broker under whose name the user has IBKR's services; `None` for a user of IBKR itself.
     pub white_branding_id: Option<String>,

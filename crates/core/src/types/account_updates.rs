@@ -1,5 +1,6 @@
 //! Accounts as they change: values and positions that keep coming.
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use super::{AccountSummaryValue, Contract};
@@ -24,13 +25,17 @@ pub enum AccountSummaryUpdatesEvent {
 }
 
 /// Whose values [`account_updates_multi`](crate::Session::account_updates_multi) subscribes to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct AccountUpdatesMultiParams {
     /// The account, e.g. `DU1234567`; empty for all.
+    #[setters(into)]
     pub account: String,
     /// The code of a model in it; empty for the whole account.
+    #[setters(into)]
     pub model_code: String,
 }
 
@@ -54,8 +59,9 @@ pub enum AccountUpdatesMultiEvent {
 }
 
 /// One value of one account, or of a model in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct AccountMultiValue {
     /// The account, e.g. `DU1234567`.
     pub account: String,
@@ -70,13 +76,17 @@ pub struct AccountMultiValue {
 }
 
 /// Whose positions [`positions_multi`](crate::Session::positions_multi) subscribes to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct PositionsMultiParams {
     /// The account, e.g. `DU1234567`; empty for all.
+    #[setters(into)]
     pub account: String,
     /// The code of a model in it; empty for the whole account.
+    #[setters(into)]
     pub model_code: String,
 }
 
@@ -100,8 +110,9 @@ pub enum PositionsMultiEvent {
 }
 
 /// A position of one account, or of a model in it, in one contract.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct PositionMulti {
     /// The account, e.g. `DU1234567`.
     pub account: String,

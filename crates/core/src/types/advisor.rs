@@ -1,13 +1,16 @@
 //! What TWS's own windows and an advisor's accounts are set up for.
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use super::names::tws_names;
 
 /// Which of an advisor's data [`advisor_config`](crate::Session::advisor_config) asks for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct AdvisorConfigParams {
     /// Which data.
     pub data_type: AdvisorDataType,
@@ -19,9 +22,11 @@ tws_names! {
 }
 
 /// Which display group [`display_group_events`](crate::Session::display_group_events) subscribes to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct DisplayGroupEventsParams {
     /// One of [`display_groups`](crate::Session::display_groups).
     pub group_id: i32,

@@ -1,5 +1,6 @@
 //! Bars that keep coming.
 
+use derive_setters::Setters;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -7,9 +8,11 @@ use super::names::tws_names;
 use super::{Bar, BarSize, Contract, HistoricalDuration, WhatToShow};
 
 /// What [`real_time_bars`](crate::Session::real_time_bars) subscribes to: bars of five seconds.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct RealTimeBarsParams {
     /// Of which contract.
     pub contract: Contract,
@@ -45,9 +48,11 @@ pub enum RealTimeBarsEvent {
 
 /// What [`historical_bar_updates`](crate::Session::historical_bar_updates) subscribes to: bars up to now that are kept up
 /// to date.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct HistoricalBarUpdatesParams {
     /// Of which contract.
     pub contract: Contract,

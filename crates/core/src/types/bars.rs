@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use derive_setters::Setters;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -11,9 +12,11 @@ use super::Contract;
 use super::names::tws_names;
 
 /// Which bars [`historical_bars`](crate::Session::historical_bars) asks for.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct HistoricalBarsParams {
     /// Of which contract.
     pub contract: Contract,
@@ -38,8 +41,9 @@ impl HistoricalBarsParams {
 }
 
 /// The answer to a request for bars.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct HistoricalBars {
     /// Where the data begins, by the Gateway.
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
@@ -52,8 +56,9 @@ pub struct HistoricalBars {
 }
 
 /// One bar.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct Bar {
     /// Where it begins.
     pub time: BarTime,
@@ -84,6 +89,12 @@ pub enum BarTime {
     /// A day of the exchange's calendar, `yyyy-mm-dd`.
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Day"))]
     Date(Date),
+}
+
+impl Default for BarTime {
+    fn default() -> Self {
+        Self::Time(Timestamp::default())
+    }
 }
 
 impl fmt::Display for BarTime {
@@ -118,6 +129,7 @@ tws_names! {
 /// How far back: a number and `S`, `D`, `W`, `M` or `Y`, e.g. `2 D`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String", extend("examples" = ["3600 S", "2 D", "1 W", "6 M", "10 Y"])))]
+#[expect(clippy::exhaustive_structs, reason = "an amount and a unit are all that TWS's text has")]
 pub struct HistoricalDuration {
     /// How many units, at least 1.
     pub amount: u32,

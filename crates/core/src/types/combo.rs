@@ -13,9 +13,10 @@ use super::names::tws_names;
 /// let leg = ComboLeg { exchange: "CBOE".to_owned(), ..ComboLeg::sell(495_512_572, 2) };
 /// assert_eq!((leg.action, leg.ratio), (LegAction::Sell, 2));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct ComboLeg {
     /// The contract id of what is bought or sold.
     pub con_id: i32,
@@ -111,6 +112,7 @@ impl TryFrom<i32> for LegOpenClose {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct DeltaNeutralContract {
     /// The contract id of the stock or future.
     pub con_id: i32,

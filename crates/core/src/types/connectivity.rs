@@ -8,6 +8,7 @@ use super::Notice;
 /// The Gateway's connection to IBKR has changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[expect(clippy::exhaustive_structs, reason = "what is new about a change is new in `Connectivity`")]
 pub struct ConnectivityEvent {
     /// What has changed.
     pub change: Connectivity,

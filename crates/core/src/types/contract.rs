@@ -2,51 +2,69 @@
 
 use std::collections::BTreeMap;
 
+use derive_setters::Setters;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{BondDetails, ComboLeg, DeltaNeutralContract, Right, SecType};
 
 /// A contract, or the description of one: empty fields match anything.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct Contract {
     /// IBKR's unique contract id; 0 when unknown.
+    #[setters(skip)]
     pub con_id: i32,
     /// The (underlying's) symbol, e.g. `AAPL`.
+    #[setters(into)]
     pub symbol: String,
     /// TWS's security type: `STK`, `OPT`, `FUT`, `CASH`, `IND`, `CRYPTO`, `BOND`, `BAG`, ...
+    #[setters(into)]
     pub sec_type: SecType,
     /// `yyyymmdd` or `yyyymm`; empty for what does not expire.
+    #[setters(into)]
     pub last_trade_date_or_contract_month: String,
     /// An option's strike, in the currency of the contract.
     pub strike: Option<f64>,
     /// An option's right: `C` or `P`; empty for the rest.
+    #[setters(into)]
     pub right: Right,
     /// The multiplier, e.g. `100`; empty for 1.
+    #[setters(into)]
     pub multiplier: String,
     /// Where orders and data requests are routed, e.g. `SMART`.
+    #[setters(into)]
     pub exchange: String,
     /// The primary listing exchange, to tell `SMART` contracts apart.
+    #[setters(into)]
     pub primary_exchange: String,
     /// The currency it trades in.
+    #[setters(into)]
     pub currency: String,
     /// The exchange's own symbol.
+    #[setters(into)]
     pub local_symbol: String,
     /// The trading class.
+    #[setters(into)]
     pub trading_class: String,
     /// `CUSIP`, `ISIN`, `FIGI` or empty: what `sec_id` is.
+    #[setters(into)]
     pub sec_id_type: String,
     /// The id that `sec_id_type` names.
+    #[setters(into)]
     pub sec_id: String,
     /// Whether expired futures match too.
     pub include_expired: bool,
     /// What TWS calls it, e.g. `APPLE INC`; it is in answers to `matching_symbols` and not in JSON when empty.
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[setters(into)]
     pub description: String,
     /// The issuer of a bond or structured product, e.g. `e1453318`; not in JSON when empty.
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[setters(into)]
     pub issuer_id: String,
     /// The last day it trades, as TWS says; TWS takes the day from `last_trade_date_or_contract_month` and not from
     /// here. Not in JSON when unset.
@@ -55,6 +73,7 @@ pub struct Contract {
     pub last_trade_date: Option<Date>,
     /// The legs as TWS describes them; not in JSON when empty.
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[setters(into)]
     pub combo_legs_description: String,
     /// The legs of a `BAG`; not in JSON when there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -68,6 +87,7 @@ pub struct Contract {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct ContractDetails {
     /// The contract, fully described.
     pub contract: Contract,

@@ -13,6 +13,22 @@ tws_names! {
     }
 }
 
+/// Parameters that have a contract, and defaults for the rest.
+macro_rules! of_contract {
+    ($( $Params:ident )+) => { $(
+        impl super::$Params {
+            /// For this contract; the rest is as in [`default`](Default::default), and `with_` methods change it.
+            pub fn new(contract: Contract) -> Self {
+                Self { contract, ..Self::default() }
+            }
+        }
+    )+ };
+}
+
+of_contract! {
+    HistogramParams HeadTimestampParams HistoricalScheduleParams HistoricalTicksParams TickByTickParams RealTimeBarsParams HistoricalBarUpdatesParams HistoricalBarsParams MarketDepthParams QuoteSnapshotParams ContractNewsParams CalculateOptionPriceParams CalculateImpliedVolatilityParams
+}
+
 impl Contract {
     /// A US stock or ETF, smart-routed, in USD.
     ///

@@ -1,13 +1,16 @@
 //! Order books, and which exchanges are behind books and quotes.
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use super::{Contract, SecType};
 
 /// What [`market_depth`](crate::Session::market_depth) subscribes to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct MarketDepthParams {
     /// Of which contract.
     pub contract: Contract,
@@ -43,8 +46,9 @@ pub enum MarketDepthEvent {
 }
 
 /// A change of one row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct DepthRow {
     /// Which side of the book.
     pub side: DepthSide,
@@ -63,22 +67,24 @@ pub struct DepthRow {
 }
 
 /// A side of a book.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DepthSide {
     /// What is offered.
+    #[default]
     Ask,
     /// What is wanted.
     Bid,
 }
 
 /// What happens to a row of a book.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DepthOperation {
     /// It comes in, and those from its position on move back.
+    #[default]
     Insert,
     /// It changes.
     Update,
@@ -87,8 +93,9 @@ pub enum DepthOperation {
 }
 
 /// An exchange that has market depth.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct DepthExchange {
     /// The exchange.
     pub exchange: String,
@@ -103,17 +110,21 @@ pub struct DepthExchange {
 }
 
 /// What [`smart_components`](crate::Session::smart_components) asks for.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct SmartComponentsParams {
     /// The key, from the `bbo_exchange` of market data.
+    #[setters(into)]
     pub bbo_exchange: String,
 }
 
 /// One exchange behind a smart-routed quote.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct SmartComponent {
     /// Its bit in the quote's exchange mask.
     pub bit_number: i32,

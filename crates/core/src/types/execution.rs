@@ -1,5 +1,6 @@
 //! Executions: fills of orders, and what they cost.
 
+use derive_setters::Setters;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -9,22 +10,28 @@ use super::{Contract, SecType, TwsTime};
 
 /// Which executions [`executions`](crate::Session::executions) asks for: those that fit every field that is given. Without
 /// `last_n_days` and `specific_dates`, TWS has those of today, since midnight in its time zone.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct ExecutionsParams {
     /// Of orders that this client placed; `None` for any.
     pub client_id: Option<i32>,
     /// Of this account; empty for any.
+    #[setters(into)]
     pub account: String,
     /// At or after this time, asked for to the second.
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub time: Option<Timestamp>,
     /// In contracts of this symbol; empty for any.
+    #[setters(into)]
     pub symbol: String,
     /// In contracts of this security type, e.g. `STK`; empty for any.
+    #[setters(into)]
     pub sec_type: SecType,
     /// On this exchange; empty for any.
+    #[setters(into)]
     pub exchange: String,
     /// Only buys or only sells; `None` for both.
     pub side: Option<ExecutionsSide>,
@@ -46,8 +53,9 @@ tws_names! {
 }
 
 /// An execution with what it cost.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct ExecutionDetails {
     /// Of which contract.
     pub contract: Contract,
@@ -59,8 +67,9 @@ pub struct ExecutionDetails {
 }
 
 /// A fill of an order, in part or whole.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct Execution {
     /// Its id. A correction has the id of what it corrects, but for the digits after the last dot.
     pub exec_id: String,
@@ -105,8 +114,9 @@ pub struct Execution {
 }
 
 /// What an execution cost, and what it earned.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct CommissionReport {
     /// Of which execution.
     pub exec_id: String,

@@ -9,6 +9,7 @@ macro_rules! settings {
         #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(default)]
+        #[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
         pub struct $Type {
             $( $(#[doc = $field_doc])+ pub $field: Option<$FieldType>, )+
         }
@@ -19,6 +20,7 @@ macro_rules! settings {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct GatewayConfig {
     /// "Lock and Exit".
     pub lock_and_exit: Option<LockAndExitConfig>,

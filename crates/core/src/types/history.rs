@@ -1,5 +1,6 @@
 //! What is known of the past apart from bars and ticks: how far back it goes, when it traded, and at which prices.
 
+use derive_setters::Setters;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -8,9 +9,11 @@ use super::names::tws_names;
 use super::{Contract, HistoricalDuration, WhatToShow};
 
 /// What [`head_timestamp`](crate::Session::head_timestamp) asks for.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct HeadTimestampParams {
     /// Of which contract.
     pub contract: Contract,
@@ -21,9 +24,11 @@ pub struct HeadTimestampParams {
 }
 
 /// What [`historical_schedule`](crate::Session::historical_schedule) asks for.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct HistoricalScheduleParams {
     /// Of which contract.
     pub contract: Contract,
@@ -35,8 +40,9 @@ pub struct HistoricalScheduleParams {
 }
 
 /// When a contract traded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct HistoricalSchedule {
     /// Where the first session begins.
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
@@ -51,8 +57,9 @@ pub struct HistoricalSchedule {
 }
 
 /// One trading session, in regular trading hours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct ScheduleSession {
     /// The trading day it counts for.
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Day"))]
@@ -66,9 +73,11 @@ pub struct ScheduleSession {
 }
 
 /// What [`histogram`](crate::Session::histogram) asks for.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct HistogramParams {
     /// Of which contract.
     pub contract: Contract,
@@ -86,8 +95,9 @@ tws_names! {
 }
 
 /// How much traded at one price.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct HistogramEntry {
     /// The price, in the contract's currency.
     pub price: Option<f64>,

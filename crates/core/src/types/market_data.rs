@@ -1,13 +1,16 @@
 //! Level-1 market data.
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use super::{Contract, MarketDataType, TickType};
 
 /// What [`market_data`](crate::Session::market_data) subscribes to.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct MarketDataParams {
     /// Of which contract.
     pub contract: Contract,

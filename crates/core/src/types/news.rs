@@ -1,5 +1,6 @@
 //! News: who sells it, headlines past and present, articles, and IBKR's own bulletins.
 
+use derive_setters::Setters;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -7,8 +8,9 @@ use super::Contract;
 use super::names::tws_names;
 
 /// A news provider that the login subscribes to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct NewsProvider {
     /// What requests call it, e.g. `BRFG`.
     pub code: String,
@@ -17,19 +19,24 @@ pub struct NewsProvider {
 }
 
 /// Which article [`news_article`](crate::Session::news_article) asks for, as a headline names it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct NewsArticleParams {
     /// The provider's code.
+    #[setters(into)]
     pub provider_code: String,
     /// The article's id.
+    #[setters(into)]
     pub article_id: String,
 }
 
 /// An article.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct NewsArticle {
     /// What its text is.
     pub article_type: NewsArticleType,
@@ -45,9 +52,11 @@ tws_names! {
 }
 
 /// Which headlines [`historical_news`](crate::Session::historical_news) asks for: the newest of a stretch of time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct HistoricalNewsParams {
     /// The contract's id; TWS takes no other description here.
     pub con_id: i32,
@@ -70,8 +79,9 @@ impl Default for HistoricalNewsParams {
 }
 
 /// Headlines of the past.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct HistoricalNews {
     /// The headlines in TWS's order, newest first.
     pub headlines: Vec<NewsHeadline>,
@@ -80,8 +90,9 @@ pub struct HistoricalNews {
 }
 
 /// A headline, and the article behind it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct NewsHeadline {
     /// When it was published.
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
@@ -97,9 +108,11 @@ pub struct NewsHeadline {
 }
 
 /// What [`contract_news`](crate::Session::contract_news) subscribes to.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct ContractNewsParams {
     /// Of which contract.
     pub contract: Contract,
@@ -108,11 +121,14 @@ pub struct ContractNewsParams {
 }
 
 /// What [`broad_tape_news`](crate::Session::broad_tape_news) subscribes to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct BroadTapeNewsParams {
     /// The provider's code. TWS's contract for it is `BRFG:BRFG_ALL` of the type `NEWS` at `BRFG`.
+    #[setters(into)]
     pub provider_code: String,
 }
 
@@ -134,8 +150,9 @@ pub enum NewsEvent {
 }
 
 /// What IBKR tells all its clients: a bulletin.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct NewsBulletin {
     /// Its id.
     pub message_id: i32,

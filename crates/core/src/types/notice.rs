@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 const VERSION_RETIRED: i32 = 2172;
 
 /// A message of the Gateway about itself and its servers, not about a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct Notice {
     /// TWS's code, e.g. 1100 for lost servers, 2103 for a lost data farm.
     pub code: i32,
@@ -55,7 +56,8 @@ impl fmt::Display for Notice {
 }
 
 /// IBKR will refuse this version of TWS or the Gateway from a day on. What the notice does not name is `None`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct VersionRetirement {
     /// The version that runs, as IBKR writes it: `1045.1` is 10.45.1.
     pub running: Option<String>,

@@ -1,13 +1,16 @@
 //! What TWS's option model computes.
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use super::{Contract, TickType};
 
 /// What [`calculate_option_price`](crate::Session::calculate_option_price) asks for.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct CalculateOptionPriceParams {
     /// Of which option.
     pub contract: Contract,
@@ -18,9 +21,11 @@ pub struct CalculateOptionPriceParams {
 }
 
 /// What [`calculate_implied_volatility`](crate::Session::calculate_implied_volatility) asks for.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct CalculateImpliedVolatilityParams {
     /// Of which option.
     pub contract: Contract,
@@ -33,6 +38,7 @@ pub struct CalculateImpliedVolatilityParams {
 /// Prices, volatility and Greeks of an option that fit together; `None` is what TWS could not compute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct OptionComputation {
     /// Which computation: `cust_option_computation` for one that was asked for.
     pub tick_type: TickType,
@@ -52,4 +58,21 @@ pub struct OptionComputation {
     pub theta: Option<f64>,
     /// The underlying's price, in the contract's currency.
     pub underlying_price: Option<f64>,
+}
+
+impl Default for OptionComputation {
+    /// TWS's model, of which nothing is known.
+    fn default() -> Self {
+        Self {
+            tick_type: TickType::MODEL_OPTION,
+            implied_volatility: None,
+            delta: None,
+            option_price: None,
+            present_value_dividend: None,
+            gamma: None,
+            vega: None,
+            theta: None,
+            underlying_price: None,
+        }
+    }
 }

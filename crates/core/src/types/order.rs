@@ -11,6 +11,7 @@ use super::names::tws_names;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct Order {
     /// The id that the client gave it, unique to that client only; 0 for an order made in TWS, and for a completed one.
     pub order_id: i32,
@@ -136,6 +137,7 @@ tws_names! {
 /// A condition of an order, and how it goes with the next one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[expect(clippy::exhaustive_structs, reason = "what is new about a condition is new in `Condition`")]
 pub struct OrderCondition {
     /// What has to come true.
     pub condition: Condition,
@@ -217,6 +219,7 @@ pub enum Condition {
 /// A tier of commissions that pay for research.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct SoftDollarTier {
     /// Its name.
     pub name: String,

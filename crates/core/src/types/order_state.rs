@@ -1,12 +1,14 @@
 //! Orders: what has become of them.
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use super::{CommissionReport, Contract, Execution, Order, TwsTime};
 
 /// An order that is open, or was a moment ago.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct OpenOrder {
     /// Of which contract.
     pub contract: Contract,
@@ -19,17 +21,20 @@ pub struct OpenOrder {
 }
 
 /// Which orders [`completed_orders`](crate::Session::completed_orders) asks for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct CompletedOrdersParams {
     /// Only those that were placed through the API, not in TWS.
     pub api_only: bool,
 }
 
 /// An order that was filled or cancelled.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct CompletedOrder {
     /// Of which contract.
     pub contract: Contract,
@@ -44,6 +49,7 @@ pub struct CompletedOrder {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct OrderState {
     /// TWS's word: see [`status`](OrderStatus::status) of an order.
     pub status: String,
@@ -91,6 +97,7 @@ pub struct OrderState {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct OrderStatus {
     /// The id that the client gave it; 0 for an order made in TWS.
     pub order_id: i32,

@@ -1,15 +1,20 @@
 //! Profit and loss as it changes.
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 /// Whose profit [`pnl`](crate::Session::pnl) subscribes to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct PnlParams {
     /// The account, e.g. `DU1234567`. TWS wants one.
+    #[setters(into)]
     pub account: String,
     /// The code of a model in it; empty for the whole account.
+    #[setters(into)]
     pub model_code: String,
 }
 
@@ -31,8 +36,9 @@ pub enum PnlEvent {
 }
 
 /// The profit of an account, in its base currency. Losses are negative.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct Pnl {
     /// Money made since the close of the day before.
     pub daily_pnl: Option<f64>,
@@ -43,13 +49,17 @@ pub struct Pnl {
 }
 
 /// The profit of which position [`pnl_single`](crate::Session::pnl_single) subscribes to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct PnlSingleParams {
     /// The account, e.g. `DU1234567`. TWS wants one.
+    #[setters(into)]
     pub account: String,
     /// The code of a model in it; empty for the whole account.
+    #[setters(into)]
     pub model_code: String,
     /// The id of the contract that is held.
     pub con_id: i32,
@@ -73,8 +83,9 @@ pub enum PnlSingleEvent {
 }
 
 /// The profit of a position, in the contract's currency. Losses are negative.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct PnlSingle {
     /// How many shares or contracts are held, negative when short; 0 for none.
     pub position: f64,

@@ -1,5 +1,6 @@
 //! An account with its portfolio, and all positions, as they change.
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use super::{Contract, Position};
@@ -25,18 +26,22 @@ pub enum PositionUpdatesEvent {
 
 /// Whose updates [`account_updates`](crate::Session::account_updates) and
 /// [`account_updates_snapshot`](crate::Session::account_updates_snapshot) ask for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct AccountUpdatesParams {
     /// The account, e.g. `DU1234567`; empty for that of a login which has but one. The master account of an advisor with an
     /// `A` behind it stands for all of the advisor's accounts.
+    #[setters(into)]
     pub account: String,
 }
 
 /// An account with its portfolio at one moment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct AccountUpdatesSnapshot {
     /// Its values.
     pub values: Vec<AccountValue>,
@@ -73,8 +78,9 @@ pub enum AccountUpdatesEvent {
 }
 
 /// One value of an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct AccountValue {
     /// The account, e.g. `DU1234567`.
     pub account: String,
@@ -87,8 +93,9 @@ pub struct AccountValue {
 }
 
 /// A position of an account with what it is worth. Money is in the contract's currency.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct PortfolioValue {
     /// The account, e.g. `DU1234567`.
     pub account: String,

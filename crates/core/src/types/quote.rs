@@ -1,5 +1,6 @@
 //! A whole quote, and of which kind it is.
 
+use derive_setters::Setters;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -49,9 +50,11 @@ impl TryFrom<i32> for MarketDataType {
 }
 
 /// What [`quote_snapshot`](crate::Session::quote_snapshot) asks for.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct QuoteSnapshotParams {
     /// Of which contract.
     pub contract: Contract,
@@ -65,6 +68,7 @@ pub struct QuoteSnapshotParams {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct Quote {
     /// Which kind of data it is: 1 live, 2 frozen, 3 delayed, 4 delayed-frozen; `None` if TWS doesn't say, as for live.
     pub market_data_type: Option<i32>,

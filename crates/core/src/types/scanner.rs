@@ -2,23 +2,29 @@
 
 use std::collections::BTreeMap;
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use super::Contract;
 
 /// What [`scanner`](crate::Session::scanner) subscribes to. The codes are those of
 /// [`scanner_parameters`](crate::Session::scanner_parameters); `None` filters nothing.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct ScannerParams {
     /// How many rows; `None` for TWS's default. TWS has at most 50.
     pub number_of_rows: Option<u8>,
     /// The kind of instrument, e.g. `STK`.
+    #[setters(into)]
     pub instrument: String,
     /// Where, e.g. `STK.US.MAJOR`.
+    #[setters(into)]
     pub location_code: String,
     /// What is scanned for, e.g. `TOP_PERC_GAIN`.
+    #[setters(into)]
     pub scan_code: String,
     /// The lowest price.
     pub above_price: Option<f64>,
@@ -76,8 +82,9 @@ pub enum ScannerEvent {
 }
 
 /// A contract that a scanner found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct ScannerRow {
     /// Its rank, 0 for the first.
     pub rank: i32,

@@ -13,6 +13,7 @@ use super::UnknownName;
 /// Numbers newer than this table stay usable: their name is `tick_` and the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String", extend("examples" = &NAMES[..])))]
+#[expect(clippy::exhaustive_structs, reason = "a number of TWS's")]
 pub struct TickType(pub i32);
 
 impl TickType {

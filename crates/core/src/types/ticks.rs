@@ -1,5 +1,6 @@
 //! Single ticks, past and present. TWS gives their time to the second.
 
+use derive_setters::Setters;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +11,11 @@ use super::names::tws_names;
 ///
 /// TWS wants one of `start` and `end`: the first ticks from the start on, or the last before the end; with neither, the
 /// last before now. It completes the last second, and may so send more ticks than asked for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct HistoricalTicksParams {
     /// Of which contract.
     pub contract: Contract,
@@ -67,8 +70,9 @@ pub enum HistoricalTicks {
 }
 
 /// A trade.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct TradeTick {
     /// When, to the second.
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
@@ -88,8 +92,9 @@ pub struct TradeTick {
 }
 
 /// A quote.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct BidAskTick {
     /// When, to the second.
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
@@ -109,8 +114,9 @@ pub struct BidAskTick {
 }
 
 /// The middle between bid and ask.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct MidpointTick {
     /// When, to the second.
     #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
@@ -120,9 +126,11 @@ pub struct MidpointTick {
 }
 
 /// What [`tick_by_tick`](crate::Session::tick_by_tick) subscribes to.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct TickByTickParams {
     /// Of which contract.
     pub contract: Contract,

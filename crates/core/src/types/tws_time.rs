@@ -18,6 +18,12 @@ pub enum TwsTime {
     Text(String),
 }
 
+impl Default for TwsTime {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
 impl TwsTime {
     /// The time; `None` where only TWS's text is known.
     pub fn timestamp(&self) -> Option<Timestamp> {

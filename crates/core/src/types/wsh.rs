@@ -1,12 +1,15 @@
 //! Wall Street Horizon: a calendar of corporate events.
 
+use derive_setters::Setters;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 /// Which events [`wsh_events`](crate::Session::wsh_events) asks for: those of one contract, or those that a filter names.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct WshEventsParams {
     /// The contract's id; `None` where there is a filter.
     pub con_id: Option<i32>,

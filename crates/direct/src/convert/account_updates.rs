@@ -27,13 +27,15 @@ pub(crate) fn account_update_multi(
 ) -> AccountUpdatesMultiEvent {
     use AccountUpdatesMultiEvent as Event;
     match item {
-        Data(ib::AccountUpdateMulti::AccountMultiValue(row)) => Event::Value(AccountMultiValue {
-            account: row.account,
-            model_code: said(row.model_code),
-            key: account_key(row.key),
-            value: row.value,
-            currency: said(row.currency),
-        }),
+        Data(ib::AccountUpdateMulti::AccountMultiValue(row)) => {
+            Event::Value(ibkr_connect_core::literal!(AccountMultiValue {
+                account: row.account,
+                model_code: said(row.model_code),
+                key: account_key(row.key),
+                value: row.value,
+                currency: said(row.currency),
+            }))
+        }
         Data(ib::AccountUpdateMulti::End) => Event::End {},
         Notice(notice) => Event::Notice { code: notice.code, message: notice.message },
     }
@@ -42,13 +44,15 @@ pub(crate) fn account_update_multi(
 pub(crate) fn position_update_multi(item: SubscriptionItem<ib::PositionUpdateMulti>) -> PositionsMultiEvent {
     use PositionsMultiEvent as Event;
     match item {
-        Data(ib::PositionUpdateMulti::Position(row)) => Event::Position(Box::new(PositionMulti {
-            account: row.account,
-            model_code: said(row.model_code),
-            contract: contract(row.contract),
-            position: set(row.position).unwrap_or_default(),
-            average_cost: set(row.average_cost),
-        })),
+        Data(ib::PositionUpdateMulti::Position(row)) => {
+            Event::Position(Box::new(ibkr_connect_core::literal!(PositionMulti {
+                account: row.account,
+                model_code: said(row.model_code),
+                contract: contract(row.contract),
+                position: set(row.position).unwrap_or_default(),
+                average_cost: set(row.average_cost),
+            })))
+        }
         Data(ib::PositionUpdateMulti::PositionEnd) => Event::End {},
         Notice(notice) => Event::Notice { code: notice.code, message: notice.message },
     }
@@ -71,22 +75,26 @@ pub(crate) fn account_update(
     use AccountUpdatesEvent as Event;
     let of = |name: Option<String>| name.and_then(said).unwrap_or_else(|| account.to_owned());
     match item {
-        Data(ib::AccountUpdate::AccountValue(row)) => Event::Value(AccountValue {
-            account: of(row.account),
-            key: account_key(row.key),
-            value: row.value,
-            currency: said(row.currency),
-        }),
-        Data(ib::AccountUpdate::PortfolioValue(row)) => Event::Portfolio(Box::new(PortfolioValue {
-            account: of(row.account),
-            contract: contract(row.contract),
-            position: set(row.position).unwrap_or_default(),
-            market_price: set(row.market_price),
-            market_value: set(row.market_value),
-            average_cost: set(row.average_cost),
-            unrealized_pnl: set(row.unrealized_pnl),
-            realized_pnl: set(row.realized_pnl),
-        })),
+        Data(ib::AccountUpdate::AccountValue(row)) => {
+            Event::Value(ibkr_connect_core::literal!(AccountValue {
+                account: of(row.account),
+                key: account_key(row.key),
+                value: row.value,
+                currency: said(row.currency),
+            }))
+        }
+        Data(ib::AccountUpdate::PortfolioValue(row)) => {
+            Event::Portfolio(Box::new(ibkr_connect_core::literal!(PortfolioValue {
+                account: of(row.account),
+                contract: contract(row.contract),
+                position: set(row.position).unwrap_or_default(),
+                market_price: set(row.market_price),
+                market_value: set(row.market_value),
+                average_cost: set(row.average_cost),
+                unrealized_pnl: set(row.unrealized_pnl),
+                realized_pnl: set(row.realized_pnl),
+            })))
+        }
         Data(ib::AccountUpdate::UpdateTime(row)) => Event::Time { time: row.timestamp },
         Data(ib::AccountUpdate::End) => Event::End {},
         Notice(notice) => Event::Notice { code: notice.code, message: notice.message },
@@ -95,24 +103,24 @@ pub(crate) fn account_update(
 
 pub(crate) fn pnl(item: SubscriptionItem<ib::PnL>) -> PnlEvent {
     match item {
-        Data(profit) => PnlEvent::Pnl(Pnl {
+        Data(profit) => PnlEvent::Pnl(ibkr_connect_core::literal!(Pnl {
             daily_pnl: set(profit.daily_pnl),
             unrealized_pnl: profit.unrealized_pnl.and_then(set),
             realized_pnl: profit.realized_pnl.and_then(set),
-        }),
+        })),
         Notice(notice) => PnlEvent::Notice { code: notice.code, message: notice.message },
     }
 }
 
 pub(crate) fn pnl_single(item: SubscriptionItem<ib::PnLSingle>) -> PnlSingleEvent {
     match item {
-        Data(profit) => PnlSingleEvent::Pnl(PnlSingle {
+        Data(profit) => PnlSingleEvent::Pnl(ibkr_connect_core::literal!(PnlSingle {
             position: set(profit.position).unwrap_or_default(),
             daily_pnl: set(profit.daily_pnl),
             unrealized_pnl: set(profit.unrealized_pnl),
             realized_pnl: set(profit.realized_pnl),
             value: set(profit.value),
-        }),
+        })),
         Notice(notice) => PnlSingleEvent::Notice { code: notice.code, message: notice.message },
     }
 }

@@ -11,31 +11,35 @@ pub(crate) fn accounts(accounts: Vec<String>) -> Vec<String> {
 }
 
 pub(crate) fn account_summary_value(row: ib::AccountSummary) -> AccountSummaryValue {
-    AccountSummaryValue {
+    ibkr_connect_core::literal!(AccountSummaryValue {
         account: row.account,
         tag: account_key(row.tag),
         value: row.value,
         currency: said(row.currency),
-    }
+    })
 }
 
 pub(crate) fn position(row: ib::Position) -> Position {
-    Position {
+    ibkr_connect_core::literal!(Position {
         account: row.account,
         contract: contract(row.contract),
         position: set(row.position).unwrap_or_default(),
         average_cost: set(row.average_cost),
-    }
+    })
 }
 
 pub(crate) fn family_codes(codes: Vec<ib::FamilyCode>) -> Vec<FamilyCode> {
-    let code =
-        |code: ib::FamilyCode| FamilyCode { account: code.account_id, family_code: said(code.family_code) };
+    let code = |code: ib::FamilyCode| {
+        ibkr_connect_core::literal!(FamilyCode {
+            account: code.account_id,
+            family_code: said(code.family_code)
+        })
+    };
     codes.into_iter().map(code).collect()
 }
 
 pub(crate) fn user_info(info: ib::UserInfo) -> UserInfo {
-    UserInfo { white_branding_id: said(info.white_branding_id) }
+    ibkr_connect_core::literal!(UserInfo { white_branding_id: said(info.white_branding_id) })
 }
 
 /// The name of an account value. Gateways from 10.47 on put a prefix before those that they have per currency, as a setting that

@@ -10,7 +10,7 @@ use ibkr_connect_core::{Error, ErrorKind, Result};
 pub(crate) fn market_depth(change: ib::MarketDepths) -> Result<MarketDepthEvent> {
     let row = match change {
         ib::MarketDepths::Reset => return Ok(MarketDepthEvent::Reset {}),
-        ib::MarketDepths::MarketDepth(row) => DepthRow {
+        ib::MarketDepths::MarketDepth(row) => ibkr_connect_core::literal!(DepthRow {
             side: side(row.side)?,
             position: position(row.position)?,
             operation: operation(row.operation)?,
@@ -18,8 +18,8 @@ pub(crate) fn market_depth(change: ib::MarketDepths) -> Result<MarketDepthEvent>
             size: set(row.size),
             market_maker: None,
             is_smart_depth: false,
-        },
-        ib::MarketDepths::MarketDepthL2(row) => DepthRow {
+        }),
+        ib::MarketDepths::MarketDepthL2(row) => ibkr_connect_core::literal!(DepthRow {
             side: side(row.side)?,
             position: position(row.position)?,
             operation: operation(row.operation)?,
@@ -27,7 +27,7 @@ pub(crate) fn market_depth(change: ib::MarketDepths) -> Result<MarketDepthEvent>
             size: set(row.size),
             market_maker: Some(row.market_maker),
             is_smart_depth: row.smart_depth,
-        },
+        }),
     };
     Ok(MarketDepthEvent::Row(row))
 }
@@ -35,21 +35,21 @@ pub(crate) fn market_depth(change: ib::MarketDepths) -> Result<MarketDepthEvent>
 pub(crate) fn depth_exchange(exchange: ib::DepthMarketDataDescription) -> DepthExchange {
     // "No group" is the largest integer.
     let no_group = i32::MAX.to_string();
-    DepthExchange {
+    ibkr_connect_core::literal!(DepthExchange {
         exchange: exchange.exchange_name,
         sec_type: exchange.security_type.into(),
         listing_exchange: exchange.listing_exchange,
         service_data_type: exchange.service_data_type,
         agg_group: exchange.aggregated_group.filter(|group| *group != no_group),
-    }
+    })
 }
 
 pub(crate) fn smart_component(component: ib_contracts::SmartComponent) -> SmartComponent {
-    SmartComponent {
+    ibkr_connect_core::literal!(SmartComponent {
         bit_number: component.bit_number,
         exchange: component.exchange,
         exchange_letter: component.exchange_letter,
-    }
+    })
 }
 
 fn side(side: i32) -> Result<DepthSide> {
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn rows_of_both_levels_and_resets() {
         let row = |operation| ib::MarketDepth { position: 2, operation, side: 1, price: 9.5, size: 300.0 };
-        let expected = DepthRow {
+        let expected = ibkr_connect_core::literal!(DepthRow {
             side: DepthSide::Bid,
             position: 2,
             operation: DepthOperation::Update,
@@ -92,7 +92,7 @@ mod tests {
             size: Some(300.0),
             market_maker: None,
             is_smart_depth: false,
-        };
+        });
         let converted = market_depth(ib::MarketDepths::MarketDepth(row(1))).unwrap();
         assert_eq!(converted, MarketDepthEvent::Row(expected));
         assert_eq!(market_depth(ib::MarketDepths::Reset).unwrap(), MarketDepthEvent::Reset {});

@@ -29,35 +29,35 @@ pub(crate) fn display_group_event(contract_info: String) -> DisplayGroupEvent {
 
 pub(crate) fn gateway_config(config: ib::Config) -> GatewayConfig {
     let api = config.api.unwrap_or_default();
-    GatewayConfig {
+    ibkr_connect_core::literal!(GatewayConfig {
         lock_and_exit: config.lock_and_exit.map(lock_and_exit),
         messages: config.messages.into_iter().map(message).collect(),
         precautions: api.precautions.map(precautions),
         api_settings: api.settings.map(api_settings),
         smart_routing: config.orders.and_then(|orders| orders.smart_routing).map(smart_routing),
-    }
+    })
 }
 
 fn lock_and_exit(of: ib::LockAndExit) -> LockAndExitConfig {
-    LockAndExitConfig {
+    ibkr_connect_core::literal!(LockAndExitConfig {
         auto_logoff_time: of.auto_logoff_time,
         auto_logoff_period: of.auto_logoff_period,
         auto_logoff_type: of.auto_logoff_type,
-    }
+    })
 }
 
 fn message(of: ib::MessageSetting) -> MessageConfig {
-    MessageConfig {
+    ibkr_connect_core::literal!(MessageConfig {
         id: of.id,
         title: of.title,
         message: of.message,
         default_action: of.default_action,
         enabled: of.enabled,
-    }
+    })
 }
 
 fn precautions(of: ib::ApiPrecautions) -> PrecautionsConfig {
-    PrecautionsConfig {
+    ibkr_connect_core::literal!(PrecautionsConfig {
         bypass_order_precautions: of.bypass_order_precautions,
         bypass_bond_warning: of.bypass_bond_warning,
         bypass_negative_yield_confirmation: of.bypass_negative_yield_confirmation,
@@ -68,11 +68,11 @@ fn precautions(of: ib::ApiPrecautions) -> PrecautionsConfig {
         bypass_redirect_order_warning: of.bypass_redirect_order_warning,
         bypass_no_overfill_protection: of.bypass_no_overfill_protection,
         bypass_route_marketable_to_bbo: of.bypass_route_marketable_to_bbo,
-    }
+    })
 }
 
 fn api_settings(of: ib::ApiSettings) -> ApiSettings {
-    ApiSettings {
+    ibkr_connect_core::literal!(ApiSettings {
         read_only_api: of.read_only_api,
         total_quantity_for_mutual_funds: of.total_quantity_for_mutual_funds,
         download_open_orders_on_connection: of.download_open_orders_on_connection,
@@ -109,16 +109,16 @@ fn api_settings(of: ib::ApiSettings) -> ApiSettings {
         option_exercise_request_type: of.option_exercise_request_type,
         allow_localhost_only: of.allow_localhost_only,
         trusted_ips: Some(of.trusted_ips).filter(|ips| !ips.is_empty()),
-    }
+    })
 }
 
 fn smart_routing(of: ib::OrdersSmartRouting) -> SmartRoutingConfig {
-    SmartRoutingConfig {
+    ibkr_connect_core::literal!(SmartRoutingConfig {
         seek_price_improvement: of.seek_price_improvement,
         pre_open_reroute: of.pre_open_reroute,
         do_not_route_to_dark_pools: of.do_not_route_to_dark_pools,
         default_algorithm: of.default_algorithm,
-    }
+    })
 }
 
 #[cfg(test)]

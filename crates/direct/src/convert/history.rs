@@ -74,11 +74,11 @@ pub(crate) fn duration(duration: HistoricalDuration) -> Result<ib::Duration> {
 }
 
 pub(crate) fn historical_bars(data: ib::HistoricalData) -> Result<HistoricalBars> {
-    Ok(HistoricalBars {
+    Ok(ibkr_connect_core::literal!(HistoricalBars {
         start: Some(timestamp(data.start)?),
         end: Some(timestamp(data.end)?),
         bars: data.bars.into_iter().map(bar).collect::<Result<_>>()?,
-    })
+    }))
 }
 
 pub(crate) fn historical_bar_update(update: ib::HistoricalBarUpdate) -> Result<HistoricalBarUpdatesEvent> {
@@ -112,18 +112,18 @@ pub(crate) fn real_time_bar(live: realtime::Bar) -> Result<RealTimeBarsEvent> {
 
 pub(crate) fn historical_schedule(schedule: ib::Schedule) -> Result<HistoricalSchedule> {
     let session = |session: ib::Session| {
-        Ok(ScheduleSession {
+        Ok(ibkr_connect_core::literal!(ScheduleSession {
             reference_date: date(session.reference)?,
             start: timestamp(session.start)?,
             end: timestamp(session.end)?,
-        })
+        }))
     };
-    Ok(HistoricalSchedule {
+    Ok(ibkr_connect_core::literal!(HistoricalSchedule {
         start: timestamp(schedule.start)?,
         end: timestamp(schedule.end)?,
         time_zone: schedule.time_zone,
         sessions: schedule.sessions.into_iter().map(session).collect::<Result<_>>()?,
-    })
+    }))
 }
 
 pub(crate) fn histogram_period(period: HistogramPeriod) -> ib::BarSize {
@@ -135,12 +135,12 @@ pub(crate) fn histogram_period(period: HistogramPeriod) -> ib::BarSize {
 }
 
 pub(crate) fn histogram_entry(entry: ib::HistogramEntry) -> HistogramEntry {
-    HistogramEntry { price: set(entry.price), size: entry.size.and_then(set) }
+    ibkr_connect_core::literal!(HistogramEntry { price: set(entry.price), size: entry.size.and_then(set) })
 }
 
 fn bar(bar: ib::Bar) -> Result<Bar> {
     let counted = bar.count >= 0;
-    Ok(Bar {
+    Ok(ibkr_connect_core::literal!(Bar {
         time: bar_time(bar.date)?,
         open: set(bar.open),
         high: set(bar.high),
@@ -149,7 +149,7 @@ fn bar(bar: ib::Bar) -> Result<Bar> {
         volume: set(bar.volume).filter(|volume| *volume >= 0.0),
         wap: set(bar.wap).filter(|wap| counted || *wap != -1.0),
         count: counted.then_some(bar.count),
-    })
+    }))
 }
 
 fn bar_time(time: ib::BarTimestamp) -> Result<BarTime> {

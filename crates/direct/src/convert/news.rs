@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::timestamp;
 
 pub(crate) fn news_provider(provider: ib::NewsProvider) -> NewsProvider {
-    NewsProvider { code: provider.code, name: provider.name }
+    ibkr_connect_core::literal!(NewsProvider { code: provider.code, name: provider.name })
 }
 
 pub(crate) fn news_article(article: ib::NewsArticleBody) -> NewsArticle {
@@ -16,7 +16,7 @@ pub(crate) fn news_article(article: ib::NewsArticleBody) -> NewsArticle {
         ib::ArticleType::Text => NewsArticleType::Text,
         ib::ArticleType::Binary => NewsArticleType::Binary,
     };
-    NewsArticle { article_type, article_text: article.article_text }
+    ibkr_connect_core::literal!(NewsArticle { article_type, article_text: article.article_text })
 }
 
 /// A headline of the past. ibapi makes the beginning of 1970 of a time that it can't read.
@@ -29,20 +29,20 @@ pub(crate) fn past_headline(article: ib::NewsArticle) -> Result<NewsHeadline> {
 }
 
 pub(crate) fn headline(article: ib::NewsArticle) -> Result<NewsHeadline> {
-    Ok(NewsHeadline {
+    Ok(ibkr_connect_core::literal!(NewsHeadline {
         time: timestamp(article.time)?,
         provider_code: article.provider_code,
         article_id: article.article_id,
         headline: article.headline,
         extra_data: Some(article.extra_data).filter(|data| !data.is_empty()),
-    })
+    }))
 }
 
 pub(crate) fn news_bulletin(bulletin: ib::NewsBulletin) -> NewsBulletin {
-    NewsBulletin {
+    ibkr_connect_core::literal!(NewsBulletin {
         message_id: bulletin.message_id,
         message_type: bulletin.message_type,
         message: bulletin.message,
         exchange: bulletin.exchange,
-    }
+    })
 }

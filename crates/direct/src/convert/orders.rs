@@ -16,24 +16,24 @@ pub(crate) fn open_order(data: ib::OrderData) -> OpenOrder {
     if order.order_id == 0 {
         order.order_id = order_id;
     }
-    OpenOrder {
+    ibkr_connect_core::literal!(OpenOrder {
         contract: contract(data.contract),
         order,
         order_state: order_state(data.order_state),
         order_status: None,
-    }
+    })
 }
 
 pub(crate) fn completed_order(data: ib::OrderData) -> CompletedOrder {
-    CompletedOrder {
+    ibkr_connect_core::literal!(CompletedOrder {
         contract: contract(data.contract),
         order: order(data.order),
         order_state: order_state(data.order_state),
-    }
+    })
 }
 
 fn order(order: ib::Order) -> Order {
-    Order {
+    ibkr_connect_core::literal!(Order {
         order_id: order.order_id,
         client_id: order.client_id,
         perm_id: order.perm_id,
@@ -94,7 +94,7 @@ fn order(order: ib::Order) -> Order {
         soft_dollar_tier: Some(soft_dollar_tier(order.soft_dollar_tier))
             .filter(|tier| *tier != SoftDollarTier::default()),
         submitter: order.submitter,
-    }
+    })
 }
 
 fn action(action: ib::Action) -> OrderAction {
@@ -142,11 +142,15 @@ fn condition(condition: ib::OrderCondition) -> OrderCondition {
 }
 
 pub(crate) fn soft_dollar_tier(tier: ib::SoftDollarTier) -> SoftDollarTier {
-    SoftDollarTier { name: tier.name, value: tier.value, display_name: tier.display_name }
+    ibkr_connect_core::literal!(SoftDollarTier {
+        name: tier.name,
+        value: tier.value,
+        display_name: tier.display_name
+    })
 }
 
 fn order_state(state: ib::OrderState) -> OrderState {
-    OrderState {
+    ibkr_connect_core::literal!(OrderState {
         status: state.status.as_str().to_owned(),
         init_margin_before: state.initial_margin_before.and_then(set),
         maint_margin_before: state.maintenance_margin_before.and_then(set),
@@ -167,11 +171,11 @@ fn order_state(state: ib::OrderState) -> OrderState {
         reject_reason: state.reject_reason,
         completed_time: Some(state.completed_time).filter(|text| !text.is_empty()).map(tws_time),
         completed_status: state.completed_status,
-    }
+    })
 }
 
 pub(crate) fn order_status(status: ib::OrderStatus) -> OrderStatus {
-    OrderStatus {
+    ibkr_connect_core::literal!(OrderStatus {
         order_id: status.order_id,
         client_id: status.client_id,
         perm_id: status.perm_id,
@@ -183,7 +187,7 @@ pub(crate) fn order_status(status: ib::OrderStatus) -> OrderStatus {
         last_fill_price: average(status.filled, status.last_fill_price),
         why_held: status.why_held,
         mkt_cap_price: status.market_cap_price.and_then(set).filter(|price| *price != 0.0),
-    }
+    })
 }
 
 /// TWS sends a price of 0 as long as nothing is filled.
@@ -192,7 +196,7 @@ fn average(filled: f64, price: Option<f64>) -> Option<f64> {
 }
 
 pub(crate) fn execution(execution: ib::Execution) -> Execution {
-    Execution {
+    ibkr_connect_core::literal!(Execution {
         exec_id: execution.execution_id,
         time: tws_time(execution.time),
         account: execution.account_number,
@@ -222,18 +226,18 @@ pub(crate) fn execution(execution: ib::Execution) -> Execution {
         ev_multiplier: execution.ev_multiplier.and_then(set),
         is_price_revision_pending: execution.pending_price_revision,
         submitter: execution.submitter,
-    }
+    })
 }
 
 pub(crate) fn commission_report(report: ib::CommissionReport) -> CommissionReport {
-    CommissionReport {
+    ibkr_connect_core::literal!(CommissionReport {
         exec_id: report.execution_id,
         commission: set(report.commission),
         currency: report.currency,
         realized_pnl: report.realized_pnl.and_then(set),
         bond_yield: report.yields.and_then(set),
         yield_redemption_date: report.yield_redemption_date,
-    }
+    })
 }
 
 pub(crate) fn execution_filter(params: &ExecutionsParams) -> Result<ib::ExecutionFilter> {
@@ -293,19 +297,17 @@ mod tests {
 
     #[test]
     fn a_filter_is_written_as_tws_reads_it() {
-        let params = ExecutionsParams {
-            time: Some("2026-11-25T13:30:00.9Z".parse().unwrap()),
-            side: Some(ExecutionsSide::Sell),
-            last_n_days: Some(7),
-            specific_dates: vec![jiff::civil::date(2026, 11, 24)],
-            ..ExecutionsParams::default()
-        };
+        let params = ExecutionsParams::default()
+            .with_time(Some("2026-11-25T13:30:00.9Z".parse().unwrap()))
+            .with_side(Some(ExecutionsSide::Sell))
+            .with_last_n_days(Some(7))
+            .with_specific_dates(vec![jiff::civil::date(2026, 11, 24)]);
         let filter = execution_filter(&params).unwrap();
         assert_eq!((filter.time.as_str(), filter.last_n_days), ("20261125-13:30:00", 7));
         assert_eq!(filter.specific_dates, ["20261124"]);
         assert_eq!(filter.side, Some(ib::ExecutionFilterSide::Sell));
 
-        let params = ExecutionsParams { last_n_days: Some(u32::MAX), ..ExecutionsParams::default() };
+        let params = ExecutionsParams::default().with_last_n_days(Some(u32::MAX));
         let error = execution_filter(&params).unwrap_err();
         assert!(error.message().contains("4294967295 days are more than TWS has"), "{error}");
     }

@@ -12,32 +12,34 @@ use super::tws_time::is_day;
 
 pub(crate) fn symbol_match(found: ib::ContractDescription) -> SymbolMatch {
     let derivatives = found.derivative_security_types.into_iter();
-    SymbolMatch {
+    ibkr_connect_core::literal!(SymbolMatch {
         contract: contract(found.contract),
         derivative_sec_types: derivatives.map(Into::into).collect(),
-    }
+    })
 }
 
 pub(crate) fn market_rule(rule: ib::MarketRule) -> MarketRule {
-    let increment = |step: ib::PriceIncrement| PriceIncrement {
-        low_edge: set(step.low_edge),
-        increment: set(step.increment),
+    let increment = |step: ib::PriceIncrement| {
+        ibkr_connect_core::literal!(PriceIncrement {
+            low_edge: set(step.low_edge),
+            increment: set(step.increment),
+        })
     };
-    MarketRule {
+    ibkr_connect_core::literal!(MarketRule {
         market_rule_id: rule.market_rule_id,
         price_increments: rule.price_increments.into_iter().map(increment).collect(),
-    }
+    })
 }
 
 pub(crate) fn option_chain(chain: ib::OptionChain) -> Result<OptionChain> {
-    Ok(OptionChain {
+    Ok(ibkr_connect_core::literal!(OptionChain {
         exchange: chain.exchange,
         underlying_con_id: chain.underlying_contract_id,
         trading_class: chain.trading_class,
         multiplier: chain.multiplier,
         expirations: chain.expirations.iter().map(|day| expiration(day)).collect::<Result<_>>()?,
         strikes: chain.strikes.into_iter().filter_map(set).collect(),
-    })
+    }))
 }
 
 fn expiration(text: &str) -> Result<Date> {
@@ -52,7 +54,7 @@ fn expiration(text: &str) -> Result<Date> {
 }
 
 pub(crate) fn option_computation(computed: ib::OptionComputation) -> OptionComputation {
-    OptionComputation {
+    ibkr_connect_core::literal!(OptionComputation {
         tick_type: TickType(computed.field as i32),
         implied_volatility: computed.implied_volatility.and_then(set),
         delta: computed.delta.and_then(set),
@@ -62,7 +64,7 @@ pub(crate) fn option_computation(computed: ib::OptionComputation) -> OptionCompu
         vega: computed.vega.and_then(set),
         theta: computed.theta.and_then(set),
         underlying_price: computed.underlying_price.and_then(set),
-    }
+    })
 }
 
 #[cfg(test)]

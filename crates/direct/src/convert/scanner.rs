@@ -46,10 +46,10 @@ pub(crate) fn scanner_rows(rows: Vec<ib::ScannerData>) -> Vec<ScannerRow> {
 }
 
 fn scanner_row(row: ib::ScannerData) -> ScannerRow {
-    ScannerRow {
+    ibkr_connect_core::literal!(ScannerRow {
         rank: row.rank,
         contract: contract(row.contract_details.contract),
         market_name: row.contract_details.market_name,
         legs: Some(row.leg).filter(|legs| !legs.is_empty()),
-    }
+    })
 }

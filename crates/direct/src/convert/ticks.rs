@@ -14,7 +14,7 @@ pub(crate) fn ignore_size(ignore: bool) -> IgnoreSize {
 }
 
 pub(crate) fn historical_trade(tick: past::TickLast) -> Result<TradeTick> {
-    Ok(TradeTick {
+    Ok(ibkr_connect_core::literal!(TradeTick {
         time: timestamp(tick.timestamp)?,
         price: set(tick.price),
         size: tick.size.and_then(set),
@@ -22,11 +22,11 @@ pub(crate) fn historical_trade(tick: past::TickLast) -> Result<TradeTick> {
         special_conditions: tick.special_conditions,
         past_limit: tick.tick_attribute_last.past_limit,
         unreported: tick.tick_attribute_last.unreported,
-    })
+    }))
 }
 
 pub(crate) fn historical_bid_ask(tick: past::TickBidAsk) -> Result<BidAskTick> {
-    Ok(BidAskTick {
+    Ok(ibkr_connect_core::literal!(BidAskTick {
         time: timestamp(tick.timestamp)?,
         bid_price: quoted(tick.price_bid, tick.size_bid),
         ask_price: quoted(tick.price_ask, tick.size_ask),
@@ -34,15 +34,15 @@ pub(crate) fn historical_bid_ask(tick: past::TickBidAsk) -> Result<BidAskTick> {
         ask_size: tick.size_ask.and_then(set),
         bid_past_low: tick.tick_attribute_bid_ask.bid_past_low,
         ask_past_high: tick.tick_attribute_bid_ask.ask_past_high,
-    })
+    }))
 }
 
 pub(crate) fn historical_midpoint(tick: past::TickMidpoint) -> Result<MidpointTick> {
-    Ok(MidpointTick { time: timestamp(tick.timestamp)?, price: set(tick.price) })
+    Ok(ibkr_connect_core::literal!(MidpointTick { time: timestamp(tick.timestamp)?, price: set(tick.price) }))
 }
 
 pub(crate) fn trade(tick: live::Trade) -> Result<TickByTickEvent> {
-    Ok(TickByTickEvent::Trade(TradeTick {
+    Ok(TickByTickEvent::Trade(ibkr_connect_core::literal!(TradeTick {
         time: timestamp(tick.time)?,
         price: set(tick.price),
         size: set(tick.size),
@@ -50,11 +50,11 @@ pub(crate) fn trade(tick: live::Trade) -> Result<TickByTickEvent> {
         special_conditions: tick.special_conditions,
         past_limit: tick.trade_attribute.past_limit,
         unreported: tick.trade_attribute.unreported,
-    }))
+    })))
 }
 
 pub(crate) fn bid_ask(tick: live::BidAsk) -> Result<TickByTickEvent> {
-    Ok(TickByTickEvent::BidAsk(BidAskTick {
+    Ok(TickByTickEvent::BidAsk(ibkr_connect_core::literal!(BidAskTick {
         time: timestamp(tick.time)?,
         bid_price: quoted(tick.bid_price, Some(tick.bid_size)),
         ask_price: quoted(tick.ask_price, Some(tick.ask_size)),
@@ -62,26 +62,27 @@ pub(crate) fn bid_ask(tick: live::BidAsk) -> Result<TickByTickEvent> {
         ask_size: set(tick.ask_size),
         bid_past_low: tick.bid_ask_attribute.bid_past_low,
         ask_past_high: tick.bid_ask_attribute.ask_past_high,
-    }))
+    })))
 }
 
 pub(crate) fn midpoint(tick: live::MidPoint) -> Result<TickByTickEvent> {
-    Ok(TickByTickEvent::Midpoint(MidpointTick { time: timestamp(tick.time)?, price: set(tick.mid_point) }))
+    Ok(TickByTickEvent::Midpoint(ibkr_connect_core::literal!(MidpointTick {
+        time: timestamp(tick.time)?,
+        price: set(tick.mid_point)
+    })))
 }
 
 /// What comes before a stream: its ticks up to now.
 pub(crate) fn past_of(params: &TickByTickParams) -> HistoricalTicksParams {
-    HistoricalTicksParams {
-        contract: params.contract.clone(),
-        what_to_show: match params.tick_type {
+    HistoricalTicksParams::default()
+        .with_contract(params.contract.clone())
+        .with_what_to_show(match params.tick_type {
             TickByTickType::Last | TickByTickType::AllLast => HistoricalTickKind::Trades,
             TickByTickType::BidAsk => HistoricalTickKind::BidAsk,
             TickByTickType::Midpoint => HistoricalTickKind::Midpoint,
-        },
-        number_of_ticks: params.number_of_ticks,
-        ignore_size: params.ignore_size,
-        ..HistoricalTicksParams::default()
-    }
+        })
+        .with_number_of_ticks(params.number_of_ticks)
+        .with_ignore_size(params.ignore_size)
 }
 
 /// Past ticks as events of a stream of `kind`: the history has unreported trades too.
@@ -117,14 +118,16 @@ mod tests {
 
     #[test]
     fn only_a_stream_of_all_trades_has_unreported_ones() {
-        let trade = |unreported| TradeTick {
-            time: jiff::Timestamp::UNIX_EPOCH,
-            price: Some(9.0),
-            size: Some(1.0),
-            exchange: String::new(),
-            special_conditions: String::new(),
-            past_limit: false,
-            unreported,
+        let trade = |unreported| {
+            ibkr_connect_core::literal!(TradeTick {
+                time: jiff::Timestamp::UNIX_EPOCH,
+                price: Some(9.0),
+                size: Some(1.0),
+                exchange: String::new(),
+                special_conditions: String::new(),
+                past_limit: false,
+                unreported,
+            })
         };
         let ticks = HistoricalTicks::Trades(vec![trade(false), trade(true)]);
         assert_eq!(tick_by_tick_events(ticks.clone(), TickByTickType::AllLast).len(), 2);

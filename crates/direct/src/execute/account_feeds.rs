@@ -50,7 +50,11 @@ pub(super) async fn account_updates_snapshot(
     let rows = join_account_updates(asker, params, Interest::Snapshot)?
         .download(&asker.notes, asker.shared.log_accounts)
         .await?;
-    let mut snapshot = AccountUpdatesSnapshot { values: Vec::new(), portfolio: Vec::new(), time: None };
+    let mut snapshot = ibkr_connect_core::literal!(AccountUpdatesSnapshot {
+        values: Vec::new(),
+        portfolio: Vec::new(),
+        time: None
+    });
     for row in rows {
         match row {
             AccountUpdatesEvent::Value(value) => snapshot.values.push(value),

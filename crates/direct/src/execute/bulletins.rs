@@ -175,7 +175,12 @@ mod tests {
     use super::*;
 
     fn bulletin(message_id: i32, length: usize) -> NewsBulletin {
-        NewsBulletin { message_id, message_type: 1, message: "x".repeat(length), exchange: String::new() }
+        ibkr_connect_core::literal!(NewsBulletin {
+            message_id,
+            message_type: 1,
+            message: "x".repeat(length),
+            exchange: String::new()
+        })
     }
 
     fn ids((bulletins, missed): (Vec<NewsBulletin>, usize)) -> (Vec<i32>, usize) {

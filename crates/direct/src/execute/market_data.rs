@@ -71,13 +71,12 @@ pub(super) async fn market_data<'a>(
 }
 
 pub(super) async fn quote_snapshot(asker: &Asker, params: &QuoteSnapshotParams) -> Result<Quote> {
-    let wanted = MarketDataParams {
-        contract: params.contract.clone(),
-        snapshot: !params.regulatory_snapshot,
-        regulatory_snapshot: params.regulatory_snapshot,
-        generic_ticks: Vec::new(),
-        market_data_type: params.market_data_type,
-    };
+    let wanted = MarketDataParams::default()
+        .with_contract(params.contract.clone())
+        .with_snapshot(!params.regulatory_snapshot)
+        .with_regulatory_snapshot(params.regulatory_snapshot)
+        .with_generic_ticks(Vec::new())
+        .with_market_data_type(params.market_data_type);
     let ticks = subscribe(asker, &wanted).await?;
     let mut ticks = Ticks { ticks, once: true };
     let mut quote = Quote::default();

@@ -38,7 +38,7 @@ pub(super) async fn historical_news(asker: &Asker, params: &HistoricalNewsParams
     let mut headlines = collect(asker, found, convert::past_headline).await?;
     let has_more = headlines.len() > usize::from(wanted);
     headlines.truncate(wanted.into());
-    Ok(HistoricalNews { headlines, has_more })
+    Ok(ibkr_connect_core::literal!(HistoricalNews { headlines, has_more }))
 }
 
 pub(super) async fn contract_news<'a>(

@@ -163,11 +163,11 @@ pub(super) async fn executions(asker: &Asker, params: &ExecutionsParams) -> Resu
         match item {
             SubscriptionItem::Data(Executions::ExecutionData(data)) => {
                 asker.notes.hear();
-                fills.execution(ExecutionDetails {
+                fills.execution(ibkr_connect_core::literal!(ExecutionDetails {
                     contract: convert::contract(data.contract),
                     execution: convert::execution(data.execution),
                     commission_report: None,
-                });
+                }));
             }
             SubscriptionItem::Data(Executions::CommissionReport(report)) => {
                 fills.report(convert::commission_report(report));
@@ -305,11 +305,11 @@ mod tests {
     fn details(exec_id: &str) -> ExecutionDetails {
         let execution = ibapi::orders::Execution { execution_id: exec_id.to_owned(), ..Default::default() };
         let data = ExecutionData { execution, ..Default::default() };
-        ExecutionDetails {
+        ibkr_connect_core::literal!(ExecutionDetails {
             contract: Contract::default(),
             execution: convert::execution(data.execution),
             commission_report: None,
-        }
+        })
     }
 
     fn report(exec_id: &str) -> CommissionReport {

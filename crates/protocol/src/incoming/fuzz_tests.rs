@@ -22,7 +22,7 @@ fn worker_output() {
         link.send_connect(&Address::default()).unwrap();
         let mut accounts = pin!(link.request(&Request::ManagedAccounts, None, deadline));
         assert!(poll(accounts.as_mut()).is_none());
-        let params = MarketDataParams { contract: Contract::stock("AAPL"), ..Default::default() };
+        let params = MarketDataParams::default().with_contract(Contract::stock("AAPL"));
         let mut stream =
             pin!(link.subscribe(StreamRequest::MarketData(params), FlowControl::default(), deadline));
         assert!(poll(stream.as_mut()).is_none());

@@ -46,7 +46,7 @@ impl Connector for Clockwork {
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
         sleep(Duration::from_secs(1)).await;
-        let info = ConnectionInfo {
+        let info = ibkr_connect_core::literal!(ConnectionInfo {
             mode: ConnectionMode::Mock,
             client_id: 7,
             server_version: 226,
@@ -57,7 +57,7 @@ impl Connector for Clockwork {
             worker_pid: None,
             zombies: None,
             attempts: Vec::new(),
-        };
+        });
         let (dropped, closed) = (Arc::clone(&self.dropped), Arc::clone(&self.closed));
         Ok(Box::new(ClockworkConnection { info, dropped, closed }))
     }
@@ -219,7 +219,7 @@ async fn an_hour_of_silence_is_no_loss() {
 async fn a_stream_comes_within_its_credit_to_its_end() {
     let counts = between(async |pair| {
         let (link, deadline) = (Arc::clone(pair.link), Instant::now().into_std() + PING);
-        let params = MarketDataParams { contract: Contract::stock("AAPL"), ..Default::default() };
+        let params = MarketDataParams::default().with_contract(Contract::stock("AAPL"));
         let flow = FlowControl::Lossless { capacity: 100 };
         let opening =
             tokio::spawn(

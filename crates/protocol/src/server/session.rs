@@ -430,7 +430,7 @@ mod tests {
     #[test]
     fn what_trades_is_refused_here_too_in_a_read_only_session() {
         let mut connection = MockConnection::new();
-        connection.expect_info().return_const(ConnectionInfo {
+        connection.expect_info().return_const(ibkr_connect_core::literal!(ConnectionInfo {
             mode: ConnectionMode::Mock,
             client_id: 1,
             server_version: 226,
@@ -441,7 +441,7 @@ mod tests {
             worker_pid: None,
             zombies: None,
             attempts: Vec::new(),
-        });
+        }));
         let connector = MockConnector::new();
         let output = Arc::new(Output::new(crate::testing::Buffer::with_room(usize::MAX).pipe()));
         let mut server = Server::with_session(&connector, output, connection, Duration::ZERO);

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 fn connection() -> MockConnection {
     let mut connection = MockConnection::new();
-    connection.expect_info().return_const(ConnectionInfo {
+    connection.expect_info().return_const(ibkr_connect_core::literal!(ConnectionInfo {
         mode: ConnectionMode::Mock,
         client_id: 1,
         server_version: 226,
@@ -31,7 +31,7 @@ fn connection() -> MockConnection {
         worker_pid: None,
         zombies: None,
         attempts: Vec::new(),
-    });
+    }));
     connection.expect_request().returning(|_, _| Ok(Reply::ManagedAccounts(Vec::new())));
     connection.expect_close().returning(|| Ok(()));
     connection

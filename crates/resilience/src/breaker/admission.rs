@@ -116,6 +116,7 @@ impl fmt::Display for Refusal {
 
 /// Why somebody forced the breaker, and who.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "who and why")]
 pub struct Note {
     /// Who did it, e.g. a user or a program.
     pub actor: String,

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use derive_setters::Setters;
+
 /// When the breaker opens and closes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Setters)]
+#[setters(prefix = "with_")]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct BreakerSettings {
     /// So many failures within the window open it, if they are at least half of the attempts since the first of them.
     pub failures: u32,

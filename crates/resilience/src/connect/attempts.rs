@@ -70,14 +70,14 @@ pub(crate) struct AttemptTimes {
 
 impl AttemptTimes {
     fn attempt(&self, phases: Vec<PhaseTiming>) -> Attempt {
-        Attempt {
+        ibkr_connect_core::literal!(Attempt {
             kind: None,
             phase: None,
             client_id: self.client_id,
             ms: millis(self.took),
             waited_ms: millis(self.waited),
             phases,
-        }
+        })
     }
 }
 
@@ -96,11 +96,11 @@ impl AttemptLog {
     }
 
     pub(crate) fn failed(&mut self, course: &AttemptTimes, error: &Error) {
-        let attempt = Attempt {
+        let attempt = ibkr_connect_core::literal!(Attempt {
             kind: Some(error.kind()),
             phase: error.phase(),
             ..course.attempt(error.phases().to_vec())
-        };
+        });
         tracing::warn!(
             attempt = self.attempts.len() + 1,
             kind = error.kind().as_str(),

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use derive_setters::Setters;
 use rand::{Rng, RngExt};
 
 /// How widely attempts are spaced.
@@ -16,7 +17,9 @@ pub enum Pace {
 }
 
 /// The bounds of the waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Setters)]
+#[setters(prefix = "with_")]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct Backoff {
     /// The bound of the first wait; each further one is twice as long.
     pub base: Duration,

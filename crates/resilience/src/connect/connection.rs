@@ -27,7 +27,7 @@ pub(crate) struct RobustConnection {
 impl RobustConnection {
     pub(crate) fn new(admitted: Admitted<Box<dyn Connection>>) -> Self {
         let Admitted { connection, attempts, held: Held { lease, pacer } } = admitted;
-        let info = ConnectionInfo { attempts, ..connection.info().clone() };
+        let info = ibkr_connect_core::literal!(ConnectionInfo { attempts, ..connection.info().clone() });
         Self { info, inner: connection.into(), lease: Mutex::new(Some(lease)), pacer }
     }
 }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     fn info() -> ConnectionInfo {
-        ConnectionInfo {
+        ibkr_connect_core::literal!(ConnectionInfo {
             mode: ConnectionMode::Mock,
             client_id: 7,
             server_version: 226,
@@ -141,7 +141,7 @@ mod tests {
             worker_pid: None,
             zombies: None,
             attempts: Vec::new(),
-        }
+        })
     }
 
     fn waits<T>(future: impl Future<Output = T>) -> bool {

@@ -33,6 +33,7 @@ pub trait Dialer: Send + Sync {
 
 /// What is told of an attempt that succeeded.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "not for programs")]
 pub struct Opened<'a> {
     /// The mode it really has: a fallback's may be another one.
     pub mode: ConnectionMode,
@@ -44,6 +45,7 @@ pub struct Opened<'a> {
 
 /// A connection that the policy has let through.
 #[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "not for programs")]
 pub struct Admitted<C> {
     /// What the dialer has made.
     pub connection: C,

@@ -57,19 +57,17 @@ async fn gateway(answers: &'static [u8]) -> SocketAddr {
 
 fn pipeline(state_dir: &Path) -> Pipeline {
     let state_dir = state_dir.to_path_buf();
-    let policy = Policy::from(&Config { state_dir, max_retries: 0, ..Config::default() });
+    let policy = Policy::from(&Config::default().with_state_dir(state_dir).with_max_retries(0));
     let breaker = BreakerSettings { failures: 2, ..policy.breaker };
     Pipeline::new(Policy { breaker, port_check: PortCheck::Off, ..policy })
 }
 
 fn target(address: SocketAddr) -> Target {
-    Target {
-        host: address.ip().to_string(),
-        port: address.port(),
-        client_id: None,
-        timeout: Duration::from_secs(10),
-        ..Target::default()
-    }
+    Target::default()
+        .with_host(address.ip().to_string())
+        .with_port(address.port())
+        .with_client_id(None)
+        .with_timeout(Duration::from_secs(10))
 }
 
 #[tokio::test]
@@ -82,7 +80,7 @@ async fn a_connection_of_any_kind_has_a_client_id_of_its_own_while_it_lives() {
     let id = first.held.client_id();
     assert_ne!(id, second.held.client_id());
     assert_eq!(first.attempts.len(), 1);
-    let fixed = Target { client_id: Some(id), ..target };
+    let fixed = target.with_client_id(Some(id));
     let taken = pipeline.execute(Tcp, &fixed).await.unwrap_err();
     assert_eq!(taken.kind(), ErrorKind::ClientIdInUse);
     drop(first);

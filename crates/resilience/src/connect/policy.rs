@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use derive_setters::Setters;
 use ibkr_connect_core::Config;
 use ibkr_connect_core::config::{Pacing, Region};
 use ibkr_connect_state::KernelClock;
@@ -19,9 +20,12 @@ use crate::ids::DEFAULT_RANGE;
 const ATTEMPTS_PER_TRIAL: u32 = CLIENT_ID_TRIES;
 
 /// The policy of a [`RobustConnector`](crate::RobustConnector).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Setters)]
+#[setters(prefix = "with_")]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct Policy {
     /// Where state shared by processes is kept; created, mode 0700, if need be.
+    #[setters(into)]
     pub state_dir: PathBuf,
     /// The file of the handshake lock; `None` for one per Gateway in the state directory.
     pub lock_file: Option<PathBuf>,
@@ -38,6 +42,7 @@ pub struct Policy {
     /// How long an id is left alone after the Gateway said that it is in use (326).
     pub client_id_hold: Duration,
     /// The name under which locks and leases are held; an application gets its client id again.
+    #[setters(into)]
     pub application: String,
     /// Whether to look for a listener before connecting.
     pub port_check: PortCheck,

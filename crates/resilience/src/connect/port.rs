@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     fn target(listener: &TcpListener) -> Target {
-        Target { port: listener.local_addr().unwrap().port(), ..Target::default() }
+        Target::default().with_port(listener.local_addr().unwrap().port())
     }
 
     #[tokio::test]

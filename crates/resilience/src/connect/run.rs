@@ -185,7 +185,7 @@ impl<D: Dialer> Run<D> {
             let lease = self.lease(shared)?;
             course.client_id = Some(lease.client_id());
             let started = Instant::now();
-            let target = Target { client_id: course.client_id, ..self.target.clone() };
+            let target = self.target.clone().with_client_id(course.client_id);
             log.begun(course);
             self.observer.tell(|| ConnectWait::Handshake {
                 attempt: course.attempt,

@@ -103,7 +103,7 @@ struct Fixture {
 impl Fixture {
     fn new(script: impl IntoIterator<Item = Scene>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let target = Target { port: listener.local_addr().unwrap().port(), ..Target::default() };
+        let target = Target::default().with_port(listener.local_addr().unwrap().port());
         let connector = Scripted { script: Mutex::new(script.into_iter().collect()), ..Scripted::default() };
         let (temp, clock, start) = (tempfile::tempdir().unwrap(), ManualClock::new(), Instant::now());
         let settings = Policy::from(&ibkr_connect_core::Config::default()).breaker;
@@ -120,10 +120,7 @@ impl Fixture {
     }
 
     fn run_with(&self, change: impl FnOnce(&mut Run<Dialing>, &mut Policy)) -> Run<Dialing> {
-        let config = ibkr_connect_core::Config {
-            state_dir: self.temp.path().to_path_buf(),
-            ..ibkr_connect_core::Config::default()
-        };
+        let config = ibkr_connect_core::Config::default().with_state_dir(self.temp.path().to_path_buf());
         let mut policy = Policy::from(&config);
         let mut run = Run {
             dialer: Dialing(Arc::clone(&self.connector) as Arc<dyn Connector>),

@@ -166,7 +166,7 @@ mod tests {
     }
 
     fn bars(bar_size: BarSize) -> HistoricalBarsParams {
-        HistoricalBarsParams { bar_size, ..HistoricalBarsParams::last_day(Contract::stock("IBM")) }
+        HistoricalBarsParams::last_day(Contract::stock("IBM")).with_bar_size(bar_size)
     }
 
     fn of_bars(params: HistoricalBarsParams) -> Cost {
@@ -183,7 +183,7 @@ mod tests {
             let cost = of_bars(bars(*size));
             assert_eq!(cost.small.is_some(), size.as_str().ends_with("secs"), "{size}");
             assert_eq!((cost.messages, cost.answer), (1, Answer::Historical), "{size}");
-            let stream = HistoricalBarUpdatesParams { bar_size: *size, ..Default::default() };
+            let stream = HistoricalBarUpdatesParams::default().with_bar_size(*size);
             let stream = Cost::of_stream(&StreamRequest::HistoricalBarUpdates(stream), now());
             assert_eq!(stream.small.is_some(), size.as_str().ends_with("secs"), "{size}");
         }
@@ -191,7 +191,7 @@ mod tests {
         assert!(ticks.small.is_some() && ticks.answer == Answer::Historical);
         let real_time = StreamRequest::RealTimeBars(RealTimeBarsParams::default());
         assert!(Cost::of_stream(&real_time, now()).small.is_some());
-        let with_past = TickByTickParams { number_of_ticks: 10, ..TickByTickParams::default() };
+        let with_past = TickByTickParams::default().with_number_of_ticks(10);
         let [past, no_past] = [with_past, TickByTickParams::default()]
             .map(|params| Cost::of_stream(&StreamRequest::TickByTick(params), now()));
         assert!(past.small.is_some() && no_past.small.is_none());
@@ -216,8 +216,7 @@ mod tests {
         for (request, messages) in [(Request::ServerTime, 1), (Request::Positions, 2), (summary, 2)] {
             assert_eq!(Cost::of_request(&request, now()).messages, messages, "{}", request.command());
         }
-        let delayed =
-            MarketDataParams { market_data_type: MarketDataType::Delayed, ..MarketDataParams::default() };
+        let delayed = MarketDataParams::default().with_market_data_type(MarketDataType::Delayed);
         for (request, messages) in [
             (StreamRequest::Notices, 0),
             (StreamRequest::Connectivity, 0),
@@ -232,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_key_is_plain_text_that_no_version_changes() {
-        let key = of_bars(HistoricalBarsParams { use_rth: true, ..bars(BarSize::Secs30) }).small.unwrap();
+        let key = of_bars(bars(BarSize::Secs30).with_use_rth(true)).small.unwrap();
         assert_eq!(key.series, "TRADES {currency:USD,exchange:SMART,sec_type:STK,symbol:IBM}");
         assert_eq!(key.details, "historical_bars {bar_size:30 secs,duration:1 D,use_rth:true}");
         assert_eq!(key.weight, 1);
@@ -241,8 +240,8 @@ mod tests {
     #[test]
     fn a_key_knows_what_is_identical_and_what_is_one_series() {
         let trades = bars(BarSize::Secs5);
-        let quotes = HistoricalBarsParams { what_to_show: WhatToShow::BidAsk, ..trades.clone() };
-        let regular = HistoricalBarsParams { use_rth: true, ..trades.clone() };
+        let quotes = trades.clone().with_what_to_show(WhatToShow::BidAsk);
+        let regular = trades.clone().with_use_rth(true);
         let [trades, quotes, regular] =
             [trades, quotes, regular].map(|params| of_bars(params).small.unwrap());
         assert_eq!((trades.weight, quotes.weight), (1, 2));
@@ -251,15 +250,12 @@ mod tests {
         assert_ne!(trades.details, regular.details);
 
         let kind = HistoricalTickKind::BidAsk;
-        let ticks = HistoricalTicksParams {
-            contract: Contract::stock("IBM"),
-            what_to_show: kind,
-            ..Default::default()
-        };
+        let ticks =
+            HistoricalTicksParams::default().with_contract(Contract::stock("IBM")).with_what_to_show(kind);
         assert_eq!(of_ticks(ticks.clone(), now()).series, quotes.series, "bars and ticks are one");
         let later = now() + jiff::SignedDuration::from_secs(1);
         assert_ne!(of_ticks(ticks.clone(), now()), of_ticks(ticks.clone(), later), "up to now");
-        let ended = HistoricalTicksParams { end: Some(now()), ..ticks };
+        let ended = ticks.with_end(Some(now()));
         assert_eq!(of_ticks(ended.clone(), now()), of_ticks(ended, later));
     }
 }

@@ -98,7 +98,7 @@ fn next_in(process: &ConnectionPacer) -> Duration {
 }
 
 fn bars(symbol: &str, bar_size: BarSize) -> Request {
-    let params = HistoricalBarsParams { bar_size, ..HistoricalBarsParams::last_day(Contract::stock(symbol)) };
+    let params = HistoricalBarsParams::last_day(Contract::stock(symbol)).with_bar_size(bar_size);
     Request::HistoricalBars(params)
 }
 

@@ -200,7 +200,10 @@ mod tests {
     }
 
     fn tell(health: &mut Health, seconds: u64, code: i32, message: &str) -> Option<Reading> {
-        health.notice(at(seconds), &Notice { code, message: message.to_owned(), time: None })
+        health.notice(
+            at(seconds),
+            &ibkr_connect_core::literal!(Notice { code, message: message.to_owned(), time: None }),
+        )
     }
 
     #[test]

@@ -17,7 +17,7 @@ const MASKED: LogAccounts = LogAccounts::Masked;
 
 fn notice(code: i32) -> Notice {
     let time = Timestamp::from_second(i64::from(code)).ok();
-    Notice { code, message: String::new(), time }
+    ibkr_connect_core::literal!(Notice { code, message: String::new(), time })
 }
 
 fn codes(notices: &[Notice]) -> Vec<i32> {
@@ -56,7 +56,7 @@ fn session(openings: Vec<Result<EventStream>>) -> (Session, Arc<AtomicUsize>) {
 }
 
 fn info() -> ConnectionInfo {
-    ConnectionInfo {
+    ibkr_connect_core::literal!(ConnectionInfo {
         mode: ConnectionMode::Mock,
         client_id: 1,
         server_version: 226,
@@ -67,7 +67,7 @@ fn info() -> ConnectionInfo {
         worker_pid: None,
         zombies: None,
         attempts: Vec::new(),
-    }
+    })
 }
 
 /// What was said before a ping was answered.

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use derive_setters::Setters;
 use ibkr_connect_core::Config;
 
 use crate::connect::PortCheck;
 use crate::supervisor::restart::RestartHook;
 
 /// The rules of a [`Supervisor`](super::Supervisor).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Setters)]
+#[setters(prefix = "with_")]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct SupervisorOptions {
     /// At least this often the Gateway is asked whether it answers. A question is sent a fifth earlier, so that its answer
     /// comes within the interval.
@@ -65,7 +68,9 @@ impl From<&Config> for SupervisorOptions {
 ///
 /// The loss after that waits for the first entry of [`SupervisorOptions::schedule`], each further one for the next entry, until
 /// the window holds fewer: a Gateway that lets everybody in and throws them out again must not be logged into all the time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Setters)]
+#[setters(prefix = "with_")]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct RestartLimit {
     /// So many losses.
     pub count: u32,

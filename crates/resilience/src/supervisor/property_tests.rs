@@ -67,7 +67,8 @@ fn said() -> impl Strategy<Value = Vec<Notice>> {
 }
 
 fn notice() -> impl Strategy<Value = Notice> {
-    let notice = |code| Notice { code, message: "farm:x".to_owned(), time: None };
+    let notice =
+        |code| ibkr_connect_core::literal!(Notice { code, message: "farm:x".to_owned(), time: None });
     prop::sample::select(&CODES[..]).prop_map(notice)
 }
 

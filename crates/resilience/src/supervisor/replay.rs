@@ -248,7 +248,16 @@ mod tests {
     fn bar(begin: i64, close: f64) -> Bar {
         let price = Some(close);
         let time = BarTime::Time(time(begin));
-        Bar { time, open: price, high: price, low: price, close: price, volume: None, wap: None, count: None }
+        ibkr_connect_core::literal!(Bar {
+            time,
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            volume: None,
+            wap: None,
+            count: None
+        })
     }
 
     fn history(bars: &[Bar]) -> Event {
@@ -260,7 +269,11 @@ mod tests {
     }
 
     fn notice(seconds: i64, code: i32) -> Event {
-        Event::Notices(Notice { code, message: String::new(), time: Some(time(seconds)) })
+        Event::Notices(ibkr_connect_core::literal!(Notice {
+            code,
+            message: String::new(),
+            time: Some(time(seconds))
+        }))
     }
 
     /// Those of the events that pass.
@@ -292,7 +305,9 @@ mod tests {
     #[test]
     fn daily_bars_are_compared_by_their_day() {
         let mut replay = Replay::Bars { newest: None };
-        let day = |day, close| Bar { time: BarTime::Date(date(2026, 12, day)), ..bar(0, close) };
+        let day = |day, close| {
+            ibkr_connect_core::literal!(Bar { time: BarTime::Date(date(2026, 12, day)), ..bar(0, close) })
+        };
         admitted(&mut replay, vec![history(&[day(1, 1.0), day(2, 2.0)])]);
         replay.begins_again(Session::New);
         let again = history(&[day(1, 1.0), day(2, 2.5), day(3, 3.0)]);
@@ -348,13 +363,13 @@ mod tests {
 
     #[test]
     fn ticks_of_the_past_come_once() {
-        let params = TickByTickParams { number_of_ticks: 3, ..TickByTickParams::default() };
+        let params = TickByTickParams::default().with_number_of_ticks(3);
         let mut replay = Replay::from(&StreamRequest::TickByTick(params));
         let tick = |seconds, price| {
-            Event::TickByTick(TickByTickEvent::Midpoint(MidpointTick {
+            Event::TickByTick(TickByTickEvent::Midpoint(ibkr_connect_core::literal!(MidpointTick {
                 time: time(seconds),
                 price: Some(price),
-            }))
+            })))
         };
         let first = vec![tick(1, 1.0), tick(1, 2.0), tick(2, 1.0)];
         assert_eq!(admitted(&mut replay, first.clone()), first);
@@ -367,7 +382,12 @@ mod tests {
     fn bulletins_and_headlines_come_once_a_day() {
         let bulletin = |id| {
             let (message, exchange) = ("NYSE is down".to_owned(), String::new());
-            Event::NewsBulletins(NewsBulletin { message_id: id, message_type: 2, message, exchange })
+            Event::NewsBulletins(ibkr_connect_core::literal!(NewsBulletin {
+                message_id: id,
+                message_type: 2,
+                message,
+                exchange
+            }))
         };
         let mut replay = Replay::from(&StreamRequest::NewsBulletins);
         assert_eq!(admitted(&mut replay, vec![bulletin(1), bulletin(2)]).len(), 2);
@@ -377,8 +397,13 @@ mod tests {
         let headline = |id: &str| {
             let (provider_code, headline) = ("BRFG".to_owned(), "news".to_owned());
             let article_id = id.to_owned();
-            let headline =
-                NewsHeadline { time: time(1), provider_code, article_id, headline, extra_data: None };
+            let headline = ibkr_connect_core::literal!(NewsHeadline {
+                time: time(1),
+                provider_code,
+                article_id,
+                headline,
+                extra_data: None
+            });
             Event::ContractNews(NewsEvent::Headline(headline))
         };
         let mut replay = Replay::Headlines { given: VecDeque::new() };

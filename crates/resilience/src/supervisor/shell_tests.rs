@@ -71,7 +71,7 @@ impl Stage {
 
     fn with(gateway: InMemoryGateway) -> Self {
         let clock = TokioClock::start();
-        let target = Target { host: "gw.example".to_owned(), ..Target::default() };
+        let target = Target::default().with_host("gw.example");
         let (supervisor, shell, ended) = Supervisor::new(
             Arc::new(gateway.clone()),
             target,
@@ -121,7 +121,7 @@ fn position_end() -> Event {
 }
 
 fn notice(code: i32, message: &str) -> Event {
-    Event::Notices(Notice { code, message: message.to_owned(), time: None })
+    Event::Notices(ibkr_connect_core::literal!(Notice { code, message: message.to_owned(), time: None }))
 }
 
 fn error(kind: ErrorKind) -> Error {

@@ -197,7 +197,11 @@ impl Simulation {
             Happening::Step => match self.script.pop_front().unwrap().1 {
                 Step::GatewayMode(gateway_mode) => self.turns(gateway_mode),
                 Step::Notice(code, message) => {
-                    self.speaks(Notice { code, message: message.to_owned(), time: None });
+                    self.speaks(ibkr_connect_core::literal!(Notice {
+                        code,
+                        message: message.to_owned(),
+                        time: None
+                    }));
                 }
                 Step::BreakerOpens => {
                     let by = Note { actor: "somebody".to_owned(), reason: "as planned".to_owned() };

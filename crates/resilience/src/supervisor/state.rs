@@ -66,6 +66,7 @@ pub struct Damage {
 
 /// A data farm of IBKR's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
 pub struct Farm {
     /// What it serves.
     pub kind: FarmKind,

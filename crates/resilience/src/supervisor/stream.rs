@@ -14,6 +14,7 @@ use super::streams::{Content, OpeningId, StreamId};
 
 /// What a [`SupervisedStream`] gives.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum StreamItem<T = Event> {
     /// An event of the Gateway's.
     Data(T),

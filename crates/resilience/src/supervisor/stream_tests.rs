@@ -190,7 +190,16 @@ fn a_history_is_given_once() {
         stream_of(&StreamRequest::HistoricalBarUpdates(HistoricalBarUpdatesParams::default()));
     let bar = |begin| {
         let time = BarTime::Time(time(begin));
-        Bar { time, open: None, high: None, low: None, close: None, volume: None, wap: None, count: None }
+        ibkr_connect_core::literal!(Bar {
+            time,
+            open: None,
+            high: None,
+            low: None,
+            close: None,
+            volume: None,
+            wap: None,
+            count: None
+        })
     };
     let history = |begins: &[i64]| {
         let bars = begins.iter().map(|begin| bar(*begin)).collect();

@@ -50,8 +50,8 @@ fn a_reset_session_is_replaced_and_its_stream_goes_on_after_one_gap() {
 fn every_loss_is_one_gap() {
     const LOSSES: u64 = 20;
     let gateway = gateway(Vec::new());
-    let restarts = RestartLimit { count: u32::MAX, ..RestartLimit::default() };
-    let supervisor = supervise(&gateway, SupervisorOptions { restarts, ..quick() });
+    let restarts = RestartLimit::default().with_count(u32::MAX);
+    let supervisor = supervise(&gateway, quick().with_restarts(restarts));
     session(&supervisor);
     let mut streams = [(); 3].map(|()| block_on(supervisor.subscribe(quotes())).unwrap());
     for loss in 1..=LOSSES {
@@ -71,7 +71,7 @@ fn a_gateway_that_is_restarted_is_waited_for_without_a_connect() {
     let gateway = gateway(Vec::new());
     let port = gateway.port();
     let connector = Arc::new(Counting::default());
-    let options = SupervisorOptions { schedule: vec![Duration::from_secs(1)], ..quick() };
+    let options = quick().with_schedule(vec![Duration::from_secs(1)]);
     let supervisor =
         Supervisor::start(Arc::clone(&connector) as Arc<dyn Connector>, target(port), options).unwrap();
     session(&supervisor);

@@ -32,16 +32,14 @@ fn restarted(port: u16) -> Simulator {
 }
 
 fn target(port: u16) -> Target {
-    Target { port, timeout: Duration::from_secs(10), ..Target::default() }
+    Target::default().with_port(port).with_timeout(Duration::from_secs(10))
 }
 
 /// Failed attempts and looks at the port follow each other quickly.
 fn quick() -> SupervisorOptions {
-    SupervisorOptions {
-        schedule: vec![Duration::from_millis(20)],
-        listener_poll: Duration::from_millis(5),
-        ..SupervisorOptions::default()
-    }
+    SupervisorOptions::default()
+        .with_schedule(vec![Duration::from_millis(20)])
+        .with_listener_poll(Duration::from_millis(5))
 }
 
 fn supervise(gateway: &Simulator, options: SupervisorOptions) -> Supervisor {
@@ -98,6 +96,7 @@ fn gap(stream: &mut SupervisedStream) -> (Timestamp, Timestamp) {
                 data(stream);
                 return (from, to);
             }
+            other => panic!("neither an event nor a gap: {other:?}"),
         }
     }
 }

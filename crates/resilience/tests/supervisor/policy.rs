@@ -26,7 +26,7 @@ fn with_the_policy_a_lost_session_gets_its_client_id_again() {
 fn an_open_breaker_is_shown_with_its_time_and_kept() {
     let gateway = gateway(vec![Fault::CloseBeforeVersion]);
     let state = tempfile::tempdir().unwrap();
-    let connector = robust(&state, BreakerSettings { failures: 2, ..BreakerSettings::default() });
+    let connector = robust(&state, BreakerSettings::default().with_failures(2));
     let supervisor = Supervisor::start(connector, target(gateway.port()), quick()).unwrap();
     let open = until(&supervisor, "circuit open", is_circuit_open);
     let SupervisorState::CircuitOpen { until } = open else { unreachable!() };
@@ -42,10 +42,10 @@ fn an_attempt_is_made_as_soon_as_the_breaker_admits_one() {
     let gateway = gateway(vec![Fault::CloseBeforeVersion]);
     let state = tempfile::tempdir().unwrap();
     let recovery = Duration::from_millis(500);
-    let breaker = BreakerSettings { failures: 2, recovery, ..BreakerSettings::default() };
+    let breaker = BreakerSettings::default().with_failures(2).with_recovery(recovery);
     // Guesses would be an hour long.
     let schedule = vec![Duration::from_millis(1), Duration::from_millis(1), Duration::from_secs(3_600)];
-    let options = SupervisorOptions { schedule, ..quick() };
+    let options = quick().with_schedule(schedule);
     let supervisor = Supervisor::start(robust(&state, breaker), target(gateway.port()), options).unwrap();
     until(&supervisor, "circuit open", is_circuit_open);
     gateway.set_faults(Vec::new());
@@ -58,7 +58,7 @@ fn sessions_that_are_lost_six_times_in_an_hour_open_the_circuit() {
     let state = tempfile::tempdir().unwrap();
     let connector = robust(&state, BreakerSettings::default());
     let schedule = vec![Duration::from_secs(3_600)];
-    let options = SupervisorOptions { schedule, ..quick() };
+    let options = quick().with_schedule(schedule);
     let supervisor = Supervisor::start(connector, target(gateway.port()), options).unwrap();
     for generation in 1..=6 {
         until_generation(&supervisor, generation);
@@ -82,7 +82,7 @@ fn a_breaker_that_is_reset_or_whose_time_is_over_lets_a_session_in_within_a_seco
         let limit = if is_reset { Duration::from_secs(3_600) } else { Duration::from_millis(700) };
         breaker.force_open_for(by(), limit).unwrap();
         // What the schedule says would be an hour.
-        let options = SupervisorOptions { schedule: vec![Duration::from_secs(3_600)], ..quick() };
+        let options = quick().with_schedule(vec![Duration::from_secs(3_600)]);
         let connector = robust(&state, BreakerSettings::default());
         let supervisor = Supervisor::start(connector, target(gateway.port()), options).unwrap();
         until(&supervisor, "circuit open", is_circuit_open);
@@ -101,11 +101,11 @@ fn whoever_waited_for_a_trial_that_succeeded_goes_on_at_once() {
     let gateway = gateway(vec![Fault::CloseBeforeVersion]);
     let state = tempfile::tempdir().unwrap();
     let recovery = Duration::from_millis(300);
-    let breaker = BreakerSettings { failures: 2, recovery, ..BreakerSettings::default() };
+    let breaker = BreakerSettings::default().with_failures(2).with_recovery(recovery);
     // Guesses would be an hour long.
     let schedule = vec![Duration::from_millis(1), Duration::from_millis(1), Duration::from_secs(3_600)];
     let start = || {
-        let options = SupervisorOptions { schedule: schedule.clone(), ..quick() };
+        let options = quick().with_schedule(schedule.clone());
         Supervisor::start(robust(&state, breaker.clone()), target(gateway.port()), options).unwrap()
     };
     let supervisors = [(); 6].map(|()| start());
@@ -128,8 +128,8 @@ fn is_circuit_open(state: &SupervisorState) -> bool {
 
 /// The direct backend under the policy, without retries of its own.
 fn robust(state: &tempfile::TempDir, breaker: BreakerSettings) -> Arc<dyn Connector> {
-    let config = Config { state_dir: state.path().to_owned(), ..Config::default() };
-    let policy = Policy { max_retries: 0, breaker, ..Policy::from(&config) };
+    let config = Config::default().with_state_dir(state.path().to_owned());
+    let policy = Policy::from(&config).with_max_retries(0).with_breaker(breaker);
     let inner = Arc::new(DirectConnector) as Arc<dyn Connector>;
     Arc::new(RobustConnector::new(inner, policy))
 }

@@ -14,7 +14,7 @@ use crate::connectors::{Muffler, PanicsOnce};
 fn a_mute_gateway_is_never_ready_and_said_to_be_wedged() {
     for fault in [Fault::Silent, Fault::MuteAfterVersion, Fault::MuteAfterHandshake] {
         let gateway = gateway(vec![fault.clone()]);
-        let target = Target { timeout: Duration::from_millis(100), ..target(gateway.port()) };
+        let target = target(gateway.port()).with_timeout(Duration::from_millis(100));
         let supervisor =
             Supervisor::start(Arc::new(DirectConnector) as Arc<dyn Connector>, target, quick()).unwrap();
         let mut seen = Vec::new();
@@ -43,8 +43,8 @@ fn a_wedged_gateway_is_restarted_once_if_somebody_said_how() {
     let script = format!("echo restart >> {}", restarts.display());
     let how = GatewayRestart::Command(["sh", "-c", &script].map(str::to_owned).to_vec());
     let gateway_restart = Some(RestartHook::new(how, state.path()));
-    let options = SupervisorOptions { gateway_restart, ..quick() };
-    let target = Target { timeout: Duration::from_millis(50), ..target(gateway.port()) };
+    let options = quick().with_gateway_restart(gateway_restart);
+    let target = target(gateway.port()).with_timeout(Duration::from_millis(50));
     let connector = || Arc::new(DirectConnector) as Arc<dyn Connector>;
     let begun = Instant::now();
     // Two supervisors are like two processes: they share the state directory.
@@ -62,7 +62,7 @@ fn a_session_that_falls_silent_is_degraded_then_lost() {
     let gateway = gateway(Vec::new());
     let muffler = Arc::new(Muffler::default());
     let interval = Duration::from_millis(300);
-    let options = SupervisorOptions { ping_interval: interval, ..quick() };
+    let options = quick().with_ping_interval(interval);
     let connector = Arc::clone(&muffler) as Arc<dyn Connector>;
     let supervisor = Supervisor::start(connector, target(gateway.port()), options).unwrap();
     until(&supervisor, "ready", |state| *state == SupervisorState::Ready);
@@ -164,7 +164,7 @@ fn dropped_inside_a_runtime_it_stops_nothing_and_closes_all_the_same() {
 #[test]
 fn told_to_give_up_it_does_and_says_why() {
     let gateway = gateway(vec![Fault::CloseBeforeVersion]);
-    let options = SupervisorOptions { give_up: GiveUp::AfterFailures(3), ..quick() };
+    let options = quick().with_give_up(GiveUp::AfterFailures(3));
     let supervisor = supervise(&gateway, options);
     let error = block_on(supervisor.session()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Closed);

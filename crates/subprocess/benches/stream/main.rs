@@ -175,7 +175,10 @@ fn connect() -> Session {
 }
 
 fn tick_source(name: &str, number: u64) -> MarketDataParams {
-    MarketDataParams::streaming(Contract { symbol: format!("{name}:{number}"), ..Contract::default() })
+    MarketDataParams::streaming(ibkr_connect_core::literal!(Contract {
+        symbol: format!("{name}:{number}"),
+        ..Contract::default()
+    }))
 }
 
 fn value(event: &MarketDataEvent) -> f64 {

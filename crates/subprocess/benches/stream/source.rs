@@ -32,7 +32,7 @@ impl Connector for InstantConnector {
     }
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
-        Ok(Box::new(InstantConnection(ConnectionInfo {
+        Ok(Box::new(InstantConnection(ibkr_connect_core::literal!(ConnectionInfo {
             mode: ConnectionMode::Mock,
             client_id: target.client_id.unwrap_or(1),
             server_version: 226,
@@ -43,7 +43,7 @@ impl Connector for InstantConnector {
             worker_pid: None,
             zombies: None,
             attempts: Vec::new(),
-        })))
+        }))))
     }
 }
 

@@ -17,7 +17,7 @@ const LOOKS: usize = 8;
 pub(crate) async fn a_portfolio_adds_up_while_prices_move(backend: &dyn Backend) {
     with(backend, moving(), async |gateway, session| {
         let held = positions_of(ACCOUNTS[0], session.positions().await.unwrap());
-        let params = AccountUpdatesParams { account: ACCOUNTS[0].into() };
+        let params = AccountUpdatesParams::default().with_account(ACCOUNTS[0]);
         let mut updates = session.account_updates(params.clone()).await.unwrap();
         let (mut account, mut worth) = (Account::default(), Vec::new());
         while worth.len() < LOOKS {
@@ -93,7 +93,7 @@ struct Account {
 }
 
 impl Account {
-    fn value(&mut self, AccountValue { account, key, value, currency }: AccountValue) {
+    fn value(&mut self, AccountValue { account, key, value, currency, .. }: AccountValue) {
         assert_eq!(account, ACCOUNTS[0]);
         if let (Ok(value), Some("USD")) = (value.parse(), currency.as_deref()) {
             self.values.insert(key, value);

@@ -50,13 +50,13 @@ pub(crate) async fn what_is_not_held_has_no_profit(backend: &dyn Backend) {
         let other = Contract::forex("EUR", "USD");
         let con_id = session.contract_details(other).await.unwrap()[0].contract.con_id;
         assert!(held.iter().all(|held| held.contract.con_id != con_id));
-        let nothing = PnlSingle {
+        let nothing = ibkr_connect_core::literal!(PnlSingle {
             position: 0.0,
             daily_pnl: None,
             unrealized_pnl: None,
             realized_pnl: None,
             value: None,
-        };
+        });
         let mut profits = single(session, ACCOUNTS[0], con_id).await;
         assert_eq!(take_single(&mut profits, 1).await, [nothing]);
 
@@ -94,11 +94,11 @@ async fn profits(session: &Session, held: &[Position]) -> (Vec<Pnl>, Vec<Vec<Pnl
 }
 
 fn of(account: &str) -> PnlParams {
-    PnlParams { account: account.to_owned(), ..PnlParams::default() }
+    PnlParams::default().with_account(account.to_owned())
 }
 
 async fn single(session: &Session, account: &str, con_id: i32) -> Subscription<PnlSingleEvent> {
-    let params = PnlSingleParams { account: account.to_owned(), con_id, ..PnlSingleParams::default() };
+    let params = PnlSingleParams::default().with_account(account.to_owned()).with_con_id(con_id);
     session.pnl_single(params).await.unwrap()
 }
 
@@ -141,14 +141,12 @@ async fn lines<'a>(session: &Session, held: &'a [Position]) -> Vec<Line<'a>> {
     let mut lines = Vec::new();
     for held in held {
         let contract = held.contract.clone();
-        let quote = QuoteSnapshotParams { contract: contract.clone(), ..QuoteSnapshotParams::default() };
+        let quote = QuoteSnapshotParams::default().with_contract(contract.clone());
         let prior_close = session.quote_snapshot(quote).await.unwrap().close.unwrap();
-        let bars = HistoricalBarsParams {
-            end: Some(begin() + jiff::SignedDuration::from_secs(1800)),
-            bar_size: "1 secs".parse().unwrap(),
-            duration: "1801 S".parse().unwrap(),
-            ..HistoricalBarsParams::last_day(contract)
-        };
+        let bars = HistoricalBarsParams::last_day(contract)
+            .with_end(Some(begin() + jiff::SignedDuration::from_secs(1800)))
+            .with_bar_size("1 secs".parse().unwrap())
+            .with_duration("1801 S".parse().unwrap());
         let bars = session.historical_bars(bars).await.unwrap().bars;
         let prices = bars.iter().map(|bar| bar.close.unwrap()).collect();
         lines.push(Line { held, prior_close, prices });

@@ -154,7 +154,7 @@ fn cash(account: &str, value: &str) -> Frame {
 }
 
 fn of(account: &str) -> AccountUpdatesParams {
-    AccountUpdatesParams { account: account.to_owned() }
+    AccountUpdatesParams::default().with_account(account.to_owned())
 }
 
 async fn snapshot(session: &Session, account: &str) -> AccountUpdatesSnapshot {

@@ -20,7 +20,8 @@ const LOOKS: usize = 6;
 pub(crate) async fn a_summary_adds_up_while_prices_move(backend: &dyn Backend) {
     with(backend, moving(), async |gateway, session| {
         let tags = ["TotalCashValue", "GrossPositionValue", "NetLiquidation"];
-        let params = AccountSummaryParams { group: "All".into(), tags: tags.map(str::to_owned).to_vec() };
+        let params =
+            AccountSummaryParams::default().with_group("All").with_tags(tags.map(str::to_owned).to_vec());
         let once = session.account_summary(params.clone()).await.unwrap();
         let mut updates = session.account_summary_updates(params).await.unwrap();
         let (mut sums, mut ended) = (Sums::default(), false);
@@ -66,7 +67,7 @@ pub(crate) async fn the_money_of_several_accounts_adds_up(backend: &dyn Backend)
 
 pub(crate) async fn positions_of_one_account_are_those_of_all(backend: &dyn Backend) {
     with(backend, moving(), async |gateway, session| {
-        let params = PositionsMultiParams { account: ACCOUNTS[1].into(), ..PositionsMultiParams::default() };
+        let params = PositionsMultiParams::default().with_account(ACCOUNTS[1]);
         let mut updates = session.positions_multi(params).await.unwrap();
         let mut held = Vec::new();
         loop {

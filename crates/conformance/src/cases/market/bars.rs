@@ -12,11 +12,9 @@ use crate::Backend;
 use crate::support::until;
 
 fn bars(bar_size: &str, duration: &str) -> HistoricalBarsParams {
-    HistoricalBarsParams {
-        bar_size: bar_size.parse().unwrap(),
-        duration: duration.parse().unwrap(),
-        ..HistoricalBarsParams::last_day(aapl())
-    }
+    HistoricalBarsParams::last_day(aapl())
+        .with_bar_size(bar_size.parse().unwrap())
+        .with_duration(duration.parse().unwrap())
 }
 
 pub(crate) async fn bars_are_made_of_ticks(backend: &dyn Backend) {
@@ -50,7 +48,7 @@ pub(crate) async fn every_bar_size_and_kind_of_data(backend: &dyn Backend) {
             assert_eq!(dated, matches!(size, BarSize::Day1 | BarSize::Week1 | BarSize::Month1), "{size}");
         }
         for what_to_show in WhatToShow::ALL {
-            let params = HistoricalBarsParams { what_to_show: *what_to_show, ..bars("1 hour", "1 D") };
+            let params = bars("1 hour", "1 D").with_what_to_show(*what_to_show);
             let bars = session.historical_bars(params).await.unwrap().bars;
             let traded =
                 matches!(what_to_show, WhatToShow::Trades | WhatToShow::AdjustedLast | WhatToShow::AggTrades);
@@ -63,11 +61,8 @@ pub(crate) async fn every_bar_size_and_kind_of_data(backend: &dyn Backend) {
                 assert!(bar.low > Some(0.0) && bar.low <= bar.high, "{what_to_show} {bar:?}");
             }
         }
-        let adjusted = HistoricalBarsParams {
-            what_to_show: WhatToShow::AdjustedLast,
-            end: Some(begin()),
-            ..bars("1 day", "1 D")
-        };
+        let adjusted =
+            bars("1 day", "1 D").with_what_to_show(WhatToShow::AdjustedLast).with_end(Some(begin()));
         let refused = session.historical_bars(adjusted).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::InvalidRequest, "{refused}");
     })
@@ -76,13 +71,9 @@ pub(crate) async fn every_bar_size_and_kind_of_data(backend: &dyn Backend) {
 
 pub(crate) async fn real_time_bars_are_made_of_ticks(backend: &dyn Backend) {
     with(backend, replay(), async |gateway, session| {
-        let params = RealTimeBarsParams { contract: aapl(), ..RealTimeBarsParams::default() };
+        let params = RealTimeBarsParams::default().with_contract(aapl());
         let mut stream = session.real_time_bars(params.clone()).await.unwrap();
-        let mut middles = RealTimeBarsParams {
-            contract: euro(),
-            what_to_show: RealTimeBarKind::Midpoint,
-            ..params.clone()
-        };
+        let mut middles = params.clone().with_contract(euro()).with_what_to_show(RealTimeBarKind::Midpoint);
         let mut quotes = session.real_time_bars(middles.clone()).await.unwrap();
         let bar = |event| match event {
             RealTimeBarsEvent::Bar(bar) => bar,
@@ -102,7 +93,7 @@ pub(crate) async fn real_time_bars_are_made_of_ticks(backend: &dyn Backend) {
         until("the cancel arrives", || gateway.stats().requested("cancelRealTimeBars") == 1).await;
         middles.what_to_show = RealTimeBarKind::Trades;
         assert_eq!(failure(session.real_time_bars(middles).await).await.code(), Some(420));
-        let unknown = RealTimeBarsParams { contract: Contract::stock("NOSUCH"), ..params };
+        let unknown = params.with_contract(Contract::stock("NOSUCH"));
         assert_eq!(failure(session.real_time_bars(unknown).await).await.code(), Some(200));
     })
     .await;
@@ -110,12 +101,10 @@ pub(crate) async fn real_time_bars_are_made_of_ticks(backend: &dyn Backend) {
 
 pub(crate) async fn bars_are_kept_up_to_date(backend: &dyn Backend) {
     with(backend, replay(), async |gateway, session| {
-        let params = HistoricalBarUpdatesParams {
-            contract: aapl(),
-            duration: "300 S".parse().unwrap(),
-            bar_size: BarSize::Secs30,
-            ..HistoricalBarUpdatesParams::default()
-        };
+        let params = HistoricalBarUpdatesParams::default()
+            .with_contract(aapl())
+            .with_duration("300 S".parse().unwrap())
+            .with_bar_size(BarSize::Secs30);
         let mut stream = session.historical_bar_updates(params.clone()).await.unwrap();
         let opening = take(&mut stream, 2).await;
         let HistoricalBarUpdatesEvent::History { bars: history } = &opening[0] else { panic!("{opening:?}") };
@@ -142,7 +131,7 @@ pub(crate) async fn bars_are_kept_up_to_date(backend: &dyn Backend) {
         }
         drop(stream);
         until("the cancel arrives", || gateway.stats().requested("cancelHistoricalData") == 1).await;
-        let unknown = HistoricalBarUpdatesParams { contract: Contract::stock("NOSUCH"), ..params };
+        let unknown = params.with_contract(Contract::stock("NOSUCH"));
         assert_eq!(failure(session.historical_bar_updates(unknown).await).await.code(), Some(200));
     })
     .await;

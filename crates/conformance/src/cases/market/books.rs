@@ -11,7 +11,7 @@ use crate::Backend;
 use crate::support::until;
 
 fn smart(contract: Contract) -> MarketDepthParams {
-    MarketDepthParams { contract, is_smart_depth: true, ..MarketDepthParams::default() }
+    MarketDepthParams::default().with_contract(contract).with_is_smart_depth(true)
 }
 
 fn row(event: MarketDepthEvent) -> DepthRow {
@@ -42,13 +42,11 @@ pub(crate) async fn a_book_begins_with_the_quote(backend: &dyn Backend) {
         let mut events = session.market_depth(smart(aapl())).await.unwrap();
         let mut book = Book::default();
         take(&mut events, 10).await.into_iter().map(row).for_each(|row| book.apply(row));
-        let ticks = HistoricalTicksParams {
-            contract: aapl(),
-            what_to_show: HistoricalTickKind::BidAsk,
-            end: Some(begin() + seconds(1)),
-            number_of_ticks: 1,
-            ..HistoricalTicksParams::default()
-        };
+        let ticks = HistoricalTicksParams::default()
+            .with_contract(aapl())
+            .with_what_to_show(HistoricalTickKind::BidAsk)
+            .with_end(Some(begin() + seconds(1)))
+            .with_number_of_ticks(1);
         let HistoricalTicks::BidAsk(quotes) = session.historical_ticks(ticks).await.unwrap() else {
             panic!()
         };
@@ -74,7 +72,10 @@ pub(crate) async fn a_book_begins_with_the_quote(backend: &dyn Backend) {
 
 pub(crate) async fn a_book_of_prices_names_nobody(backend: &dyn Backend) {
     with(backend, replay(), async |_, session| {
-        let params = MarketDepthParams { contract: future(), number_of_rows: 3, is_smart_depth: false };
+        let params = MarketDepthParams::default()
+            .with_contract(future())
+            .with_number_of_rows(3)
+            .with_is_smart_depth(false);
         let mut events = session.market_depth(params).await.unwrap();
         for row in take(&mut events, 6).await.into_iter().map(row) {
             assert_eq!(
@@ -82,7 +83,7 @@ pub(crate) async fn a_book_of_prices_names_nobody(backend: &dyn Backend) {
                 (DepthOperation::Insert, None, false)
             );
         }
-        let params = MarketDepthParams { is_smart_depth: false, ..smart(aapl()) };
+        let params = smart(aapl()).with_is_smart_depth(false);
         let refused = failure(session.market_depth(params).await).await;
         assert_eq!(refused.code(), Some(10092), "{refused}");
         let unknown = failure(session.market_depth(smart(Contract::stock("NOSUCH"))).await).await;

@@ -9,18 +9,17 @@ use super::{aapl, begin, replay, with};
 use crate::Backend;
 
 fn days(duration: &str) -> HistoricalBarsParams {
-    HistoricalBarsParams {
-        bar_size: "1 day".parse().unwrap(),
-        duration: duration.parse().unwrap(),
-        use_rth: true,
-        ..HistoricalBarsParams::last_day(aapl())
-    }
+    HistoricalBarsParams::last_day(aapl())
+        .with_bar_size("1 day".parse().unwrap())
+        .with_duration(duration.parse().unwrap())
+        .with_use_rth(true)
 }
 
 pub(crate) async fn a_histogram_counts_what_the_bars_count(backend: &dyn Backend) {
     with(backend, replay(), async |_, session| {
         for (period, duration) in [(HistogramPeriod::Day1, "1 D"), (HistogramPeriod::Week1, "1 W")] {
-            let params = HistogramParams { contract: aapl(), period, use_rth: true };
+            let params =
+                HistogramParams::default().with_contract(aapl()).with_period(period).with_use_rth(true);
             let entries = session.histogram(params).await.unwrap();
             let bars = session.historical_bars(days(duration)).await.unwrap().bars;
             let volume: f64 = bars.iter().map(|bar| bar.volume.unwrap()).sum();
@@ -30,7 +29,7 @@ pub(crate) async fn a_histogram_counts_what_the_bars_count(backend: &dyn Backend
             assert_eq!((entries[0].price, entries.last().unwrap().price), (low, high));
             assert!(entries.is_sorted_by(|a, b| a.price < b.price));
         }
-        let unknown = HistogramParams { contract: Contract::stock("NOSUCH"), ..HistogramParams::default() };
+        let unknown = HistogramParams::default().with_contract(Contract::stock("NOSUCH"));
         assert_eq!(session.histogram(unknown).await.unwrap_err().code(), Some(200));
     })
     .await;
@@ -38,11 +37,8 @@ pub(crate) async fn a_histogram_counts_what_the_bars_count(backend: &dyn Backend
 
 pub(crate) async fn a_schedule_has_the_days_of_the_bars(backend: &dyn Backend) {
     with(backend, replay(), async |_, session| {
-        let params = HistoricalScheduleParams {
-            contract: aapl(),
-            duration: "2 W".parse().unwrap(),
-            ..HistoricalScheduleParams::default()
-        };
+        let params =
+            HistoricalScheduleParams::default().with_contract(aapl()).with_duration("2 W".parse().unwrap());
         let schedule = session.historical_schedule(params.clone()).await.unwrap();
         let bars = session.historical_bars(days("2 W")).await.unwrap().bars;
         let dates: Vec<_> =
@@ -51,13 +47,10 @@ pub(crate) async fn a_schedule_has_the_days_of_the_bars(backend: &dyn Backend) {
         let today = schedule.sessions.last().unwrap();
         assert!(today.start < begin() && begin() < today.end && schedule.end == today.end, "{schedule:?}");
         assert_eq!((schedule.start, schedule.time_zone.as_str()), (schedule.sessions[0].start, "UTC"));
-        let ended = HistoricalScheduleParams { end: Some(schedule.sessions[0].end), ..params };
+        let ended = params.with_end(Some(schedule.sessions[0].end));
         let earlier = session.historical_schedule(ended).await.unwrap();
         assert_eq!(earlier.sessions.last(), schedule.sessions.first());
-        let unknown = HistoricalScheduleParams {
-            contract: Contract::stock("NOSUCH"),
-            ..HistoricalScheduleParams::default()
-        };
+        let unknown = HistoricalScheduleParams::default().with_contract(Contract::stock("NOSUCH"));
         assert_eq!(session.historical_schedule(unknown).await.unwrap_err().code(), Some(200));
     })
     .await;
@@ -65,16 +58,16 @@ pub(crate) async fn a_schedule_has_the_days_of_the_bars(backend: &dyn Backend) {
 
 pub(crate) async fn the_first_bar_is_at_the_head_timestamp(backend: &dyn Backend) {
     with(backend, replay(), async |_, session| {
-        let params =
-            HeadTimestampParams { contract: aapl(), what_to_show: WhatToShow::Trades, use_rth: true };
+        let params = HeadTimestampParams::default()
+            .with_contract(aapl())
+            .with_what_to_show(WhatToShow::Trades)
+            .with_use_rth(true);
         let head = session.head_timestamp(params.clone()).await.unwrap();
         let first = session.historical_bars(days("30 Y")).await.unwrap().bars.remove(0);
         assert_eq!(first.time, BarTime::Date(jiff::tz::TimeZone::UTC.to_datetime(head).date()));
-        let extended =
-            session.head_timestamp(HeadTimestampParams { use_rth: false, ..params }).await.unwrap();
+        let extended = session.head_timestamp(params.with_use_rth(false)).await.unwrap();
         assert!(extended < head);
-        let unknown =
-            HeadTimestampParams { contract: Contract::stock("NOSUCH"), ..HeadTimestampParams::default() };
+        let unknown = HeadTimestampParams::default().with_contract(Contract::stock("NOSUCH"));
         assert_eq!(session.head_timestamp(unknown).await.unwrap_err().code(), Some(200));
     })
     .await;

@@ -12,7 +12,7 @@ use crate::Backend;
 use ibkr_connect_core::types::Contract;
 
 fn snapshot(contract: Contract, market_data_type: MarketDataType) -> QuoteSnapshotParams {
-    QuoteSnapshotParams { contract, market_data_type, ..QuoteSnapshotParams::default() }
+    QuoteSnapshotParams::default().with_contract(contract).with_market_data_type(market_data_type)
 }
 
 pub(crate) async fn a_quote_is_whole(backend: &dyn Backend) {
@@ -31,14 +31,13 @@ pub(crate) async fn a_quote_is_whole(backend: &dyn Backend) {
         assert_eq!(quote.market_data_type, None, "live data don't say so");
         assert_eq!(gateway.stats().requested("reqMarketDataType"), 0, "live is what there is anyway");
 
-        let key = SmartComponentsParams { bbo_exchange: quote.bbo_exchange.unwrap() };
+        let key = SmartComponentsParams::default().with_bbo_exchange(quote.bbo_exchange.unwrap());
         let exchanges = session.smart_components(key).await.unwrap();
         assert!(
             exchanges.iter().any(|exchange| exchange.exchange == "ISLAND" && exchange.exchange_letter == "Q")
         );
 
-        let regulatory =
-            QuoteSnapshotParams { regulatory_snapshot: true, ..snapshot(aapl(), MarketDataType::Live) };
+        let regulatory = snapshot(aapl(), MarketDataType::Live).with_regulatory_snapshot(true);
         assert_eq!(session.quote_snapshot(regulatory).await.unwrap().bid, quote.bid);
         let pair = session.quote_snapshot(snapshot(euro(), MarketDataType::Live)).await.unwrap();
         assert_eq!((pair.last, pair.volume), (None, None), "currencies have no trades");
@@ -63,10 +62,7 @@ pub(crate) async fn each_quote_has_the_type_it_asked_for(backend: &dyn Backend) 
             assert_eq!((&again, delayed.last_time), (&live, Some(begin() - seconds(900))));
         }
         let before = gateway.stats().requested("reqMarketDataType");
-        let stream = MarketDataParams {
-            market_data_type: MarketDataType::DelayedFrozen,
-            ..MarketDataParams::streaming(aapl())
-        };
+        let stream = MarketDataParams::streaming(aapl()).with_market_data_type(MarketDataType::DelayedFrozen);
         let mut ticks = session.market_data(stream).await.unwrap();
         let events = take(&mut ticks, 6).await;
         assert!(events.contains(&MarketDataEvent::MarketDataType { market_data_type: 4 }), "{events:?}");
@@ -81,9 +77,9 @@ pub(crate) async fn each_quote_has_the_type_it_asked_for(backend: &dyn Backend) 
 
 pub(crate) async fn generic_ticks_come_with_the_rest(backend: &dyn Backend) {
     with(backend, replay(), async |_, session| {
-        let with = |ids: &[&str]| MarketDataParams {
-            generic_ticks: ids.iter().map(|&id| id.to_owned()).collect(),
-            ..MarketDataParams::streaming(aapl())
+        let with = |ids: &[&str]| {
+            MarketDataParams::streaming(aapl())
+                .with_generic_ticks(ids.iter().map(|&id| id.to_owned()).collect())
         };
         let mut ticks = session.market_data(with(&["233", "236"])).await.unwrap();
         let events = take(&mut ticks, 40).await;
@@ -119,21 +115,17 @@ pub(crate) async fn what_is_not_subscribed_says_so(backend: &dyn Backend) {
         let mut live = session.market_data(MarketDataParams::streaming(aapl())).await.unwrap();
         let events = take(&mut live, 2).await;
         assert!(matches!(events[1], MarketDataEvent::Notice { code: 10089, .. }), "{events:?}");
-        let stream = MarketDataParams {
-            market_data_type: MarketDataType::Delayed,
-            ..MarketDataParams::streaming(aapl())
-        };
+        let stream = MarketDataParams::streaming(aapl()).with_market_data_type(MarketDataType::Delayed);
         let mut late = session.market_data(stream).await.unwrap();
         assert!(matches!(take(&mut late, 1).await[0], MarketDataEvent::Notice { code: 10167, .. }));
 
         let bars = session.historical_bars(HistoricalBarsParams::last_day(aapl())).await.unwrap_err();
         assert_eq!(bars.code(), Some(162), "{bars}");
-        let ticks = TickByTickParams { contract: aapl(), ..TickByTickParams::default() };
+        let ticks = TickByTickParams::default().with_contract(aapl());
         assert_eq!(failure(session.tick_by_tick(ticks).await).await.code(), Some(10189));
-        let bars = RealTimeBarsParams { contract: aapl(), ..RealTimeBarsParams::default() };
+        let bars = RealTimeBarsParams::default().with_contract(aapl());
         assert_eq!(failure(session.real_time_bars(bars).await).await.code(), Some(420));
-        let book =
-            MarketDepthParams { contract: aapl(), is_smart_depth: true, ..MarketDepthParams::default() };
+        let book = MarketDepthParams::default().with_contract(aapl()).with_is_smart_depth(true);
         assert_eq!(failure(session.market_depth(book).await).await.code(), Some(354));
         session.quote_snapshot(snapshot(Contract::stock("MSFT"), MarketDataType::Live)).await.unwrap();
     })

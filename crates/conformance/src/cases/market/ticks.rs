@@ -12,7 +12,7 @@ use crate::Backend;
 use crate::support::until;
 
 fn past(contract: Contract, what_to_show: HistoricalTickKind) -> HistoricalTicksParams {
-    HistoricalTicksParams { contract, what_to_show, ..HistoricalTicksParams::default() }
+    HistoricalTicksParams::default().with_contract(contract).with_what_to_show(what_to_show)
 }
 
 pub(super) async fn trades(session: &Session, params: HistoricalTicksParams) -> Vec<TradeTick> {
@@ -26,7 +26,7 @@ pub(super) async fn trades(session: &Session, params: HistoricalTicksParams) -> 
 pub(super) async fn trades_between(session: &Session, start: Timestamp, end: Timestamp) -> Vec<TradeTick> {
     let (mut all, mut from) = (Vec::new(), start);
     while from < end {
-        let params = HistoricalTicksParams { start: Some(from), ..past(aapl(), HistoricalTickKind::Trades) };
+        let params = past(aapl(), HistoricalTickKind::Trades).with_start(Some(from));
         let batch = trades(session, params).await;
         from = batch.last().unwrap().time + seconds(1);
         all.extend(batch);
@@ -58,26 +58,23 @@ pub(crate) async fn historical_ticks_go_from_a_start_or_to_an_end(backend: &dyn 
         assert!(newest.iter().any(|trade| trade.unreported) && newest.iter().any(|trade| !trade.unreported));
 
         let (start, end) = (Some(newest[0].time), Some(begin() + seconds(1)));
-        assert_eq!(trades(session, HistoricalTicksParams { end, ..params.clone() }).await, newest);
-        let from =
-            trades(session, HistoricalTicksParams { start, number_of_ticks: 50, ..params.clone() }).await;
+        assert_eq!(trades(session, params.clone().with_end(end)).await, newest);
+        let from = trades(session, params.clone().with_start(start).with_number_of_ticks(50)).await;
         assert!(from.len() < 60 && newest.starts_with(&from));
 
         let sunday = Some("2024-07-14T12:00:00Z".parse().unwrap());
-        let regular =
-            HistoricalTicksParams { end: sunday, use_rth: true, number_of_ticks: 5, ..params.clone() };
+        let regular = params.clone().with_end(sunday).with_use_rth(true).with_number_of_ticks(5);
         assert!(trades(session, regular).await.last().unwrap().time <= begin());
-        let night = HistoricalTicksParams {
-            start: Some("2024-07-12T03:00:00Z".parse().unwrap()),
-            use_rth: true,
-            number_of_ticks: 5,
-            ..params.clone()
-        };
+        let night = params
+            .clone()
+            .with_start(Some("2024-07-12T03:00:00Z".parse().unwrap()))
+            .with_use_rth(true)
+            .with_number_of_ticks(5);
         assert_eq!(trades(session, night).await[0].time.to_string(), "2024-07-12T13:30:00Z");
 
-        let both = session.historical_ticks(HistoricalTicksParams { start, end, ..params.clone() }).await;
+        let both = session.historical_ticks(params.clone().with_start(start).with_end(end)).await;
         assert_eq!(both.unwrap_err().kind(), ErrorKind::InvalidRequest);
-        let none = session.historical_ticks(HistoricalTicksParams { number_of_ticks: 0, ..params }).await;
+        let none = session.historical_ticks(params.with_number_of_ticks(0)).await;
         assert_eq!(
             none.unwrap_err().message(),
             "historical_ticks: number_of_ticks is 0; TWS takes 1 to 1000"
@@ -93,7 +90,7 @@ pub(crate) async fn historical_ticks_go_from_a_start_or_to_an_end(backend: &dyn 
 pub(crate) async fn midpoints_are_those_of_the_quotes(backend: &dyn Backend) {
     with(backend, replay(), async |_, session| {
         let all = quotes(session, past(euro(), HistoricalTickKind::BidAsk)).await;
-        let moved = HistoricalTicksParams { ignore_size: true, ..past(euro(), HistoricalTickKind::BidAsk) };
+        let moved = past(euro(), HistoricalTickKind::BidAsk).with_ignore_size(true);
         let moved = quotes(session, moved).await;
         let midpoints = midpoints(session, past(euro(), HistoricalTickKind::Midpoint)).await;
         assert!(all.iter().all(|quote| quote.bid_price < quote.ask_price && quote.bid_size > Some(0.0)));
@@ -109,7 +106,7 @@ pub(crate) async fn midpoints_are_those_of_the_quotes(backend: &dyn Backend) {
 }
 
 fn stream(tick_type: TickByTickType) -> TickByTickParams {
-    TickByTickParams { contract: aapl(), tick_type, ..TickByTickParams::default() }
+    TickByTickParams::default().with_contract(aapl()).with_tick_type(tick_type)
 }
 
 fn trade(event: TickByTickEvent) -> TradeTick {
@@ -130,21 +127,19 @@ pub(crate) async fn streamed_ticks_are_those_of_history(backend: &dyn Backend) {
         let bid_ask = take(&mut bid_ask, 30).await;
         let midpoint = take(&mut midpoint, 20).await;
 
-        let since = |start| HistoricalTicksParams {
-            start: Some(start),
-            number_of_ticks: 100,
-            ..past(aapl(), HistoricalTickKind::Trades)
+        let since = |start| {
+            past(aapl(), HistoricalTickKind::Trades).with_start(Some(start)).with_number_of_ticks(100)
         };
         assert!(trades(session, since(all[0].time)).await.starts_with(&all));
         let mut reported = trades(session, since(last[0].time)).await;
         reported.retain(|trade| !trade.unreported);
         assert!(reported.starts_with(&last));
         let TickByTickEvent::BidAsk(first) = &bid_ask[0] else { panic!("{bid_ask:?}") };
-        let what = HistoricalTicksParams { what_to_show: HistoricalTickKind::BidAsk, ..since(first.time) };
+        let what = since(first.time).with_what_to_show(HistoricalTickKind::BidAsk);
         let known = quotes(session, what).await.into_iter().map(TickByTickEvent::BidAsk);
         assert!(known.collect::<Vec<_>>().starts_with(&bid_ask));
         let TickByTickEvent::Midpoint(first) = &midpoint[0] else { panic!("{midpoint:?}") };
-        let what = HistoricalTicksParams { what_to_show: HistoricalTickKind::Midpoint, ..since(first.time) };
+        let what = since(first.time).with_what_to_show(HistoricalTickKind::Midpoint);
         let known = midpoints(session, what).await.into_iter().map(TickByTickEvent::Midpoint);
         assert!(known.collect::<Vec<_>>().starts_with(&midpoint));
         assert_eq!(gateway.stats().requested("cancelTickByTickData"), 0);
@@ -154,7 +149,7 @@ pub(crate) async fn streamed_ticks_are_those_of_history(backend: &dyn Backend) {
 
 pub(crate) async fn ticks_of_the_past_come_before_the_stream(backend: &dyn Backend) {
     with(backend, replay(), async |gateway, session| {
-        let params = TickByTickParams { number_of_ticks: 20, ..stream(TickByTickType::AllLast) };
+        let params = stream(TickByTickType::AllLast).with_number_of_ticks(20);
         let mut ticks = session.tick_by_tick(params).await.unwrap();
         let ticks_taken: Vec<_> = take(&mut ticks, 200).await.into_iter().map(trade).collect();
         let newest = ticks_taken.last().unwrap().time;
@@ -165,8 +160,7 @@ pub(crate) async fn ticks_of_the_past_come_before_the_stream(backend: &dyn Backe
 
         drop(ticks);
         until("the cancel arrives", || gateway.stats().requested("cancelTickByTickData") == 1).await;
-        let unknown =
-            TickByTickParams { contract: Contract::stock("NOSUCH"), ..stream(TickByTickType::Last) };
+        let unknown = stream(TickByTickType::Last).with_contract(Contract::stock("NOSUCH"));
         assert_eq!(failure(session.tick_by_tick(unknown).await).await.code(), Some(200));
     })
     .await;

@@ -180,7 +180,7 @@ async fn what_ends_a_stream_or_a_request_costs_a_message() {
     assert_about(next_in(&process), before + TOKEN);
     let ended: EventStream = std::iter::empty::<Event>().collect();
     drop(process.counted(&pnl, ended));
-    let notice = Notice { code: 2104, message: String::new(), time: None };
+    let notice = ibkr_connect_core::literal!(Notice { code: 2104, message: String::new(), time: None });
     let notices = ibkr_connect_core::event_channel(Default::default(), || {});
     notices.0.send(Event::Notices(notice));
     drop(process.counted(&StreamRequest::Notices, notices.1));

@@ -24,9 +24,9 @@ async fn small_bars_ticks_and_real_time_bars_are_sixty_in_ten_minutes() {
     for index in 0..20 {
         let symbol = format!("S{index}");
         send(&process, &small_bars(&symbol)).await.unwrap();
-        let ticks = HistoricalTicksParams { contract: Contract::stock(&symbol), ..Default::default() };
+        let ticks = HistoricalTicksParams::default().with_contract(Contract::stock(&symbol));
         send(&other, &Request::HistoricalTicks(ticks)).await.unwrap();
-        let real_time = RealTimeBarsParams { contract: Contract::stock(&symbol), ..Default::default() };
+        let real_time = RealTimeBarsParams::default().with_contract(Contract::stock(&symbol));
         process.stream(&StreamRequest::RealTimeBars(real_time)).await.unwrap();
     }
     for process in [process, other, machine.process()] {

@@ -29,7 +29,7 @@ fn connected(now: u64) -> Event {
 }
 
 fn notice(code: i32, message: &str) -> Notice {
-    Notice { code, message: message.to_owned(), time: None }
+    ibkr_connect_core::literal!(Notice { code, message: message.to_owned(), time: None })
 }
 
 fn machine_with(options: SupervisorOptions, listener: ListenerCheck) -> Machine {

@@ -306,7 +306,7 @@ impl Connection for InMemoryConnection {
 }
 
 pub(crate) fn info() -> ConnectionInfo {
-    ConnectionInfo {
+    ibkr_connect_core::literal!(ConnectionInfo {
         mode: ConnectionMode::Mock,
         client_id: 1,
         server_version: 226,
@@ -317,5 +317,5 @@ pub(crate) fn info() -> ConnectionInfo {
         worker_pid: None,
         zombies: None,
         attempts: Vec::new(),
-    }
+    })
 }
