@@ -150,6 +150,12 @@ pub(crate) enum Command {
     Breaker(Breaker),
     /// Show every setting with its value and where that comes from
     Settings,
+    /// Write a .env with every setting, what it does and its default
+    Init(Init),
+    /// Print the script that completes commands and flags in a shell
+    Completions(Completions),
+    /// Print the manual page, or write one for each command
+    Man(Man),
     /// Run the simulator by itself, on --port or a free one
     #[command(after_help = format!("Faults:\n{}", Fault::syntax_table()))]
     Sim(Sim),
@@ -180,6 +186,9 @@ impl Command {
             Self::Breaker(Breaker::Open(_)) => "breaker open",
             Self::Breaker(Breaker::Reset(_)) => "breaker reset",
             Self::Settings => "settings",
+            Self::Init(_) => "init",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
             Self::Sim(_) => "sim",
             Self::Worker => "worker",
         }
@@ -187,7 +196,16 @@ impl Command {
 
     /// Whether --host and --port say whom it is about.
     pub(crate) fn is_about_a_gateway(&self) -> bool {
-        !matches!(self, Self::Demo | Self::Commands(_) | Self::Sim(_) | Self::Worker)
+        !matches!(
+            self,
+            Self::Demo
+                | Self::Commands(_)
+                | Self::Init(_)
+                | Self::Completions(_)
+                | Self::Man(_)
+                | Self::Sim(_)
+                | Self::Worker
+        )
     }
 
     /// The flags of [`Global`] that it has no use for, and why.
@@ -200,6 +218,10 @@ impl Command {
             Self::Commands(_) => (
                 &["--mode", "--host", "--port", "--client-id", "--timeout", "--config"],
                 "the operations are listed without a Gateway",
+            ),
+            Self::Init(_) | Self::Completions(_) | Self::Man(_) => (
+                &["--mode", "--host", "--port", "--client-id", "--timeout", "--config"],
+                "it is the same for every Gateway",
             ),
             Self::Sim(_) => (
                 &["--mode", "--host", "--client-id", "--timeout", "--config"],
@@ -430,6 +452,26 @@ pub(crate) struct BreakerReset {
     /// Why, for the log
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The file to write; one that is there is left alone
+    #[arg(default_value = ".env")]
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Write the pages of all commands into this directory instead
+    #[arg(long = "dir", value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -5,9 +5,11 @@ mod call;
 mod check;
 mod data;
 mod demo;
+mod init;
 mod operations;
 mod probe;
 mod settings;
+mod shell;
 mod sim;
 mod soak;
 mod status;
@@ -58,6 +60,9 @@ pub(crate) fn run(cli: Cli, loaded: &Result<Loaded, Error>, output: &Output) -> 
         Command::Breaker(Breaker::Open(arguments)) => breaker::open(config()?, output, &arguments),
         Command::Breaker(Breaker::Reset(arguments)) => breaker::reset(config()?, output, &arguments),
         Command::Settings => settings::run(&loaded?.settings, output),
+        Command::Init(arguments) => init::run(output, &arguments),
+        Command::Completions(arguments) => shell::completions(output, &arguments),
+        Command::Man(arguments) => shell::man(output, &arguments),
         Command::Worker => worker(),
     }
 }

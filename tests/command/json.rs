@@ -81,7 +81,14 @@ fn every_failure_has_one_shape() {
 #[test]
 fn those_without_a_gateway_have_the_same_shape() {
     let user = User::new();
-    for command in [&["commands"][..], &["commands", "positions"], &["commands", "--schema"]] {
+    for command in [
+        &["commands"][..],
+        &["commands", "positions"],
+        &["commands", "--schema"],
+        &["init"],
+        &["completions", "fish"],
+        &["man"],
+    ] {
         let line = Finished::of(user.command(command.iter().chain(&["--json"]).copied())).json();
         assert_eq!((&line["ok"], &line["gateway"]), (&true.into(), &Value::Null), "{command:?}");
     }

@@ -15,6 +15,7 @@ mod ongoing;
 mod probe;
 mod readme;
 mod settings;
+mod setup;
 mod sim;
 mod soak;
 mod status;

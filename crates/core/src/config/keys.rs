@@ -18,7 +18,7 @@ pub struct Key {
     /// What it does, in one sentence.
     pub help: &'static str,
     /// Whether an empty value means "unset" instead of being an error.
-    pub(super) optional: bool,
+    pub optional: bool,
     /// Reads a value into the configuration, or says what was expected.
     pub(super) read: fn(&mut Config, &str) -> Result<(), String>,
 }
