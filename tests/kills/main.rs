@@ -28,11 +28,11 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
 
 use crate::host::{Host, HostSetup};
 use crate::support::backend::NobodyListens;
 use crate::support::host::{Running, User};
+use crate::support::json;
 use crate::support::real_backends::REAL_BACKENDS;
 use crate::support::shared::SharedState;
 use crate::support::traces::{self, Identity};
@@ -194,7 +194,7 @@ impl Campaign {
         assert!(self.gateway.wait(PATIENCE).success());
         let mut stats = String::new();
         self.gateway.0.stdout.take().unwrap().read_to_string(&mut stats).unwrap();
-        let stats: Value = serde_json::from_str(&stats).unwrap();
+        let stats = json::line(&stats)["data"]["stats"].take();
         assert_eq!((&stats["active"], &stats["zombies_held_max"]), (&0.into(), &0.into()), "{stats}");
     }
 }
@@ -233,9 +233,9 @@ fn start_gateway(user: &User, port: &NobodyListens) -> Running {
     let linger = ["--client-id-linger", "200ms"];
     let replay = ["--replay", "2026-11-23T15:00:00Z"];
     let arguments =
-        ["sim", "--port", &port, "--tick-interval", "5ms"].into_iter().chain(linger).chain(replay);
+        ["sim", "--json", "--port", &port, "--tick-interval", "5ms"].into_iter().chain(linger).chain(replay);
     let (gateway, line) = Running::until_first_line(user.command(arguments));
-    assert!(line.starts_with("listening on "), "{line:?}");
+    assert!(json::line(&line)["data"]["listening"].is_string(), "{line:?}");
     gateway
 }
 
