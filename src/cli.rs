@@ -14,6 +14,7 @@ use ibkr_connect_sim::{Fault, OverLimit};
 use jiff::Timestamp;
 
 use crate::exit;
+use crate::log::Unasked;
 
 /// Connect to Interactive Brokers' TWS or Gateway without losing the connection.
 ///
@@ -206,6 +207,14 @@ impl Command {
                 | Self::Sim(_)
                 | Self::Worker
         )
+    }
+
+    /// What it logs if nobody asks for more.
+    pub(crate) fn unasked_log(&self) -> Unasked {
+        match self {
+            Self::Demo => Unasked::Errors,
+            _ => Unasked::Warnings,
+        }
     }
 
     /// The flags of [`Global`] that it has no use for, and why.

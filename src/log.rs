@@ -17,9 +17,21 @@ const LEVELS: [&str; 3] = [
     "debug,ibapi=info",
 ];
 
-/// Writes what `-v` asks for, else `RUST_LOG`, else warnings, from now on.
-pub(crate) fn init(log_accounts: LogAccounts, verbose: u8) {
-    let level = LEVELS[usize::from(verbose).min(LEVELS.len() - 1)];
+/// What is told if nobody asks for more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unasked {
+    /// Warnings, and that a Gateway was restarted.
+    Warnings,
+    /// Errors: of a command whose failures are what it is there to show.
+    Errors,
+}
+
+/// Writes what `-v` asks for, else `RUST_LOG`, else what is `unasked`, from now on.
+pub(crate) fn init(log_accounts: LogAccounts, verbose: u8, unasked: Unasked) {
+    let level = match (verbose, unasked) {
+        (0, Unasked::Errors) => "error,ibapi=off",
+        _ => LEVELS[usize::from(verbose).min(LEVELS.len() - 1)],
+    };
     let asked = if verbose == 0 { EnvFilter::try_from_default_env().ok() } else { None };
     let filter = asked.unwrap_or_else(|| EnvFilter::new(level));
     let filter = filter.and(filter_fn(can_be_masked));

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     // One that can't be loaded is the error of the commands that need it.
     let loaded = cli.global.load();
     let log_accounts = loaded.as_ref().map(|loaded| loaded.config.log_accounts).unwrap_or_default();
-    log::init(log_accounts, cli.global.verbose);
+    log::init(log_accounts, cli.global.verbose, cli.command.unasked_log());
     let output = Output::of_command(format, cli.command.name());
     let output = match &loaded {
         Ok(loaded) if cli.command.is_about_a_gateway() => output.about(&loaded.config),

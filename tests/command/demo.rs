@@ -35,6 +35,7 @@ fn every_promise_is_kept_and_every_figure_is_there() {
     for number in 1..=6 {
         assert!(finished.stderr.contains(&format!("[{number}/6] ")), "{finished:?}");
     }
+    assert!(!finished.stderr.contains("WARN"), "what it shows on purpose is no warning: {finished:?}");
     user.worker().assert_none_runs();
 }
 
