@@ -197,16 +197,18 @@ impl Command {
 
     /// Whether --host and --port say whom it is about.
     pub(crate) fn is_about_a_gateway(&self) -> bool {
-        !matches!(
-            self,
+        match self {
             Self::Demo
-                | Self::Commands(_)
-                | Self::Init(_)
-                | Self::Completions(_)
-                | Self::Man(_)
-                | Self::Sim(_)
-                | Self::Worker
-        )
+            | Self::Commands(_)
+            | Self::Init(_)
+            | Self::Completions(_)
+            | Self::Man(_)
+            | Self::Sim(_)
+            | Self::Worker => false,
+            // It has a simulator of its own.
+            Self::Soak(soak) => !soak.chaos,
+            _ => true,
+        }
     }
 
     /// What it logs if nobody asks for more.

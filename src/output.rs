@@ -191,7 +191,8 @@ pub(crate) fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) ->
 /// Whether an advised command asks the Gateway, or looks at what is known about it. The others refuse its address, or need none.
 fn is_about_a_gateway(command: &str) -> bool {
     let name = command.split_whitespace().next().unwrap_or_default();
-    !name.starts_with('-') && !["commands", "demo", "settings", "sim", "status"].contains(&name)
+    !name.starts_with('-')
+        && !["commands", "completions", "demo", "init", "man", "settings", "sim", "status"].contains(&name)
 }
 
 /// How wide the user wants it, where there is no terminal to ask.

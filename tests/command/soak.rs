@@ -175,6 +175,7 @@ fn soak(port: u16, arguments: &[&str], exit: i32) -> Value {
     let all = common.iter().chain(gateway).chain(&OFTEN).chain(arguments);
     let finished = Finished::of(user.command(all.copied()));
     assert_eq!(finished.code, exit, "{finished:?}");
+    assert_eq!(finished.json()["gateway"].is_null(), gateway.is_empty(), "{finished:?}");
     let report = finished.data();
     assert_eq!(report.as_object().unwrap().keys().collect::<Vec<_>>(), KEYS);
     traces::assert_no_half_closed(port);
