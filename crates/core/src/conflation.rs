@@ -31,7 +31,25 @@ impl Event {
             Self::TickByTick(TickByTickEvent::Midpoint(_)) => Some(ConflationKey::new("midpoint", 0)),
             Self::Pnl(PnlEvent::Pnl(_)) => Some(ConflationKey::new("pnl", 0)),
             Self::PnlSingle(PnlSingleEvent::Pnl(_)) => Some(ConflationKey::new("pnl", 0)),
-            _ => None,
+            Self::TickByTick(_)
+            | Self::RealTimeBars(_)
+            | Self::HistoricalBarUpdates(_)
+            | Self::MarketDepth(_)
+            | Self::AccountSummaryUpdates(_)
+            | Self::AccountUpdates(_)
+            | Self::AccountUpdatesMulti(_)
+            | Self::PositionUpdates(_)
+            | Self::PositionsMulti(_)
+            | Self::Pnl(_)
+            | Self::PnlSingle(_)
+            | Self::ContractNews(_)
+            | Self::BroadTapeNews(_)
+            | Self::Scanner(_)
+            | Self::NewsBulletins(_)
+            | Self::Notices(_)
+            | Self::OrderUpdates(_)
+            | Self::DisplayGroupEvents(_)
+            | Self::Connectivity(_) => None,
         }
     }
 }

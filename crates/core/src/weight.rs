@@ -51,7 +51,22 @@ impl Event {
                 HistoricalBarUpdatesEvent::Update(_) | HistoricalBarUpdatesEvent::End { .. } => 0,
                 HistoricalBarUpdatesEvent::Notice { message, .. } => message.len(),
             },
-            _ => return None,
+            Self::RealTimeBars(_)
+            | Self::AccountSummaryUpdates(_)
+            | Self::AccountUpdates(_)
+            | Self::AccountUpdatesMulti(_)
+            | Self::PositionUpdates(_)
+            | Self::PositionsMulti(_)
+            | Self::Pnl(_)
+            | Self::PnlSingle(_)
+            | Self::ContractNews(_)
+            | Self::BroadTapeNews(_)
+            | Self::Scanner(_)
+            | Self::NewsBulletins(_)
+            | Self::Notices(_)
+            | Self::OrderUpdates(_)
+            | Self::DisplayGroupEvents(_)
+            | Self::Connectivity(_) => return None,
         })
     }
 

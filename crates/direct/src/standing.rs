@@ -159,6 +159,7 @@ impl Standing {
 mod tests {
     use std::time::Duration;
 
+    use ibkr_connect_core::OPERATIONS;
     use ibkr_connect_core::types::{HistoricalBarsParams, MarketDataParams};
 
     use super::*;
@@ -284,5 +285,25 @@ mod tests {
         let stream = StreamRequest::MarketData(MarketDataParams::default());
         assert_eq!(Topic::of_stream(&stream), Topic::MarketData);
         assert_eq!(Topic::of_stream(&StreamRequest::Notices), Topic::Other);
+    }
+
+    /// A row that is in neither list is new.
+    #[test]
+    fn somebody_has_decided_what_each_row_is_about() {
+        let named = "account_updates_snapshot historical_bars historical_ticks historical_schedule \
+            head_timestamp histogram quote_snapshot calculate_option_price \
+            calculate_implied_volatility contract_details matching_symbols option_chain market_rule \
+            account_updates historical_bar_updates market_data tick_by_tick real_time_bars \
+            market_depth";
+        let others = "proof_of_life server_time server_time_millis managed_accounts family_codes user_info \
+            account_summary positions depth_exchanges smart_components open_orders all_open_orders \
+            completed_orders executions next_order_id soft_dollar_tiers advisor_config display_groups \
+            gateway_config news_providers news_article historical_news scanner_parameters wsh_metadata \
+            wsh_events account_summary_updates account_updates_multi position_updates positions_multi \
+            pnl pnl_single contract_news broad_tape_news scanner news_bulletins notices order_updates \
+            display_group_events connectivity";
+        let is_new = |command: &&str| !named.split(' ').chain(others.split(' ')).any(|name| name == *command);
+        let new: Vec<_> = OPERATIONS.iter().map(|row| row.command).filter(is_new).collect();
+        assert!(new.is_empty(), "give it a topic, if there are notices about it, and its name here: {new:?}");
     }
 }

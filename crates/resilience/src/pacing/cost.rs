@@ -153,6 +153,7 @@ fn plain(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ibkr_connect_core::OPERATIONS;
     use ibkr_connect_core::types::{
         AccountSummaryParams, HeadTimestampParams, HistoricalBarUpdatesParams, HistoricalBarsParams,
         HistoricalScheduleParams, HistoricalTicksParams, MarketDataParams, RealTimeBarsParams,
@@ -257,5 +258,27 @@ mod tests {
         assert_ne!(of_ticks(ticks.clone(), now()), of_ticks(ticks.clone(), later), "up to now");
         let ended = ticks.with_end(Some(now()));
         assert_eq!(of_ticks(ended.clone(), now()), of_ticks(ended, later));
+    }
+
+    /// A row that is in neither list is new: the second has those that send one message.
+    #[test]
+    fn somebody_has_decided_what_each_row_costs() {
+        let named = "historical_bars historical_ticks historical_schedule head_timestamp quote_snapshot \
+            positions account_summary account_updates_snapshot notices connectivity order_updates \
+            market_data historical_bar_updates real_time_bars tick_by_tick";
+        let others = "proof_of_life server_time server_time_millis managed_accounts family_codes user_info \
+            contract_details matching_symbols market_rule option_chain calculate_option_price \
+            calculate_implied_volatility histogram depth_exchanges smart_components open_orders \
+            all_open_orders completed_orders executions next_order_id soft_dollar_tiers advisor_config \
+            display_groups gateway_config news_providers news_article historical_news \
+            scanner_parameters wsh_metadata wsh_events market_depth account_summary_updates \
+            account_updates account_updates_multi position_updates positions_multi pnl pnl_single \
+            contract_news broad_tape_news scanner news_bulletins display_group_events";
+        let is_new = |command: &&str| !named.split(' ').chain(others.split(' ')).any(|name| name == *command);
+        let new: Vec<_> = OPERATIONS.iter().map(|row| row.command).filter(is_new).collect();
+        assert!(
+            new.is_empty(),
+            "give it a cost, if it is historical or sends other than one message, and its name here: {new:?}"
+        );
     }
 }

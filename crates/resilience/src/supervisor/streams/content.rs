@@ -52,3 +52,26 @@ impl From<&StreamRequest> for Content {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ibkr_connect_core::OPERATIONS;
+
+    /// A stream that is not in the list is new.
+    #[test]
+    fn somebody_has_decided_what_each_stream_is_made_of() {
+        let market = "market_data tick_by_tick real_time_bars historical_bar_updates market_depth contract_news \
+            broad_tape_news scanner";
+        let account = "account_summary_updates account_updates account_updates_multi position_updates positions_multi \
+            pnl pnl_single news_bulletins order_updates display_group_events";
+        let gateway = "notices connectivity";
+        let lists = [market, account, gateway].join(" ");
+        let is_new = |command: &&str| !lists.split(' ').any(|name| name == *command);
+        let streams = OPERATIONS.iter().filter(|row| row.stream).map(|row| row.command);
+        let new: Vec<_> = streams.filter(is_new).collect();
+        assert!(
+            new.is_empty(),
+            "give it its content, if it is neither market data nor of accounts, and its name here: {new:?}"
+        );
+    }
+}
