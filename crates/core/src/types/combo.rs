@@ -1,5 +1,6 @@
 //! What combinations are made of.
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use super::UnknownNumber;
@@ -10,10 +11,11 @@ use super::names::tws_names;
 /// ```
 /// use ibkr_connect_core::types::{ComboLeg, LegAction};
 ///
-/// let leg = ComboLeg { exchange: "CBOE".to_owned(), ..ComboLeg::sell(495_512_572, 2) };
+/// let leg = ComboLeg::sell(495_512_572, 2).with_exchange("CBOE");
 /// assert_eq!((leg.action, leg.ratio), (LegAction::Sell, 2));
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
@@ -25,6 +27,7 @@ pub struct ComboLeg {
     /// Whether it is bought or sold when the combination is bought.
     pub action: LegAction,
     /// Where the leg is routed, e.g. `SMART`.
+    #[setters(into)]
     pub exchange: String,
     /// Whether it opens or closes a position: 0 as the combination does, 1 opens, 2 closes, 3 unknown.
     #[serde(default)]
@@ -34,6 +37,7 @@ pub struct ComboLeg {
     pub short_sale_slot: i32,
     /// The third party of slot 2; empty for the rest.
     #[serde(default)]
+    #[setters(into)]
     pub designated_location: String,
     /// The exemption from the short-sale rule, as TWS numbers them; 0 for none.
     #[serde(default)]

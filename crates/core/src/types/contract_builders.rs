@@ -1,7 +1,7 @@
 //! The descriptions of contracts that TWS understands, by kind of instrument.
 //!
 //! What they set is what most programs want, in US dollars; anything else is a field away:
-//! `Contract { trading_class: "SPXW".to_owned(), ..Contract::option(...) }`.
+//! `Contract::option(...).with_trading_class("SPXW")`.
 
 use super::names::tws_names;
 use super::{ComboLeg, Contract, Expiry, SecurityId};
