@@ -42,7 +42,15 @@ fn main() -> ExitCode {
         trials.extend(REAL_BACKENDS.map(|mode| by_hand(row, mode)));
         trials.push(simulated(row));
     }
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    libtest_mimic::run(&arguments(), trials).exit_code()
+}
+
+/// A row mostly waits for a deadline, so two of them share a processor.
+fn arguments() -> Arguments {
+    let mut arguments = Arguments::from_args();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    arguments.test_threads.get_or_insert(2 * processors);
+    arguments
 }
 
 fn table_is_complete(rows: &[Arc<Row>]) -> Trial {

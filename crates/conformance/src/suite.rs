@@ -96,7 +96,15 @@ impl Candidate {
 /// Runs every case on each candidate, as the arguments of this program say. Its end is the program's.
 pub fn run(candidates: impl IntoIterator<Item = Candidate>) -> ExitCode {
     let trials = candidates.into_iter().flat_map(|candidate| candidate.trials().collect::<Vec<_>>());
-    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+    libtest_mimic::run(&arguments(), trials.collect()).exit_code()
+}
+
+/// A case mostly waits for the Gateway, so two of them share a processor.
+fn arguments() -> Arguments {
+    let mut arguments = Arguments::from_args();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    arguments.test_threads.get_or_insert(2 * processors);
+    arguments
 }
 
 fn with_gateway(backend: &dyn Backend, case: &Case) {

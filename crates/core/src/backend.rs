@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 pub use crate::blocking::block_on_until;
 pub use crate::dispatch::{Carrying, Events, Operations, dispatch, dispatch_stream};
+pub use crate::operation::in_json_words;
 pub use crate::phase::known_timings;
 use crate::{Connection, Error, ErrorKind, Result, block_on};
 

@@ -263,7 +263,7 @@ fn parse<T: DeserializeOwned>(command: &str, json: &str, otherwise: ErrorKind) -
 }
 
 /// serde's complaint in JSON's words: whoever has written the text knows no type of ours.
-fn in_json_words(complaint: &str) -> String {
+pub fn in_json_words(complaint: &str) -> String {
     const BEGINNINGS: [(&str, &str); 7] = [
         ("unknown variant ", "unknown name "),
         ("invalid type: integer ", "invalid type: number "),

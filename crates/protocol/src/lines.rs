@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
+use ibkr_connect_core::backend::in_json_words;
 use memchr::memchr;
 use serde_json::value::RawValue;
 
@@ -202,7 +203,7 @@ impl Data {
 pub(crate) fn complaint(error: &serde_json::Error) -> String {
     const BEGINNING: usize = 400;
     const END: usize = 200;
-    let text = error.to_string();
+    let text = in_json_words(&error.to_string());
     let Some(end) = text.len().checked_sub(END).filter(|end| *end > BEGINNING) else { return text };
     format!("{}…{}", &text[..text.floor_char_boundary(BEGINNING)], &text[text.ceil_char_boundary(end)..])
 }
