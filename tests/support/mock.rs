@@ -26,16 +26,12 @@ pub(crate) fn connector() -> MockConnector {
 fn connection(target: &Target) -> MockConnection {
     let mut connection = MockConnection::new();
     connection.expect_info().return_const(ibkr_connect::literal!(ConnectionInfo {
-        mode: ConnectionMode::Mock,
         client_id: target.client_id.unwrap_or_else(random_client_id),
-        server_version: 226,
         accounts: vec![ACCOUNT.to_owned()],
         readonly: target.readonly,
         phases: Phase::ALL.iter().map(|phase| PhaseTiming::new(*phase, Duration::from_micros(500))).collect(),
         connect_ms: 4.0,
-        worker_pid: None,
-        zombies: None,
-        attempts: Vec::new(),
+        ..ConnectionInfo::mock()
     }));
     connection.expect_request().returning(|request, _| answer(&request));
     connection.expect_subscribe().returning(|request, _| quote(&request));

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use ibkr_connect_cleanup::{self as cleanup, CleanupPolicy, Register, Run};
 use ibkr_connect_core::backend::own_thread;
 use ibkr_connect_core::config::ZombieCleanup;
+use ibkr_connect_core::literal;
 use ibkr_connect_core::telemetry::{ZOMBIES_CLEANED, ZOMBIES_FOUND};
 use ibkr_connect_core::{
     Config, Connection, ConnectionMode, Connector, Error, ErrorKind, Phase, Result, Target, ZombieReport,
@@ -58,10 +59,7 @@ impl ZombieCheckConnector {
         };
         let report = found.unwrap_or_else(|error| {
             tracing::warn!(%gateway, %error, "zombies_not_looked_for");
-            ibkr_connect_core::literal!(ZombieReport {
-                problem: Some(error.to_string()),
-                ..ZombieReport::default()
-            })
+            literal!(ZombieReport { problem: Some(error.to_string()), ..ZombieReport::default() })
         });
         if report.found > 0 {
             tracing::warn!(
@@ -112,7 +110,7 @@ fn behind_forwarder(error: Error, target: &Target) -> Error {
 
 fn report(port: u16) -> Result<ZombieReport, cleanup::Error> {
     let found = cleanup::half_closed(&[port])?.len();
-    Ok(ibkr_connect_core::literal!(ZombieReport { found, removed: 0, problem: None }))
+    Ok(literal!(ZombieReport { found, removed: 0, problem: None }))
 }
 
 fn clean(port: u16, state_dir: &Path) -> Result<ZombieReport, cleanup::Error> {
@@ -121,7 +119,7 @@ fn clean(port: u16, state_dir: &Path) -> Result<ZombieReport, cleanup::Error> {
     }
     let workers = Register::open(state_dir)?.live()?;
     let done = cleanup::clean(port, &CleanupPolicy { run: Run::Act, workers, ..CleanupPolicy::default() })?;
-    Ok(ibkr_connect_core::literal!(ZombieReport {
+    Ok(literal!(ZombieReport {
         found: done.found.len(),
         removed: done.found.len() - done.remaining.len(),
         problem: None,

@@ -145,15 +145,7 @@ mod tests {
     fn connection() -> (DirectConnection, Thread) {
         let info = ibkr_connect_core::literal!(ConnectionInfo {
             mode: ConnectionMode::Direct,
-            client_id: 1,
-            server_version: 226,
-            accounts: vec!["DU1".to_owned()],
-            readonly: true,
-            phases: Vec::new(),
-            connect_ms: 0.0,
-            worker_pid: None,
-            zombies: None,
-            attempts: Vec::new(),
+            ..ConnectionInfo::mock()
         });
         let (commands, inbox) = mpsc::unbounded_channel();
         let (announce, closed) = watch::channel(None);

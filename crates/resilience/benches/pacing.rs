@@ -30,16 +30,9 @@ impl Connector for AtOnce {
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
         Ok(Box::new(Answering(ibkr_connect_core::literal!(ConnectionInfo {
-            mode: ConnectionMode::Mock,
             client_id: target.client_id.unwrap_or_default(),
-            server_version: 226,
             accounts: Vec::new(),
-            readonly: true,
-            phases: Vec::new(),
-            connect_ms: 0.0,
-            worker_pid: None,
-            zombies: None,
-            attempts: Vec::new(),
+            ..ConnectionInfo::mock()
         }))))
     }
 }

@@ -37,16 +37,9 @@ impl Connector for OneAtATime {
 fn mock(target: &Target) -> MockConnection {
     let mut connection = MockConnection::new();
     connection.expect_info().return_const(ibkr_connect_core::literal!(ConnectionInfo {
-        mode: ConnectionMode::Mock,
         client_id: target.client_id.unwrap(),
-        server_version: 226,
         accounts: Vec::new(),
-        readonly: true,
-        phases: Vec::new(),
-        connect_ms: 0.0,
-        worker_pid: None,
-        zombies: None,
-        attempts: Vec::new(),
+        ..ConnectionInfo::mock()
     }));
     connection
 }

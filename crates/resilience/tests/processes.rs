@@ -77,16 +77,9 @@ impl State {
 
 fn info(target: &Target) -> ConnectionInfo {
     ibkr_connect_core::literal!(ConnectionInfo {
-        mode: ConnectionMode::Mock,
         client_id: target.client_id.unwrap(),
-        server_version: 226,
         accounts: Vec::new(),
-        readonly: true,
-        phases: Vec::new(),
-        connect_ms: 0.0,
-        worker_pid: None,
-        zombies: None,
-        attempts: Vec::new(),
+        ..ConnectionInfo::mock()
     })
 }
 

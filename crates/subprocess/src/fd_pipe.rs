@@ -1,4 +1,4 @@
-//! The writing end of a pipe of the kernel's: the parent's end of the worker's stdin, the worker's stdout.
+//! What carries frames by a descriptor: the parent's end of the worker's stdin, the worker's stdout.
 
 use std::fs::File;
 use std::io;
@@ -8,46 +8,55 @@ use std::time::Duration;
 
 use ibkr_connect_protocol::Pipe;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{SendFlags, send};
 
-/// A pipe of the kernel's, which says whether it has room: nothing else has to wait for that.
+/// A pipe or a socket, which says whether it has room: nothing else has to wait for that. Anything else, such as a terminal or a
+/// file, blocks while it takes nothing.
 #[derive(Debug)]
-pub(crate) struct FdPipe(OwnedFd);
+pub(crate) struct FdPipe {
+    descriptor: OwnedFd,
+    is_socket: bool,
+}
 
 impl FdPipe {
-    /// Makes it non-blocking. What is not a pipe is left as it is, and a full one blocks: others may have a terminal or a socket
-    /// too, and read from it.
-    pub(crate) fn new(pipe: impl Into<OwnedFd>) -> io::Result<Self> {
-        let pipe = File::from(pipe.into());
-        if pipe.metadata()?.file_type().is_fifo() {
-            rustix::io::ioctl_fionbio(&pipe, true)?;
+    /// A pipe becomes non-blocking. Whatever else it is, others may have it too, and read from it: it is left as it is.
+    pub(crate) fn new(descriptor: impl Into<OwnedFd>) -> io::Result<Self> {
+        let file = File::from(descriptor.into());
+        let kind = file.metadata()?.file_type();
+        if kind.is_fifo() {
+            rustix::io::ioctl_fionbio(&file, true)?;
         }
-        Ok(Self(pipe.into()))
+        Ok(Self { descriptor: file.into(), is_socket: kind.is_socket() })
     }
 }
 
 impl Pipe for FdPipe {
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        rustix::io::write(&self.0, bytes).map_err(io::Error::from)
+        let written = if self.is_socket {
+            send(&self.descriptor, bytes, SendFlags::DONTWAIT)
+        } else {
+            rustix::io::write(&self.descriptor, bytes)
+        };
+        written.map_err(io::Error::from)
     }
 
     fn wait_writable(&self, at_most: Duration) {
         // A time that is too long to say is waited for without one.
         let at_most = Timespec::try_from(at_most).ok();
-        let _ = poll(&mut [PollFd::new(&self.0, PollFlags::OUT)], at_most.as_ref());
+        let _ = poll(&mut [PollFd::new(&self.descriptor, PollFlags::OUT)], at_most.as_ref());
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{ErrorKind, Read};
+    use std::io::{ErrorKind, Read, Write};
+    use std::os::unix::net::UnixStream;
 
     use super::*;
 
-    #[test]
-    fn a_full_pipe_says_so_and_has_room_when_it_is_read() {
-        const LONG: Duration = Duration::from_secs(20);
-        let (mut reader, writer) = io::pipe().unwrap();
-        let pipe = FdPipe::new(writer).unwrap();
+    const LONG: Duration = Duration::from_secs(20);
+
+    fn says_when_it_is_full(pipe: &FdPipe, mut reader: impl Read) {
         let mut written = 0;
         let error = loop {
             match pipe.try_write(&[b'x'; 5_000]) {
@@ -62,5 +71,29 @@ mod tests {
         drop(reader);
         pipe.wait_writable(LONG);
         assert_eq!(pipe.try_write(b"nobody").unwrap_err().kind(), ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn a_full_pipe_says_so_and_has_room_when_it_is_read() {
+        let (reader, writer) = io::pipe().unwrap();
+        says_when_it_is_full(&FdPipe::new(writer).unwrap(), reader);
+    }
+
+    /// Some runtimes give their children sockets for stdio.
+    #[test]
+    fn a_full_socket_says_so_and_stays_as_others_have_it() {
+        let (reader, writer) = UnixStream::pair().unwrap();
+        let mut others = writer.try_clone().unwrap();
+        let pipe = FdPipe::new(writer).unwrap();
+        others.set_write_timeout(Some(Duration::from_millis(20))).unwrap();
+        let begin = std::time::Instant::now();
+        // A socket that had become non-blocking would refuse at once, and not after its timeout.
+        while others.write(&[b'x'; 5_000]).is_ok() {}
+        assert!(begin.elapsed() >= Duration::from_millis(20));
+        let mut reader = reader;
+        reader.set_nonblocking(true).unwrap();
+        while reader.read(&mut [0; 65_536]).is_ok() {}
+        reader.set_nonblocking(false).unwrap();
+        says_when_it_is_full(&pipe, reader);
     }
 }

@@ -15,6 +15,7 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use ibkr_connect_cleanup::{Child, ChildSpec};
+use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{Contract, MarketDataEvent, MarketDataParams};
 use ibkr_connect_core::{
     CloseReason, Connection, ConnectionMode, Connector, Error, ErrorKind, Event, EventStream, FlowControl,
@@ -141,14 +142,11 @@ fn patient() -> Target {
 }
 
 fn details(symbol: &str) -> Request {
-    Request::ContractDetails(ibkr_connect_core::literal!(Contract {
-        symbol: symbol.to_owned(),
-        ..Contract::default()
-    }))
+    Request::ContractDetails(literal!(Contract { symbol: symbol.to_owned(), ..Contract::default() }))
 }
 
 fn ticks(symbol: &str) -> StreamRequest {
-    let contract = ibkr_connect_core::literal!(Contract { symbol: symbol.to_owned(), ..Contract::default() });
+    let contract = literal!(Contract { symbol: symbol.to_owned(), ..Contract::default() });
     StreamRequest::MarketData(MarketDataParams::streaming(contract))
 }
 

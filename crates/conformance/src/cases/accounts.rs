@@ -12,6 +12,7 @@ pub(crate) use values::*;
 
 use std::time::Duration;
 
+use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{FamilyCode, UserInfo};
 use ibkr_connect_core::{Session, Subscription};
 use ibkr_connect_sim::{SimOptions, Simulator};
@@ -76,22 +77,15 @@ pub(crate) async fn the_clock_has_milliseconds(backend: &dyn Backend) {
 pub(crate) async fn accounts_of_one_login_are_a_family(backend: &dyn Backend) {
     with(backend, two_accounts(), async |_, session| {
         let code = |account: &str| {
-            ibkr_connect_core::literal!(FamilyCode {
-                account: account.into(),
-                family_code: Some("F7654321".into())
-            })
+            literal!(FamilyCode { account: account.into(), family_code: Some("F7654321".into()) })
         };
         assert_eq!(session.family_codes().await.unwrap(), ACCOUNTS.map(code));
     })
     .await;
     with(backend, SimOptions::default(), async |_, session| {
-        let alone =
-            ibkr_connect_core::literal!(FamilyCode { account: "DU1234567".into(), family_code: None });
+        let alone = literal!(FamilyCode { account: "DU1234567".into(), family_code: None });
         assert_eq!(session.family_codes().await.unwrap(), [alone]);
-        assert_eq!(
-            session.user_info().await.unwrap(),
-            ibkr_connect_core::literal!(UserInfo { white_branding_id: None })
-        );
+        assert_eq!(session.user_info().await.unwrap(), literal!(UserInfo { white_branding_id: None }));
     })
     .await;
 }

@@ -1,5 +1,6 @@
 //! Contracts of every kind, and that what is said about options agrees.
 
+use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
     CalculateImpliedVolatilityParams, CalculateOptionPriceParams, ComboLeg, Contract, ContractDetails,
     Expiry, MarketDataEvent, MarketDataParams, MarketRuleParams, MatchingSymbolsParams, OptionChainParams,
@@ -79,8 +80,7 @@ pub(crate) async fn symbols_match_by_their_beginning(backend: &dyn Backend) {
 
 pub(crate) async fn prices_move_in_the_steps_of_their_rule(backend: &dyn Backend) {
     with(backend, async |session| {
-        let option =
-            ibkr_connect_core::literal!(Contract { strike: Some(strikes(session).await[0]), ..options() });
+        let option = literal!(Contract { strike: Some(strikes(session).await[0]), ..options() });
         for contract in
             [Contract::stock("AAPL"), Contract::futures("ES", "CME"), Contract::forex("EUR", "USD"), option]
         {
@@ -100,7 +100,7 @@ pub(crate) async fn prices_move_in_the_steps_of_their_rule(backend: &dyn Backend
 }
 
 fn options() -> Contract {
-    ibkr_connect_core::literal!(Contract { sec_type: "OPT".into(), ..Contract::stock("AAPL") })
+    literal!(Contract { sec_type: "OPT".into(), ..Contract::stock("AAPL") })
 }
 
 async fn strikes(session: &Session) -> Vec<f64> {

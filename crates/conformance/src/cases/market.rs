@@ -16,6 +16,7 @@ pub(crate) use ticks::*;
 
 use std::time::Duration;
 
+use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{Bar, BarTime, Contract, TradeTick};
 use ibkr_connect_core::{Error, Session, Subscription};
 use ibkr_connect_sim::{SimOptions, Simulator};
@@ -84,11 +85,7 @@ fn euro() -> Contract {
 }
 
 fn future() -> Contract {
-    ibkr_connect_core::literal!(Contract {
-        local_symbol: "ESZ7".into(),
-        exchange: "CME".into(),
-        ..Contract::default()
-    })
+    literal!(Contract { local_symbol: "ESZ7".into(), exchange: "CME".into(), ..Contract::default() })
 }
 
 pub(crate) fn seconds(count: i64) -> SignedDuration {
@@ -108,7 +105,7 @@ fn bar_of(time: Timestamp, trades: &[TradeTick]) -> Bar {
     let prices = || trades.iter().map(|trade| trade.price.unwrap());
     let volume: f64 = trades.iter().map(|trade| trade.size.unwrap()).sum();
     let value: f64 = trades.iter().map(|trade| trade.size.unwrap() * trade.price.unwrap()).sum();
-    ibkr_connect_core::literal!(Bar {
+    literal!(Bar {
         time: BarTime::Time(time),
         open: prices().next(),
         high: prices().reduce(f64::max),
@@ -124,5 +121,5 @@ fn bar_of(time: Timestamp, trades: &[TradeTick]) -> Bar {
 fn assert_same_bar(bar: &Bar, expected: &Bar) {
     let (average, expected_average) = (bar.wap.unwrap(), expected.wap.unwrap());
     assert!((average - expected_average).abs() < 1e-9 * average, "{average} {expected_average}");
-    assert_eq!(&ibkr_connect_core::literal!(Bar { wap: expected.wap, ..bar.clone() }), expected);
+    assert_eq!(&literal!(Bar { wap: expected.wap, ..bar.clone() }), expected);
 }

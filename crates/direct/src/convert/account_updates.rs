@@ -2,6 +2,7 @@
 
 use ibapi::accounts as ib;
 use ibapi::subscriptions::SubscriptionItem::{self, Data, Notice};
+use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
     AccountMultiValue, AccountSummaryUpdatesEvent, AccountUpdatesEvent, AccountUpdatesMultiEvent,
     AccountValue, Pnl, PnlEvent, PnlSingle, PnlSingleEvent, PortfolioValue, PositionMulti,
@@ -27,15 +28,13 @@ pub(crate) fn account_update_multi(
 ) -> AccountUpdatesMultiEvent {
     use AccountUpdatesMultiEvent as Event;
     match item {
-        Data(ib::AccountUpdateMulti::AccountMultiValue(row)) => {
-            Event::Value(ibkr_connect_core::literal!(AccountMultiValue {
-                account: row.account,
-                model_code: said(row.model_code),
-                key: account_key(row.key),
-                value: row.value,
-                currency: said(row.currency),
-            }))
-        }
+        Data(ib::AccountUpdateMulti::AccountMultiValue(row)) => Event::Value(literal!(AccountMultiValue {
+            account: row.account,
+            model_code: said(row.model_code),
+            key: account_key(row.key),
+            value: row.value,
+            currency: said(row.currency),
+        })),
         Data(ib::AccountUpdateMulti::End) => Event::End {},
         Notice(notice) => Event::Notice { code: notice.code, message: notice.message },
     }
@@ -44,15 +43,13 @@ pub(crate) fn account_update_multi(
 pub(crate) fn position_update_multi(item: SubscriptionItem<ib::PositionUpdateMulti>) -> PositionsMultiEvent {
     use PositionsMultiEvent as Event;
     match item {
-        Data(ib::PositionUpdateMulti::Position(row)) => {
-            Event::Position(Box::new(ibkr_connect_core::literal!(PositionMulti {
-                account: row.account,
-                model_code: said(row.model_code),
-                contract: contract(row.contract),
-                position: set(row.position).unwrap_or_default(),
-                average_cost: set(row.average_cost),
-            })))
-        }
+        Data(ib::PositionUpdateMulti::Position(row)) => Event::Position(Box::new(literal!(PositionMulti {
+            account: row.account,
+            model_code: said(row.model_code),
+            contract: contract(row.contract),
+            position: set(row.position).unwrap_or_default(),
+            average_cost: set(row.average_cost),
+        }))),
         Data(ib::PositionUpdateMulti::PositionEnd) => Event::End {},
         Notice(notice) => Event::Notice { code: notice.code, message: notice.message },
     }
@@ -75,16 +72,14 @@ pub(crate) fn account_update(
     use AccountUpdatesEvent as Event;
     let of = |name: Option<String>| name.and_then(said).unwrap_or_else(|| account.to_owned());
     match item {
-        Data(ib::AccountUpdate::AccountValue(row)) => {
-            Event::Value(ibkr_connect_core::literal!(AccountValue {
-                account: of(row.account),
-                key: account_key(row.key),
-                value: row.value,
-                currency: said(row.currency),
-            }))
-        }
+        Data(ib::AccountUpdate::AccountValue(row)) => Event::Value(literal!(AccountValue {
+            account: of(row.account),
+            key: account_key(row.key),
+            value: row.value,
+            currency: said(row.currency),
+        })),
         Data(ib::AccountUpdate::PortfolioValue(row)) => {
-            Event::Portfolio(Box::new(ibkr_connect_core::literal!(PortfolioValue {
+            Event::Portfolio(Box::new(literal!(PortfolioValue {
                 account: of(row.account),
                 contract: contract(row.contract),
                 position: set(row.position).unwrap_or_default(),
@@ -103,7 +98,7 @@ pub(crate) fn account_update(
 
 pub(crate) fn pnl(item: SubscriptionItem<ib::PnL>) -> PnlEvent {
     match item {
-        Data(profit) => PnlEvent::Pnl(ibkr_connect_core::literal!(Pnl {
+        Data(profit) => PnlEvent::Pnl(literal!(Pnl {
             daily_pnl: set(profit.daily_pnl),
             unrealized_pnl: profit.unrealized_pnl.and_then(set),
             realized_pnl: profit.realized_pnl.and_then(set),
@@ -114,7 +109,7 @@ pub(crate) fn pnl(item: SubscriptionItem<ib::PnL>) -> PnlEvent {
 
 pub(crate) fn pnl_single(item: SubscriptionItem<ib::PnLSingle>) -> PnlSingleEvent {
     match item {
-        Data(profit) => PnlSingleEvent::Pnl(ibkr_connect_core::literal!(PnlSingle {
+        Data(profit) => PnlSingleEvent::Pnl(literal!(PnlSingle {
             position: set(profit.position).unwrap_or_default(),
             daily_pnl: set(profit.daily_pnl),
             unrealized_pnl: set(profit.unrealized_pnl),

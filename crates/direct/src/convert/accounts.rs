@@ -1,6 +1,7 @@
 //! Accounts and what they hold.
 
 use ibapi::accounts as ib;
+use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{AccountSummaryValue, FamilyCode, Position, UserInfo, set};
 
 use super::contract;
@@ -11,7 +12,7 @@ pub(crate) fn accounts(accounts: Vec<String>) -> Vec<String> {
 }
 
 pub(crate) fn account_summary_value(row: ib::AccountSummary) -> AccountSummaryValue {
-    ibkr_connect_core::literal!(AccountSummaryValue {
+    literal!(AccountSummaryValue {
         account: row.account,
         tag: account_key(row.tag),
         value: row.value,
@@ -20,7 +21,7 @@ pub(crate) fn account_summary_value(row: ib::AccountSummary) -> AccountSummaryVa
 }
 
 pub(crate) fn position(row: ib::Position) -> Position {
-    ibkr_connect_core::literal!(Position {
+    literal!(Position {
         account: row.account,
         contract: contract(row.contract),
         position: set(row.position).unwrap_or_default(),
@@ -30,16 +31,13 @@ pub(crate) fn position(row: ib::Position) -> Position {
 
 pub(crate) fn family_codes(codes: Vec<ib::FamilyCode>) -> Vec<FamilyCode> {
     let code = |code: ib::FamilyCode| {
-        ibkr_connect_core::literal!(FamilyCode {
-            account: code.account_id,
-            family_code: said(code.family_code)
-        })
+        literal!(FamilyCode { account: code.account_id, family_code: said(code.family_code) })
     };
     codes.into_iter().map(code).collect()
 }
 
 pub(crate) fn user_info(info: ib::UserInfo) -> UserInfo {
-    ibkr_connect_core::literal!(UserInfo { white_branding_id: said(info.white_branding_id) })
+    literal!(UserInfo { white_branding_id: said(info.white_branding_id) })
 }
 
 /// The name of an account value. Gateways from 10.47 on put a prefix before those that they have per currency, as a setting that

@@ -1,6 +1,7 @@
 //! Contracts and their details.
 
 use ibapi::contracts as ib;
+use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
     BondDetails, ComboLeg, Contract, ContractDetails, DeltaNeutralContract, LegAction, LegOpenClose, set,
 };
@@ -9,7 +10,7 @@ use ibkr_connect_core::{Error, ErrorKind, Result};
 use super::date;
 
 pub(crate) fn contract(contract: ib::Contract) -> Contract {
-    ibkr_connect_core::literal!(Contract {
+    literal!(Contract {
         con_id: contract.contract_id,
         symbol: contract.symbol.0,
         sec_type: contract.security_type.to_string().into(),
@@ -30,18 +31,18 @@ pub(crate) fn contract(contract: ib::Contract) -> Contract {
         last_trade_date: contract.last_trade_date.and_then(|day| date(day).ok()),
         combo_legs_description: contract.combo_legs_description,
         combo_legs: contract.combo_legs.into_iter().map(combo_leg).collect(),
-        delta_neutral_contract: contract.delta_neutral_contract.map(
-            |underlying| ibkr_connect_core::literal!(DeltaNeutralContract {
+        delta_neutral_contract: contract.delta_neutral_contract.map(|underlying| literal!(
+            DeltaNeutralContract {
                 con_id: underlying.contract_id,
                 delta: set(underlying.delta),
                 price: set(underlying.price),
-            })
-        ),
+            }
+        )),
     })
 }
 
 fn combo_leg(leg: ib::ComboLeg) -> ComboLeg {
-    ibkr_connect_core::literal!(ComboLeg {
+    literal!(ComboLeg {
         con_id: leg.contract_id,
         ratio: leg.ratio,
         action: match leg.action {
@@ -140,7 +141,7 @@ fn leg_to_ibapi(leg: &ComboLeg) -> ib::ComboLeg {
 pub(crate) fn contract_details(details: ib::ContractDetails) -> ContractDetails {
     let is_bond = matches!(details.contract.security_type, ib::SecurityType::Bond);
     let bond = is_bond.then(|| bond_details(&details));
-    ibkr_connect_core::literal!(ContractDetails {
+    literal!(ContractDetails {
         bond,
         contract: contract(details.contract),
         market_name: details.market_name,
@@ -170,7 +171,7 @@ pub(crate) fn contract_details(details: ib::ContractDetails) -> ContractDetails 
 }
 
 fn bond_details(details: &ib::ContractDetails) -> BondDetails {
-    ibkr_connect_core::literal!(BondDetails {
+    literal!(BondDetails {
         cusip: details.cusip.clone(),
         bond_type: details.bond_type.clone(),
         coupon: set(details.coupon),
@@ -202,19 +203,16 @@ mod tests {
 
     #[test]
     fn what_the_builders_build_survives_the_way_through_ibapi() {
-        let leg = ibkr_connect_core::literal!(ComboLeg {
+        let leg = literal!(ComboLeg {
             open_close: LegOpenClose::Open,
             short_sale_slot: 2,
             designated_location: "DTC 0123".to_owned(),
             exempt_code: 1,
             ..ComboLeg::sell(8_314, 2)
         });
-        let short = ibkr_connect_core::literal!(ComboLeg { action: LegAction::SellShort, ..leg.clone() });
-        let underlying = ibkr_connect_core::literal!(DeltaNeutralContract {
-            con_id: 8_314,
-            delta: Some(0.5),
-            price: Some(215.25)
-        });
+        let short = literal!(ComboLeg { action: LegAction::SellShort, ..leg.clone() });
+        let underlying =
+            literal!(DeltaNeutralContract { con_id: 8_314, delta: Some(0.5), price: Some(215.25) });
         for built in [
             Contract::stock("SAP").on("IBIS").in_currency("EUR"),
             Contract::option("AAPL", date(2026, 12, 18), OptionRight::Put, 250.0),
@@ -225,7 +223,7 @@ mod tests {
             Contract::crypto("BTC", "PAXOS"),
             Contract::bond(&SecurityId::cusip("912810RN0").unwrap()),
             Contract::combo("IBM", [ComboLeg::buy(265_598, 1), leg, short]),
-            ibkr_connect_core::literal!(Contract {
+            literal!(Contract {
                 delta_neutral_contract: Some(underlying),
                 ..Contract::combo("IBM", [ComboLeg::buy(1, 1)])
             }),
@@ -238,7 +236,7 @@ mod tests {
     #[test]
     fn every_field_survives_but_the_day_that_tws_does_not_take() {
         let text = |text: &str| text.to_owned();
-        let whole = ibkr_connect_core::literal!(Contract {
+        let whole = literal!(Contract {
             con_id: -7,
             symbol: text("Ä B"),
             sec_type: "BAG".into(),
@@ -258,20 +256,17 @@ mod tests {
             issuer_id: text("e1453318"),
             last_trade_date: Some(date(2026, 12, 18)),
             combo_legs_description: text("1|1"),
-            combo_legs: vec![ibkr_connect_core::literal!(ComboLeg {
+            combo_legs: vec![literal!(ComboLeg {
                 open_close: LegOpenClose::Unknown,
                 ..ComboLeg::sell(-3, 1)
             })],
-            delta_neutral_contract: Some(ibkr_connect_core::literal!(DeltaNeutralContract {
+            delta_neutral_contract: Some(literal!(DeltaNeutralContract {
                 con_id: 9,
                 delta: Some(-0.5),
                 price: Some(1.0),
             })),
         });
-        assert_eq!(
-            there_and_back(&whole),
-            ibkr_connect_core::literal!(Contract { last_trade_date: None, ..whole.clone() })
-        );
+        assert_eq!(there_and_back(&whole), literal!(Contract { last_trade_date: None, ..whole.clone() }));
         let sent = contract_to_ibapi(&Contract::default()).unwrap();
         assert_eq!(contract(sent), Contract::default());
         let known = ib::Contract {
@@ -283,11 +278,8 @@ mod tests {
 
     #[test]
     fn only_options_on_futures_have_strikes_below_zero() {
-        let spread = ibkr_connect_core::literal!(Contract {
-            sec_type: "FOP".into(),
-            strike: Some(-0.25),
-            ..Contract::default()
-        });
+        let spread =
+            literal!(Contract { sec_type: "FOP".into(), strike: Some(-0.25), ..Contract::default() });
         assert_eq!(there_and_back(&spread).strike, Some(-0.25));
     }
 
@@ -295,11 +287,8 @@ mod tests {
     fn what_ibapi_would_leave_out_is_refused() {
         let option = |strike| Contract::option("AAPL", date(2026, 12, 18), OptionRight::Call, strike);
         for (wrong, named) in [
-            (
-                ibkr_connect_core::literal!(Contract { multiplier: "a lot".to_owned(), ..option(1.0) }),
-                "multiplier \"a lot\"",
-            ),
-            (ibkr_connect_core::literal!(Contract { right: "X".into(), ..option(1.0) }), "right \"X\""),
+            (literal!(Contract { multiplier: "a lot".to_owned(), ..option(1.0) }), "multiplier \"a lot\""),
+            (literal!(Contract { right: "X".into(), ..option(1.0) }), "right \"X\""),
         ] {
             let error = contract_to_ibapi(&wrong).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidRequest);

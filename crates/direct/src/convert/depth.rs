@@ -2,6 +2,7 @@
 
 use ibapi::contracts as ib_contracts;
 use ibapi::market_data::realtime as ib;
+use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
     DepthExchange, DepthOperation, DepthRow, DepthSide, MarketDepthEvent, SmartComponent, set,
 };
@@ -10,7 +11,7 @@ use ibkr_connect_core::{Error, ErrorKind, Result};
 pub(crate) fn market_depth(change: ib::MarketDepths) -> Result<MarketDepthEvent> {
     let row = match change {
         ib::MarketDepths::Reset => return Ok(MarketDepthEvent::Reset {}),
-        ib::MarketDepths::MarketDepth(row) => ibkr_connect_core::literal!(DepthRow {
+        ib::MarketDepths::MarketDepth(row) => literal!(DepthRow {
             side: side(row.side)?,
             position: position(row.position)?,
             operation: operation(row.operation)?,
@@ -19,7 +20,7 @@ pub(crate) fn market_depth(change: ib::MarketDepths) -> Result<MarketDepthEvent>
             market_maker: None,
             is_smart_depth: false,
         }),
-        ib::MarketDepths::MarketDepthL2(row) => ibkr_connect_core::literal!(DepthRow {
+        ib::MarketDepths::MarketDepthL2(row) => literal!(DepthRow {
             side: side(row.side)?,
             position: position(row.position)?,
             operation: operation(row.operation)?,
@@ -35,7 +36,7 @@ pub(crate) fn market_depth(change: ib::MarketDepths) -> Result<MarketDepthEvent>
 pub(crate) fn depth_exchange(exchange: ib::DepthMarketDataDescription) -> DepthExchange {
     // "No group" is the largest integer.
     let no_group = i32::MAX.to_string();
-    ibkr_connect_core::literal!(DepthExchange {
+    literal!(DepthExchange {
         exchange: exchange.exchange_name,
         sec_type: exchange.security_type.into(),
         listing_exchange: exchange.listing_exchange,
@@ -45,7 +46,7 @@ pub(crate) fn depth_exchange(exchange: ib::DepthMarketDataDescription) -> DepthE
 }
 
 pub(crate) fn smart_component(component: ib_contracts::SmartComponent) -> SmartComponent {
-    ibkr_connect_core::literal!(SmartComponent {
+    literal!(SmartComponent {
         bit_number: component.bit_number,
         exchange: component.exchange,
         exchange_letter: component.exchange_letter,
@@ -84,7 +85,7 @@ mod tests {
     #[test]
     fn rows_of_both_levels_and_resets() {
         let row = |operation| ib::MarketDepth { position: 2, operation, side: 1, price: 9.5, size: 300.0 };
-        let expected = ibkr_connect_core::literal!(DepthRow {
+        let expected = literal!(DepthRow {
             side: DepthSide::Bid,
             position: 2,
             operation: DepthOperation::Update,

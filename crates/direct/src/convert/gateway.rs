@@ -2,6 +2,7 @@
 
 use ibapi::accounts::FaDataType;
 use ibapi::config as ib;
+use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
     AdvisorDataType, ApiSettings, DisplayGroupEvent, GatewayConfig, LockAndExitConfig, MessageConfig,
     PrecautionsConfig, SmartRoutingConfig,
@@ -29,7 +30,7 @@ pub(crate) fn display_group_event(contract_info: String) -> DisplayGroupEvent {
 
 pub(crate) fn gateway_config(config: ib::Config) -> GatewayConfig {
     let api = config.api.unwrap_or_default();
-    ibkr_connect_core::literal!(GatewayConfig {
+    literal!(GatewayConfig {
         lock_and_exit: config.lock_and_exit.map(lock_and_exit),
         messages: config.messages.into_iter().map(message).collect(),
         precautions: api.precautions.map(precautions),
@@ -39,7 +40,7 @@ pub(crate) fn gateway_config(config: ib::Config) -> GatewayConfig {
 }
 
 fn lock_and_exit(of: ib::LockAndExit) -> LockAndExitConfig {
-    ibkr_connect_core::literal!(LockAndExitConfig {
+    literal!(LockAndExitConfig {
         auto_logoff_time: of.auto_logoff_time,
         auto_logoff_period: of.auto_logoff_period,
         auto_logoff_type: of.auto_logoff_type,
@@ -47,7 +48,7 @@ fn lock_and_exit(of: ib::LockAndExit) -> LockAndExitConfig {
 }
 
 fn message(of: ib::MessageSetting) -> MessageConfig {
-    ibkr_connect_core::literal!(MessageConfig {
+    literal!(MessageConfig {
         id: of.id,
         title: of.title,
         message: of.message,
@@ -57,7 +58,7 @@ fn message(of: ib::MessageSetting) -> MessageConfig {
 }
 
 fn precautions(of: ib::ApiPrecautions) -> PrecautionsConfig {
-    ibkr_connect_core::literal!(PrecautionsConfig {
+    literal!(PrecautionsConfig {
         bypass_order_precautions: of.bypass_order_precautions,
         bypass_bond_warning: of.bypass_bond_warning,
         bypass_negative_yield_confirmation: of.bypass_negative_yield_confirmation,
@@ -72,7 +73,7 @@ fn precautions(of: ib::ApiPrecautions) -> PrecautionsConfig {
 }
 
 fn api_settings(of: ib::ApiSettings) -> ApiSettings {
-    ibkr_connect_core::literal!(ApiSettings {
+    literal!(ApiSettings {
         read_only_api: of.read_only_api,
         total_quantity_for_mutual_funds: of.total_quantity_for_mutual_funds,
         download_open_orders_on_connection: of.download_open_orders_on_connection,
@@ -113,7 +114,7 @@ fn api_settings(of: ib::ApiSettings) -> ApiSettings {
 }
 
 fn smart_routing(of: ib::OrdersSmartRouting) -> SmartRoutingConfig {
-    ibkr_connect_core::literal!(SmartRoutingConfig {
+    literal!(SmartRoutingConfig {
         seek_price_improvement: of.seek_price_improvement,
         pre_open_reroute: of.pre_open_reroute,
         do_not_route_to_dark_pools: of.do_not_route_to_dark_pools,

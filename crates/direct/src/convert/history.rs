@@ -1,6 +1,7 @@
 //! Historical data.
 
 use ibapi::market_data::{historical as ib, realtime};
+use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
     Bar, BarSize, BarTime, HistogramEntry, HistogramPeriod, HistoricalBarUpdatesEvent, HistoricalBars,
     HistoricalDuration, HistoricalSchedule, RealTimeBarKind, RealTimeBarsEvent, ScheduleSession, WhatToShow,
@@ -74,7 +75,7 @@ pub(crate) fn duration(duration: HistoricalDuration) -> Result<ib::Duration> {
 }
 
 pub(crate) fn historical_bars(data: ib::HistoricalData) -> Result<HistoricalBars> {
-    Ok(ibkr_connect_core::literal!(HistoricalBars {
+    Ok(literal!(HistoricalBars {
         start: Some(timestamp(data.start)?),
         end: Some(timestamp(data.end)?),
         bars: data.bars.into_iter().map(bar).collect::<Result<_>>()?,
@@ -112,13 +113,13 @@ pub(crate) fn real_time_bar(live: realtime::Bar) -> Result<RealTimeBarsEvent> {
 
 pub(crate) fn historical_schedule(schedule: ib::Schedule) -> Result<HistoricalSchedule> {
     let session = |session: ib::Session| {
-        Ok(ibkr_connect_core::literal!(ScheduleSession {
+        Ok(literal!(ScheduleSession {
             reference_date: date(session.reference)?,
             start: timestamp(session.start)?,
             end: timestamp(session.end)?,
         }))
     };
-    Ok(ibkr_connect_core::literal!(HistoricalSchedule {
+    Ok(literal!(HistoricalSchedule {
         start: timestamp(schedule.start)?,
         end: timestamp(schedule.end)?,
         time_zone: schedule.time_zone,
@@ -135,12 +136,12 @@ pub(crate) fn histogram_period(period: HistogramPeriod) -> ib::BarSize {
 }
 
 pub(crate) fn histogram_entry(entry: ib::HistogramEntry) -> HistogramEntry {
-    ibkr_connect_core::literal!(HistogramEntry { price: set(entry.price), size: entry.size.and_then(set) })
+    literal!(HistogramEntry { price: set(entry.price), size: entry.size.and_then(set) })
 }
 
 fn bar(bar: ib::Bar) -> Result<Bar> {
     let counted = bar.count >= 0;
-    Ok(ibkr_connect_core::literal!(Bar {
+    Ok(literal!(Bar {
         time: bar_time(bar.date)?,
         open: set(bar.open),
         high: set(bar.high),

@@ -1,6 +1,7 @@
 //! News.
 
 use ibapi::news as ib;
+use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{NewsArticle, NewsArticleType, NewsBulletin, NewsHeadline, NewsProvider};
 use ibkr_connect_core::{Error, ErrorKind, Result};
 use time::OffsetDateTime;
@@ -8,7 +9,7 @@ use time::OffsetDateTime;
 use super::timestamp;
 
 pub(crate) fn news_provider(provider: ib::NewsProvider) -> NewsProvider {
-    ibkr_connect_core::literal!(NewsProvider { code: provider.code, name: provider.name })
+    literal!(NewsProvider { code: provider.code, name: provider.name })
 }
 
 pub(crate) fn news_article(article: ib::NewsArticleBody) -> NewsArticle {
@@ -16,7 +17,7 @@ pub(crate) fn news_article(article: ib::NewsArticleBody) -> NewsArticle {
         ib::ArticleType::Text => NewsArticleType::Text,
         ib::ArticleType::Binary => NewsArticleType::Binary,
     };
-    ibkr_connect_core::literal!(NewsArticle { article_type, article_text: article.article_text })
+    literal!(NewsArticle { article_type, article_text: article.article_text })
 }
 
 /// A headline of the past. ibapi makes the beginning of 1970 of a time that it can't read.
@@ -29,7 +30,7 @@ pub(crate) fn past_headline(article: ib::NewsArticle) -> Result<NewsHeadline> {
 }
 
 pub(crate) fn headline(article: ib::NewsArticle) -> Result<NewsHeadline> {
-    Ok(ibkr_connect_core::literal!(NewsHeadline {
+    Ok(literal!(NewsHeadline {
         time: timestamp(article.time)?,
         provider_code: article.provider_code,
         article_id: article.article_id,
@@ -39,7 +40,7 @@ pub(crate) fn headline(article: ib::NewsArticle) -> Result<NewsHeadline> {
 }
 
 pub(crate) fn news_bulletin(bulletin: ib::NewsBulletin) -> NewsBulletin {
-    ibkr_connect_core::literal!(NewsBulletin {
+    literal!(NewsBulletin {
         message_id: bulletin.message_id,
         message_type: bulletin.message_type,
         message: bulletin.message,

@@ -1,6 +1,7 @@
 //! Orders and executions.
 
 use ibapi::orders as ib;
+use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
     CommissionReport, CompletedOrder, Condition, Execution, ExecutionSide, ExecutionsParams, ExecutionsSide,
     OpenOrder, Order, OrderAction, OrderCondition, OrderState, OrderStatus, SoftDollarTier, set,
@@ -16,7 +17,7 @@ pub(crate) fn open_order(data: ib::OrderData) -> OpenOrder {
     if order.order_id == 0 {
         order.order_id = order_id;
     }
-    ibkr_connect_core::literal!(OpenOrder {
+    literal!(OpenOrder {
         contract: contract(data.contract),
         order,
         order_state: order_state(data.order_state),
@@ -25,7 +26,7 @@ pub(crate) fn open_order(data: ib::OrderData) -> OpenOrder {
 }
 
 pub(crate) fn completed_order(data: ib::OrderData) -> CompletedOrder {
-    ibkr_connect_core::literal!(CompletedOrder {
+    literal!(CompletedOrder {
         contract: contract(data.contract),
         order: order(data.order),
         order_state: order_state(data.order_state),
@@ -33,7 +34,7 @@ pub(crate) fn completed_order(data: ib::OrderData) -> CompletedOrder {
 }
 
 fn order(order: ib::Order) -> Order {
-    ibkr_connect_core::literal!(Order {
+    literal!(Order {
         order_id: order.order_id,
         client_id: order.client_id,
         perm_id: order.perm_id,
@@ -142,15 +143,11 @@ fn condition(condition: ib::OrderCondition) -> OrderCondition {
 }
 
 pub(crate) fn soft_dollar_tier(tier: ib::SoftDollarTier) -> SoftDollarTier {
-    ibkr_connect_core::literal!(SoftDollarTier {
-        name: tier.name,
-        value: tier.value,
-        display_name: tier.display_name
-    })
+    literal!(SoftDollarTier { name: tier.name, value: tier.value, display_name: tier.display_name })
 }
 
 fn order_state(state: ib::OrderState) -> OrderState {
-    ibkr_connect_core::literal!(OrderState {
+    literal!(OrderState {
         status: state.status.as_str().to_owned(),
         init_margin_before: state.initial_margin_before.and_then(set),
         maint_margin_before: state.maintenance_margin_before.and_then(set),
@@ -175,7 +172,7 @@ fn order_state(state: ib::OrderState) -> OrderState {
 }
 
 pub(crate) fn order_status(status: ib::OrderStatus) -> OrderStatus {
-    ibkr_connect_core::literal!(OrderStatus {
+    literal!(OrderStatus {
         order_id: status.order_id,
         client_id: status.client_id,
         perm_id: status.perm_id,
@@ -196,7 +193,7 @@ fn average(filled: f64, price: Option<f64>) -> Option<f64> {
 }
 
 pub(crate) fn execution(execution: ib::Execution) -> Execution {
-    ibkr_connect_core::literal!(Execution {
+    literal!(Execution {
         exec_id: execution.execution_id,
         time: tws_time(execution.time),
         account: execution.account_number,
@@ -230,7 +227,7 @@ pub(crate) fn execution(execution: ib::Execution) -> Execution {
 }
 
 pub(crate) fn commission_report(report: ib::CommissionReport) -> CommissionReport {
-    ibkr_connect_core::literal!(CommissionReport {
+    literal!(CommissionReport {
         exec_id: report.execution_id,
         commission: set(report.commission),
         currency: report.currency,

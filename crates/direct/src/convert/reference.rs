@@ -1,6 +1,7 @@
 //! Symbols, price steps and option chains.
 
 use ibapi::contracts as ib;
+use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
     MarketRule, OptionChain, OptionComputation, PriceIncrement, SymbolMatch, TickType, set,
 };
@@ -12,7 +13,7 @@ use super::tws_time::is_day;
 
 pub(crate) fn symbol_match(found: ib::ContractDescription) -> SymbolMatch {
     let derivatives = found.derivative_security_types.into_iter();
-    ibkr_connect_core::literal!(SymbolMatch {
+    literal!(SymbolMatch {
         contract: contract(found.contract),
         derivative_sec_types: derivatives.map(Into::into).collect(),
     })
@@ -20,19 +21,16 @@ pub(crate) fn symbol_match(found: ib::ContractDescription) -> SymbolMatch {
 
 pub(crate) fn market_rule(rule: ib::MarketRule) -> MarketRule {
     let increment = |step: ib::PriceIncrement| {
-        ibkr_connect_core::literal!(PriceIncrement {
-            low_edge: set(step.low_edge),
-            increment: set(step.increment),
-        })
+        literal!(PriceIncrement { low_edge: set(step.low_edge), increment: set(step.increment) })
     };
-    ibkr_connect_core::literal!(MarketRule {
+    literal!(MarketRule {
         market_rule_id: rule.market_rule_id,
         price_increments: rule.price_increments.into_iter().map(increment).collect(),
     })
 }
 
 pub(crate) fn option_chain(chain: ib::OptionChain) -> Result<OptionChain> {
-    Ok(ibkr_connect_core::literal!(OptionChain {
+    Ok(literal!(OptionChain {
         exchange: chain.exchange,
         underlying_con_id: chain.underlying_contract_id,
         trading_class: chain.trading_class,
@@ -54,7 +52,7 @@ fn expiration(text: &str) -> Result<Date> {
 }
 
 pub(crate) fn option_computation(computed: ib::OptionComputation) -> OptionComputation {
-    ibkr_connect_core::literal!(OptionComputation {
+    literal!(OptionComputation {
         tick_type: TickType(computed.field as i32),
         implied_volatility: computed.implied_volatility.and_then(set),
         delta: computed.delta.and_then(set),

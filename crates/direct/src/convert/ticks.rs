@@ -2,6 +2,7 @@
 
 use ibapi::market_data::{IgnoreSize, historical as past, realtime as live};
 use ibkr_connect_core::Result;
+use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
     BidAskTick, HistoricalTickKind, HistoricalTicks, HistoricalTicksParams, MidpointTick, TickByTickEvent,
     TickByTickParams, TickByTickType, TradeTick, set,
@@ -14,7 +15,7 @@ pub(crate) fn ignore_size(ignore: bool) -> IgnoreSize {
 }
 
 pub(crate) fn historical_trade(tick: past::TickLast) -> Result<TradeTick> {
-    Ok(ibkr_connect_core::literal!(TradeTick {
+    Ok(literal!(TradeTick {
         time: timestamp(tick.timestamp)?,
         price: set(tick.price),
         size: tick.size.and_then(set),
@@ -26,7 +27,7 @@ pub(crate) fn historical_trade(tick: past::TickLast) -> Result<TradeTick> {
 }
 
 pub(crate) fn historical_bid_ask(tick: past::TickBidAsk) -> Result<BidAskTick> {
-    Ok(ibkr_connect_core::literal!(BidAskTick {
+    Ok(literal!(BidAskTick {
         time: timestamp(tick.timestamp)?,
         bid_price: quoted(tick.price_bid, tick.size_bid),
         ask_price: quoted(tick.price_ask, tick.size_ask),
@@ -38,11 +39,11 @@ pub(crate) fn historical_bid_ask(tick: past::TickBidAsk) -> Result<BidAskTick> {
 }
 
 pub(crate) fn historical_midpoint(tick: past::TickMidpoint) -> Result<MidpointTick> {
-    Ok(ibkr_connect_core::literal!(MidpointTick { time: timestamp(tick.timestamp)?, price: set(tick.price) }))
+    Ok(literal!(MidpointTick { time: timestamp(tick.timestamp)?, price: set(tick.price) }))
 }
 
 pub(crate) fn trade(tick: live::Trade) -> Result<TickByTickEvent> {
-    Ok(TickByTickEvent::Trade(ibkr_connect_core::literal!(TradeTick {
+    Ok(TickByTickEvent::Trade(literal!(TradeTick {
         time: timestamp(tick.time)?,
         price: set(tick.price),
         size: set(tick.size),
@@ -54,7 +55,7 @@ pub(crate) fn trade(tick: live::Trade) -> Result<TickByTickEvent> {
 }
 
 pub(crate) fn bid_ask(tick: live::BidAsk) -> Result<TickByTickEvent> {
-    Ok(TickByTickEvent::BidAsk(ibkr_connect_core::literal!(BidAskTick {
+    Ok(TickByTickEvent::BidAsk(literal!(BidAskTick {
         time: timestamp(tick.time)?,
         bid_price: quoted(tick.bid_price, Some(tick.bid_size)),
         ask_price: quoted(tick.ask_price, Some(tick.ask_size)),
@@ -66,7 +67,7 @@ pub(crate) fn bid_ask(tick: live::BidAsk) -> Result<TickByTickEvent> {
 }
 
 pub(crate) fn midpoint(tick: live::MidPoint) -> Result<TickByTickEvent> {
-    Ok(TickByTickEvent::Midpoint(ibkr_connect_core::literal!(MidpointTick {
+    Ok(TickByTickEvent::Midpoint(literal!(MidpointTick {
         time: timestamp(tick.time)?,
         price: set(tick.mid_point)
     })))
@@ -119,7 +120,7 @@ mod tests {
     #[test]
     fn only_a_stream_of_all_trades_has_unreported_ones() {
         let trade = |unreported| {
-            ibkr_connect_core::literal!(TradeTick {
+            literal!(TradeTick {
                 time: jiff::Timestamp::UNIX_EPOCH,
                 price: Some(9.0),
                 size: Some(1.0),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ibapi::orders::{Executions, Orders as Item};
 use ibapi::subscriptions::{Subscription, SubscriptionItem};
 use ibkr_connect_core::backend::{Carrying, Events};
+use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
     CommissionReport, CompletedOrder, CompletedOrdersParams, ExecutionDetails, ExecutionsParams, Notice,
     OpenOrder, OrderUpdatesEvent,
@@ -163,7 +164,7 @@ pub(super) async fn executions(asker: &Asker, params: &ExecutionsParams) -> Resu
         match item {
             SubscriptionItem::Data(Executions::ExecutionData(data)) => {
                 asker.notes.hear();
-                fills.execution(ibkr_connect_core::literal!(ExecutionDetails {
+                fills.execution(literal!(ExecutionDetails {
                     contract: convert::contract(data.contract),
                     execution: convert::execution(data.execution),
                     commission_report: None,
@@ -305,7 +306,7 @@ mod tests {
     fn details(exec_id: &str) -> ExecutionDetails {
         let execution = ibapi::orders::Execution { execution_id: exec_id.to_owned(), ..Default::default() };
         let data = ExecutionData { execution, ..Default::default() };
-        ibkr_connect_core::literal!(ExecutionDetails {
+        literal!(ExecutionDetails {
             contract: Contract::default(),
             execution: convert::execution(data.execution),
             commission_report: None,

@@ -47,16 +47,10 @@ impl Connector for Clockwork {
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
         sleep(Duration::from_secs(1)).await;
         let info = ibkr_connect_core::literal!(ConnectionInfo {
-            mode: ConnectionMode::Mock,
             client_id: 7,
-            server_version: 226,
-            accounts: vec!["DU1".to_owned()],
             readonly: target.readonly,
-            phases: Vec::new(),
             connect_ms: 1_000.0,
-            worker_pid: None,
-            zombies: None,
-            attempts: Vec::new(),
+            ..ConnectionInfo::mock()
         });
         let (dropped, closed) = (Arc::clone(&self.dropped), Arc::clone(&self.closed));
         Ok(Box::new(ClockworkConnection { info, dropped, closed }))

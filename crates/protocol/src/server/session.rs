@@ -409,7 +409,7 @@ async fn loss(connection: &dyn Connection, reason: &CloseReason) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use ibkr_connect_core::{ConnectionInfo, ConnectionMode, MockConnection, MockConnector};
+    use ibkr_connect_core::{ConnectionInfo, MockConnection, MockConnector};
 
     use super::*;
 
@@ -430,18 +430,7 @@ mod tests {
     #[test]
     fn what_trades_is_refused_here_too_in_a_read_only_session() {
         let mut connection = MockConnection::new();
-        connection.expect_info().return_const(ibkr_connect_core::literal!(ConnectionInfo {
-            mode: ConnectionMode::Mock,
-            client_id: 1,
-            server_version: 226,
-            accounts: vec!["DU1".to_owned()],
-            readonly: true,
-            phases: Vec::new(),
-            connect_ms: 0.0,
-            worker_pid: None,
-            zombies: None,
-            attempts: Vec::new(),
-        }));
+        connection.expect_info().return_const(ConnectionInfo::mock());
         let connector = MockConnector::new();
         let output = Arc::new(Output::new(crate::testing::Buffer::with_room(usize::MAX).pipe()));
         let mut server = Server::with_session(&connector, output, connection, Duration::ZERO);

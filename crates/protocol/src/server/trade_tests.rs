@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ibkr_connect_core::{
-    Access, ConnectionInfo, ConnectionMode, MockConnection, MockConnector, Reply, Request,
-};
+use ibkr_connect_core::{Access, ConnectionInfo, MockConnection, MockConnector, Reply, Request};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
@@ -21,16 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 fn connection() -> MockConnection {
     let mut connection = MockConnection::new();
     connection.expect_info().return_const(ibkr_connect_core::literal!(ConnectionInfo {
-        mode: ConnectionMode::Mock,
-        client_id: 1,
-        server_version: 226,
-        accounts: vec!["DU1".to_owned()],
         readonly: false,
-        phases: Vec::new(),
-        connect_ms: 0.0,
-        worker_pid: None,
-        zombies: None,
-        attempts: Vec::new(),
+        ..ConnectionInfo::mock()
     }));
     connection.expect_request().returning(|_, _| Ok(Reply::ManagedAccounts(Vec::new())));
     connection.expect_close().returning(|| Ok(()));

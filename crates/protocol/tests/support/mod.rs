@@ -93,16 +93,11 @@ struct ScriptedConnection {
 impl ScriptedConnection {
     fn new(stage: Arc<Stage>, target: &Target) -> Self {
         let info = ibkr_connect_core::literal!(ConnectionInfo {
-            mode: ConnectionMode::Mock,
             client_id: target.client_id.unwrap_or(77),
-            server_version: 226,
-            accounts: vec!["DU1".to_owned()],
             readonly: target.readonly,
             phases: vec![PhaseTiming::new(Phase::Tcp, Duration::from_micros(250))],
             connect_ms: 1.5,
-            worker_pid: None,
-            zombies: None,
-            attempts: Vec::new(),
+            ..ConnectionInfo::mock()
         });
         Self { stage, info, lost: watch::Sender::new(false) }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ibkr_connect_core::config::LogAccounts;
+use ibkr_connect_core::literal;
 use ibkr_connect_core::{Attempt, ConnectionMode, Error, Phase, PhaseTiming, millis};
 
 use crate::connect::dialer::Opened;
@@ -70,7 +71,7 @@ pub(crate) struct AttemptTimes {
 
 impl AttemptTimes {
     fn attempt(&self, phases: Vec<PhaseTiming>) -> Attempt {
-        ibkr_connect_core::literal!(Attempt {
+        literal!(Attempt {
             kind: None,
             phase: None,
             client_id: self.client_id,
@@ -96,7 +97,7 @@ impl AttemptLog {
     }
 
     pub(crate) fn failed(&mut self, course: &AttemptTimes, error: &Error) {
-        let attempt = ibkr_connect_core::literal!(Attempt {
+        let attempt = literal!(Attempt {
             kind: Some(error.kind()),
             phase: error.phase(),
             ..course.attempt(error.phases().to_vec())

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ibkr_connect_core::backend::close_elsewhere;
+use ibkr_connect_core::literal;
 use ibkr_connect_core::{
     CloseReason, Connection, ConnectionInfo, ErrorKind, EventStream, FlowControl, Reply, Request, Result,
     StreamRequest,
@@ -27,7 +28,7 @@ pub(crate) struct RobustConnection {
 impl RobustConnection {
     pub(crate) fn new(admitted: Admitted<Box<dyn Connection>>) -> Self {
         let Admitted { connection, attempts, held: Held { lease, pacer } } = admitted;
-        let info = ibkr_connect_core::literal!(ConnectionInfo { attempts, ..connection.info().clone() });
+        let info = literal!(ConnectionInfo { attempts, ..connection.info().clone() });
         Self { info, inner: connection.into(), lease: Mutex::new(Some(lease)), pacer }
     }
 }
@@ -84,7 +85,7 @@ mod tests {
     use std::path::Path;
     use std::task::{Context, Poll, Waker};
 
-    use ibkr_connect_core::{ConnectionMode, Error, MockConnection, block_on, event_channel};
+    use ibkr_connect_core::{Error, MockConnection, block_on, event_channel};
     use ibkr_connect_state::{Clock, ManualClock};
 
     use super::*;
@@ -121,7 +122,7 @@ mod tests {
 
         /// How many messages were counted beyond the four.
         fn debt(&self) -> u128 {
-            (self.pacer.status().next_in.as_micros() * 45 + 500_000) / 1_000_000
+            (self.pacer.status().next_in.as_micros() * 44 + 500_000) / 1_000_000
         }
     }
 
@@ -130,18 +131,7 @@ mod tests {
     }
 
     fn info() -> ConnectionInfo {
-        ibkr_connect_core::literal!(ConnectionInfo {
-            mode: ConnectionMode::Mock,
-            client_id: 7,
-            server_version: 226,
-            accounts: Vec::new(),
-            readonly: true,
-            phases: Vec::new(),
-            connect_ms: 0.0,
-            worker_pid: None,
-            zombies: None,
-            attempts: Vec::new(),
-        })
+        literal!(ConnectionInfo { client_id: 7, accounts: Vec::new(), ..ConnectionInfo::mock() })
     }
 
     fn waits<T>(future: impl Future<Output = T>) -> bool {

@@ -3,10 +3,10 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ibkr_connect_core::literal;
 use ibkr_connect_core::types::ProofOfLife;
 use ibkr_connect_core::{
-    Connection, ConnectionInfo, ConnectionMode, EventSender, FlowControl, MockConnection, Reply, Request,
-    event_channel,
+    Connection, ConnectionInfo, EventSender, FlowControl, MockConnection, Reply, Request, event_channel,
 };
 use jiff::Timestamp;
 
@@ -17,7 +17,7 @@ const MASKED: LogAccounts = LogAccounts::Masked;
 
 fn notice(code: i32) -> Notice {
     let time = Timestamp::from_second(i64::from(code)).ok();
-    ibkr_connect_core::literal!(Notice { code, message: String::new(), time })
+    literal!(Notice { code, message: String::new(), time })
 }
 
 fn codes(notices: &[Notice]) -> Vec<i32> {
@@ -56,18 +56,7 @@ fn session(openings: Vec<Result<EventStream>>) -> (Session, Arc<AtomicUsize>) {
 }
 
 fn info() -> ConnectionInfo {
-    ibkr_connect_core::literal!(ConnectionInfo {
-        mode: ConnectionMode::Mock,
-        client_id: 1,
-        server_version: 226,
-        accounts: Vec::new(),
-        readonly: true,
-        phases: Vec::new(),
-        connect_ms: 0.0,
-        worker_pid: None,
-        zombies: None,
-        attempts: Vec::new(),
-    })
+    literal!(ConnectionInfo { accounts: Vec::new(), ..ConnectionInfo::mock() })
 }
 
 /// What was said before a ping was answered.

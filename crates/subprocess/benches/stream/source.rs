@@ -33,16 +33,10 @@ impl Connector for InstantConnector {
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>> {
         Ok(Box::new(InstantConnection(ibkr_connect_core::literal!(ConnectionInfo {
-            mode: ConnectionMode::Mock,
             client_id: target.client_id.unwrap_or(1),
-            server_version: 226,
             accounts: vec!["DU1234567".to_owned()],
             readonly: target.readonly,
-            phases: Vec::new(),
-            connect_ms: 0.0,
-            worker_pid: None,
-            zombies: None,
-            attempts: Vec::new(),
+            ..ConnectionInfo::mock()
         }))))
     }
 }

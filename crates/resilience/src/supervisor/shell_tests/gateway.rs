@@ -306,16 +306,5 @@ impl Connection for InMemoryConnection {
 }
 
 pub(crate) fn info() -> ConnectionInfo {
-    ibkr_connect_core::literal!(ConnectionInfo {
-        mode: ConnectionMode::Mock,
-        client_id: 1,
-        server_version: 226,
-        accounts: vec!["DU1".to_owned()],
-        readonly: true,
-        phases: Vec::new(),
-        connect_ms: 0.0,
-        worker_pid: None,
-        zombies: None,
-        attempts: Vec::new(),
-    })
+    ConnectionInfo::mock()
 }
