@@ -147,7 +147,8 @@ impl Output {
             state.is_full = false;
             self.write(&mut state);
             if !state.is_full {
-                self.has_room();
+                self.changed.notify_all();
+                self.room.notify_waiters();
             }
         }
     }
@@ -165,12 +166,6 @@ impl Output {
     fn give_up(&self, state: &mut State) {
         state.close();
         self.broken.notify_one();
-        self.has_room();
-    }
-
-    fn has_room(&self) {
-        self.changed.notify_all();
-        self.room.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -308,16 +303,22 @@ mod tests {
             let mut stream = pin!(output.write_batch(&next));
             assert!(is_pending(stream.as_mut()));
             output.answer(&Answer::<()>::end(3));
-            let flushing = scope.spawn(|| output.flush());
+            let (begins, has_begun) = std::sync::mpsc::channel::<()>();
+            let flushing = scope.spawn(|| {
+                drop(begins);
+                output.flush();
+                output.lock().is_full
+            });
+            let _ = has_begun.recv();
             assert_eq!(buffer.written().len(), 5);
-            assert!(is_pending(stream.as_mut()) && !flushing.is_finished());
+            assert!(is_pending(stream.as_mut()));
             let mut text = String::new();
             until(|| {
                 text += &buffer.take();
                 buffer.set_room(7);
                 text.matches('\n').count() == 2
             });
-            flushing.join().unwrap();
+            assert!(!flushing.join().unwrap(), "a flush ends when the pipe has taken all");
             buffer.set_room(usize::MAX);
             block_on(stream);
             text += &buffer.take();
