@@ -1,6 +1,7 @@
 //! ibapi's errors and the connection's end as ours.
 
 use ibkr_connect_core::{Error, ErrorKind};
+use ibkr_connect_wire::Reroute;
 
 use crate::retryable::is_retryable;
 
@@ -9,6 +10,9 @@ pub(crate) fn request_error(error: ibapi::Error) -> Error {
     use ibapi::Error as Ib;
     let kind = match &error {
         Ib::Notice(notice) => {
+            if let Some(reroute) = Reroute::of_details(&notice.advanced_order_reject_json) {
+                return rerouted(&reroute);
+            }
             let error = Error::new(ErrorKind::GatewayError, notice.message.clone()).with_code(notice.code);
             let error = match advice(notice.code, &notice.message) {
                 Some(advice) => error.with_advice(advice),
@@ -32,6 +36,15 @@ pub(crate) fn request_error(error: ibapi::Error) -> Error {
         _ => ErrorKind::Protocol,
     };
     Error::new(kind, error.to_string()).with_source(error)
+}
+
+/// The data are another contract's, which is to be asked for.
+pub(crate) fn rerouted(reroute: &Reroute) -> Error {
+    let Reroute { message, contract_id, exchange } = reroute;
+    let exchange = if exchange.is_empty() { "SMART" } else { exchange };
+    Error::new(ErrorKind::GatewayError, reroute.to_string()).with_code(*message).with_advice(format!(
+        "ask for that contract: {{\"con_id\":{contract_id},\"exchange\":{exchange:?}}}, without symbol and type"
+    ))
 }
 
 /// What can be done about an error of the Gateway's, by its code: <https://interactivebrokers.github.io/tws-api/message_codes.html>.
@@ -59,6 +72,24 @@ fn advice(code: i32, text: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reroute_names_the_contract_and_how_to_ask_for_it() {
+        let notice = |details: &str| ibapi::Notice {
+            request_id: Some(1_500_000_000),
+            code: 200,
+            message: "refers to contract 8314".to_owned(),
+            error_time: None,
+            advanced_order_reject_json: details.to_owned(),
+        };
+        let error = request_error(ibapi::Error::Notice(notice("ibkr-connect:reroute 92 8314 SMART")));
+        assert_eq!((error.kind(), error.code()), (ErrorKind::GatewayError, Some(92)));
+        assert!(
+            error.message().contains("market depth") && error.message().contains("contract 8314 at SMART")
+        );
+        assert!(error.advice().unwrap().contains("{\"con_id\":8314,\"exchange\":\"SMART\"}"), "{error:?}");
+        assert_eq!(request_error(ibapi::Error::Notice(notice(""))).code(), Some(200));
+    }
 
     #[test]
     fn what_users_meet_first_has_advice() {

@@ -15,9 +15,10 @@ use crate::items::next;
 use crate::serial_queue::SerialQueue;
 use crate::wiretap::Wiretap;
 use ibkr_connect_wire::Family;
+use ibkr_connect_wire::ids::REQUEST_IDS;
 
 /// ibapi numbers its requests from here on; orders are below.
-const FIRST_REQUEST_ID: i32 = 1_500_000_000;
+const FIRST_REQUEST_ID: i32 = REQUEST_IDS.start;
 
 /// The orders of a connection. Clones are the same.
 #[derive(Debug, Clone)]

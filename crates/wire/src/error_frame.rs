@@ -74,6 +74,17 @@ impl ErrorMessage {
         Self { fields, is_whole: true }
     }
 
+    /// The same with details: where TWS has those of an order that it rejects.
+    pub(crate) fn with_details(mut self, details: &str) -> Self {
+        self.fields.advanced_order_reject = Some(details.as_bytes().to_vec());
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn details(&self) -> String {
+        readable(self.fields.advanced_order_reject.as_deref().unwrap_or_default())
+    }
+
     /// The message as a frame.
     pub fn frame(&self) -> Frame {
         Frame::protobuf(incoming::ERROR, &self.fields)

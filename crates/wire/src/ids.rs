@@ -12,6 +12,9 @@ pub const PROTOBUF: u32 = 200;
 /// Notices about data farms and the like (2100 to 2199): nothing that a connection ends for.
 pub const CHATTER: std::ops::Range<i32> = 2_100..2_200;
 
+/// The ids of requests: what is below is an order's.
+pub const REQUEST_IDS: std::ops::RangeFrom<i32> = 1_500_000_000..;
+
 /// Messages from a client.
 pub mod outgoing {
     /// StartApi, the message that begins a session, the first with an id.
@@ -26,6 +29,10 @@ pub mod incoming {
     pub const NEXT_VALID_ID: u32 = 9;
     /// ManagedAccounts.
     pub const MANAGED_ACCOUNTS: u32 = 15;
+    /// RerouteMarketDataRequest.
+    pub const REROUTE_MARKET_DATA: u32 = 91;
+    /// RerouteMarketDepthRequest.
+    pub const REROUTE_MARKET_DEPTH: u32 = 92;
 }
 
 /// ManagedAccounts: a comma-separated list.

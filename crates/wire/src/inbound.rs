@@ -9,6 +9,7 @@ use crate::error_frame::ErrorMessage;
 use crate::family::{Family, Part};
 use crate::frame::MAX_LENGTH;
 use crate::ids::{PROTOBUF, incoming};
+use crate::reroute::Reroute;
 
 /// The lengths that a frame can have: at least its id, at most what TWS's own client accepts.
 pub(crate) const LENGTHS: std::ops::RangeInclusive<u32> = 4..=MAX_LENGTH;
@@ -101,7 +102,8 @@ impl Inbound {
     }
 
     /// Takes in the next bytes and puts those that may go on into `out`. What is seen on the way is told to `observer`. An error that
-    /// a client could not read, or that is out of proportion, goes on as one that says the same.
+    /// a client could not read, or that is out of proportion, goes on as one that says the same; so does a [`Reroute`], as an error
+    /// about its request.
     ///
     /// # Errors
     /// For a frame that can't be one; `out` has everything before it.
@@ -146,7 +148,8 @@ impl Inbound {
         let (whole, family) = (4 + length as usize, id.checked_sub(PROTOBUF).and_then(Family::of));
         let is_error = id == PROTOBUF + incoming::ERROR;
         let is_end = matches!(family, Some((_, Part::End))) && whole <= LONGEST_READ;
-        let wanted = if is_error || is_end { whole.min(LONGEST_READ) } else { HEAD };
+        let is_reroute = id.checked_sub(PROTOBUF).is_some_and(Reroute::is_message) && whole <= LONGEST_READ;
+        let wanted = if is_error || is_end || is_reroute { whole.min(LONGEST_READ) } else { HEAD };
         if self.kept.len() < wanted {
             self.wanted = wanted;
             return Flow::GoesOn;
@@ -156,6 +159,10 @@ impl Inbound {
         (self.unread, self.dropped) = if is_error { (0, rest) } else { (rest, 0) };
         if is_error {
             self.hear(now, observer);
+        }
+        if is_reroute && let Some(error) = Reroute::as_error(id - PROTOBUF, &self.kept[HEAD..]) {
+            self.kept.clear();
+            self.kept.extend_from_slice(error.frame().as_bytes());
         }
         let mark = family.map_or(EndMark::Passes, |(family, part)| self.see(now, observer, family, part));
         if mark == EndMark::IsDropped {
@@ -354,6 +361,26 @@ mod tests {
         }
         assert_eq!(out, [error(321, &("x".repeat(4_093) + "…")), frame(249, b"x")].concat());
         assert_eq!(tap.last.take().unwrap().0, 321);
+    }
+
+    #[test]
+    fn a_reroute_goes_on_as_an_error_about_its_request_and_nobody_else_hears_of_it() {
+        let body = [b"\x08\x87\xde\xa0\xcb\x05\x10\xfa\x40\x1a\x05".as_slice(), b"SMART"].concat();
+        for (id, message) in [(291, 91), (292, 92)] {
+            let error = Reroute::as_error(message, &body).unwrap();
+            let bytes = [frame(301, b"x"), frame(id, &body), frame(301, b"y")].concat();
+            let expected = [frame(301, b"x"), error.frame().as_bytes().to_vec(), frame(301, b"y")].concat();
+            for size in [1, 7, 100] {
+                assert_eq!(followed(&bytes, size), (expected.clone(), None, Ok(())));
+            }
+        }
+        for other in [frame(291, b"\x10\xfa\x40"), frame(91, &body), frame(291, &[0; LONGEST_READ])] {
+            assert_eq!(
+                followed(&other, 1_000),
+                (other.clone(), None, Ok(())),
+                "it is no reroute of a request"
+            );
+        }
     }
 
     fn account_end(account: &str) -> Vec<u8> {

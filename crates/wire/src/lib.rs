@@ -16,6 +16,7 @@ pub mod ids;
 mod inbound;
 mod opening;
 mod outbound;
+mod reroute;
 
 pub use error_frame::{ErrorMessage, LONGEST_TEXT};
 pub use failure::{Complaint, Failure, Reason, Stage};
@@ -26,3 +27,4 @@ pub use handshake::{Handshake, Output, Rest, Side};
 pub use inbound::{BadFrame, EndMark, Flow, Inbound, Observer};
 pub use opening::Caller;
 pub use outbound::{Outbound, Refusal};
+pub use reroute::Reroute;

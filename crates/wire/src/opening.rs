@@ -5,13 +5,13 @@ use prost::Message;
 use crate::error_frame::ErrorMessage;
 use crate::failure::{Heard, Reason};
 use crate::frame::Frame;
-use crate::ids::{ManagedAccounts, NextValidId, incoming};
+use crate::ids::{ManagedAccounts, NextValidId, REQUEST_IDS, incoming};
 
 /// The code with which TWS refuses a client id that is taken.
 const CLIENT_ID_IN_USE: i32 = 326;
 
 /// From here on ids are those of requests; ibapi refuses a next order id as large.
-const ORDER_IDS_END: i32 = 1_500_000_000;
+const ORDER_IDS_END: i32 = REQUEST_IDS.start;
 
 /// Who shakes hands.
 #[derive(Debug, Clone, Copy)]
