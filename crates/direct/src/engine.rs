@@ -20,7 +20,7 @@ use crate::command::{CLOSING_GRACE, Command};
 use crate::connect::{Established, establish};
 use crate::connection::DirectConnection;
 use crate::ending::{Ending, Watcher, ended};
-use crate::execute::{Asker, Execution, Shared};
+use crate::execute::{Asker, Execution, Shared, Task};
 use crate::log;
 use crate::standing::Topic;
 
@@ -133,26 +133,25 @@ impl Session {
         let closed = self.closed.subscribe();
         match command {
             Command::Request { request, timeout: limit, mut reply } => {
-                let asker = self.asker(request.command(), Topic::of_request(&request));
                 let limit = limit.unwrap_or(self.request_timeout);
+                let asker = self.asker(request.command(), Topic::of_request(&request), limit);
                 tasks.spawn(async move {
-                    let execution = Execution { asker: &asker, limit };
+                    let execution = Execution { asker: &asker };
                     let outcome = tokio::select! {
                         biased;
                         () = reply.closed() => return,
                         ending = ended(closed.clone()) => Err(ending.error()),
-                        outcome = in_time(&asker, limit, dispatch(&execution, &request)) => outcome,
+                        outcome = in_time(&asker, dispatch(&execution, &request)) => outcome,
                     };
                     let _ = reply.send(with_reason(outcome, closed).await);
                 })
             }
             Command::Subscribe { request, events, cancelled } => {
-                let asker = self.asker(request.command(), Topic::of_stream(&request));
-                let limit = self.request_timeout;
+                let asker = self.asker(request.command(), Topic::of_stream(&request), self.request_timeout);
                 tasks.spawn(async move {
-                    let execution = Execution { asker: &asker, limit };
+                    let execution = Execution { asker: &asker };
                     let opened = dispatch_stream(&execution, &request, &events);
-                    let carried = async { in_time(&asker, limit, opened).await?.await };
+                    let carried = async { in_time(&asker, opened).await?.await };
                     let outcome = tokio::select! {
                         biased;
                         _ = cancelled => return,
@@ -165,8 +164,8 @@ impl Session {
         };
     }
 
-    fn asker(&self, command: &'static str, topic: Topic) -> Asker {
-        Asker::new(Arc::clone(&self.client), self.shared.clone(), command, topic)
+    fn asker(&self, command: &'static str, topic: Topic, limit: Duration) -> Asker {
+        Asker::new(Arc::clone(&self.client), self.shared.clone(), Task { command, topic, limit })
     }
 }
 
@@ -180,9 +179,9 @@ async fn end(mut relay: JoinHandle<Ending>, socket: OwnedFd) {
     }
 }
 
-/// An answer, or the opening of a stream, within `limit`, or the reason why it has not come.
-async fn in_time<T>(asker: &Asker, limit: Duration, outcome: impl Future<Output = Result<T>>) -> Result<T> {
-    timeout(limit, outcome).await.unwrap_or_else(|_| Err(asker.overdue(limit)))
+/// An answer, or the opening of a stream, in time, or the reason why it has not come.
+async fn in_time<T>(asker: &Asker, outcome: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(asker.task.limit, outcome).await.unwrap_or_else(|_| Err(asker.overdue()))
 }
 
 /// Fails the commands that came when the connection had just gone. A dropped reply already fails a request; a stream has to be

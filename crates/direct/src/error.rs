@@ -8,11 +8,11 @@ use crate::retryable::is_retryable;
 /// The error of a request that failed, without the operation's name.
 pub(crate) fn request_error(error: ibapi::Error) -> Error {
     use ibapi::Error as Ib;
+    if let Some(reroute) = reroute(&error) {
+        return rerouted(&reroute);
+    }
     let kind = match &error {
         Ib::Notice(notice) => {
-            if let Some(reroute) = Reroute::of_details(&notice.advanced_order_reject_json) {
-                return rerouted(&reroute);
-            }
             let error = Error::new(ErrorKind::GatewayError, notice.message.clone()).with_code(notice.code);
             let error = match advice(notice.code, &notice.message) {
                 Some(advice) => error.with_advice(advice),
@@ -36,6 +36,14 @@ pub(crate) fn request_error(error: ibapi::Error) -> Error {
         _ => ErrorKind::Protocol,
     };
     Error::new(kind, error.to_string()).with_source(error)
+}
+
+/// The contract to which the Gateway refers in place of an answer.
+pub(crate) fn reroute(error: &ibapi::Error) -> Option<Reroute> {
+    match error {
+        ibapi::Error::Notice(notice) => Reroute::of_details(&notice.advanced_order_reject_json),
+        _ => None,
+    }
 }
 
 /// The data are another contract's, which is to be asked for.

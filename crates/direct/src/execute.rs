@@ -7,6 +7,7 @@ mod asker;
 mod bulletins;
 mod contracts;
 mod depth;
+mod follow;
 mod forward;
 mod gateway;
 mod history;
@@ -21,8 +22,6 @@ mod summaries;
 mod ticks;
 mod wsh;
 
-use std::time::Duration;
-
 use ibkr_connect_core::backend::{Carrying, Events, Operations};
 use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_core::types::*;
@@ -35,7 +34,7 @@ use crate::notices::Notices;
 use crate::orders::Orders;
 use crate::wiretap::Wiretap;
 
-pub(crate) use asker::Asker;
+pub(crate) use asker::{Asker, Task};
 pub(crate) use proof_of_life::proof_of_life;
 
 use account_feeds::{AccountUpdates, Positions};
@@ -87,8 +86,6 @@ impl Default for Shared {
 /// An operation that is under way, in the hands of ibapi.
 pub(crate) struct Execution<'e> {
     pub(crate) asker: &'e Asker,
-    /// How long it may take.
-    pub(crate) limit: Duration,
 }
 
 impl Operations for Execution<'_> {
@@ -98,11 +95,11 @@ impl Operations for Execution<'_> {
     }
 
     async fn server_time(&self) -> Result<Timestamp> {
-        convert::timestamp(self.asker.time(Unit::Seconds, self.limit).await?)
+        convert::timestamp(self.asker.time(Unit::Seconds).await?)
     }
 
     async fn server_time_millis(&self) -> Result<Timestamp> {
-        convert::timestamp(self.asker.time(Unit::Millis, self.limit).await?)
+        convert::timestamp(self.asker.time(Unit::Millis).await?)
     }
 
     async fn managed_accounts(&self) -> Result<Vec<String>> {

@@ -13,7 +13,14 @@ use crate::error::request_error;
 pub(crate) async fn next<T>(
     items: &mut (impl Stream<Item = std::result::Result<SubscriptionItem<T>, ibapi::Error>> + Unpin),
 ) -> Result<Option<SubscriptionItem<T>>> {
-    match items.next().await.transpose().map_err(request_error)? {
+    checked(items.next().await.transpose())
+}
+
+/// An item that ibapi has given, or why there is none.
+pub(crate) fn checked<T>(
+    item: std::result::Result<Option<SubscriptionItem<T>>, ibapi::Error>,
+) -> Result<Option<SubscriptionItem<T>>> {
+    match item.map_err(request_error)? {
         Some(SubscriptionItem::Notice(notice)) if notice.code == SUBSCRIPTION_LAG_CODE => {
             Err(Error::new(ErrorKind::SlowConsumer, notice.message)
                 .with_advice("ask again: more came at once than the connection's thread could take"))

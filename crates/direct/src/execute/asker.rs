@@ -22,13 +22,21 @@ pub(crate) struct Asker {
     client: Arc<Client>,
     pub(crate) shared: Shared,
     pub(crate) notes: Notes,
-    command: &'static str,
-    topic: Topic,
+    pub(crate) task: Task,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Task {
+    pub(crate) command: &'static str,
+    pub(crate) topic: Topic,
+    /// How long an answer, or the opening of a stream, may take.
+    pub(crate) limit: Duration,
 }
 
 impl Asker {
-    pub(crate) fn new(client: Arc<Client>, shared: Shared, command: &'static str, topic: Topic) -> Self {
-        Self { client, shared, notes: Notes::new(), command, topic }
+    pub(crate) fn new(client: Arc<Client>, shared: Shared, task: Task) -> Self {
+        Self { client, shared, notes: Notes::new(), task }
     }
 
     pub(crate) fn client(&self) -> &Arc<Client> {
@@ -79,10 +87,10 @@ impl Asker {
         question.await.map_err(|error| self.failed(error))
     }
 
-    /// Asks for the Gateway's time, within `limit`; where another question is due first, when its turn comes.
-    pub(crate) async fn time(&self, unit: Unit, limit: Duration) -> Result<OffsetDateTime> {
+    /// Asks for the Gateway's time; where another question is due first, when its turn comes.
+    pub(crate) async fn time(&self, unit: Unit) -> Result<OffsetDateTime> {
         self.notes.ask();
-        self.shared.clock.time(&self.client, unit, limit).await
+        self.shared.clock.time(&self.client, unit, self.task.limit).await
     }
 
     /// ibapi takes an answer that never came, because its end was closed, for one that is empty.
@@ -96,7 +104,7 @@ impl Asker {
 
     /// The Gateway says something about an operation that goes on.
     pub(crate) fn notice(&self, notice: &ibapi::Notice) {
-        log::request_notice(self.shared.log_accounts, self.command, notice.code, &notice.message);
+        log::request_notice(self.shared.log_accounts, self.task.command, notice.code, &notice.message);
     }
 
     /// ibapi's error as this operation's.
@@ -104,9 +112,9 @@ impl Asker {
         request_error(error)
     }
 
-    /// The error when nothing, or not all, has come within `limit`.
-    pub(crate) fn overdue(&self, limit: Duration) -> Error {
-        let topic = self.topic;
+    /// The error when nothing, or not all, has come in time.
+    pub(crate) fn overdue(&self) -> Error {
+        let Task { command, topic, limit } = self.task;
         let (since, request_ids) = (self.notes.since(), self.notes.request_ids());
         let tap = &self.shared.tap;
         let session = self.shared.notices.reasons(topic, since);
@@ -116,8 +124,7 @@ impl Asker {
         let other_end = if topic == Topic::AccountUpdates { tap.other_account_end(since) } else { None };
         let stage = self.notes.stage();
         let about_it = about_it.or(complaint);
-        let error =
-            Overdue { command: self.command, limit, stage, topic, about_it, session, other_end }.error();
+        let error = Overdue { command, limit, stage, topic, about_it, session, other_end }.error();
         if self.notes.is_unsent() { error.unsent() } else { error }
     }
 }

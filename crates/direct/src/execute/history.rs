@@ -5,13 +5,14 @@ use ibapi::subscriptions::SubscriptionItem;
 use ibkr_connect_core::Result;
 use ibkr_connect_core::backend::{Carrying, Events};
 use ibkr_connect_core::types::{
-    HeadTimestampParams, HistogramEntry, HistogramParams, HistoricalBarUpdatesEvent,
+    Contract, HeadTimestampParams, HistogramEntry, HistogramParams, HistoricalBarUpdatesEvent,
     HistoricalBarUpdatesParams, HistoricalBars, HistoricalBarsParams, HistoricalSchedule,
     HistoricalScheduleParams, RealTimeBarsEvent, RealTimeBarsParams,
 };
 use jiff::Timestamp;
 
 use super::asker::Asker;
+use super::follow::{Following, Opening, forward_following};
 use super::forward::forward;
 use crate::convert;
 
@@ -55,19 +56,23 @@ pub(super) async fn real_time_bars<'a>(
     params: &RealTimeBarsParams,
     events: Events<'a, RealTimeBarsEvent>,
 ) -> Result<Carrying<'a>> {
-    let contract = convert::contract_to_ibapi(&params.contract)?;
-    let builder = asker
-        .realtime_bars(&contract)
-        .what_to_show(convert::real_time_bar_kind(params.what_to_show))
-        .trading_hours(TradingHours::from_use_rth(params.use_rth));
-    let bars = asker.ask(builder.subscribe()).await?;
+    let what_to_show = convert::real_time_bar_kind(params.what_to_show);
+    let hours = TradingHours::from_use_rth(params.use_rth);
+    let open = move |contract: Contract| -> Opening<'a, _> {
+        Box::pin(async move {
+            let contract = convert::contract_to_ibapi(&contract)?;
+            let builder = asker.realtime_bars(&contract).what_to_show(what_to_show).trading_hours(hours);
+            asker.ask(builder.subscribe()).await
+        })
+    };
+    let bars = Following::open(asker, &params.contract, open).await?;
     let event = |item| match item {
         SubscriptionItem::Data(bar) => convert::real_time_bar(bar),
         SubscriptionItem::Notice(notice) => {
             Ok(RealTimeBarsEvent::Notice { code: notice.code, message: notice.message })
         }
     };
-    Ok(forward(bars, events, event))
+    Ok(forward_following(bars, events, event))
 }
 
 pub(super) async fn historical_schedule(

@@ -8,16 +8,16 @@ use ibapi::subscriptions::{Subscription, SubscriptionItem};
 use ibkr_connect_core::Result;
 use ibkr_connect_core::backend::{Carrying, Events};
 use ibkr_connect_core::types::{
-    MarketDataEvent, MarketDataParams, MarketDataType, Quote, QuoteSnapshotParams, SmartComponent,
+    Contract, MarketDataEvent, MarketDataParams, MarketDataType, Quote, QuoteSnapshotParams, SmartComponent,
     SmartComponentsParams,
 };
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::asker::Asker;
 use super::cut_short;
+use super::follow::{Following, Opening};
 use crate::convert;
 use crate::error::request_error;
-use crate::items::next;
 
 /// ibapi lets a stream go on after it, but no data come: live data are not subscribed.
 const NOT_SUBSCRIBED: i32 = 10089;
@@ -55,9 +55,7 @@ pub(super) async fn market_data<'a>(
     params: &MarketDataParams,
     events: Events<'a, MarketDataEvent>,
 ) -> Result<Carrying<'a>> {
-    let ticks = subscribe(asker, params).await?;
-    let once = params.snapshot || params.regulatory_snapshot;
-    let mut ticks = Ticks { ticks, once };
+    let mut ticks = Ticks::open(asker, params).await?;
     Ok(Box::pin(async move {
         while let Some(event) = ticks.next().await? {
             let end = event == MarketDataEvent::SnapshotEnd {};
@@ -77,8 +75,7 @@ pub(super) async fn quote_snapshot(asker: &Asker, params: &QuoteSnapshotParams) 
         .with_regulatory_snapshot(params.regulatory_snapshot)
         .with_generic_ticks(Vec::new())
         .with_market_data_type(params.market_data_type);
-    let ticks = subscribe(asker, &wanted).await?;
-    let mut ticks = Ticks { ticks, once: true };
+    let mut ticks = Ticks::open(asker, &wanted).await?;
     let mut quote = Quote::default();
     while let Some(event) = ticks.next().await? {
         asker.notes.hear();
@@ -98,8 +95,12 @@ pub(super) async fn smart_components(
     Ok(components.into_iter().map(convert::smart_component).collect())
 }
 
-async fn subscribe(asker: &Asker, params: &MarketDataParams) -> Result<Subscription<TickTypes>> {
-    let contract = convert::contract_to_ibapi(&params.contract)?;
+async fn subscribe(
+    asker: &Asker,
+    params: &MarketDataParams,
+    contract: &Contract,
+) -> Result<Subscription<TickTypes>> {
+    let contract = convert::contract_to_ibapi(contract)?;
     let generic_ticks: Vec<_> = params.generic_ticks.iter().map(String::as_str).collect();
     let mut builder = asker.market_data(&contract).generic_ticks(&generic_ticks);
     if params.snapshot {
@@ -115,15 +116,25 @@ async fn subscribe(asker: &Asker, params: &MarketDataParams) -> Result<Subscript
 }
 
 /// Ticks as our events.
-struct Ticks {
-    ticks: Subscription<TickTypes>,
+struct Ticks<'a> {
+    ticks: Following<'a, Subscription<TickTypes>>,
     /// Whether a snapshot was asked for, which never ends where nothing is subscribed.
     once: bool,
 }
 
-impl Ticks {
+impl<'a> Ticks<'a> {
+    async fn open(asker: &'a Asker, params: &MarketDataParams) -> Result<Self> {
+        let once = params.snapshot || params.regulatory_snapshot;
+        let wanted = Arc::new(params.clone());
+        let open = move |contract: Contract| -> Opening<'a, _> {
+            let wanted = Arc::clone(&wanted);
+            Box::pin(async move { subscribe(asker, &wanted, &contract).await })
+        };
+        Ok(Self { ticks: Following::open(asker, &params.contract, open).await?, once })
+    }
+
     async fn next(&mut self) -> Result<Option<MarketDataEvent>> {
-        while let Some(item) = next(&mut self.ticks).await? {
+        while let Some(item) = self.ticks.next().await? {
             match item {
                 SubscriptionItem::Data(tick) => {
                     if let Some(event) = convert::tick(tick) {

@@ -7,13 +7,14 @@ use ibapi::subscriptions::SubscriptionItem;
 use ibkr_connect_core::Result;
 use ibkr_connect_core::backend::{Carrying, Events};
 use ibkr_connect_core::types::{
-    HistoricalTickKind, HistoricalTicks, HistoricalTicksParams, TickByTickEvent, TickByTickParams,
+    Contract, HistoricalTickKind, HistoricalTicks, HistoricalTicksParams, TickByTickEvent, TickByTickParams,
     TickByTickType,
 };
 use jiff::Timestamp;
 
 use super::asker::Asker;
-use super::forward::{collect, forward};
+use super::follow::{Following, Opening, forward_following};
+use super::forward::collect;
 use crate::convert;
 
 pub(super) async fn historical_ticks(
@@ -45,21 +46,27 @@ pub(super) async fn tick_by_tick<'a>(
     params: &TickByTickParams,
     events: Events<'a, TickByTickEvent>,
 ) -> Result<Carrying<'a>> {
-    let contract = convert::contract_to_ibapi(&params.contract)?;
-    let builder = asker.tick_by_tick(&contract, 0);
+    // `open!(last())` is the stream whose ticks that method of ibapi's builder gives.
+    macro_rules! open {
+        ($kind:ident($($argument:expr)?)) => {{
+            let open = move |contract: Contract| -> Opening<'a, _> {
+                Box::pin(async move {
+                    let contract = convert::contract_to_ibapi(&contract)?;
+                    asker.ask(asker.tick_by_tick(&contract, 0).$kind($($argument)?)).await
+                })
+            };
+            Following::open(asker, &params.contract, open).await?
+        }};
+    }
+    let ignore_size = convert::ignore_size(params.ignore_size);
     match params.tick_type {
-        TickByTickType::Last => {
-            stream(asker, params, asker.ask(builder.last()).await?, events, convert::trade).await
-        }
-        TickByTickType::AllLast => {
-            stream(asker, params, asker.ask(builder.all_last()).await?, events, convert::trade).await
-        }
+        TickByTickType::Last => stream(asker, params, open!(last()), events, convert::trade).await,
+        TickByTickType::AllLast => stream(asker, params, open!(all_last()), events, convert::trade).await,
         TickByTickType::BidAsk => {
-            let ticks = asker.ask(builder.bid_ask(convert::ignore_size(params.ignore_size))).await?;
-            stream(asker, params, ticks, events, convert::bid_ask).await
+            stream(asker, params, open!(bid_ask(ignore_size)), events, convert::bid_ask).await
         }
         TickByTickType::Midpoint => {
-            stream(asker, params, asker.ask(builder.mid_point()).await?, events, convert::midpoint).await
+            stream(asker, params, open!(mid_point()), events, convert::midpoint).await
         }
     }
 }
@@ -69,7 +76,10 @@ pub(super) async fn tick_by_tick<'a>(
 async fn stream<'a, T: Send + 'a>(
     asker: &'a Asker,
     params: &TickByTickParams,
-    live: impl Stream<Item = std::result::Result<SubscriptionItem<T>, ibapi::Error>> + Unpin + Send + 'a,
+    live: Following<
+        'a,
+        impl Stream<Item = std::result::Result<SubscriptionItem<T>, ibapi::Error>> + Unpin + Send + 'a,
+    >,
     events: Events<'a, TickByTickEvent>,
     convert: impl Fn(T) -> Result<TickByTickEvent> + Send + 'a,
 ) -> Result<Carrying<'a>> {
@@ -85,7 +95,7 @@ async fn stream<'a, T: Send + 'a>(
             Ok(TickByTickEvent::Notice { code: notice.code, message: notice.message })
         }
     };
-    Ok(forward(live, events, event))
+    Ok(forward_following(live, events, event))
 }
 
 fn within<'a>(
