@@ -9,11 +9,12 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ibkr_connect::config::{Loader, Setting, parse_duration};
 use ibkr_connect::operations::OPERATIONS;
 use ibkr_connect::types::{BarSize, Expiry, HistoricalDuration, WhatToShow};
-use ibkr_connect::{Config, Error, ErrorKind, Result};
+use ibkr_connect::{Config, Result};
 use ibkr_connect_sim::{Fault, OverLimit};
 use jiff::Timestamp;
 
 use crate::exit;
+use crate::flags::{CONNECTION_FLAGS, Use};
 use crate::log::Unasked;
 
 /// Connect to Interactive Brokers' TWS or Gateway without losing the connection.
@@ -29,7 +30,17 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// Flags that every command takes.
+impl Cli {
+    /// Refuses connection flags that the command does not take.
+    ///
+    /// # Errors
+    /// `config`, with the first of them.
+    pub(crate) fn check_flags(&self) -> Result<()> {
+        self.command.uses().check(self.global.given())
+    }
+}
+
+/// Flags that every command parses; [`Use`] says which of them it takes.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Global {
@@ -68,27 +79,14 @@ pub(crate) struct Loaded {
 }
 
 impl Global {
-    /// Refuses the flags that would do nothing for this command, so that nobody believes they did.
-    ///
-    /// # Errors
-    /// `config`, with the first of them.
-    pub(crate) fn refuse_unused(&self, command: &Command) -> Result<()> {
-        let given = [
-            ("--mode", self.mode.is_some()),
-            ("--host", self.host.is_some()),
-            ("--port", self.port.is_some()),
-            ("--client-id", self.client_id.is_some()),
-            ("--timeout", self.timeout.is_some()),
-            ("--config", self.config.is_some()),
-        ];
-        let (unused, reason) = command.unused_flags();
-        match given.into_iter().find(|(flag, is_given)| *is_given && unused.contains(flag)) {
-            None => Ok(()),
-            Some((flag, _)) => {
-                let message = format!("{flag} on the command line would do nothing: {reason}");
-                Err(Error::new(ErrorKind::Config, message).with_advice(format!("leave {flag} out")))
-            }
-        }
+    /// Those of [`CONNECTION_FLAGS`](crate::flags::CONNECTION_FLAGS) that were given.
+    fn given(&self) -> impl Iterator<Item = &'static str> {
+        let Self { mode, host, port, client_id, timeout, config, verbose: _, json: _ } = self;
+        let given = [mode, host, port, client_id, timeout].map(Option::is_some).into_iter();
+        CONNECTION_FLAGS
+            .into_iter()
+            .zip(given.chain([config.is_some()]))
+            .filter_map(|(flag, is_given)| is_given.then_some(flag))
     }
 
     /// The configuration, with these flags on top.
@@ -195,53 +193,26 @@ impl Command {
         }
     }
 
-    /// Whether --host and --port say whom it is about.
-    pub(crate) fn is_about_a_gateway(&self) -> bool {
+    /// The connection flags that it takes.
+    fn uses(&self) -> Use {
         match self {
-            Self::Demo
-            | Self::Commands(_)
-            | Self::Init(_)
-            | Self::Completions(_)
-            | Self::Man(_)
-            | Self::Sim(_)
-            | Self::Worker => false,
-            // It has a simulator of its own.
-            Self::Soak(soak) => !soak.chaos,
-            _ => true,
+            Self::Soak(Soak { chaos: true, .. }) => Use::of("soak --chaos"),
+            _ => Use::of(self.name()),
         }
+    }
+
+    /// Whether --host says whom it is about.
+    pub(crate) fn is_about_a_gateway(&self) -> bool {
+        self.uses().takes("--host")
     }
 
     /// What it logs if nobody asks for more.
     pub(crate) fn unasked_log(&self) -> Unasked {
         match self {
             Self::Demo => Unasked::Errors,
-            _ => Unasked::Warnings,
-        }
-    }
-
-    /// The flags of [`Global`] that it has no use for, and why.
-    fn unused_flags(&self) -> (&'static [&'static str], &'static str) {
-        match self {
-            Self::Demo => (
-                &["--mode", "--host", "--port", "--client-id", "--timeout", "--config"],
-                "the demo shows every mode, against a Gateway of its own",
-            ),
-            Self::Commands(_) => (
-                &["--mode", "--host", "--port", "--client-id", "--timeout", "--config"],
-                "the operations are listed without a Gateway",
-            ),
-            Self::Init(_) | Self::Completions(_) | Self::Man(_) => (
-                &["--mode", "--host", "--port", "--client-id", "--timeout", "--config"],
-                "it is the same for every Gateway",
-            ),
-            Self::Sim(_) => (
-                &["--mode", "--host", "--client-id", "--timeout", "--config"],
-                "the simulator listens on 127.0.0.1 and takes every client",
-            ),
-            Self::Soak(Soak { chaos: true, .. }) => {
-                (&["--host", "--port", "--client-id", "--timeout"], "--chaos brings its own Gateway")
-            }
-            _ => (&[], ""),
+            // Their requests are made by a supervisor, which tells nobody but the log.
+            Self::Soak(_) | Self::Watch(_) => Unasked::Warnings,
+            _ => Unasked::WarningsButWaits,
         }
     }
 }

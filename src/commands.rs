@@ -36,10 +36,10 @@ use crate::waits::{Wait, Waits};
 
 /// Runs the command. What it needs of the configuration it has from `loaded`.
 pub(crate) fn run(cli: Cli, loaded: &Result<Loaded, Error>, output: &Output) -> anyhow::Result<()> {
+    cli.check_flags()?;
     let Cli { global, command } = cli;
     let loaded = loaded.as_ref().map_err(Clone::clone);
     let config = || loaded.clone().map(|loaded| &loaded.config);
-    global.refuse_unused(&command)?;
     match command {
         Command::Demo => demo::run(output),
         Command::Sim(arguments) => sim::run(&global, output, &arguments),
@@ -85,12 +85,13 @@ where
     runtime()?.block_on(async {
         let waits = Rc::new(Waits::start()?);
         let target = config.target();
-        let connector =
-            ibkr_connect::robust_connector(config)?.with_observer(waits.of_connect(target.address()));
+        let connector = ibkr_connect::robust_connector(config)?
+            .with_observer(waits.of_connect(target.address()))
+            .with_pacing_observer(waits.of_request(target.address(), config.request_timeout));
         let session = ibkr_connect::session_over(&connector, &target).await;
         waits.over();
         let session = session?;
-        waits.begin(Wait::within(format!("the answer of {}", target.address()), config.request_timeout));
+        waits.begin(Wait::answer(&target.address(), config.request_timeout));
         let outcome = work(session.clone(), Rc::clone(&waits)).await;
         waits.over();
         session.close().await?;

@@ -17,11 +17,16 @@ const LEVELS: [&str; 3] = [
     "debug,ibapi=info",
 ];
 
+/// The same as the first of them without the waits of requests, for commands that show these themselves.
+const WITHOUT_WAITS: &str = "warn,ibapi=off,ibkr_connect_resilience::supervisor::restart=info,ibkr_connect_resilience::pacing::waits=error";
+
 /// What is told if nobody asks for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unasked {
     /// Warnings, and that a Gateway was restarted.
     Warnings,
+    /// The same without those about requests that wait for their turn: they are told as what is waited for.
+    WarningsButWaits,
     /// Errors: of a command whose failures are what it is there to show.
     Errors,
 }
@@ -30,6 +35,7 @@ pub(crate) enum Unasked {
 pub(crate) fn init(log_accounts: LogAccounts, verbose: u8, unasked: Unasked) {
     let level = match (verbose, unasked) {
         (0, Unasked::Errors) => "error,ibapi=off",
+        (0, Unasked::WarningsButWaits) => WITHOUT_WAITS,
         _ => LEVELS[usize::from(verbose).min(LEVELS.len() - 1)],
     };
     let asked = if verbose == 0 { EnvFilter::try_from_default_env().ok() } else { None };

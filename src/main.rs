@@ -5,6 +5,7 @@
 mod cli;
 mod commands;
 mod exit;
+mod flags;
 mod log;
 mod output;
 mod usage;

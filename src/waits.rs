@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ibkr_connect::plain;
-use ibkr_connect::resilience::ConnectWait;
+use ibkr_connect::resilience::{ConnectWait, PacingWait};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
@@ -57,6 +58,11 @@ impl Wait {
         }
     }
 
+    /// For the answer of the Gateway at `address`.
+    pub(crate) fn answer(address: &str, at_most: Duration) -> Self {
+        Self::within(format!("the answer of {address}"), at_most)
+    }
+
     /// For a handshake.
     pub(crate) fn handshake(address: &str, attempt: u32, most: u32, at_most: Duration) -> Self {
         let which = if most > 1 { format!(" (attempt {attempt} of {most})") } else { String::new() };
@@ -83,7 +89,8 @@ enum Message {
 /// Tells what is waited for. When it is dropped, nothing is left on the terminal.
 #[derive(Debug)]
 pub(crate) struct Waits {
-    inbox: Option<Sender<Message>>,
+    /// What tells of connects and requests has a weak one: it says nothing any more when this is dropped.
+    inbox: Option<Arc<Sender<Message>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -91,7 +98,7 @@ impl Waits {
     pub(crate) fn start() -> io::Result<Self> {
         let (inbox, messages) = mpsc::channel();
         let thread = thread::Builder::new().name("waits".to_owned()).spawn(move || tell(&messages))?;
-        Ok(Self { inbox: Some(inbox), thread: Some(thread) })
+        Ok(Self { inbox: Some(Arc::new(inbox)), thread: Some(thread) })
     }
 
     /// From now on this is waited for, and nothing else.
@@ -109,11 +116,30 @@ impl Waits {
 
     /// What a connect to `address` tells.
     pub(crate) fn of_connect(&self, address: String) -> impl Fn(ConnectWait) + Send + Sync + 'static {
-        let inbox = std::sync::Mutex::new(self.inbox.clone());
+        let begin = self.begin_later();
+        move |wait| begin(Wait::of_connect(&wait, &address))
+    }
+
+    /// What a request to `address` tells that must keep IBKR's limits. Afterwards its answer is waited for, at most so long.
+    pub(crate) fn of_request(
+        &self,
+        address: String,
+        answer_within: Duration,
+    ) -> impl Fn(PacingWait) + Send + Sync + 'static {
+        let begin = self.begin_later();
+        move |wait| match wait {
+            PacingWait::Begun { command, limit, at_most } => {
+                begin(Wait::within(format!("the turn of {command} ({limit})"), at_most));
+            }
+            _ => begin(Wait::answer(&address, answer_within)),
+        }
+    }
+
+    fn begin_later(&self) -> impl Fn(Wait) + Send + Sync + 'static {
+        let inbox = self.inbox.as_ref().map(Arc::downgrade);
         move |wait| {
-            let inbox = inbox.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let wait = Wait::of_connect(&wait, &address);
-            let _ = inbox.as_ref().map(|inbox| inbox.send(Message::For(wait)));
+            let inbox = inbox.as_ref().and_then(std::sync::Weak::upgrade);
+            let _ = inbox.map(|inbox| inbox.send(Message::For(wait)));
         }
     }
 }
@@ -121,7 +147,7 @@ impl Waits {
 impl Drop for Waits {
     fn drop(&mut self) {
         self.over();
-        // A connect that was abandoned may have a sender yet: its thread is not waited for.
+        // What tells may be about to send: the thread is not waited for.
         drop(self.inbox.take());
         drop(self.thread.take());
     }

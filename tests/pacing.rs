@@ -4,7 +4,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ibkr_connect::config::Pacing;
@@ -217,10 +217,20 @@ async fn the_command_says_that_it_waits(stage: Stage) {
         command
     };
     // Identical: it would wait some fifteen seconds, and is not needed for so long.
-    let mut waiting = Running(command("30").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
-    let mut line = String::new();
-    BufReader::new(waiting.0.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
-    waiting.kill();
+    let first_line = |mut command: Command| {
+        let mut waiting = Running(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+        let mut line = String::new();
+        BufReader::new(waiting.0.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+        waiting.kill();
+        line
+    };
+    let line = first_line(command("30"));
+    let told =
+        "waiting: the turn of historical_bars (IBKR's limit on historical requests); it may take until ";
+    assert!(line.starts_with(told), "{line:?}");
+    let mut logged = command("30");
+    logged.env("RUST_LOG", "warn");
+    let line = first_line(logged);
     assert!(line.contains("WARN") && line.contains("request_paced command=\"historical_bars\""), "{line:?}");
 
     let refused = Finished::of(command("1"));

@@ -18,6 +18,7 @@ pub(crate) fn call(config: &Config, output: &Output, arguments: &Call) -> anyhow
     let command = &arguments.command;
     let params = &text(&arguments.params)?;
     if let Some(request) = Request::from_json(command, params).map_err(|error| unusable(command, error))? {
+        refuse_limits_of_a_stream(arguments)?;
         return with_session(config, async |session: Session, waits| {
             let reply = session.request(request).await?;
             waits.over();
@@ -81,6 +82,23 @@ fn text(params: &str) -> Result<String, Error> {
             .with_advice("give the parameters as a JSON object, as @FILE, or as - for stdin")
             .with_source(error)
     })
+}
+
+/// # Errors
+/// `config`, if a flag is given that would do nothing for a request.
+fn refuse_limits_of_a_stream(arguments: &Call) -> Result<(), Error> {
+    let Call { command, length, count, .. } = arguments;
+    let given = [("--for", length.is_some()), ("--count", count.is_some())];
+    match given.into_iter().find(|(_, is_given)| *is_given) {
+        None => Ok(()),
+        Some((flag, _)) => {
+            let message = format!(
+                "{flag} on the command line would do nothing: {command} is no stream, it answers once"
+            );
+            let advice = format!("leave {flag} out; `ibkr-connect commands` says which are streams");
+            Err(Error::new(ErrorKind::Config, message).with_advice(advice))
+        }
+    }
 }
 
 fn unusable(command: &str, error: Error) -> Error {

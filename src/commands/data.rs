@@ -210,6 +210,9 @@ impl Instrument {
                 Contract::future(symbol, expiry, exchange)
             }
         };
+        if self.expiry.is_some() && kind != Kind::Fut {
+            return Err(self.incomplete("no --expiry: only FUT has one"));
+        }
         Ok(match (&self.currency, kind) {
             (Some(_), Kind::Cash) => return Err(self.incomplete("no --currency: the pair has it")),
             (Some(currency), _) => contract.in_currency(currency.to_ascii_uppercase()),
@@ -279,5 +282,7 @@ mod tests {
         assert_eq!(sap.contract().unwrap(), Contract::stock("SAP").on("IBIS").in_currency("EUR"));
         let pair = Instrument { currency: Some("EUR".to_owned()), ..instrument("EUR.USD", None) };
         assert!(pair.contract().is_err());
+        let stock = Instrument { expiry: Some(expiry), ..instrument("AAPL", None) };
+        assert!(stock.contract().unwrap_err().message().contains("no --expiry"));
     }
 }

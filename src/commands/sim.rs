@@ -5,8 +5,8 @@ use std::time::Duration;
 use ibkr_connect::{Error, ErrorKind};
 use ibkr_connect_sim::{Handshakes, SimOptions, Simulator};
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::interrupt::Interrupt;
 use super::runtime;
 use crate::cli::{Global, Sim};
 use crate::output::{Format, Output, print_line, print_lines};
@@ -44,15 +44,13 @@ pub(crate) fn run(global: &Global, output: &Output, arguments: &Sim) -> anyhow::
         .with_source(error)
     })?;
     runtime()?.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
+        // Before the first line, which a caller may answer with a signal.
+        let mut interrupt = Interrupt::listen()?;
         match output.format {
             Format::Json => output.json(&json!({ "listening": simulator.addr() }))?,
             Format::Table => print_line(&format!("listening on {}", simulator.addr()))?,
         }
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
+        interrupt.requested().await;
         match output.format {
             Format::Json => output.json(&json!({ "stats": simulator.stats() }))?,
             Format::Table => print_lines(&format!("{:#?}", simulator.stats()))?,

@@ -8,10 +8,11 @@ mod memory;
 mod report;
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
-use ibkr_connect::resilience::{SupervisorOptions, TransitionCause};
-use ibkr_connect::{Config, Error, ErrorKind, Phase, Result, Supervisor};
+use ibkr_connect::resilience::{Policy, RobustConnector, SupervisorOptions, TransitionCause};
+use ibkr_connect::{Config, Connector, Error, ErrorKind, Phase, Result, Supervisor};
 use indicatif::ProgressBar;
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
@@ -47,10 +48,13 @@ pub(crate) fn run(config: &Config, output: &Output, arguments: &Soak) -> anyhow:
     let config = chaos.as_ref().map_or(config, Chaos::config);
     let before = zombies(config);
     let options = chaos.as_ref().map_or_else(|| SupervisorOptions::from(config), Chaos::options);
-    let supervisor = ibkr_connect::supervise_with(config, options)?;
+    let waits = Waits::start()?;
+    waits.begin(Wait::without_end(format!("a session with {}", config.target().address())));
+    let supervisor = supervise(config, options, &waits)?;
     let runtime = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     let hogs = arguments.busy.then(|| Hogs::start(&runtime, WORKERS, BLOCK));
-    let soaked = runtime.block_on(runtime.spawn(soak(Plan::new(config, arguments), supervisor.clone())));
+    let soaked =
+        runtime.block_on(runtime.spawn(soak(Plan::new(config, arguments), supervisor.clone(), waits)));
     if let Some(hogs) = hogs {
         hogs.stop();
     }
@@ -61,6 +65,15 @@ pub(crate) fn run(config: &Config, output: &Output, arguments: &Soak) -> anyhow:
         Report { config, tally: soaked??, before, after: zombies_after_settling(config, before), survived };
     report.print(output)?;
     report.verdict()
+}
+
+/// As [`ibkr_connect::supervise_with`] does it, and what its connects wait for is told.
+fn supervise(config: &Config, options: SupervisorOptions, waits: &Waits) -> Result<Supervisor> {
+    let target = config.target();
+    let policy = Policy::from(config).with_max_retries(0);
+    let connector = RobustConnector::new(ibkr_connect::connector(config)?, policy)
+        .with_observer(waits.of_connect(target.address()));
+    Supervisor::start(Arc::new(connector) as Arc<dyn Connector>, target, options)
 }
 
 /// What to do when.
@@ -107,11 +120,10 @@ enum Answer {
     Fetch(Result<()>),
 }
 
-async fn soak(plan: Plan, supervisor: Supervisor) -> anyhow::Result<Tally> {
+/// `waits` end with the first session: how it goes on is told otherwise.
+async fn soak(plan: Plan, supervisor: Supervisor, waits: Waits) -> anyhow::Result<Tally> {
     let mut interrupt = Interrupt::listen()?;
     let mut tally = Tally::default();
-    let waits = Waits::start()?;
-    waits.begin(Wait::without_end(format!("a session with {}", plan.address)));
     tokio::select! {
         ready = first_session(&supervisor, &plan) => ready?,
         () = interrupt.requested() => {
@@ -119,7 +131,7 @@ async fn soak(plan: Plan, supervisor: Supervisor) -> anyhow::Result<Tally> {
             return Ok(tally);
         }
     }
-    waits.over();
+    drop(waits);
     let begun = Instant::now();
     let progress = progress(plan.duration.as_secs(), "{spinner} {elapsed_precise} of {len} s: {msg}");
     let (mut pings, mut fetches) = (every(plan.ping_every), every(plan.fetch_every));

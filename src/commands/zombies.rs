@@ -28,7 +28,7 @@ pub(crate) fn list(config: &Config, output: &Output, arguments: &ZombiesList) ->
         return watch(config, output);
     }
     let listening = cleanup::inspect(config.port)?;
-    let scan = with_forwarder(cleanup::scan(&[config.port])?, &listening);
+    let scan = with_limits(cleanup::scan(&[config.port])?, &listening, config);
     show(config, output, &listening, &scan)?;
     if is_fine(&listening, &scan) { Ok(()) } else { Err(REMAIN.into()) }
 }
@@ -44,20 +44,27 @@ fn watch(config: &Config, output: &Output) -> anyhow::Result<()> {
     let mut watch = Watch::new(&[port], Proof::default())?;
     loop {
         let listening = cleanup::inspect(port)?;
-        let scan = with_forwarder(watch.observe()?, &listening);
+        let scan = with_limits(watch.observe()?, &listening, config);
         show(config, output, &listening, &scan)?;
         thread::sleep(WATCH_INTERVAL);
     }
 }
 
-/// What a forwarder hides is one more limit of the answer.
-fn with_forwarder(mut scan: Scan, listening: &ListenState) -> Scan {
+/// What a forwarder or another machine hides is one more limit of the answer.
+fn with_limits(mut scan: Scan, listening: &ListenState, config: &Config) -> Scan {
     scan.limits.extend(listening.forwarder().map(|by| Limit::Forwarded { by }));
+    scan.limits.extend(elsewhere(config));
     scan
 }
 
+/// The sockets of another machine can't be seen from this one.
+fn elsewhere(config: &Config) -> Option<Limit> {
+    let is_here = Gateway::resolve_target(&config.target()).is_local();
+    (!is_here).then(|| Limit::Elsewhere { host: config.host.clone() })
+}
+
 fn show(config: &Config, output: &Output, listening: &ListenState, scan: &Scan) -> std::io::Result<()> {
-    let (port, limits) = (config.port, limits(config, scan));
+    let (port, limits) = (config.port, &scan.limits);
     let all: Vec<&Zombie> = scan.zombies.iter().chain(&scan.candidates).collect();
     if output.is_json() {
         let report = json!({
@@ -79,16 +86,6 @@ fn show(config: &Config, output: &Output, listening: &ListenState, scan: &Scan) 
         advise(scan)?;
     }
     limits.iter().try_for_each(|limit| print_line(&format!("note: {limit}")))
-}
-
-/// What the answer could not see.
-fn limits(config: &Config, scan: &Scan) -> Vec<String> {
-    let elsewhere = !Gateway::resolve_target(&config.target()).is_local();
-    let elsewhere = elsewhere.then(|| {
-        let host = &config.host;
-        format!("{host} is another machine, and these are the sockets of this one: look where the Gateway runs, too")
-    });
-    scan.limits.iter().map(ToString::to_string).chain(elsewhere).collect()
 }
 
 fn describe(listening: &ListenState) -> String {
@@ -158,7 +155,8 @@ pub(crate) fn clean(config: &Config, output: &Output, arguments: &ZombiesClean) 
         destroy: if arguments.destroy_sockets { Destroy::BothSides } else { Destroy::Never },
         ..CleanupPolicy::default()
     };
-    let report = cleanup::clean(config.port, &policy)?;
+    let mut report = cleanup::clean(config.port, &policy)?;
+    report.limits.extend(elsewhere(config));
     let verdict = if report.remaining.is_empty() { Verdict::Fine } else { Verdict::Bad };
     match output.format {
         Format::Json => output.json_with(verdict, &report)?,
@@ -169,7 +167,8 @@ pub(crate) fn clean(config: &Config, output: &Output, arguments: &ZombiesClean) 
 
 fn print_report(report: &CleanupReport) -> std::io::Result<()> {
     if report.found.is_empty() {
-        return print_line(&format!("port {}: no zombies", report.port));
+        print_line(&format!("port {}: no zombies", report.port))?;
+        return print_limits(&report.limits);
     }
     print_line(&format!("port {}: {} found", report.port, report.found.len()))?;
     let dry = report.run == Run::Dry;
@@ -192,12 +191,14 @@ fn print_report(report: &CleanupReport) -> std::io::Result<()> {
     for right in &report.missing_rights {
         print_line(&format!("  note: {right}"))?;
     }
-    for limit in &report.limits {
-        print_line(&format!("  note: {limit}"))?;
-    }
+    print_limits(&report.limits)?;
     print_line(&match (dry, report.remaining.len()) {
         (true, _) => "nothing was done; --yes does it".to_owned(),
         (false, 0) => "none remain, verified".to_owned(),
         (false, left) => format!("{left} remain"),
     })
+}
+
+fn print_limits(limits: &[Limit]) -> std::io::Result<()> {
+    limits.iter().try_for_each(|limit| print_line(&format!("  note: {limit}")))
 }

@@ -39,27 +39,6 @@ fn every_promise_is_kept_and_every_figure_is_there() {
     user.worker().assert_none_runs();
 }
 
-#[test]
-fn flags_that_would_do_nothing_are_refused() {
-    for (arguments, flag) in [
-        (&["demo", "--port", "4002"][..], "--port"),
-        (&["demo", "--mode", "direct"], "--mode"),
-        (&["demo", "--host", "gw.example"], "--host"),
-        (&["demo", "--client-id", "7"], "--client-id"),
-        (&["demo", "--timeout", "1"], "--timeout"),
-        (&["demo", "--config", "ibkr.toml"], "--config"),
-        (&["commands", "--port", "4002"], "--port"),
-        (&["sim", "--mode", "direct"], "--mode"),
-        (&["soak", "--chaos", "--port", "4002"], "--port"),
-    ] {
-        let finished = Finished::of(User::new().command(arguments.iter().copied()));
-        assert_eq!((finished.code, finished.stdout.as_str()), (2, ""), "{finished:?}");
-        let expected = format!("error: {flag} on the command line would do nothing: ");
-        assert!(finished.stderr.contains(&expected), "{finished:?}");
-        assert!(finished.stderr.contains(&format!("try: leave {flag} out")), "{finished:?}");
-    }
-}
-
 fn ms(figures: &Value) -> f64 {
     figures["p50"].as_f64().unwrap_or_else(|| panic!("no figure: {figures}"))
 }

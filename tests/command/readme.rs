@@ -1,7 +1,6 @@
-//! What the documents tell a user to type or to save is run, or at least understood.
+//! What the README tells a user to save is run.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use ibkr_connect_sim::{SimOptions, Simulator};
@@ -49,30 +48,6 @@ fn without_a_gateway_the_quickstart_says_soon_what_it_needs() {
     assert!(finished.stderr.contains("(not_listening"), "{finished:?}");
     assert!(finished.stderr.contains("\n  try: "), "{finished:?}");
     assert!(finished.took < Duration::from_secs(10), "{finished:?}");
-}
-
-#[test]
-fn every_line_with_the_command_is_understood() {
-    let user = User::new();
-    let mut count = 0;
-    for document in documents() {
-        let text = fs::read_to_string(&document).unwrap();
-        for line in text.lines().filter_map(|line| line.trim_start().strip_prefix("$ ibkr-connect ")) {
-            let typed = line.split(" # ").next().unwrap_or_default().split_whitespace();
-            let finished = Finished::of(user.command(typed.chain(["--help"])));
-            assert_eq!(finished.code, 0, "{}: {line}: {finished:?}", document.display());
-            count += 1;
-        }
-    }
-    assert!(count >= 10, "only {count} lines were found");
-}
-
-/// The README and the pages of the book.
-fn documents() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let pages = fs::read_dir(root.join("docs/book/src")).into_iter().flatten().flatten();
-    let pages = pages.map(|page| page.path()).filter(|path| path.extension().is_some_and(|end| end == "md"));
-    [root.join("README.md")].into_iter().chain(pages).collect()
 }
 
 /// The block of the README that follows `mark` and begins with `fence`.

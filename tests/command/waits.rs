@@ -22,7 +22,7 @@ fn a_slow_handshake_is_told_with_its_deadline() {
         let gateway = with(Fault::Silent);
         let port = gateway.port().to_string();
         for (command, which) in
-            [("check", ""), ("positions", " (attempt 1 of 3)"), ("probe", " (attempt 1 of 10)")]
+            [("check", ""), ("soak", ""), ("positions", " (attempt 1 of 3)"), ("probe", " (attempt 1 of 10)")]
         {
             let user = User::new();
             let arguments = [command, "--mode", mode, "--timeout", "1500ms", "--port", &port];

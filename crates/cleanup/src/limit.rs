@@ -30,6 +30,11 @@ pub enum Limit {
         /// The program.
         by: Forwarder,
     },
+    /// The Gateway that was asked about is on another machine.
+    Elsewhere {
+        /// Its host.
+        host: String,
+    },
     /// The other side is on another host, behind a port mapping or in another network namespace.
     PeerOutOfSight {
         /// How many connections.
@@ -56,6 +61,10 @@ impl fmt::Display for Limit {
             Self::Forwarded { by } => write!(
                 f,
                 "{by} listens and passes connections on: the Gateway's own sockets are where it is, so look there too"
+            ),
+            Self::Elsewhere { host } => write!(
+                f,
+                "{host} is another machine, and these are the sockets of this one: look where the Gateway runs, too"
             ),
             Self::PeerOutOfSight { connections } => write!(
                 f,

@@ -26,6 +26,7 @@
 
 mod error;
 mod gateway;
+mod observer;
 
 mod breaker;
 mod connect;
@@ -42,7 +43,7 @@ pub use connect::{Attempts, Backoff, ConnectWait, Policy, PortCheck, RobustConne
 pub use gateway::Gateway;
 pub use ibkr_connect_state::Holder;
 pub use ids::{SLOTS, Slot};
-pub use pacing::PacingStatus;
+pub use pacing::{PacingLimit, PacingStatus, PacingWait};
 pub use status::GatewayStatus;
 pub use supervisor::{
     BlockingSupervisedStream, BlockingSupervisor, BlockingTransitions, Damage, Farm, FarmKind, GiveUp,

@@ -112,7 +112,12 @@ mod tests {
             prepare(&mut inner, temp.path());
             inner.expect_close().returning(|| Ok(()));
             let limit = Duration::from_secs(30);
-            let paced = ConnectionPacer { pacer: Arc::clone(&pacer), limits: Limits::All, limit };
+            let paced = ConnectionPacer {
+                pacer: Arc::clone(&pacer),
+                limits: Limits::All,
+                limit,
+                observer: Default::default(),
+            };
             inner.expect_info().return_const(info());
             let held = Held { lease, pacer: Some(paced) };
             let admitted = Admitted { connection: Box::new(inner) as _, attempts: Vec::new(), held };

@@ -26,7 +26,7 @@ use async_trait::async_trait;
 use ibkr_connect_core::{Connection, ConnectionMode, Connector, Result, Target};
 use ibkr_connect_state::{Clock, KernelClock};
 
-use crate::pacing::PacingStatus;
+use crate::pacing::{PacingStatus, PacingWait};
 use connection::RobustConnection;
 use dialer::Dialing;
 
@@ -70,6 +70,13 @@ impl RobustConnector {
     #[must_use]
     pub fn with_observer(self, told: impl Fn(ConnectWait) + Send + Sync + 'static) -> Self {
         Self { pipeline: self.pipeline.with_observer(told), ..self }
+    }
+
+    /// The same, which tells when a request of its connections waits for its turn, so that a limit of IBKR is kept. It is told from
+    /// whoever makes the request and must not block it.
+    #[must_use]
+    pub fn with_pacing_observer(self, told: impl Fn(PacingWait) + Send + Sync + 'static) -> Self {
+        Self { pipeline: self.pipeline.with_pacing_observer(told), ..self }
     }
 
     /// How many requests wait in front of the target's Gateway; `None` if none ever does.

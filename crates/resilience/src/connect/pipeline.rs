@@ -15,16 +15,24 @@ use crate::breaker::BreakerStore;
 use crate::connect::dialer::{Admitted, Dialer};
 use crate::connect::policy::Policy;
 use crate::connect::run::Run;
-use crate::connect::wait::{ConnectWait, Observer};
+use crate::connect::wait::ConnectWait;
 use crate::gateway::Gateway;
-use crate::pacing::{Limits, Pacer, Pacers, PacingStatus};
+use crate::observer::Observer;
+use crate::pacing::{Limits, Pacer, Pacers, PacingStatus, PacingWait};
 use crate::telemetry;
 
 /// Runs dialers under a [`Policy`]. What it knows of Gateways (their breakers, their limits) serves all of them. Clones are the same.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     parts: Arc<Parts>,
-    observer: Observer,
+    observers: Observers,
+}
+
+/// Who is told of waits.
+#[derive(Debug, Clone, Default)]
+struct Observers {
+    connects: Observer<ConnectWait>,
+    requests: Observer<PacingWait>,
 }
 
 #[derive(Debug)]
@@ -53,13 +61,22 @@ impl Pipeline {
     pub fn with_clock(policy: Policy, clock: Arc<dyn Clock>) -> Self {
         let policy = Arc::new(policy);
         let parts = Parts { policy, clock, pacers: Pacers::default(), gateways: Mutex::default() };
-        Self { parts: Arc::new(parts), observer: Observer::default() }
+        Self { parts: Arc::new(parts), observers: Observers::default() }
     }
 
     /// The same, which tells what each connect waits for. It is told from the connect's own thread and must not block it.
     #[must_use]
     pub fn with_observer(self, told: impl Fn(ConnectWait) + Send + Sync + 'static) -> Self {
-        Self { observer: Observer::new(told), ..self }
+        let observers = Observers { connects: Observer::new(told), ..self.observers };
+        Self { observers, ..self }
+    }
+
+    /// The same, which tells when a request of its connections waits for its turn. It is told from whoever makes the request and must
+    /// not block it.
+    #[must_use]
+    pub fn with_pacing_observer(self, told: impl Fn(PacingWait) + Send + Sync + 'static) -> Self {
+        let observers = Observers { requests: Observer::new(told), ..self.observers };
+        Self { observers, ..self }
     }
 
     /// Has `dialer` connect to the target, as often as the policy says.
@@ -79,10 +96,10 @@ impl Pipeline {
         let connect = telemetry::Connect::begun(dialer.mode());
         let gateway = Gateway::from(target);
         let span = tracing::info_span!("connect", %gateway, mode = dialer.mode().as_str());
-        let (parts, target, observer) = (Arc::clone(&self.parts), target.clone(), self.observer.clone());
+        let (parts, target, observers) = (Arc::clone(&self.parts), target.clone(), self.observers.clone());
         let work = async move {
             let abandoned = Abandoned;
-            let outcome = parts.run(dialer, &target, observer).connect().await;
+            let outcome = parts.run(dialer, &target, observers).connect().await;
             std::mem::forget(abandoned);
             outcome
         };
@@ -110,7 +127,7 @@ impl Parts {
     }
 
     /// Looks up which Gateway the target is: that may take two seconds, in which the thread is blocked.
-    fn run<D: Dialer>(&self, dialer: D, target: &Target, observer: Observer) -> Run<D> {
+    fn run<D: Dialer>(&self, dialer: D, target: &Target, observers: Observers) -> Run<D> {
         let Known { gateway, breaker } = self.look_up(target);
         let pacer = self.pacer(&gateway);
         Run {
@@ -121,7 +138,8 @@ impl Parts {
             gateway,
             breaker,
             pacer,
-            observer,
+            observer: observers.connects,
+            pacing_observer: observers.requests,
         }
     }
 

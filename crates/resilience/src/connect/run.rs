@@ -17,10 +17,11 @@ use crate::connect::lock::{HandshakeGuard, HandshakeLock};
 use crate::connect::maintenance::{Reset, Windows};
 use crate::connect::policy::{Policy, PortCheck};
 use crate::connect::port::check_port;
-use crate::connect::wait::{ConnectWait, Observer};
+use crate::connect::wait::ConnectWait;
 use crate::gateway::Gateway;
 use crate::ids::{Lease, Leases};
-use crate::pacing::{ConnectionPacer, Limits, Pacer};
+use crate::observer::Observer;
+use crate::pacing::{ConnectionPacer, Limits, Pacer, PacingWait};
 use crate::telemetry;
 
 /// How many leased client ids may turn out to be in use.
@@ -38,7 +39,8 @@ pub(crate) struct Run<D> {
     pub(crate) gateway: Gateway,
     pub(crate) breaker: BreakerStore,
     pub(crate) pacer: Option<(Arc<Pacer>, Limits)>,
-    pub(crate) observer: Observer,
+    pub(crate) observer: Observer<ConnectWait>,
+    pub(crate) pacing_observer: Observer<PacingWait>,
 }
 
 /// What all processes share.
@@ -240,7 +242,7 @@ impl<D: Dialer> Run<D> {
         let limit = self.target.request_timeout;
         let (pacer, limits) = self.pacer.clone()?;
         pacer.open();
-        Some(ConnectionPacer { pacer, limits, limit })
+        Some(ConnectionPacer { pacer, limits, limit, observer: self.pacing_observer.clone() })
     }
 
     fn lease(&self, shared: &Shared) -> Result<Lease> {

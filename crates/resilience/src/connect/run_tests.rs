@@ -131,6 +131,7 @@ impl Fixture {
             breaker: self.breaker.clone(),
             pacer: None,
             observer: Observer::default(),
+            pacing_observer: Observer::default(),
         };
         change(&mut run, &mut policy);
         run.policy = Arc::new(policy);

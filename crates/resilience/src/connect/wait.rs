@@ -1,7 +1,5 @@
 //! What a connect waits for, told to whoever shows it.
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ibkr_connect_core::Error;
@@ -42,26 +40,4 @@ pub enum ConnectWait {
         /// Why there is another one.
         after: Error,
     },
-}
-
-/// Is told of waits, if there is somebody who wants that.
-#[derive(Clone, Default)]
-pub(crate) struct Observer(Option<Arc<dyn Fn(ConnectWait) + Send + Sync>>);
-
-impl Observer {
-    pub(crate) fn new(told: impl Fn(ConnectWait) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(told)))
-    }
-
-    pub(crate) fn tell(&self, wait: impl FnOnce() -> ConnectWait) {
-        if let Some(told) = &self.0 {
-            told(wait());
-        }
-    }
-}
-
-impl fmt::Debug for Observer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Observer").field(&self.0.is_some()).finish()
-    }
 }

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::history::{HistoricalKey, HistoricalRequests};
 use super::history_ledger::HistoryLedger;
 use super::ledger::Both;
-use super::waits::{WaitBudget, Waits};
+use super::waits::{PacingLimit, WaitBudget, Waits};
 use ibkr_connect_state::Moment;
 
 /// At most this many historical requests may be without an answer (IBKR, "Historical Data Limitations"). Counted in this
@@ -69,7 +69,7 @@ impl HistoricalPacer {
             if self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok() {
                 return Ok(Open(self));
             }
-            budget.wait_for(freed).await?;
+            budget.wait_for(freed, PacingLimit::OpenHistoricalRequests).await?;
         }
     }
 
@@ -97,7 +97,7 @@ impl Waiting<'_> {
             if wait.is_zero() {
                 return Ok(());
             }
-            budget.check(wait)?;
+            budget.check(wait, PacingLimit::HistoricalRequests)?;
             waits.within(wait, freed).await?;
         }
     }

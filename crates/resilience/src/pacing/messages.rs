@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::bucket::{Bucket, time_for};
 use super::ledger::Both;
 use super::message_ledger::MessageLedger;
-use super::waits::{WaitBudget, Waits};
+use super::waits::{PacingLimit, WaitBudget, Waits};
 use ibkr_connect_state::Moment;
 
 /// The messages to one Gateway.
@@ -63,7 +63,7 @@ impl MessagePacer {
         let limit = budget.left();
         let wait = self.ledger.change(|both, now| take_within(both, now, messages, limit)).await;
         if !wait.is_zero() {
-            budget.check(wait)?;
+            budget.check(wait, PacingLimit::Messages)?;
             let taken = Taken { ledger: &self.ledger, messages };
             waits.sleep(wait).await?;
             taken.used();
@@ -80,7 +80,7 @@ impl MessagePacer {
             let (mut trades, now) =
                 (self.trades.lock().unwrap_or_else(PoisonError::into_inner), waits.now().at);
             let wait = trades.wait(now, 1);
-            budget.check(wait)?;
+            budget.check(wait, PacingLimit::Messages)?;
             trades.take(now, 1);
             wait
         };
@@ -94,8 +94,8 @@ impl MessagePacer {
             return Ok(first);
         }
         let place = Place::behind(&self.behind, messages);
-        budget.check(time_for(place.before + messages))?;
-        budget.wait_for(self.first.lock()).await
+        budget.check(time_for(place.before + messages), PacingLimit::Messages)?;
+        budget.wait_for(self.first.lock(), PacingLimit::Messages).await
     }
 
     /// Takes the token of a message that goes out before those that wait, unless one has done so within a second.

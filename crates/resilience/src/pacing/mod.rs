@@ -24,3 +24,4 @@ mod tests;
 pub use bucket::Bucket;
 pub use pacer::PacingStatus;
 pub(crate) use pacer::{ConnectionPacer, Limits, Pacer, Pacers};
+pub use waits::{PacingLimit, PacingWait};

@@ -13,8 +13,9 @@ use super::history_ledger::HistoryLedger;
 use super::message_ledger::MessageLedger;
 use super::messages::{MessagePacer, Overtaking};
 use super::timer::Timer;
-use super::waits::{WaitBudget, Waits};
+use super::waits::{PacingWait, WaitBudget, Waits};
 use crate::gateway::Gateway;
+use crate::observer::Observer;
 use ibkr_connect_state::Clock;
 
 /// The pacers of a connector, one per Gateway.
@@ -142,6 +143,7 @@ pub(crate) struct ConnectionPacer {
     pub(crate) limits: Limits,
     /// How long a request may wait that has no deadline of its own.
     pub(crate) limit: Duration,
+    pub(crate) observer: Observer<PacingWait>,
 }
 
 impl ConnectionPacer {
@@ -155,7 +157,7 @@ impl ConnectionPacer {
         timeout: Option<Duration>,
     ) -> Result<Admission<'_>> {
         let limit = timeout.unwrap_or(self.limit);
-        let mut budget = WaitBudget::new(&self.pacer.waits, request.command(), limit);
+        let mut budget = self.budget(request.command(), limit);
         let open = match (request, request.access()) {
             (Request::ProofOfLife, _) => self.pacer.ping(&mut budget).await.map(|()| None),
             (_, Access::Trade) => self.pacer.trade(&mut budget).await.map(|()| None),
@@ -173,7 +175,7 @@ impl ConnectionPacer {
     /// # Errors
     /// As for a request.
     pub(crate) async fn stream(&self, request: &StreamRequest) -> Result<()> {
-        let mut budget = WaitBudget::new(&self.pacer.waits, request.command(), self.limit);
+        let mut budget = self.budget(request.command(), self.limit);
         let cost = Cost::of_stream(request, self.pacer.waits.now().wall);
         let admitted = self.pacer.admit(&mut budget, self.limited(cost)).await;
         self.pacer.tell_trouble(request.command());
@@ -187,6 +189,10 @@ impl ConnectionPacer {
         }
         let pacer = Arc::clone(&self.pacer);
         stream.report_cancelled(move || pacer.messages.count(1))
+    }
+
+    fn budget(&self, command: &'static str, limit: Duration) -> WaitBudget<'_> {
+        WaitBudget::new(&self.pacer.waits, &self.observer, command, limit)
     }
 
     fn limited(&self, cost: Cost) -> Cost {

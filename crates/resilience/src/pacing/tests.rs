@@ -20,6 +20,7 @@ use super::pacer::{Admission, ConnectionPacer, Limits, Pacer};
 use super::timer::Timer;
 
 use crate::gateway::Gateway;
+use crate::observer::Observer;
 
 /// How long a request may wait.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -79,7 +80,12 @@ fn gateway() -> Gateway {
 
 fn paced_by(pacer: Pacer) -> ConnectionPacer {
     pacer.open();
-    ConnectionPacer { pacer: Arc::new(pacer), limits: Limits::All, limit: LIMIT }
+    ConnectionPacer {
+        pacer: Arc::new(pacer),
+        limits: Limits::All,
+        limit: LIMIT,
+        observer: Observer::default(),
+    }
 }
 
 /// The request is sent, and answered.

@@ -1,6 +1,7 @@
 //! How long a request may wait for its turn, and what is said about it meanwhile.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,8 +10,51 @@ use std::time::Duration;
 use ibkr_connect_core::{Error, ErrorKind, Result};
 
 use super::timer::Timer;
+use crate::observer::Observer;
 use crate::telemetry;
 use ibkr_connect_state::{Clock, Moment, Stamp};
+
+/// That a request waits, so that a limit of IBKR is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PacingWait {
+    /// The request waits from now on, or waits for something else than before.
+    Begun {
+        /// What it is called in the worker protocol.
+        command: &'static str,
+        /// What it waits for.
+        limit: PacingLimit,
+        /// How long that takes at most, unless other programs are faster.
+        at_most: Duration,
+    },
+    /// A request that has waited waits no longer: it is sent now, or was given up.
+    Over {
+        /// What it is called in the worker protocol.
+        command: &'static str,
+    },
+}
+
+/// What a request can wait for. `Display` says it as a part of a sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PacingLimit {
+    /// Messages in a second, of all programs of this user together.
+    Messages,
+    /// Requests for small bars, ticks and real-time bars, of all programs of this user together.
+    HistoricalRequests,
+    /// Historical requests without an answer, of this program.
+    OpenHistoricalRequests,
+}
+
+impl fmt::Display for PacingLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Messages => "IBKR's limit on messages",
+            Self::HistoricalRequests => "IBKR's limit on historical requests",
+            Self::OpenHistoricalRequests => "IBKR's limit on historical requests without an answer",
+        })
+    }
+}
 
 /// Shorter waits are not worth an event.
 const NOTABLE: Duration = Duration::from_millis(100);
@@ -91,6 +135,7 @@ impl Drop for Queued<'_> {
 pub(crate) struct WaitBudget<'a> {
     pub(crate) command: &'static str,
     waits: &'a Waits,
+    observer: &'a Observer<PacingWait>,
     began: Moment,
     limit: Duration,
     /// The longest wait that was told of.
@@ -98,8 +143,13 @@ pub(crate) struct WaitBudget<'a> {
 }
 
 impl<'a> WaitBudget<'a> {
-    pub(crate) fn new(waits: &'a Waits, command: &'static str, limit: Duration) -> Self {
-        Self { command, waits, began: waits.now().at, limit, told: Duration::ZERO }
+    pub(crate) fn new(
+        waits: &'a Waits,
+        observer: &'a Observer<PacingWait>,
+        command: &'static str,
+        limit: Duration,
+    ) -> Self {
+        Self { command, waits, observer, began: waits.now().at, limit, told: Duration::ZERO }
     }
 
     /// How long it may still wait.
@@ -107,16 +157,16 @@ impl<'a> WaitBudget<'a> {
         self.limit.saturating_sub(self.waited())
     }
 
-    /// Says that it is going to wait for so long.
+    /// Says that it is going to wait for so long, and why.
     ///
     /// # Errors
     /// `timeout`, at once, if that is longer than it may.
-    pub(crate) fn check(&mut self, wait: Duration) -> Result<()> {
+    pub(crate) fn check(&mut self, wait: Duration, reason: PacingLimit) -> Result<()> {
         if wait > self.left() {
             let wait = self.waited() + wait;
             return Err(self.too_long(wait, format!("it would wait {wait:.1?} for its turn")));
         }
-        self.tell(wait);
+        self.tell(wait, reason);
         Ok(())
     }
 
@@ -124,12 +174,16 @@ impl<'a> WaitBudget<'a> {
     ///
     /// # Errors
     /// `timeout` when it may not wait any longer.
-    pub(crate) async fn wait_for<T>(&mut self, event: impl Future<Output = T>) -> Result<T> {
+    pub(crate) async fn wait_for<T>(
+        &mut self,
+        event: impl Future<Output = T>,
+        reason: PacingLimit,
+    ) -> Result<T> {
         let mut event = std::pin::pin!(event);
         if let Some(came) = self.waits.within(self.left().min(LONG), &mut event).await? {
             return Ok(came);
         }
-        self.tell(self.left());
+        self.tell(self.left(), reason);
         match self.waits.within(self.left(), event).await? {
             Some(came) => Ok(came),
             None => Err(self.used_up()),
@@ -154,7 +208,7 @@ impl<'a> WaitBudget<'a> {
     }
 
     /// Says once that the request waits, and once more when it turns out that it waits for long.
-    fn tell(&mut self, wait: Duration) {
+    fn tell(&mut self, wait: Duration, reason: PacingLimit) {
         let (command, wait_ms, before) = (self.command, whole_millis(wait), self.told);
         if wait > LONG && before <= LONG && self.waits.is_news(command, self.waits.now().at) {
             tracing::warn!(command, wait_ms, "request_paced");
@@ -162,10 +216,21 @@ impl<'a> WaitBudget<'a> {
             tracing::info!(command, wait_ms, "request_paced");
         }
         self.told = before.max(wait);
+        if !wait.is_zero() {
+            self.observer.tell(|| PacingWait::Begun { command, limit: reason, at_most: wait });
+        }
     }
 
     fn waited(&self) -> Duration {
         self.waits.now().at.since(self.began)
+    }
+}
+
+impl Drop for WaitBudget<'_> {
+    fn drop(&mut self) {
+        if !self.told.is_zero() {
+            self.observer.tell(|| PacingWait::Over { command: self.command });
+        }
     }
 }
 

@@ -198,7 +198,7 @@ fn futures_poll<F: Future + ?Sized>(future: std::pin::Pin<&mut F>) -> std::task:
 
 /// Sends what trades, as a row with the access `trade` would be.
 async fn trade(process: &ConnectionPacer, limit: Duration) -> Result<()> {
-    let mut budget = WaitBudget::new(&process.pacer.waits, "place_order", limit);
+    let mut budget = WaitBudget::new(&process.pacer.waits, &process.observer, "place_order", limit);
     process.pacer.trade(&mut budget).await
 }
 

@@ -1,10 +1,13 @@
 //! The limits on historical data.
 
+use std::sync::Mutex;
+
 use ibkr_connect_core::ErrorKind;
 use ibkr_connect_core::StreamRequest;
 use ibkr_connect_core::types::{HeadTimestampParams, HistoricalTicksParams, RealTimeBarsParams};
 
 use super::*;
+use crate::pacing::{PacingLimit, PacingWait};
 
 #[tokio::test(start_paused = true)]
 async fn a_hundred_daily_histories_wait_for_nothing_but_the_messages() {
@@ -119,6 +122,48 @@ async fn the_limits_on_historical_data_can_be_lifted_and_the_messages_stay() {
     }
     let took = machine.clock.start.elapsed().as_millis();
     assert!((1_990..2_050).contains(&took), "{took}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_is_told_with_its_limit_and_its_end() {
+    let machine = Machine::new();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&told);
+    let observer = Observer::new(move |wait| seen.lock().unwrap().push(wait));
+    let process = ConnectionPacer { observer, ..machine.process() };
+    let take = || std::mem::take(&mut *told.lock().unwrap());
+    let command = "historical_bars";
+    send(&process, &small_bars("IBM")).await.unwrap();
+    assert_eq!(take(), [], "it has not waited");
+
+    send(&process, &small_bars("IBM")).await.unwrap();
+    let [PacingWait::Begun { command: "historical_bars", limit, at_most }, end] = take()[..] else {
+        panic!("one wait, and its end");
+    };
+    assert_eq!((limit, at_most.as_secs()), (PacingLimit::HistoricalRequests, 15));
+    assert_eq!(end, PacingWait::Over { command });
+
+    let small = small_bars("IBM");
+    let refused = process.request(&small, Some(Duration::from_secs(1))).await.map(drop);
+    assert_eq!((refused.unwrap_err().kind(), take()), (ErrorKind::Timeout, vec![]), "it never waits");
+
+    let given_up = tokio::time::timeout(Duration::from_secs(2), send(&process, &small)).await;
+    assert!(given_up.is_err() && take()[1..] == [PacingWait::Over { command }], "a dropped wait ends too");
+
+    let mut open = Vec::new();
+    for _ in 0..50 {
+        open.push(process.request(&bars("IBM", BarSize::Day1), None).await.unwrap());
+    }
+    assert!(
+        take()
+            .iter()
+            .all(|wait| !matches!(wait, PacingWait::Begun { limit, .. } if *limit != PacingLimit::Messages))
+    );
+    let refused = send(&process, &bars("IBM", BarSize::Day1)).await;
+    let limit = PacingLimit::OpenHistoricalRequests;
+    let at_most = LIMIT - Duration::from_secs(1);
+    assert_eq!(take(), [PacingWait::Begun { command, limit, at_most }, PacingWait::Over { command }]);
+    assert!(refused.is_err());
 }
 
 /// Whether the request is sent within so long.

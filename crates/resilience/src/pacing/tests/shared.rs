@@ -62,8 +62,7 @@ fn records_that_a_stopped_process_holds_stop_no_thread_of_the_runtime() {
     let temp = tempfile::tempdir().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(ibkr_connect_state::KernelClock::default());
     let pacer = Pacer::new(temp.path(), &Gateway::new("localhost", 4002), &clock, Timer::default());
-    pacer.open();
-    let process = Arc::new(ConnectionPacer { pacer: Arc::new(pacer), limits: Limits::All, limit: LIMIT });
+    let process = Arc::new(paced_by(pacer));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(send(&process, &small_bars("MSFT"))).unwrap();
     let held = ["rate", "history"]
