@@ -3,7 +3,7 @@
 //! `cargo run --example swap_backend_in_tests`
 #![expect(clippy::print_stdout, reason = "that is what it is for")]
 
-use ibkr_connect::types::{Contract, MarketDataEvent, MarketDataParams, Position, TickType};
+use ibkr_connect::types::{Contract, MarketDataEvent, MarketDataParams, Position, PriceAttributes, TickType};
 use ibkr_connect::{Error, ErrorKind, Event, MockConnection, Reply, Request, Result, Session, literal};
 
 /// The strategy: which holdings trade below what they cost?
@@ -54,7 +54,12 @@ fn gateway_with(positions: fn() -> Result<Vec<Position>>, last: f64) -> Session 
         .times(1)
         .returning(move |_, _| positions().map(Reply::Positions));
     connection.expect_subscribe().returning(move |_, _| {
-        let trade = MarketDataEvent::Price { tick_type: TickType::LAST, price: Some(last), size: None };
+        let trade = MarketDataEvent::Price {
+            tick_type: TickType::LAST,
+            price: Some(last),
+            size: None,
+            attributes: PriceAttributes::default(),
+        };
         Ok([trade, MarketDataEvent::SnapshotEnd {}].into_iter().map(Event::MarketData).collect())
     });
     Session::new(Box::new(connection))
@@ -64,7 +69,7 @@ fn bought(symbol: &str, average_cost: f64) -> Position {
     literal!(Position {
         account: "DU1".to_owned(),
         contract: Contract::stock(symbol),
-        position: 100.0,
+        position: Some(100.0),
         average_cost: Some(average_cost),
     })
 }

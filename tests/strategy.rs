@@ -7,7 +7,7 @@ use tempfile::TempDir;
 /// The strategy: which of our positions cost more than `limit`?
 async fn too_large(session: &Session, limit: f64) -> Result<Vec<String>> {
     let mut held = session.positions().await?;
-    held.retain(|held| held.position * held.average_cost.unwrap_or(0.0) > limit);
+    held.retain(|held| held.position.unwrap_or(0.0) * held.average_cost.unwrap_or(0.0) > limit);
     Ok(held.into_iter().map(|held| held.contract.symbol).collect())
 }
 

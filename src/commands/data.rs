@@ -45,7 +45,7 @@ pub(crate) fn positions(config: &Config, output: &Output) -> anyhow::Result<()> 
                 contract.sec_type.to_string(),
                 contract.exchange.clone(),
                 contract.currency.clone(),
-                held.position.to_string(),
+                optional(held.position),
                 optional(held.average_cost),
             ]
         })?)
@@ -165,7 +165,7 @@ fn show_tick(output: &Output, event: &MarketDataEvent) -> anyhow::Result<()> {
 
 fn sentence(event: &MarketDataEvent) -> String {
     match event {
-        MarketDataEvent::Price { tick_type, price, size } => {
+        MarketDataEvent::Price { tick_type, price, size, .. } => {
             let size = size.map(|size| format!(" x {size}")).unwrap_or_default();
             format!("{tick_type:<16} {}{size}", optional(*price))
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ibkr_connect::types::{
     AccountSummaryParams, AccountSummaryValue, Bar, BarTime, Contract, ContractDetails, HistoricalBars,
-    MarketDataEvent, Position, ProofOfLife, TickType,
+    MarketDataEvent, Position, PriceAttributes, ProofOfLife, TickType,
 };
 use ibkr_connect::{
     ConnectionInfo, ConnectionMode, Error, ErrorKind, Event, EventStream, MockConnection, MockConnector,
@@ -48,7 +48,7 @@ fn answer(request: &Request) -> Result<Reply> {
         Request::Positions => Reply::Positions(vec![ibkr_connect::literal!(Position {
             account: ACCOUNT.to_owned(),
             contract: ibkr_connect::literal!(Contract { con_id: 265_598, ..Contract::stock("AAPL") }),
-            position: 100.0,
+            position: Some(100.0),
             average_cost: Some(187.5),
         })]),
         Request::ContractDetails(contract) => Reply::ContractDetails(vec![details(contract)?]),
@@ -104,8 +104,12 @@ fn quote(request: &StreamRequest) -> Result<EventStream> {
         return Err(Error::new(ErrorKind::Unsupported, request.command()));
     };
     details(&params.contract)?;
-    let price =
-        |tick_type, price| MarketDataEvent::Price { tick_type, price: Some(price), size: Some(100.0) };
+    let price = |tick_type, price| MarketDataEvent::Price {
+        tick_type,
+        price: Some(price),
+        size: Some(100.0),
+        attributes: PriceAttributes::default(),
+    };
     let events = [price(TickType::BID, 187.4), price(TickType::ASK, 187.5), MarketDataEvent::SnapshotEnd {}];
     Ok(events.into_iter().map(Event::MarketData).collect())
 }

@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::types::{MarketDataEvent, TickType};
+use crate::types::{MarketDataEvent, PriceAttributes, TickType};
 
 fn price(tick_type: TickType, price: f64) -> Event {
-    Event::MarketData(MarketDataEvent::Price { tick_type, price: Some(price), size: None })
+    let attributes = PriceAttributes::default();
+    Event::MarketData(MarketDataEvent::Price { tick_type, price: Some(price), size: None, attributes })
 }
 
 fn notice(code: i32) -> Event {

@@ -7,8 +7,8 @@
 /// use ibkr_connect_core::literal;
 /// use ibkr_connect_core::types::{Contract, Position};
 ///
-/// let held = literal!(Position { contract: Contract::stock("AAPL"), position: 100.0, ..Position::default() });
-/// assert_eq!((held.position, held.average_cost), (100.0, None));
+/// let held = literal!(Position { contract: Contract::stock("AAPL"), position: Some(100.0), ..Position::default() });
+/// assert_eq!((held.position, held.average_cost), (Some(100.0), None));
 /// ```
 ///
 /// Made for tests, which write down what a Gateway answers, and for backends. What a program asks with has `with_` methods.

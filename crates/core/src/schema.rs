@@ -10,7 +10,7 @@ use crate::guide::for_readers_of_json;
 use crate::operation::{NoParams, OPERATIONS};
 use crate::operation_table;
 use crate::params::Params;
-use crate::types::schema::Time;
+use crate::types::schema::{OptionalTime, Time};
 use crate::types::*;
 
 /// An operation's two schemas.

@@ -734,6 +734,7 @@ mod tests {
                 tick_type: crate::types::TickType::BID,
                 price: Some(f64::from(value)),
                 size: None,
+                attributes: crate::types::PriceAttributes::default(),
             })
         };
         let reports = Arc::new(Mutex::new(Vec::new()));

@@ -58,8 +58,8 @@ macro_rules! operation_table {
                 /// When one contract traded, in regular hours.
                 Read fn historical_schedule(params: HistoricalScheduleParams) -> HistoricalSchedule
                     = HistoricalSchedule;
-                /// From when on there are historical data of one contract.
-                Read fn head_timestamp(params: HeadTimestampParams) -> jiff::Timestamp = HeadTimestamp as Time;
+                /// From when on there are historical data of one contract; `None` where TWS names no time.
+                Read fn head_timestamp(params: HeadTimestampParams) -> Option<jiff::Timestamp> = HeadTimestamp as OptionalTime;
                 /// How much of one contract traded at which price.
                 Read fn histogram(params: HistogramParams) -> Vec<HistogramEntry> = Histogram;
                 /// The quote of one contract, whole.

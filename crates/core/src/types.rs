@@ -13,6 +13,7 @@ mod contract_builders;
 mod depth;
 mod execution;
 mod expiry;
+mod fund;
 mod gateway_config;
 mod history;
 mod market_data;
@@ -21,6 +22,7 @@ mod news;
 mod notice;
 mod option_model;
 mod order;
+mod order_condition;
 mod order_state;
 mod pnl;
 mod portfolio;
@@ -35,6 +37,7 @@ mod security_id;
 mod tick_type;
 mod ticks;
 mod tws_time;
+mod words;
 mod wsh;
 
 pub use account::{AccountSummaryParams, AccountSummaryValue, FamilyCode, Position, UserInfo};
@@ -54,7 +57,7 @@ pub use bars::{
 pub use bond::BondDetails;
 pub use combo::{ComboLeg, DeltaNeutralContract, LegAction, LegOpenClose};
 pub use connectivity::{Connectivity, ConnectivityEvent, FarmKind, FarmStatus};
-pub use contract::{Contract, ContractDetails};
+pub use contract::{Contract, ContractDetails, IneligibilityReason};
 pub use contract_builders::OptionRight;
 pub use depth::{
     DepthExchange, DepthOperation, DepthRow, DepthSide, MarketDepthEvent, MarketDepthParams, SmartComponent,
@@ -64,6 +67,7 @@ pub use execution::{
     CommissionReport, Execution, ExecutionDetails, ExecutionSide, ExecutionsParams, ExecutionsSide,
 };
 pub use expiry::{Expiry, InvalidExpiry};
+pub use fund::{EventContractDetails, FundDetails};
 pub use gateway_config::{
     ApiSettings, GatewayConfig, LockAndExitConfig, MessageConfig, PrecautionsConfig, SmartRoutingConfig,
 };
@@ -71,7 +75,7 @@ pub use history::{
     HeadTimestampParams, HistogramEntry, HistogramParams, HistogramPeriod, HistoricalSchedule,
     HistoricalScheduleParams, ScheduleSession,
 };
-pub use market_data::{MarketDataEvent, MarketDataParams};
+pub use market_data::{MarketDataEvent, MarketDataParams, PriceAttributes};
 pub use names::{UnknownName, UnknownNumber};
 pub use news::{
     BroadTapeNewsParams, ContractNewsParams, HistoricalNews, HistoricalNewsParams, NewsArticle,
@@ -79,9 +83,11 @@ pub use news::{
 };
 pub use notice::{Notice, VersionRetirement};
 pub use option_model::{CalculateImpliedVolatilityParams, CalculateOptionPriceParams, OptionComputation};
-pub use order::{Condition, Order, OrderAction, OrderCondition, SoftDollarTier};
+pub use order::{Order, OrderAction, SoftDollarTier};
+pub use order_condition::{Condition, OrderCondition};
 pub use order_state::{
-    CompletedOrder, CompletedOrdersParams, OpenOrder, OrderState, OrderStatus, OrderUpdatesEvent,
+    CompletedOrder, CompletedOrdersParams, OpenOrder, OrderAllocation, OrderState, OrderStatus,
+    OrderUpdatesEvent,
 };
 pub use pnl::{Pnl, PnlEvent, PnlParams, PnlSingle, PnlSingleEvent, PnlSingleParams};
 pub use portfolio::{
@@ -111,6 +117,12 @@ pub fn set(value: f64) -> Option<f64> {
     (value.is_finite() && value.abs() < f64::MAX).then_some(value)
 }
 
+/// `value`, unless it is TWS's way to say "unset": the largest integer.
+#[doc(hidden)]
+pub fn number(value: i32) -> Option<i32> {
+    (value != i32::MAX).then_some(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +147,7 @@ mod tests {
         for unset in NO_NUMBERS.into_iter().chain([f64::MAX, f64::MIN]) {
             assert_eq!(set(unset), None);
         }
+        assert_eq!([i32::MAX, i32::MIN, -1, 0].map(number), [None, Some(i32::MIN), Some(-1), Some(0)]);
         for number in [0.0, -0.0, -1.0, 9_223_372_036_854_775_807.0, f64::MIN_POSITIVE] {
             assert_eq!(set(number), Some(number));
         }

@@ -185,7 +185,9 @@ mod tests {
             Event::MarketData(MarketDataEvent::RequestParameters {
                 min_tick: None,
                 bbo_exchange: long.clone(),
-                snapshot_permissions: 0,
+                snapshot_permissions: None,
+                last_price_precision: None,
+                last_size_precision: None,
             }),
             Event::TickByTick(TickByTickEvent::Trade(TradeTick { exchange: long.clone(), ..trade() })),
             Event::TickByTick(TickByTickEvent::Trade(TradeTick {

@@ -41,6 +41,11 @@ pub(crate) fn timestamp(time: OffsetDateTime) -> Result<Timestamp> {
     })
 }
 
+/// A time that TWS gives: ibapi makes the beginning of 1970 of one that is missing or that it can't read.
+pub(crate) fn said_time(time: OffsetDateTime) -> Option<Timestamp> {
+    timestamp(time).ok().filter(|time| *time != Timestamp::UNIX_EPOCH)
+}
+
 pub(crate) fn offset_date_time(time: Timestamp) -> Result<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(time.as_nanosecond()).map_err(|error| {
         Error::new(ErrorKind::InvalidRequest, format!("the time {time} can't be asked for: {error}"))

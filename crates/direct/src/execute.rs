@@ -168,7 +168,7 @@ impl Operations for Execution<'_> {
         history::historical_schedule(self.asker, params).await
     }
 
-    async fn head_timestamp(&self, params: &HeadTimestampParams) -> Result<Timestamp> {
+    async fn head_timestamp(&self, params: &HeadTimestampParams) -> Result<Option<Timestamp>> {
         history::head_timestamp(self.asker, params).await
     }
 

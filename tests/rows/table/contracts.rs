@@ -34,6 +34,8 @@ pub(super) fn rows() -> Vec<Row> {
                 "time_zone_id": "US/Central",
                 "trading_hours": ["20261123:1700-20261124:1600", "20261126:CLOSED"], "liquid_hours": ["20261124:0830-20261124:1500"],
                 "market_rule_ids": ["67", "67"], "stock_type": "", "min_size": 1.0, "size_increment": 1.0, "suggested_size_increment": 1.0,
+                "last_trade_time": "", "settlement_method": "", "ev_rule": "", "ev_multiplier": null, "agg_group": null,
+                "min_algo_size": null, "last_price_precision": null, "last_size_precision": null, "ineligibility_reasons": [],
             }]))
             .cancelled_by(frame!(106 { 1: ID }))
             .at_simulator(json!({ "symbol": "AAPL", "sec_type": "STK" })),

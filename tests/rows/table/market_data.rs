@@ -26,8 +26,11 @@ fn streamed() -> Row {
         ])
         .gives_events([
             json!({ "market_data_type": { "market_data_type": 1 } }),
-            json!({ "request_parameters": { "min_tick": 0.01, "bbo_exchange": "9c0001", "snapshot_permissions": 3 } }),
-            json!({ "price": { "tick_type": "bid", "price": 230.25, "size": 300.0 } }),
+            json!({ "request_parameters": { "min_tick": 0.01, "bbo_exchange": "9c0001", "snapshot_permissions": 3, "last_price_precision": null, "last_size_precision": null } }),
+            json!({ "price": {
+                "tick_type": "bid", "price": 230.25, "size": 300.0,
+                "attributes": { "can_auto_execute": true, "past_limit": false, "pre_open": false },
+            } }),
             json!({ "price": { "tick_type": "ask", "price": null, "size": 0.0 } }),
             json!({ "size": { "tick_type": "volume", "size": 4_200_000.0 } }),
             json!({ "text": { "tick_type": "last_timestamp", "value": "1783623600" } }),

@@ -117,13 +117,13 @@ fn streams() -> Vec<Row> {
         })])
         .gives_events([json!({ "rows": [
             {
-                "rank": 0, "market_name": "NMS", "legs": null,
+                "rank": 0, "market_name": "NMS", "distance": null, "benchmark": null, "projection": null, "legs": null,
                 "contract": contract(json!({
                     "con_id": 265_598, "symbol": "AAPL", "sec_type": "STK", "exchange": "SMART", "currency": "USD",
                 })),
             },
             {
-                "rank": 1, "market_name": "IBM", "legs": null,
+                "rank": 1, "market_name": "IBM", "distance": null, "benchmark": null, "projection": null, "legs": null,
                 "contract": contract(json!({
                     "con_id": 8_314, "symbol": "IBM", "sec_type": "STK", "exchange": "SMART", "currency": "USD",
                 })),

@@ -169,7 +169,7 @@ fn execution() -> Value {
         "exec_id": "0000e0d5.6740f1c2.01.01", "time": "2026-07-09T14:31:02Z", "account": "DU7654321", "exchange": "ISLAND",
         "side": "BOT", "shares": 40.0, "price": 229.5, "cum_qty": 40.0, "avg_price": 229.5, "order_id": 11, "client_id": CLIENT,
         "perm_id": 1_900_000_011_i64, "order_ref": "", "model_code": "", "is_liquidation": false, "last_liquidity": 2, "ev_rule": "",
-        "ev_multiplier": null, "is_price_revision_pending": false, "submitter": "",
+        "ev_multiplier": null, "is_price_revision_pending": false, "submitter": "", "opt_exercise_or_lapse_type": null,
     })
 }
 
@@ -186,22 +186,65 @@ fn commission() -> Value {
 
 /// An order in an answer, of which `known` is known.
 fn order(known: Value) -> Value {
-    with(
-        json!({
-            "order_id": 0, "client_id": 0, "perm_id": 0, "parent_id": 0, "parent_perm_id": null, "action": "", "total_quantity": 0.0,
-            "filled_quantity": 0.0, "cash_qty": null, "display_size": null, "min_qty": null, "order_type": "", "lmt_price": null,
-            "aux_price": null, "trail_stop_price": null, "trailing_percent": null, "lmt_price_offset": null, "percent_offset": null,
-            "discretionary_amt": null, "trigger_method": 0, "tif": "", "good_after_time": "", "good_till_date": "",
-            "auto_cancel_date": "", "outside_rth": false, "hidden": false, "all_or_none": false, "transmit": false, "what_if": false,
-            "account": "", "model_code": "", "fa_group": "", "fa_method": "", "fa_percentage": "", "order_ref": "", "oca_group": "",
-            "oca_type": 0, "open_close": "", "algo_strategy": "", "algo_params": {}, "smart_combo_routing_params": {},
-            "hedge_type": "", "hedge_param": "", "volatility": null, "volatility_type": null, "adjusted_order_type": "",
-            "trigger_price": null, "adjusted_stop_price": null, "adjusted_stop_limit_price": null, "adjusted_trailing_amount": null,
-            "conditions": [], "conditions_cancel_order": false, "conditions_ignore_rth": false, "soft_dollar_tier": null,
-            "submitter": "",
-        }),
-        known,
-    )
+    let parts = [who_and_how_much(), how_and_when(), hedged_and_pegged(), scaled_and_adjusted()];
+    let parts = parts.iter().filter_map(Value::as_object);
+    with(parts.flatten().map(|(name, value)| (name.clone(), value.clone())).collect(), known)
+}
+
+fn who_and_how_much() -> Value {
+    json!({
+        "order_id": 0, "client_id": 0, "perm_id": 0, "parent_id": 0, "parent_perm_id": null, "action": "", "total_quantity": 0.0,
+        "filled_quantity": 0.0, "cash_qty": null, "display_size": null, "min_qty": null, "order_type": "", "lmt_price": null,
+        "aux_price": null, "trail_stop_price": null, "trailing_percent": null, "lmt_price_offset": null, "percent_offset": null,
+        "discretionary_amt": null, "discretionary_up_to_limit_price": false, "trigger_method": 0, "tif": "",
+        "good_after_time": "", "good_till_date": "", "auto_cancel_date": "", "auto_cancel_parent": false,
+        "active_start_time": "", "active_stop_time": "", "duration": null, "outside_rth": false, "include_overnight": false,
+        "allow_pre_open": false, "ignore_open_auction": false, "hidden": false, "post_only": false, "all_or_none": false,
+        "block_order": false, "sweep_to_fill": false, "not_held": false, "transmit": false,
+    })
+}
+
+fn how_and_when() -> Value {
+    json!({
+        "deactivate": false, "override_percentage_constraints": false, "what_if": false, "what_if_type": null, "account": "",
+        "model_code": "", "customer_account": "", "professional_customer": false, "settling_firm": "", "clearing_account": "",
+        "clearing_intent": "", "shareholder": "", "fa_group": "", "fa_method": "", "fa_percentage": "", "order_ref": "",
+        "oca_group": "", "oca_type": 0, "open_close": "", "origin": 0, "short_sale_slot": 0, "designated_location": "",
+        "exempt_code": -1, "rule_80a": "", "opt_out_smart_routing": false, "route_marketable_to_bbo": false,
+        "seek_price_improvement": null, "use_price_mgmt_algo": false, "imbalance_only": false, "post_to_ats": null,
+        "min_trade_qty": null, "min_compete_size": null, "compete_against_best_offset": null, "mid_offset_at_whole": null,
+        "mid_offset_at_half": null, "randomize_size": false, "randomize_price": false, "algo_strategy": "", "algo_params": {},
+        "algo_id": "",
+    })
+}
+
+fn hedged_and_pegged() -> Value {
+    json!({
+        "smart_combo_routing_params": {}, "order_misc_options": {}, "hedge_type": "", "hedge_param": "", "hedge_max_size": null,
+        "dont_use_auto_price_for_hedge": false, "volatility": null, "volatility_type": null, "continuous_update": false,
+        "reference_price_type": null, "delta_neutral_order_type": "", "delta_neutral_aux_price": null,
+        "delta_neutral_con_id": null, "delta_neutral_settling_firm": "", "delta_neutral_clearing_account": "",
+        "delta_neutral_clearing_intent": "", "delta_neutral_open_close": "", "delta_neutral_short_sale": false,
+        "delta_neutral_short_sale_slot": 0, "delta_neutral_designated_location": "", "starting_price": null,
+        "stock_ref_price": null, "delta": null, "stock_range_lower": null, "stock_range_upper": null,
+        "reference_contract_id": null, "reference_exchange_id": "", "reference_change_amount": null,
+        "pegged_change_amount": null, "is_pegged_change_amount_decrease": false, "ref_futures_con_id": null,
+        "scale_init_level_size": null, "scale_subs_level_size": null, "scale_price_increment": null,
+        "scale_price_adjust_value": null,
+    })
+}
+
+fn scaled_and_adjusted() -> Value {
+    json!({
+        "scale_price_adjust_interval": null, "scale_profit_offset": null, "scale_auto_reset": false, "scale_init_position": null,
+        "scale_init_fill_qty": null, "scale_random_percent": false, "scale_table": "", "adjusted_order_type": "",
+        "trigger_price": null, "adjusted_stop_price": null, "adjusted_stop_limit_price": null, "adjusted_trailing_amount": null,
+        "adjustable_trailing_unit": 0, "conditions": [], "conditions_cancel_order": false, "conditions_ignore_rth": false,
+        "conditions_include_overnight": false, "soft_dollar_tier": null, "mifid2_decision_maker": "", "mifid2_decision_algo": "",
+        "mifid2_execution_trader": "", "mifid2_execution_algo": "", "ext_operator": "", "manual_order_time": "",
+        "manual_order_indicator": null, "solicited": false, "is_oms_container": false, "advanced_error_override": "",
+        "bond_accrued_interest": "", "submitter": "",
+    })
 }
 
 /// An order's state in an answer, of which `known` is known.
@@ -210,7 +253,11 @@ fn order_state(known: Value) -> Value {
         json!({
             "status": "", "init_margin_before": null, "maint_margin_before": null, "equity_with_loan_before": null,
             "init_margin_change": null, "maint_margin_change": null, "equity_with_loan_change": null, "init_margin_after": null,
-            "maint_margin_after": null, "equity_with_loan_after": null, "margin_currency": "", "commission": null,
+            "maint_margin_after": null, "equity_with_loan_after": null,
+            "init_margin_before_outside_rth": null, "maint_margin_before_outside_rth": null, "equity_with_loan_before_outside_rth": null,
+            "init_margin_change_outside_rth": null, "maint_margin_change_outside_rth": null, "equity_with_loan_change_outside_rth": null,
+            "init_margin_after_outside_rth": null, "maint_margin_after_outside_rth": null, "equity_with_loan_after_outside_rth": null,
+            "margin_currency": "", "order_allocations": [], "commission": null,
             "min_commission": null, "max_commission": null, "commission_currency": "", "suggested_size": null, "warning_text": "",
             "reject_reason": "", "completed_time": null, "completed_status": "",
         }),

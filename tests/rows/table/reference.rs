@@ -109,6 +109,8 @@ fn bond() -> Row {
             "under_con_id": 0, "under_symbol": "", "under_sec_type": "", "long_name": "", "contract_month": "", "industry": "",
             "category": "", "subcategory": "", "time_zone_id": "", "trading_hours": [], "liquid_hours": [], "market_rule_ids": ["557"],
             "stock_type": "", "min_size": null, "size_increment": null, "suggested_size_increment": null,
+            "last_trade_time": "", "settlement_method": "", "ev_rule": "", "ev_multiplier": null, "agg_group": null, "min_algo_size": null,
+            "last_price_precision": null, "last_size_precision": null, "ineligibility_reasons": [],
             "sec_id_list": { "ISIN": "US912810RN00" },
             "bond": {
                 "cusip": "912810RN0", "bond_type": "GOVT", "coupon": 2.875, "coupon_type": "FIXED", "maturity": "20450815",

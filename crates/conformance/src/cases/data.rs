@@ -57,7 +57,10 @@ pub(crate) async fn positions(connector: &dyn Connector, target: &Target) {
     for held in positions {
         assert!(session.info().accounts.contains(&held.account), "{held:?}");
         assert!(held.contract.con_id > 0 && !held.contract.symbol.is_empty(), "{held:?}");
-        assert!(held.position != 0.0 && held.average_cost.is_some_and(|cost| cost > 0.0), "{held:?}");
+        assert!(
+            held.position.is_some_and(|size| size != 0.0) && held.average_cost.is_some_and(|cost| cost > 0.0),
+            "{held:?}"
+        );
     }
     session.close().await.unwrap();
 }

@@ -66,7 +66,7 @@ pub(crate) async fn headlines_of_the_past_come_page_by_page(backend: &dyn Backen
             let page = session.historical_news(page).await.unwrap();
             assert_eq!(page.has_more, pages.len() + page.headlines.len() < all.headlines.len());
             // The end belongs to the page.
-            end = page.headlines.last().map(|headline| headline.time - seconds(1));
+            end = page.headlines.last().map(|headline| headline.time.unwrap() - seconds(1));
             pages.extend(page.headlines);
             if !page.has_more {
                 break;
@@ -118,8 +118,8 @@ async fn written(session: &Session, provider: &str, came: &[NewsHeadline]) -> Ve
     let [first, .., last] = came else { panic!("{came:?}") };
     let params = apple_news()
         .with_provider_codes(vec![provider.to_owned()])
-        .with_start(Some(first.time - seconds(1)))
-        .with_end(Some(last.time))
+        .with_start(first.time.map(|time| time - seconds(1)))
+        .with_end(last.time)
         .with_total_results(200);
     let mut written = session.historical_news(params).await.unwrap().headlines;
     written.reverse();
@@ -142,7 +142,7 @@ pub(crate) async fn headlines_that_came_are_in_the_past_later(backend: &dyn Back
             session.broad_tape_news(BroadTapeNewsParams::default().with_provider_code("DJNL")).await.unwrap();
         // The first five are of the time before.
         let came = headlines(&mut of_apple, 8).await;
-        assert!(came[4].time <= begin() && begin() < came[5].time, "{came:?}");
+        assert!(came[4].time <= Some(begin()) && Some(begin()) < came[5].time, "{came:?}");
         assert_eq!(untagged(came.clone()), untagged(written(session, "DJNL", &came).await));
 
         let all = headlines(&mut tape, 40).await;

@@ -35,15 +35,16 @@ pub(crate) async fn executions_add_up_to_the_positions(backend: &dyn Backend) {
             assert_eq!((&report.exec_id, report.currency.as_str()), (&execution.exec_id, "USD"));
             let (shares, cost) =
                 bought.entry((execution.account.clone(), details.contract.con_id)).or_default();
-            *shares += execution.shares;
-            *cost += execution.shares * execution.price.unwrap() + report.commission.unwrap();
-            assert_eq!(execution.cum_qty, *shares, "{execution:?}");
+            let filled = execution.shares.unwrap();
+            *shares += filled;
+            *cost += filled * execution.price.unwrap() + report.commission.unwrap();
+            assert_eq!(execution.cum_qty, Some(*shares), "{execution:?}");
         }
         let positions = session.positions().await.unwrap();
         assert_eq!(positions.len(), bought.len());
         for held in positions {
             let (shares, cost) = bought[&(held.account.clone(), held.contract.con_id)];
-            assert_eq!(shares, held.position);
+            assert_eq!(Some(shares), held.position);
             let average = held.average_cost.unwrap();
             assert!((cost / shares - average).abs() < 1e-9, "{cost} for {shares}, but {average} on average");
         }
@@ -80,13 +81,13 @@ pub(crate) async fn completed_orders_are_those_that_were_executed(backend: &dyn 
     with(backend, SimOptions::default(), async |_, session| {
         let mut filled = HashMap::<_, f64>::new();
         for details in session.executions(ExecutionsParams::default()).await.unwrap() {
-            *filled.entry(details.execution.perm_id).or_default() += details.execution.shares;
+            *filled.entry(details.execution.perm_id).or_default() += details.execution.shares.unwrap();
         }
         let completed =
             session.completed_orders(CompletedOrdersParams::default().with_api_only(false)).await.unwrap();
         assert_eq!(completed.len(), filled.len());
         for of in &completed {
-            assert_eq!(of.order.filled_quantity, filled[&of.order.perm_id], "{of:?}");
+            assert_eq!(of.order.filled_quantity, Some(filled[&of.order.perm_id]), "{of:?}");
             assert_eq!(of.order_state.status, "Filled");
             assert!(of.order_state.completed_time.as_ref().unwrap().timestamp().is_some(), "{of:?}");
         }
@@ -105,7 +106,7 @@ pub(crate) async fn open_orders_are_ones_own_and_all_are_everybodys(backend: &dy
         assert!(own.iter().all(|of| of.order.client_id == CLIENT_WITH_ORDERS), "{own:?}");
         for of in &all {
             let status = of.order_status.as_ref().unwrap();
-            assert_eq!((status.perm_id, status.filled), (of.order.perm_id, 0.0), "{of:?}");
+            assert_eq!((status.perm_id, status.filled), (of.order.perm_id, Some(0.0)), "{of:?}");
             assert_eq!(status.remaining, of.order.total_quantity);
         }
         let next = session.next_order_id().await.unwrap();

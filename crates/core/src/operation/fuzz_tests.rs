@@ -141,6 +141,7 @@ fn answers(of: &str) -> Vec<Value> {
         "i32" => vec![json!(7)],
         "ProofOfLife" => vec![json!("managed_accounts"), json!("server_time")],
         "jiff::Timestamp" => vec![json!("2026-11-23T12:00:00.5Z")],
+        "Option<jiff::Timestamp>" => vec![json!("1980-12-12T14:30:00Z"), json!(null)],
         of => match of.strip_prefix("Vec<").and_then(|rest| rest.strip_suffix('>')) {
             Some(of) => vec![Value::Array(answers(of))],
             None => golden(of),

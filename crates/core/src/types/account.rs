@@ -60,8 +60,8 @@ pub struct Position {
     pub account: String,
     /// What is held.
     pub contract: Contract,
-    /// How many shares or contracts, negative when short.
-    pub position: f64,
+    /// How many shares or contracts, negative when short; `None` where TWS gives no number.
+    pub position: Option<f64>,
     /// The average cost of one, multiplier included, in the contract's currency.
     pub average_cost: Option<f64>,
 }

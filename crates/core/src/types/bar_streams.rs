@@ -79,12 +79,12 @@ pub enum HistoricalBarUpdatesEvent {
     },
     /// The history is complete.
     End {
-        /// Where it begins, by the Gateway.
-        #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
-        start: Timestamp,
-        /// Where it ends, by the Gateway.
-        #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
-        end: Timestamp,
+        /// Where it begins, by the Gateway; `None` where its text says no time.
+        #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
+        start: Option<Timestamp>,
+        /// Where it ends, by the Gateway; `None` where its text says no time.
+        #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
+        end: Option<Timestamp>,
     },
     /// The newest bar as it is by now: it replaces the one that begins at the same time, or is a new one.
     Update(Bar),

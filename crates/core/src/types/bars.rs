@@ -45,10 +45,10 @@ impl HistoricalBarsParams {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct HistoricalBars {
-    /// Where the data begins, by the Gateway.
+    /// Where the data begins, by the Gateway; `None` where its text says no time.
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub start: Option<Timestamp>,
-    /// Where the data ends, by the Gateway.
+    /// Where the data ends, by the Gateway; `None` where its text says no time.
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
     pub end: Option<Timestamp>,
     /// The bars, oldest first.

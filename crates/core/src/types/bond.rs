@@ -12,12 +12,12 @@ pub struct BondDetails {
     pub cusip: String,
     /// Its kind, e.g. `CORP`.
     pub bond_type: String,
-    /// The interest it pays in a year, in percent of its face value.
+    /// The interest it pays in a year, in percent of its face value; `None` where TWS gives none.
     pub coupon: Option<f64>,
     /// The kind of coupon, e.g. `FIXED`.
     pub coupon_type: String,
-    /// When it is paid back.
-    pub maturity: String,
+    /// When it is paid back; `None` where TWS gives no day.
+    pub maturity: Option<String>,
     /// When it was issued.
     pub issue_date: String,
     /// What the issuer is rated.

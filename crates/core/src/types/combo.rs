@@ -4,7 +4,7 @@ use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use super::UnknownNumber;
-use super::names::tws_names;
+use super::words::tws_words;
 
 /// One leg of a combination (`BAG`).
 ///
@@ -14,7 +14,7 @@ use super::names::tws_names;
 /// let leg = ComboLeg::sell(495_512_572, 2).with_exchange("CBOE");
 /// assert_eq!((leg.action, leg.ratio), (LegAction::Sell, 2));
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
 #[setters(prefix = "with_")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -42,6 +42,10 @@ pub struct ComboLeg {
     /// The exemption from the short-sale rule, as TWS numbers them; 0 for none.
     #[serde(default)]
     pub exempt_code: i32,
+    /// The leg's own price in an order, in its currency; not sent to TWS.
+    #[serde(default)]
+    #[setters(skip)]
+    pub per_leg_price: Option<f64>,
 }
 
 impl ComboLeg {
@@ -65,14 +69,22 @@ impl ComboLeg {
             short_sale_slot: 0,
             designated_location: String::new(),
             exempt_code: 0,
+            per_leg_price: None,
         }
     }
 }
 
-tws_names! {
+tws_words! {
     /// What is done with a leg when the combination is bought; the opposite when it is sold.
-    LegAction, "leg action" {
-        #[default] Buy = "BUY", Sell = "SELL", SellShort = "SSHORT",
+    LegAction {
+        /// TWS says nothing; a leg that is sent needs one.
+        Unset,
+        /// `BUY`
+        Buy = "BUY",
+        /// `SELL`
+        Sell = "SELL",
+        /// `SSHORT`: sell short; for institutions.
+        SellShort = "SSHORT",
     }
 }
 

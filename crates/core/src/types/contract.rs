@@ -6,7 +6,7 @@ use derive_setters::Setters;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{BondDetails, ComboLeg, DeltaNeutralContract, Right, SecType};
+use super::{BondDetails, ComboLeg, DeltaNeutralContract, EventContractDetails, FundDetails, Right, SecType};
 
 /// A contract, or the description of one: empty fields match anything.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Setters)]
@@ -71,6 +71,14 @@ pub struct Contract {
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Day>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_trade_date: Option<Date>,
+    /// The time of that day that TWS writes behind it, e.g. `08:30:00`; not in JSON when empty, and TWS does not take it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[setters(skip)]
+    pub last_trade_time: String,
+    /// The zone of that time, e.g. `US/Central`; not in JSON when empty, and TWS does not take it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[setters(skip)]
+    pub last_trade_time_zone: String,
     /// The legs as TWS describes them; not in JSON when empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     #[setters(into)]
@@ -95,7 +103,7 @@ pub struct ContractDetails {
     pub market_name: String,
     /// The smallest price increment, in the contract's currency.
     pub min_tick: Option<f64>,
-    /// By how much quoted prices are magnified, mostly 1.
+    /// By how much quoted prices are magnified, mostly 1, and 1 where TWS says nothing.
     pub price_magnifier: i32,
     /// The order types it takes.
     pub order_types: Vec<String>,
@@ -139,7 +147,43 @@ pub struct ContractDetails {
     /// Its ids elsewhere by their kind, e.g. `ISIN`; not in JSON when there are none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sec_id_list: BTreeMap<String, String>,
+    /// The time of the day on which it last trades, e.g. `08:30:00`, where TWS says so.
+    pub last_trade_time: String,
+    /// How it is settled, e.g. `CASH` or `DELIVERY`; from server version 226 on.
+    pub settlement_method: String,
+    /// The economic value rule, and its argument after a colon.
+    pub ev_rule: String,
+    /// About how much the market value changes with the price by 1.
+    pub ev_multiplier: Option<f64>,
+    /// The group of exchanges it is shown with.
+    pub agg_group: Option<i32>,
+    /// The smallest order size of an algorithm, in shares or contracts.
+    pub min_algo_size: Option<f64>,
+    /// The step in which last prices are given, in the contract's currency; from server version 223 on.
+    pub last_price_precision: Option<f64>,
+    /// The step in which last sizes are given, in shares or contracts; from server version 223 on.
+    pub last_size_precision: Option<f64>,
+    /// Why the account can't trade it.
+    pub ineligibility_reasons: Vec<IneligibilityReason>,
     /// What only a bond has; not in JSON for the rest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bond: Option<BondDetails>,
+    /// What only a fund has; not in JSON for the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fund: Option<FundDetails>,
+    /// What only a contract on an event has; not in JSON for the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_contract: Option<EventContractDetails>,
+}
+
+/// A reason why an account can't trade a contract.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
+pub struct IneligibilityReason {
+    /// TWS's id of it.
+    pub id: String,
+    /// In words.
+    pub description: String,
 }

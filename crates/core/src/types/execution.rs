@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::names::tws_names;
+use super::words::tws_words;
 use super::{Contract, SecType, TwsTime};
 
 /// Which executions [`executions`](crate::Session::executions) asks for: those that fit every field that is given. Without
@@ -47,9 +48,16 @@ tws_names! {
     ExecutionsSide, "side to ask for" { #[default] Buy = "BUY", Sell = "SELL", }
 }
 
-tws_names! {
+tws_words! {
     /// Bought or sold.
-    ExecutionSide, "execution side" { #[default] Bought = "BOT", Sold = "SLD", }
+    ExecutionSide {
+        /// TWS says neither.
+        Unset,
+        /// `BOT`
+        Bought = "BOT",
+        /// `SLD`
+        Sold = "SLD",
+    }
 }
 
 /// An execution with what it cost.
@@ -82,11 +90,11 @@ pub struct Execution {
     /// Bought or sold.
     pub side: ExecutionSide,
     /// How many, in shares or contracts.
-    pub shares: f64,
+    pub shares: Option<f64>,
     /// The price of one, in the contract's currency, without commission.
     pub price: Option<f64>,
     /// How many of the order are filled by now, in shares or contracts.
-    pub cum_qty: f64,
+    pub cum_qty: Option<f64>,
     /// The average price of those, in the contract's currency.
     pub avg_price: Option<f64>,
     /// The id that the client gave the order; 0 for an order made in TWS.
@@ -101,8 +109,8 @@ pub struct Execution {
     pub model_code: String,
     /// Whether IBKR has liquidated.
     pub is_liquidation: bool,
-    /// What it did to the market's liquidity: 1 added, 2 removed, 3 routed out; 0 where TWS says nothing.
-    pub last_liquidity: i32,
+    /// What it did to the market's liquidity: 1 added, 2 removed, 3 routed out; `None` where TWS says nothing, or 0.
+    pub last_liquidity: Option<i32>,
     /// The economic value rule, and its argument after a colon.
     pub ev_rule: String,
     /// About how much the market value changes with the price by 1.
@@ -111,6 +119,9 @@ pub struct Execution {
     pub is_price_revision_pending: bool,
     /// Who submitted the order, where TWS says.
     pub submitter: String,
+    /// What of an option's end it is: 1 exercise, 2 lapse, 3 nothing done, 100 assigned, 101 and 103 exercised by itself, 102
+    /// expired; `None` for all other fills, of which TWS says -1.
+    pub opt_exercise_or_lapse_type: Option<i32>,
 }
 
 /// What an execution cost, and what it earned.

@@ -44,12 +44,12 @@ pub struct HistoricalScheduleParams {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct HistoricalSchedule {
-    /// Where the first session begins.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
-    pub start: Timestamp,
-    /// Where the last session ends.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
-    pub end: Timestamp,
+    /// Where the first session begins; `None` where TWS's text says no time.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
+    pub start: Option<Timestamp>,
+    /// Where the last session ends; `None` where TWS's text says no time.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
+    pub end: Option<Timestamp>,
     /// The exchange's time zone, e.g. `US/Eastern`. The times here are in UTC all the same.
     pub time_zone: String,
     /// The sessions, oldest first.
@@ -61,15 +61,15 @@ pub struct HistoricalSchedule {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct ScheduleSession {
-    /// The trading day it counts for.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Day"))]
-    pub reference_date: Date,
-    /// Where it begins.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
-    pub start: Timestamp,
-    /// Where it ends.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
-    pub end: Timestamp,
+    /// The trading day it counts for; `None` where TWS's text says no day.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Day>"))]
+    pub reference_date: Option<Date>,
+    /// Where it begins; `None` where TWS's text says no time.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
+    pub start: Option<Timestamp>,
+    /// Where it ends; `None` where TWS's text says no time.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
+    pub end: Option<Timestamp>,
 }
 
 /// What [`histogram`](crate::Session::histogram) asks for.

@@ -36,6 +36,27 @@ impl MarketDataParams {
     }
 }
 
+/// What TWS says about a price, by the bits of its mask.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
+pub struct PriceAttributes {
+    /// Bit 0: an order at it can be executed by itself.
+    pub can_auto_execute: bool,
+    /// Bit 1: a bid below the day's lowest price, or an ask above the highest one, outside of the limits of the day.
+    pub past_limit: bool,
+    /// Bit 2: it is of the time before the open.
+    pub pre_open: bool,
+}
+
+impl PriceAttributes {
+    /// Whether no bit is set.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// One event of market data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -50,6 +71,9 @@ pub enum MarketDataEvent {
         price: Option<f64>,
         /// The size at that price, in shares or contracts, where TWS gives one.
         size: Option<f64>,
+        /// What TWS says about the price; not in JSON when it says nothing.
+        #[serde(default, skip_serializing_if = "PriceAttributes::is_none")]
+        attributes: PriceAttributes,
     },
     /// A size.
     Size {
@@ -100,7 +124,11 @@ pub enum MarketDataEvent {
         /// A key for `smart_components`.
         bbo_exchange: String,
         /// 0 none, 1 quotes, 2 also for a fee, 3 both.
-        snapshot_permissions: i32,
+        snapshot_permissions: Option<i32>,
+        /// The step in which last prices are given, in the contract's currency; from server version 223 on.
+        last_price_precision: Option<f64>,
+        /// The step in which last sizes are given, in shares or contracts; from server version 223 on.
+        last_size_precision: Option<f64>,
     },
     /// Which kind of data follows: 1 live, 2 frozen, 3 delayed, 4 delayed-frozen.
     MarketDataType {

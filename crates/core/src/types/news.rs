@@ -94,9 +94,9 @@ pub struct HistoricalNews {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct NewsHeadline {
-    /// When it was published.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
-    pub time: Timestamp,
+    /// When it was published; `None` where TWS's text says no time.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
+    pub time: Option<Timestamp>,
     /// The provider's code.
     pub provider_code: String,
     /// The article's id, for [`news_article`](crate::Session::news_article).

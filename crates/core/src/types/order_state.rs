@@ -45,7 +45,7 @@ pub struct CompletedOrder {
 }
 
 /// What TWS makes of an order: its status, what it does to the account's margin, and what it costs. TWS computes the money
-/// for orders that ask what-if, and sends little of it for others.
+/// for orders that ask what-if, and sends little of it for others: what it leaves out is `None`, or empty.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
@@ -71,6 +71,24 @@ pub struct OrderState {
     pub maint_margin_after: Option<f64>,
     /// The account's equity with loan with the order.
     pub equity_with_loan_after: Option<f64>,
+    /// The account's initial margin without the order, outside of regular hours.
+    pub init_margin_before_outside_rth: Option<f64>,
+    /// The account's maintenance margin without the order, outside of regular hours.
+    pub maint_margin_before_outside_rth: Option<f64>,
+    /// The account's equity with loan without the order, outside of regular hours.
+    pub equity_with_loan_before_outside_rth: Option<f64>,
+    /// By how much the order changes the initial margin outside of regular hours.
+    pub init_margin_change_outside_rth: Option<f64>,
+    /// By how much the order changes the maintenance margin outside of regular hours.
+    pub maint_margin_change_outside_rth: Option<f64>,
+    /// By how much the order changes the equity with loan outside of regular hours.
+    pub equity_with_loan_change_outside_rth: Option<f64>,
+    /// The account's initial margin with the order, outside of regular hours.
+    pub init_margin_after_outside_rth: Option<f64>,
+    /// The account's maintenance margin with the order, outside of regular hours.
+    pub maint_margin_after_outside_rth: Option<f64>,
+    /// The account's equity with loan with the order, outside of regular hours.
+    pub equity_with_loan_after_outside_rth: Option<f64>,
     /// The currency of the margins.
     pub margin_currency: String,
     /// Commission and fees.
@@ -83,6 +101,8 @@ pub struct OrderState {
     pub commission_currency: String,
     /// A size that TWS thinks better.
     pub suggested_size: Option<f64>,
+    /// How an advisor's order is divided among the accounts, as TWS would do it.
+    pub order_allocations: Vec<OrderAllocation>,
     /// TWS's warning.
     pub warning_text: String,
     /// Why it was rejected.
@@ -93,7 +113,29 @@ pub struct OrderState {
     pub completed_status: String,
 }
 
-/// How far an order is.
+/// One account's part of an advisor's order.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+#[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
+pub struct OrderAllocation {
+    /// The account.
+    pub account: String,
+    /// How many shares or contracts it holds, negative when short.
+    pub position: Option<f64>,
+    /// How many it is meant to hold.
+    pub position_desired: Option<f64>,
+    /// How many it would hold after the order.
+    pub position_after: Option<f64>,
+    /// How many of the order it is meant to have.
+    pub desired_alloc_qty: Option<f64>,
+    /// How many of the order it may have.
+    pub allowed_alloc_qty: Option<f64>,
+    /// Whether these quantities are amounts of money.
+    pub is_monetary: bool,
+}
+
+/// How far an order is. Numbers are `None`, texts empty and ids 0 where TWS says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
@@ -111,9 +153,9 @@ pub struct OrderStatus {
     /// `Filled`, `Inactive`.
     pub status: String,
     /// How many are filled.
-    pub filled: f64,
+    pub filled: Option<f64>,
     /// How many are not.
-    pub remaining: f64,
+    pub remaining: Option<f64>,
     /// The average price of what is filled.
     pub avg_fill_price: Option<f64>,
     /// The price of the last fill.

@@ -87,8 +87,8 @@ pub enum PnlSingleEvent {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct PnlSingle {
-    /// How many shares or contracts are held, negative when short; 0 for none.
-    pub position: f64,
+    /// How many shares or contracts are held, negative when short; `None` where TWS gives no number.
+    pub position: Option<f64>,
     /// Money made since the close of the day before.
     pub daily_pnl: Option<f64>,
     /// Of what is held, against what it cost.

@@ -101,8 +101,8 @@ pub struct PortfolioValue {
     pub account: String,
     /// What is held.
     pub contract: Contract,
-    /// How many shares or contracts, negative when short.
-    pub position: f64,
+    /// How many shares or contracts, negative when short; `None` where TWS gives no number.
+    pub position: Option<f64>,
     /// The price of one, in the contract's currency.
     pub market_price: Option<f64>,
     /// What all of them are worth, in the contract's currency, multiplier included; negative when short.

@@ -109,7 +109,9 @@ impl Quote {
     /// Takes one event of market data in; the newest value wins, events without a field here change nothing.
     pub fn apply(&mut self, event: &MarketDataEvent) {
         match event {
-            MarketDataEvent::Price { tick_type, price, size } => self.apply_price(*tick_type, *price, *size),
+            MarketDataEvent::Price { tick_type, price, size, .. } => {
+                self.apply_price(*tick_type, *price, *size)
+            }
             MarketDataEvent::Size { tick_type, size } => {
                 if let Some(field) = self.size_field(*tick_type) {
                     *field = *size;
@@ -163,6 +165,7 @@ impl Quote {
 
 #[cfg(test)]
 mod tests {
+    use super::super::PriceAttributes;
     use super::*;
 
     fn quote(events: &[MarketDataEvent]) -> Quote {
@@ -172,7 +175,8 @@ mod tests {
     }
 
     fn price(tick_type: i32, price: f64, size: Option<f64>) -> MarketDataEvent {
-        MarketDataEvent::Price { tick_type: TickType(tick_type), price: Some(price), size }
+        let attributes = PriceAttributes::default();
+        MarketDataEvent::Price { tick_type: TickType(tick_type), price: Some(price), size, attributes }
     }
 
     #[test]
@@ -182,7 +186,12 @@ mod tests {
             price(1, 9.5, Some(300.0)),
             price(2, 10.0, None),
             MarketDataEvent::Size { tick_type: TickType(3), size: Some(200.0) },
-            MarketDataEvent::Price { tick_type: TickType::LAST, price: None, size: Some(0.0) },
+            MarketDataEvent::Price {
+                tick_type: TickType::LAST,
+                price: None,
+                size: Some(0.0),
+                attributes: PriceAttributes::default(),
+            },
         ]);
         assert_eq!((quote.bid, quote.bid_size), (Some(9.5), Some(300.0)));
         assert_eq!((quote.ask, quote.ask_size), (Some(10.0), Some(200.0)));

@@ -92,6 +92,12 @@ pub struct ScannerRow {
     pub contract: Contract,
     /// The market name of the product.
     pub market_name: String,
+    /// How far it is from what was scanned for, as TWS writes it; most scans have none.
+    pub distance: Option<String>,
+    /// What it is compared with, as TWS writes it; most scans have none.
+    pub benchmark: Option<String>,
+    /// What TWS projects of it, as TWS writes it; most scans have none.
+    pub projection: Option<String>,
     /// The legs, when it is an exchange for physical; else `None`.
     pub legs: Option<String>,
 }

@@ -15,6 +15,9 @@ impl JsonSchema for Time {
     }
 }
 
+/// A time, or none.
+pub(crate) type OptionalTime = Option<Time>;
+
 /// A day of a calendar, `yyyy-mm-dd`.
 pub(crate) enum Day {}
 

@@ -47,7 +47,7 @@ pub(crate) fn position_update_multi(item: SubscriptionItem<ib::PositionUpdateMul
             account: row.account,
             model_code: said(row.model_code),
             contract: contract(row.contract),
-            position: set(row.position).unwrap_or_default(),
+            position: set(row.position),
             average_cost: set(row.average_cost),
         }))),
         Data(ib::PositionUpdateMulti::PositionEnd) => Event::End {},
@@ -82,7 +82,7 @@ pub(crate) fn account_update(
             Event::Portfolio(Box::new(literal!(PortfolioValue {
                 account: of(row.account),
                 contract: contract(row.contract),
-                position: set(row.position).unwrap_or_default(),
+                position: set(row.position),
                 market_price: set(row.market_price),
                 market_value: set(row.market_value),
                 average_cost: set(row.average_cost),
@@ -110,7 +110,7 @@ pub(crate) fn pnl(item: SubscriptionItem<ib::PnL>) -> PnlEvent {
 pub(crate) fn pnl_single(item: SubscriptionItem<ib::PnLSingle>) -> PnlSingleEvent {
     match item {
         Data(profit) => PnlSingleEvent::Pnl(literal!(PnlSingle {
-            position: set(profit.position).unwrap_or_default(),
+            position: set(profit.position),
             daily_pnl: set(profit.daily_pnl),
             unrealized_pnl: set(profit.unrealized_pnl),
             realized_pnl: set(profit.realized_pnl),

@@ -24,7 +24,7 @@ pub(crate) fn position(row: ib::Position) -> Position {
     literal!(Position {
         account: row.account,
         contract: contract(row.contract),
-        position: set(row.position).unwrap_or_default(),
+        position: set(row.position),
         average_cost: set(row.average_cost),
     })
 }

@@ -3,10 +3,12 @@
 use ibapi::contracts as ib;
 use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
-    BondDetails, ComboLeg, Contract, ContractDetails, DeltaNeutralContract, LegAction, LegOpenClose, set,
+    BondDetails, ComboLeg, Contract, ContractDetails, DeltaNeutralContract, FundDetails, IneligibilityReason,
+    LegAction, LegOpenClose, set,
 };
 use ibkr_connect_core::{Error, ErrorKind, Result};
 
+use super::accounts::said;
 use super::date;
 
 pub(crate) fn contract(contract: ib::Contract) -> Contract {
@@ -29,6 +31,8 @@ pub(crate) fn contract(contract: ib::Contract) -> Contract {
         description: contract.description,
         issuer_id: contract.issuer_id,
         last_trade_date: contract.last_trade_date.and_then(|day| date(day).ok()),
+        last_trade_time: String::new(),
+        last_trade_time_zone: String::new(),
         combo_legs_description: contract.combo_legs_description,
         combo_legs: contract.combo_legs.into_iter().map(combo_leg).collect(),
         delta_neutral_contract: contract.delta_neutral_contract.map(|underlying| literal!(
@@ -60,6 +64,7 @@ fn combo_leg(leg: ib::ComboLeg) -> ComboLeg {
         short_sale_slot: leg.short_sale_slot,
         designated_location: leg.designated_location,
         exempt_code: leg.exempt_code,
+        per_leg_price: None,
     })
 }
 
@@ -96,7 +101,7 @@ pub(crate) fn contract_to_ibapi(contract: &Contract) -> Result<ib::Contract> {
         description: contract.description.clone(),
         issuer_id: contract.issuer_id.clone(),
         combo_legs_description: contract.combo_legs_description.clone(),
-        combo_legs: contract.combo_legs.iter().map(leg_to_ibapi).collect(),
+        combo_legs: contract.combo_legs.iter().map(leg_to_ibapi).collect::<Result<_>>()?,
         delta_neutral_contract: contract.delta_neutral_contract.as_ref().map(|underlying| {
             ib::DeltaNeutralContract {
                 contract_id: underlying.con_id,
@@ -121,28 +126,27 @@ fn unknown(what: &str, value: &str) -> Error {
     Error::new(ErrorKind::InvalidRequest, format!("the contract's {what} {value:?} is none that TWS knows"))
 }
 
-fn leg_to_ibapi(leg: &ComboLeg) -> ib::ComboLeg {
-    ib::ComboLeg {
+fn leg_to_ibapi(leg: &ComboLeg) -> Result<ib::ComboLeg> {
+    Ok(ib::ComboLeg {
         contract_id: leg.con_id,
         ratio: leg.ratio,
-        action: match leg.action {
-            LegAction::Buy => ib::LegAction::Buy,
-            LegAction::Sell => ib::LegAction::Sell,
-            LegAction::SellShort => ib::LegAction::SellShort,
-        },
+        action: leg.action.as_str().parse().map_err(|_| unknown("action of a leg", leg.action.as_str()))?,
         exchange: leg.exchange.clone(),
         open_close: i32::from(leg.open_close).into(),
         short_sale_slot: leg.short_sale_slot,
         designated_location: leg.designated_location.clone(),
         exempt_code: leg.exempt_code,
-    }
+    })
 }
 
 pub(crate) fn contract_details(details: ib::ContractDetails) -> ContractDetails {
     let is_bond = matches!(details.contract.security_type, ib::SecurityType::Bond);
     let bond = is_bond.then(|| bond_details(&details));
+    let fund = Some(fund_details(&details)).filter(|fund| *fund != FundDetails::default());
     literal!(ContractDetails {
         bond,
+        fund,
+        event_contract: None,
         contract: contract(details.contract),
         market_name: details.market_name,
         min_tick: set(details.min_tick).filter(|tick| *tick > 0.0),
@@ -166,17 +170,79 @@ pub(crate) fn contract_details(details: ib::ContractDetails) -> ContractDetails 
         size_increment: details.size_increment.and_then(set),
         suggested_size_increment: details.suggested_size_increment.and_then(set),
         real_expiration_date: details.real_expiration_date,
+        last_trade_time: details.last_trade_time,
+        settlement_method: details.settlement_method,
+        ev_rule: details.ev_rule,
+        ev_multiplier: set(details.ev_multiplier).filter(|multiplier| *multiplier != 0.0),
+        agg_group: Some(details.agg_group).filter(|group| ![0, i32::MAX].contains(group)),
+        min_algo_size: None,
+        last_price_precision: None,
+        last_size_precision: None,
+        ineligibility_reasons: details.ineligibility_reasons.into_iter().map(ineligibility_reason).collect(),
         sec_id_list: details.sec_id_list.into_iter().map(|id| (id.tag, id.value)).collect(),
     })
+}
+
+fn ineligibility_reason(reason: ib::IneligibilityReason) -> IneligibilityReason {
+    literal!(IneligibilityReason { id: reason.id, description: reason.description })
+}
+
+fn fund_details(details: &ib::ContractDetails) -> FundDetails {
+    literal!(FundDetails {
+        fund_name: details.fund_name.clone(),
+        fund_family: details.fund_family.clone(),
+        fund_type: details.fund_type.clone(),
+        fund_front_load: details.fund_front_load.clone(),
+        fund_back_load: details.fund_back_load.clone(),
+        fund_back_load_time_interval: details.fund_back_load_time_interval.clone(),
+        fund_management_fee: details.fund_management_fee.clone(),
+        fund_closed: details.fund_closed,
+        fund_closed_for_new_investors: details.fund_closed_for_new_investors,
+        fund_closed_for_new_money: details.fund_closed_for_new_money,
+        fund_notify_amount: details.fund_notify_amount.clone(),
+        fund_minimum_initial_purchase: details.fund_minimum_initial_purchase.clone(),
+        fund_minimum_subsequent_purchase: details.fund_subsequent_minimum_purchase.clone(),
+        fund_blue_sky_states: details.fund_blue_sky_states.clone(),
+        fund_blue_sky_territories: details.fund_blue_sky_territories.clone(),
+        fund_distribution_policy_indicator: fund_policy(&details.fund_distribution_policy_indicator)
+            .to_owned(),
+        fund_asset_type: fund_asset_type(&details.fund_asset_type).to_owned(),
+    })
+}
+
+/// TWS's letter, of which ibapi makes a name.
+fn fund_policy(policy: &ib::FundDistributionPolicyIndicator) -> &'static str {
+    use ib::FundDistributionPolicyIndicator as Ib;
+    match policy {
+        Ib::None => "",
+        Ib::AccumulationFund => "N",
+        Ib::IncomeFund => "Y",
+    }
+}
+
+/// TWS's number, of which ibapi makes a name.
+fn fund_asset_type(kind: &ib::FundAssetType) -> &'static str {
+    use ib::FundAssetType as Ib;
+    match kind {
+        Ib::None => "",
+        Ib::Others => "000",
+        Ib::MoneyMarket => "001",
+        Ib::FixedIncome => "002",
+        Ib::MultiAsset => "003",
+        Ib::Equity => "004",
+        Ib::Sector => "005",
+        Ib::Guaranteed => "006",
+        Ib::Alternative => "007",
+    }
 }
 
 fn bond_details(details: &ib::ContractDetails) -> BondDetails {
     literal!(BondDetails {
         cusip: details.cusip.clone(),
         bond_type: details.bond_type.clone(),
-        coupon: set(details.coupon),
+        coupon: set(details.coupon).filter(|coupon| *coupon != 0.0),
         coupon_type: details.coupon_type.clone(),
-        maturity: details.maturity.clone(),
+        maturity: said(details.maturity.clone()),
         issue_date: details.issue_date.clone(),
         ratings: details.ratings.clone(),
         desc_append: details.desc_append.clone(),
@@ -308,7 +374,7 @@ mod tests {
         let bond = contract_details(details(ib::SecurityType::Bond));
         assert_eq!(bond.sec_id_list["ISIN"], "US912810RN00");
         let bond = bond.bond.unwrap();
-        assert_eq!((bond.coupon, bond.maturity.as_str()), (Some(2.875), "20450815"));
+        assert_eq!((bond.coupon, bond.maturity.as_deref()), (Some(2.875), Some("20450815")));
         assert_eq!(contract_details(details(ib::SecurityType::Stock)).bond, None);
     }
 }

@@ -10,7 +10,7 @@ use ibkr_connect_core::types::{
 use ibkr_connect_core::{Error, ErrorKind, Result};
 use jiff::civil::Date;
 
-use super::timestamp;
+use super::{said_time, timestamp};
 
 pub(crate) fn bar_size(size: BarSize) -> ib::BarSize {
     use ib::BarSize as Ib;
@@ -76,8 +76,8 @@ pub(crate) fn duration(duration: HistoricalDuration) -> Result<ib::Duration> {
 
 pub(crate) fn historical_bars(data: ib::HistoricalData) -> Result<HistoricalBars> {
     Ok(literal!(HistoricalBars {
-        start: Some(timestamp(data.start)?),
-        end: Some(timestamp(data.end)?),
+        start: said_time(data.start),
+        end: said_time(data.end),
         bars: data.bars.into_iter().map(bar).collect::<Result<_>>()?,
     }))
 }
@@ -89,7 +89,7 @@ pub(crate) fn historical_bar_update(update: ib::HistoricalBarUpdate) -> Result<H
             bars: data.bars.into_iter().map(bar).collect::<Result<_>>()?,
         },
         ib::HistoricalBarUpdate::End { start, end } => {
-            HistoricalBarUpdatesEvent::End { start: timestamp(start)?, end: timestamp(end)? }
+            HistoricalBarUpdatesEvent::End { start: said_time(start), end: said_time(end) }
         }
         ib::HistoricalBarUpdate::Update(updated) => HistoricalBarUpdatesEvent::Update(bar(updated)?),
     })
@@ -111,20 +111,20 @@ pub(crate) fn real_time_bar(live: realtime::Bar) -> Result<RealTimeBarsEvent> {
     bar(ib::Bar { date, open, high, low, close, volume, wap, count }).map(RealTimeBarsEvent::Bar)
 }
 
-pub(crate) fn historical_schedule(schedule: ib::Schedule) -> Result<HistoricalSchedule> {
+pub(crate) fn historical_schedule(schedule: ib::Schedule) -> HistoricalSchedule {
     let session = |session: ib::Session| {
-        Ok(literal!(ScheduleSession {
-            reference_date: date(session.reference)?,
-            start: timestamp(session.start)?,
-            end: timestamp(session.end)?,
-        }))
+        literal!(ScheduleSession {
+            reference_date: date(session.reference).ok(),
+            start: said_time(session.start),
+            end: said_time(session.end),
+        })
     };
-    Ok(literal!(HistoricalSchedule {
-        start: timestamp(schedule.start)?,
-        end: timestamp(schedule.end)?,
+    literal!(HistoricalSchedule {
+        start: said_time(schedule.start),
+        end: said_time(schedule.end),
         time_zone: schedule.time_zone,
-        sessions: schedule.sessions.into_iter().map(session).collect::<Result<_>>()?,
-    }))
+        sessions: schedule.sessions.into_iter().map(session).collect(),
+    })
 }
 
 pub(crate) fn histogram_period(period: HistogramPeriod) -> ib::BarSize {

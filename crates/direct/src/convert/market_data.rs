@@ -2,7 +2,8 @@
 
 use ibapi::contracts::tick_types as ib_ticks;
 use ibapi::market_data::{MarketDataType as IbMarketDataType, realtime as ib};
-use ibkr_connect_core::types::{MarketDataEvent, MarketDataType, TickType, set};
+use ibkr_connect_core::literal;
+use ibkr_connect_core::types::{MarketDataEvent, MarketDataType, PriceAttributes, TickType, set};
 
 pub(crate) fn market_data_type(kind: MarketDataType) -> IbMarketDataType {
     match kind {
@@ -21,12 +22,14 @@ pub(crate) fn tick(tick: ib::TickTypes) -> Option<MarketDataEvent> {
             tick_type: tick_type(tick.tick_type),
             price: set(tick.price),
             size: None,
+            attributes: attributes(tick.attributes),
         },
         // TWS says "no bid" and "no ask" with a price of -1 and a size of 0; a spread's price may well be -1.
         Ib::PriceSize(tick) => MarketDataEvent::Price {
             tick_type: tick_type(tick.price_tick_type),
             price: set(tick.price).filter(|price| *price != -1.0 || tick.size != 0.0),
             size: set(tick.size),
+            attributes: attributes(tick.attributes),
         },
         Ib::Size(tick) => {
             MarketDataEvent::Size { tick_type: tick_type(tick.tick_type), size: set(tick.size) }
@@ -49,10 +52,20 @@ pub(crate) fn tick(tick: ib::TickTypes) -> Option<MarketDataEvent> {
         Ib::RequestParameters(parameters) => MarketDataEvent::RequestParameters {
             min_tick: set(parameters.min_tick),
             bbo_exchange: parameters.bbo_exchange,
-            snapshot_permissions: parameters.snapshot_permissions,
+            snapshot_permissions: Some(parameters.snapshot_permissions),
+            last_price_precision: None,
+            last_size_precision: None,
         },
         Ib::MarketDataType(kind) => MarketDataEvent::MarketDataType { market_data_type: kind as i32 },
         Ib::SnapshotEnd => MarketDataEvent::SnapshotEnd {},
+    })
+}
+
+fn attributes(attributes: ib::TickAttribute) -> PriceAttributes {
+    literal!(PriceAttributes {
+        can_auto_execute: attributes.can_auto_execute,
+        past_limit: attributes.past_limit,
+        pre_open: attributes.pre_open,
     })
 }
 

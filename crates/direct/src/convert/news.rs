@@ -3,10 +3,8 @@
 use ibapi::news as ib;
 use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{NewsArticle, NewsArticleType, NewsBulletin, NewsHeadline, NewsProvider};
-use ibkr_connect_core::{Error, ErrorKind, Result};
-use time::OffsetDateTime;
 
-use super::timestamp;
+use super::said_time;
 
 pub(crate) fn news_provider(provider: ib::NewsProvider) -> NewsProvider {
     literal!(NewsProvider { code: provider.code, name: provider.name })
@@ -20,23 +18,14 @@ pub(crate) fn news_article(article: ib::NewsArticleBody) -> NewsArticle {
     literal!(NewsArticle { article_type, article_text: article.article_text })
 }
 
-/// A headline of the past. ibapi makes the beginning of 1970 of a time that it can't read.
-pub(crate) fn past_headline(article: ib::NewsArticle) -> Result<NewsHeadline> {
-    if article.time == OffsetDateTime::UNIX_EPOCH {
-        let message = format!("the headline {:?} has no time that can be read", article.article_id);
-        return Err(Error::new(ErrorKind::Protocol, message));
-    }
-    headline(article)
-}
-
-pub(crate) fn headline(article: ib::NewsArticle) -> Result<NewsHeadline> {
-    Ok(literal!(NewsHeadline {
-        time: timestamp(article.time)?,
+pub(crate) fn headline(article: ib::NewsArticle) -> NewsHeadline {
+    literal!(NewsHeadline {
+        time: said_time(article.time),
         provider_code: article.provider_code,
         article_id: article.article_id,
         headline: article.headline,
         extra_data: Some(article.extra_data).filter(|data| !data.is_empty()),
-    }))
+    })
 }
 
 pub(crate) fn news_bulletin(bulletin: ib::NewsBulletin) -> NewsBulletin {

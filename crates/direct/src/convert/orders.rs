@@ -1,10 +1,14 @@
 //! Orders and executions.
 
+use std::collections::BTreeMap;
+
+use ibapi::contracts::TagValue;
 use ibapi::orders as ib;
 use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
     CommissionReport, CompletedOrder, Condition, Execution, ExecutionSide, ExecutionsParams, ExecutionsSide,
-    OpenOrder, Order, OrderAction, OrderCondition, OrderState, OrderStatus, SoftDollarTier, set,
+    OpenOrder, Order, OrderAction, OrderAllocation, OrderCondition, OrderState, OrderStatus, SoftDollarTier,
+    number, set,
 };
 use ibkr_connect_core::{Error, ErrorKind, Result};
 
@@ -39,13 +43,13 @@ fn order(order: ib::Order) -> Order {
         client_id: order.client_id,
         perm_id: order.perm_id,
         parent_id: order.parent_id,
-        parent_perm_id: order.parent_perm_id,
+        parent_perm_id: order.parent_perm_id.filter(|id| *id != i64::MAX),
         action: action(order.action),
-        total_quantity: set(order.total_quantity).unwrap_or_default(),
-        filled_quantity: set(order.filled_quantity).unwrap_or_default(),
+        total_quantity: set(order.total_quantity),
+        filled_quantity: set(order.filled_quantity),
         cash_qty: order.cash_qty.and_then(set),
-        display_size: order.display_size.filter(|size| *size != 0),
-        min_qty: order.min_qty,
+        display_size: order.display_size.filter(|size| *size != 0).and_then(number),
+        min_qty: order.min_qty.and_then(number),
         order_type: order.order_type,
         lmt_price: order.limit_price.and_then(set),
         aux_price: order.aux_price.and_then(set),
@@ -54,48 +58,144 @@ fn order(order: ib::Order) -> Order {
         lmt_price_offset: order.limit_price_offset.and_then(set),
         percent_offset: order.percent_offset.and_then(set),
         discretionary_amt: set(order.discretionary_amt).filter(|amount| *amount != 0.0),
-        trigger_method: order.trigger_method.into(),
+        discretionary_up_to_limit_price: order.discretionary_up_to_limit_price,
+        trigger_method: number(order.trigger_method.into()),
         tif: order.tif.as_str().to_owned(),
         good_after_time: order.good_after_time,
         good_till_date: order.good_till_date,
         auto_cancel_date: order.auto_cancel_date,
+        auto_cancel_parent: order.auto_cancel_parent,
+        active_start_time: order.active_start_time,
+        active_stop_time: order.active_stop_time,
+        duration: order.duration.and_then(number),
         outside_rth: order.outside_rth,
+        include_overnight: order.include_overnight,
+        allow_pre_open: order.allow_pre_open,
+        ignore_open_auction: order.ignore_open_auction,
         hidden: order.hidden,
+        post_only: order.post_only,
         all_or_none: order.all_or_none,
+        block_order: order.block_order,
+        sweep_to_fill: order.sweep_to_fill,
+        not_held: order.not_held,
         transmit: order.transmit,
+        deactivate: order.deactivate,
+        override_percentage_constraints: order.override_percentage_constraints,
         what_if: order.what_if,
+        what_if_type: order.what_if_type.map(Into::into).and_then(number),
         account: order.account,
         model_code: order.model_code,
+        customer_account: order.customer_account,
+        professional_customer: order.professional_customer,
+        settling_firm: order.settling_firm,
+        clearing_account: order.clearing_account,
+        clearing_intent: order.clearing_intent,
+        shareholder: order.shareholder,
         fa_group: order.fa_group,
         fa_method: order.fa_method,
         fa_percentage: order.fa_percentage,
         order_ref: order.order_ref,
         oca_group: order.oca_group,
-        oca_type: order.oca_type.into(),
+        oca_type: number(order.oca_type.into()),
         open_close: order.open_close.map(|value| value.as_str().to_owned()).unwrap_or_default(),
+        origin: number(order.origin.into()),
+        short_sale_slot: number(order.short_sale_slot.into()),
+        designated_location: order.designated_location,
+        exempt_code: number(order.exempt_code),
+        rule_80a: order.rule_80_a.map(|rule| rule.as_str().to_owned()).unwrap_or_default(),
+        opt_out_smart_routing: order.opt_out_smart_routing,
+        route_marketable_to_bbo: Some(order.route_marketable_to_bbo),
+        seek_price_improvement: order.seek_price_improvement,
+        use_price_mgmt_algo: Some(order.use_price_mgmt_algo),
+        imbalance_only: order.imbalance_only,
+        post_to_ats: order.post_to_ats.and_then(number),
+        min_trade_qty: order.min_trade_qty.and_then(number),
+        min_compete_size: order.min_compete_size.and_then(number),
+        compete_against_best_offset: order.compete_against_best_offset.and_then(set),
+        mid_offset_at_whole: order.mid_offset_at_whole.and_then(set),
+        mid_offset_at_half: order.mid_offset_at_half.and_then(set),
+        randomize_size: order.randomize_size,
+        randomize_price: order.randomize_price,
         algo_strategy: order.algo_strategy,
-        algo_params: order.algo_params.into_iter().map(|param| (param.tag, param.value)).collect(),
-        smart_combo_routing_params: order
-            .smart_combo_routing_params
-            .into_iter()
-            .map(|param| (param.tag, param.value))
-            .collect(),
+        algo_params: by_name(order.algo_params),
+        algo_id: order.algo_id,
+        smart_combo_routing_params: by_name(order.smart_combo_routing_params),
+        order_misc_options: by_name(order.order_misc_options),
         hedge_type: order.hedge_type,
         hedge_param: order.hedge_param,
+        hedge_max_size: order.hedge_max_size.and_then(number),
+        dont_use_auto_price_for_hedge: order.dont_use_auto_price_for_hedge,
         volatility: order.volatility.and_then(set),
-        volatility_type: order.volatility_type.map(Into::into),
+        volatility_type: order.volatility_type.map(Into::into).and_then(number),
+        continuous_update: order.continuous_update,
+        reference_price_type: order.reference_price_type.map(Into::into).and_then(number),
+        delta_neutral_order_type: order.delta_neutral_order_type,
+        delta_neutral_aux_price: order.delta_neutral_aux_price.and_then(set),
+        delta_neutral_con_id: con_id(order.delta_neutral_con_id),
+        delta_neutral_settling_firm: order.delta_neutral_settling_firm,
+        delta_neutral_clearing_account: order.delta_neutral_clearing_account,
+        delta_neutral_clearing_intent: order.delta_neutral_clearing_intent,
+        delta_neutral_open_close: order.delta_neutral_open_close,
+        delta_neutral_short_sale: order.delta_neutral_short_sale,
+        delta_neutral_short_sale_slot: number(order.delta_neutral_short_sale_slot),
+        delta_neutral_designated_location: order.delta_neutral_designated_location,
+        starting_price: order.starting_price.and_then(set),
+        stock_ref_price: order.stock_ref_price.and_then(set),
+        delta: order.delta.and_then(set),
+        stock_range_lower: order.stock_range_lower.and_then(set),
+        stock_range_upper: order.stock_range_upper.and_then(set),
+        reference_contract_id: con_id(order.reference_contract_id),
+        reference_exchange_id: order.reference_exchange,
+        reference_change_amount: order.reference_change_amount.and_then(set),
+        pegged_change_amount: order.pegged_change_amount.and_then(set),
+        is_pegged_change_amount_decrease: order.is_pegged_change_amount_decrease,
+        ref_futures_con_id: order.ref_futures_con_id.and_then(con_id),
+        scale_init_level_size: order.scale_init_level_size.and_then(number),
+        scale_subs_level_size: order.scale_subs_level_size.and_then(number),
+        scale_price_increment: order.scale_price_increment.and_then(set),
+        scale_price_adjust_value: order.scale_price_adjust_value.and_then(set),
+        scale_price_adjust_interval: order.scale_price_adjust_interval.and_then(number),
+        scale_profit_offset: order.scale_profit_offset.and_then(set),
+        scale_auto_reset: order.scale_auto_reset,
+        scale_init_position: order.scale_init_position.and_then(number),
+        scale_init_fill_qty: order.scale_init_fill_qty.and_then(number),
+        scale_random_percent: order.scale_random_percent,
+        scale_table: order.scale_table,
         adjusted_order_type: order.adjusted_order_type,
         trigger_price: order.trigger_price.and_then(set),
         adjusted_stop_price: order.adjusted_stop_price.and_then(set),
         adjusted_stop_limit_price: order.adjusted_stop_limit_price.and_then(set),
         adjusted_trailing_amount: order.adjusted_trailing_amount.and_then(set),
+        adjustable_trailing_unit: number(order.adjustable_trailing_unit),
         conditions: order.conditions.into_iter().map(condition).collect(),
         conditions_cancel_order: order.conditions_cancel_order,
         conditions_ignore_rth: order.conditions_ignore_rth,
+        conditions_include_overnight: order.conditions_include_overnight,
         soft_dollar_tier: Some(soft_dollar_tier(order.soft_dollar_tier))
             .filter(|tier| *tier != SoftDollarTier::default()),
+        mifid2_decision_maker: order.mifid2_decision_maker,
+        mifid2_decision_algo: order.mifid2_decision_algo,
+        mifid2_execution_trader: order.mifid2_execution_trader,
+        mifid2_execution_algo: order.mifid2_execution_algo,
+        ext_operator: order.ext_operator,
+        manual_order_time: order.manual_order_time,
+        manual_order_indicator: order.manual_order_indicator.and_then(number),
+        solicited: order.solicited,
+        is_oms_container: order.is_oms_container,
+        advanced_error_override: order.advanced_error_override,
+        bond_accrued_interest: order.bond_accrued_interest,
         submitter: order.submitter,
     })
+}
+
+/// TWS's parameters.
+fn by_name(params: Vec<TagValue>) -> BTreeMap<String, String> {
+    params.into_iter().map(|param| (param.tag, param.value)).collect()
+}
+
+/// ibapi makes 0 of a contract that is not named.
+fn con_id(id: i32) -> Option<i32> {
+    number(id).filter(|id| *id != 0)
 }
 
 fn action(action: ib::Action) -> OrderAction {
@@ -115,11 +215,11 @@ fn condition(condition: ib::OrderCondition) -> OrderCondition {
             con_id: of.contract_id,
             exchange: of.exchange,
             price: set(of.price),
-            trigger_method: of.trigger_method.into(),
+            trigger_method: number(of.trigger_method.into()),
             is_more: of.is_more,
         },
         Ib::Time(of) => Condition::Time { time: of.time, is_more: of.is_more },
-        Ib::Margin(of) => Condition::Margin { percent: of.percent, is_more: of.is_more },
+        Ib::Margin(of) => Condition::Margin { percent: number(of.percent), is_more: of.is_more },
         Ib::Execution(of) => Condition::Execution {
             symbol: of.symbol,
             sec_type: of.security_type.into(),
@@ -128,7 +228,7 @@ fn condition(condition: ib::OrderCondition) -> OrderCondition {
         Ib::Volume(of) => Condition::Volume {
             con_id: of.contract_id,
             exchange: of.exchange,
-            volume: of.volume,
+            volume: number(of.volume),
             is_more: of.is_more,
         },
         Ib::PercentChange(of) => Condition::PercentChange {
@@ -158,16 +258,38 @@ fn order_state(state: ib::OrderState) -> OrderState {
         init_margin_after: state.initial_margin_after.and_then(set),
         maint_margin_after: state.maintenance_margin_after.and_then(set),
         equity_with_loan_after: state.equity_with_loan_after.and_then(set),
+        init_margin_before_outside_rth: state.initial_margin_before_outside_rth.and_then(set),
+        maint_margin_before_outside_rth: state.maintenance_margin_before_outside_rth.and_then(set),
+        equity_with_loan_before_outside_rth: state.equity_with_loan_before_outside_rth.and_then(set),
+        init_margin_change_outside_rth: state.initial_margin_change_outside_rth.and_then(set),
+        maint_margin_change_outside_rth: state.maintenance_margin_change_outside_rth.and_then(set),
+        equity_with_loan_change_outside_rth: state.equity_with_loan_change_outside_rth.and_then(set),
+        init_margin_after_outside_rth: state.initial_margin_after_outside_rth.and_then(set),
+        maint_margin_after_outside_rth: state.maintenance_margin_after_outside_rth.and_then(set),
+        equity_with_loan_after_outside_rth: state.equity_with_loan_after_outside_rth.and_then(set),
         margin_currency: state.margin_currency,
         commission: state.commission.and_then(set),
         min_commission: state.minimum_commission.and_then(set),
         max_commission: state.maximum_commission.and_then(set),
         commission_currency: state.commission_currency,
         suggested_size: state.suggested_size.and_then(set),
+        order_allocations: state.order_allocations.into_iter().map(order_allocation).collect(),
         warning_text: state.warning_text,
         reject_reason: state.reject_reason,
         completed_time: Some(state.completed_time).filter(|text| !text.is_empty()).map(tws_time),
         completed_status: state.completed_status,
+    })
+}
+
+fn order_allocation(part: ib::OrderAllocation) -> OrderAllocation {
+    literal!(OrderAllocation {
+        account: part.account,
+        position: part.position.and_then(set),
+        position_desired: part.position_desired.and_then(set),
+        position_after: part.position_after.and_then(set),
+        desired_alloc_qty: part.desired_alloc_qty.and_then(set),
+        allowed_alloc_qty: part.allowed_alloc_qty.and_then(set),
+        is_monetary: part.is_monetary,
     })
 }
 
@@ -178,8 +300,8 @@ pub(crate) fn order_status(status: ib::OrderStatus) -> OrderStatus {
         perm_id: status.perm_id,
         parent_id: status.parent_id,
         status: status.status.as_str().to_owned(),
-        filled: set(status.filled).unwrap_or_default(),
-        remaining: set(status.remaining).unwrap_or_default(),
+        filled: set(status.filled),
+        remaining: set(status.remaining),
         avg_fill_price: average(status.filled, status.average_fill_price),
         last_fill_price: average(status.filled, status.last_fill_price),
         why_held: status.why_held,
@@ -202,9 +324,9 @@ pub(crate) fn execution(execution: ib::Execution) -> Execution {
             ib::ExecutionSide::Bought => ExecutionSide::Bought,
             ib::ExecutionSide::Sold => ExecutionSide::Sold,
         },
-        shares: set(execution.shares).unwrap_or_default(),
+        shares: set(execution.shares),
         price: set(execution.price),
-        cum_qty: set(execution.cumulative_quantity).unwrap_or_default(),
+        cum_qty: set(execution.cumulative_quantity),
         avg_price: set(execution.average_price),
         order_id: execution.order_id,
         client_id: execution.client_id,
@@ -213,16 +335,17 @@ pub(crate) fn execution(execution: ib::Execution) -> Execution {
         model_code: execution.model_code,
         is_liquidation: execution.liquidation != 0,
         last_liquidity: match execution.last_liquidity {
-            ib::Liquidity::None => 0,
-            ib::Liquidity::AddedLiquidity => 1,
-            ib::Liquidity::RemovedLiquidity => 2,
-            ib::Liquidity::LiquidityRoutedOut => 3,
-            ib::Liquidity::Unknown(code) => code,
+            ib::Liquidity::None => None,
+            ib::Liquidity::AddedLiquidity => Some(1),
+            ib::Liquidity::RemovedLiquidity => Some(2),
+            ib::Liquidity::LiquidityRoutedOut => Some(3),
+            ib::Liquidity::Unknown(code) => number(code),
         },
         ev_rule: execution.ev_rule,
         ev_multiplier: execution.ev_multiplier.and_then(set),
         is_price_revision_pending: execution.pending_price_revision,
         submitter: execution.submitter,
+        opt_exercise_or_lapse_type: None,
     })
 }
 
@@ -269,7 +392,7 @@ mod tests {
         assert_eq!((report.commission, report.realized_pnl), (None, None));
         let order =
             order(ib::Order { limit_price: Some(f64::NAN), total_quantity: f64::MAX, ..Default::default() });
-        assert_eq!((order.lmt_price, order.total_quantity), (None, 0.0));
+        assert_eq!((order.lmt_price, order.total_quantity), (None, None));
         assert_eq!((order.display_size, order.discretionary_amt, order.soft_dollar_tier), (None, None, None));
         assert_eq!(order_state(ib::OrderState::default()).completed_time, None);
     }

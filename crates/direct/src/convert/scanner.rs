@@ -50,6 +50,9 @@ fn scanner_row(row: ib::ScannerData) -> ScannerRow {
         rank: row.rank,
         contract: contract(row.contract_details.contract),
         market_name: row.contract_details.market_name,
+        distance: None,
+        benchmark: None,
+        projection: None,
         legs: Some(row.leg).filter(|legs| !legs.is_empty()),
     })
 }

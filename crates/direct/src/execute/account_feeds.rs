@@ -299,8 +299,9 @@ impl Entry for AccountUpdatesEvent {
 }
 
 /// A position of size 0 is closed.
-fn row<K>(position: f64, key: K) -> Change<K> {
-    if position == 0.0 { Change::Gone(key) } else { Change::Row(key) }
+/// A position of no size is gone; one whose size TWS does not give is not.
+fn row<K>(position: Option<f64>, key: K) -> Change<K> {
+    if position == Some(0.0) { Change::Gone(key) } else { Change::Row(key) }
 }
 
 #[cfg(test)]

@@ -85,14 +85,14 @@ pub(super) async fn historical_schedule(
         builder = builder.ending(convert::offset_date_time(end)?);
     }
     let schedule = asker.ask(builder.fetch()).await?;
-    convert::historical_schedule(schedule)
+    Ok(convert::historical_schedule(schedule))
 }
 
-pub(super) async fn head_timestamp(asker: &Asker, params: &HeadTimestampParams) -> Result<Timestamp> {
+pub(super) async fn head_timestamp(asker: &Asker, params: &HeadTimestampParams) -> Result<Option<Timestamp>> {
     let contract = convert::contract_to_ibapi(&params.contract)?;
     let what_to_show = convert::what_to_show(params.what_to_show);
     let hours = TradingHours::from_use_rth(params.use_rth);
-    convert::timestamp(asker.ask(asker.head_timestamp(&contract, what_to_show, hours)).await?)
+    Ok(convert::said_time(asker.ask(asker.head_timestamp(&contract, what_to_show, hours)).await?))
 }
 
 pub(super) async fn histogram(asker: &Asker, params: &HistogramParams) -> Result<Vec<HistogramEntry>> {

@@ -35,7 +35,7 @@ pub(super) async fn historical_news(asker: &Asker, params: &HistoricalNewsParams
     let end = convert::offset_date_time(params.end.unwrap_or_else(Timestamp::now))?;
     let one_more = wanted.saturating_add(1);
     let found = asker.ask(asker.historical_news(params.con_id, &providers, start, end, one_more)).await?;
-    let mut headlines = collect(asker, found, convert::past_headline).await?;
+    let mut headlines = collect(asker, found, |article| Ok(convert::headline(article))).await?;
     let has_more = headlines.len() > usize::from(wanted);
     headlines.truncate(wanted.into());
     Ok(ibkr_connect_core::literal!(HistoricalNews { headlines, has_more }))
@@ -63,7 +63,7 @@ pub(super) async fn broad_tape_news<'a>(
 
 fn headlines<'a>(news: Subscription<ib::NewsArticle>, events: Events<'a, NewsEvent>) -> Carrying<'a> {
     let event = |item| match item {
-        SubscriptionItem::Data(article) => convert::headline(article).map(NewsEvent::Headline),
+        SubscriptionItem::Data(article) => Ok(NewsEvent::Headline(convert::headline(article))),
         SubscriptionItem::Notice(notice) => {
             Ok(NewsEvent::Notice { code: notice.code, message: notice.message })
         }

@@ -347,7 +347,7 @@ mod tests {
                 (
                     of.order.order_id,
                     of.order_state.status.as_str(),
-                    of.order_status.as_ref().map(|s| s.filled),
+                    of.order_status.as_ref().and_then(|s| s.filled),
                 )
             })
             .collect();

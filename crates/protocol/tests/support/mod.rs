@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ibkr_connect_core::types::{MarketDataEvent, TickType};
+use ibkr_connect_core::types::{MarketDataEvent, PriceAttributes, TickType};
 use ibkr_connect_core::{
     CloseReason, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, Event, EventSender,
     EventStream, FlowControl, Phase, PhaseTiming, Reply, Request, Result, StreamRequest, Target, block_on,
@@ -217,7 +217,8 @@ async fn paced(sender: &EventSender, count: i32) {
 /// A bid for an even value, an ask for an odd one.
 fn quote(value: i32) -> Event {
     let tick_type = if value % 2 == 0 { TickType::BID } else { TickType::ASK };
-    Event::MarketData(MarketDataEvent::Price { tick_type, price: Some(value.into()), size: None })
+    let (price, attributes) = (Some(value.into()), PriceAttributes::default());
+    Event::MarketData(MarketDataEvent::Price { tick_type, price, size: None, attributes })
 }
 
 fn event(value: i32) -> Event {

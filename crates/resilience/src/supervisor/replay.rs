@@ -398,7 +398,7 @@ mod tests {
             let (provider_code, headline) = ("BRFG".to_owned(), "news".to_owned());
             let article_id = id.to_owned();
             let headline = ibkr_connect_core::literal!(NewsHeadline {
-                time: time(1),
+                time: Some(time(1)),
                 provider_code,
                 article_id,
                 headline,

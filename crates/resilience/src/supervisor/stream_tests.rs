@@ -2,7 +2,7 @@
 
 use ibkr_connect_core::types::{
     Bar, BarTime, Contract, HistoricalBarUpdatesEvent, HistoricalBarUpdatesParams, MarketDataEvent,
-    MarketDataParams, TickType,
+    MarketDataParams, PriceAttributes, TickType,
 };
 use ibkr_connect_core::{EventSender, FlowControl, event_channel};
 
@@ -16,7 +16,8 @@ fn event(value: i32) -> Event {
 
 fn quote(price: f64) -> Event {
     let price = Some(price);
-    Event::MarketData(MarketDataEvent::Price { tick_type: TickType::BID, price, size: None })
+    let attributes = PriceAttributes::default();
+    Event::MarketData(MarketDataEvent::Price { tick_type: TickType::BID, price, size: None, attributes })
 }
 
 fn time(seconds: i64) -> Timestamp {

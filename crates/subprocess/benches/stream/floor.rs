@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ibkr_connect_cleanup::{Child, ChildSpec};
-use ibkr_connect_core::types::{MarketDataEvent, TickType};
+use ibkr_connect_core::types::{MarketDataEvent, PriceAttributes, TickType};
 use serde::{Deserialize, Serialize};
 
 pub(crate) fn role(name: &str) -> Option<fn()> {
@@ -128,6 +128,7 @@ fn write_ticks() -> std::io::Result<()> {
             tick_type: TickType::BID,
             price: Some(number as f64),
             size: Some(100.0),
+            attributes: PriceAttributes::default(),
         };
         serde_json::to_writer(&mut stdout, &Tick { id: 3, status: "event", data })?;
         stdout.write_all(b"\n")?;

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ibkr_connect_core::types::{MarketDataEvent, TickType};
+use ibkr_connect_core::types::{MarketDataEvent, PriceAttributes, TickType};
 use ibkr_connect_core::{
     CloseReason, Connection, ConnectionInfo, ConnectionMode, Connector, Error, ErrorKind, Event, EventSender,
     EventStream, FlowControl, Reply, Request, Result, StreamRequest, Target, block_on, event_channel,
@@ -117,5 +117,6 @@ fn tick(price: f64) -> Event {
         tick_type: TickType::BID,
         price: Some(price),
         size: Some(100.0),
+        attributes: PriceAttributes::default(),
     })
 }

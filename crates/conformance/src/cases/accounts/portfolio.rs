@@ -111,9 +111,10 @@ impl Account {
         for held in positions {
             let row = &self.portfolio[&held.contract.con_id];
             assert_eq!((row.position, row.average_cost), (held.position, held.average_cost));
+            let size = held.position.unwrap();
             let (price, cost) = (row.market_price.unwrap(), held.average_cost.unwrap());
-            assert!(near(row.market_value, held.position * price), "{row:?}");
-            assert!(near(row.unrealized_pnl, held.position * (price - cost)), "{row:?}");
+            assert!(near(row.market_value, size * price), "{row:?}");
+            assert!(near(row.unrealized_pnl, size * (price - cost)), "{row:?}");
             assert_eq!(row.realized_pnl, Some(0.0));
         }
         let sum = |of: fn(&PortfolioValue) -> Option<f64>| -> f64 {

@@ -51,7 +51,7 @@ pub(crate) async fn what_is_not_held_has_no_profit(backend: &dyn Backend) {
         let con_id = session.contract_details(other).await.unwrap()[0].contract.con_id;
         assert!(held.iter().all(|held| held.contract.con_id != con_id));
         let nothing = ibkr_connect_core::literal!(PnlSingle {
-            position: 0.0,
+            position: Some(0.0),
             daily_pnl: None,
             unrealized_pnl: None,
             realized_pnl: None,
@@ -118,17 +118,21 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
+    fn size(&self) -> f64 {
+        self.held.position.unwrap()
+    }
+
     fn daily(&self, second: usize) -> f64 {
-        self.held.position * (self.prices[second] - self.prior_close)
+        self.size() * (self.prices[second] - self.prior_close)
     }
 
     fn unrealized(&self, second: usize) -> f64 {
-        self.held.position * (self.prices[second] - self.held.average_cost.unwrap())
+        self.size() * (self.prices[second] - self.held.average_cost.unwrap())
     }
 
     /// The seconds at whose prices the position has these values.
     fn place(&self, profits: &[PnlSingle]) -> impl Iterator<Item = usize> + use<> {
-        let value = |price: &f64| self.held.position * price;
+        let value = |price: &f64| self.size() * price;
         let fits = |prices: &[f64]| {
             prices.iter().zip(profits).all(|(price, profit)| near(profit.value, value(price)))
         };

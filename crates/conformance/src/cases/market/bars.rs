@@ -109,7 +109,7 @@ pub(crate) async fn bars_are_kept_up_to_date(backend: &dyn Backend) {
         let opening = take(&mut stream, 2).await;
         let HistoricalBarUpdatesEvent::History { bars: history } = &opening[0] else { panic!("{opening:?}") };
         assert_eq!((history.len(), time(&history[9])), (10, begin() - seconds(2)));
-        let end = HistoricalBarUpdatesEvent::End { start: time(&history[0]), end: begin() };
+        let end = HistoricalBarUpdatesEvent::End { start: Some(time(&history[0])), end: Some(begin()) };
         assert_eq!(opening[1], end);
 
         let mut current = history.clone();

@@ -68,7 +68,7 @@ pub(crate) async fn each_quote_has_the_type_it_asked_for(backend: &dyn Backend) 
         assert!(events.contains(&MarketDataEvent::MarketDataType { market_data_type: 4 }), "{events:?}");
         assert!(events.iter().any(|event| matches!(
             event,
-            MarketDataEvent::Price { tick_type: TickType(66), price: Some(_), size: Some(_) }
+            MarketDataEvent::Price { tick_type: TickType(66), price: Some(_), size: Some(_), .. }
         )));
         assert_eq!(gateway.stats().requested("reqMarketDataType"), before + 1);
     })
