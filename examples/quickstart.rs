@@ -23,7 +23,7 @@ async fn show_positions() -> ibkr_connect::Result<()> {
     let session = ibkr_connect::connect_from_env().await?;
     println!("connected to {:?} through {}", session.info().accounts, session.info().mode);
     for held in session.positions().await? {
-        println!("{:>10} {}", held.position, held.contract.symbol);
+        println!("{:>10} {}", held.position.unwrap_or_default(), held.contract.symbol);
     }
     session.close().await
 }

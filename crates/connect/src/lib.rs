@@ -21,7 +21,7 @@
 //! let session = ibkr_connect::connect(&config).await?;
 //! println!("accounts: {:?}", session.info().accounts);
 //! for held in session.positions().await? {
-//!     println!("{} {}", held.contract.symbol, held.position);
+//!     println!("{} {:?}", held.contract.symbol, held.position);
 //! }
 //! session.close().await?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -99,6 +99,9 @@ fn shape(schema: &Value) -> String {
     if let Some(name) = reference(schema) {
         return name.to_owned();
     }
+    if let Some(choices) = schema["anyOf"].as_array() {
+        return choices.iter().map(shape).collect::<Vec<_>>().join(" or ");
+    }
     match &schema["type"] {
         Value::String(kind) if kind == "array" => format!("[{}]", shape(&schema["items"])),
         Value::String(kind) => kind.clone(),
