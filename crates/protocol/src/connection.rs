@@ -148,8 +148,7 @@ impl Link {
         let id = self.new_id();
         let timeout_ms = timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
         let frame = Command { timeout_ms, ..Command::new(id, command, Some(params)) };
-        let deadline = Some(deadline);
-        self.send(&frame, Pending { waiter: Waiter::Request(sender), command, access, deadline })?;
+        self.send(&frame, Pending::new(Waiter::Request(sender), (command, access), Some(deadline)))?;
         Ok(Call { link: Arc::clone(self), id, receiver, is_answered: false })
     }
 
@@ -182,7 +181,7 @@ impl Link {
             credit: Some(credit as u64),
             ..Command::new(id, command, Some(sink.request.params()))
         };
-        self.send(&frame, Pending { waiter, command, access, deadline: Some(deadline) })?;
+        self.send(&frame, Pending::new(waiter, (command, access), Some(deadline)))?;
         Ok((Call { link: Arc::clone(self), id, receiver, is_answered: false }, stream))
     }
 }

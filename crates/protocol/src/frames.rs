@@ -27,8 +27,25 @@ pub const VERSIONS: &[(u32, &str)] = &[
 /// The version that we speak.
 pub const PROTOCOL: u32 = VERSIONS[VERSIONS.len() - 1].0;
 
+/// What came later and needs no new version, because each side says first that it knows it: the word in [`Hello::features`], and what
+/// it means.
+pub const FEATURES: &[(&str, &str)] = &[(
+    PARTS,
+    "`parts` of connect: data that are too long for a line come in several, as lines with the status `part`",
+)];
+
+/// The feature of data that come in parts.
+pub const PARTS: &str = "parts";
+
 /// The longest line, its newline not counted, in either direction.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
+
+/// The longest line that a server of ours writes to a client that takes parts. So long is what other frames wait for.
+pub const MAX_PART: usize = 256 * 1024;
+
+/// The longest data of an answer or an event, as JSON, all parts together. Also how much of data that are not whole yet a server sends,
+/// and a client keeps.
+pub const MAX_DATA: usize = 256 * 1024 * 1024;
 
 /// How many requests and streams may be open at the same time.
 pub const MAX_IN_FLIGHT: usize = 4_096;
@@ -73,6 +90,27 @@ pub struct Hello {
     /// What the client has given it on another way: proves that it is the process that the parent started.
     #[serde(default)]
     pub cookie: String,
+    /// Which of [`FEATURES`] it knows, besides words of a newer version.
+    #[serde(default)]
+    pub features: Vec<String>,
+}
+
+impl Hello {
+    /// The hello of this version's server.
+    pub fn ours(cookie: String) -> Self {
+        Self {
+            protocol: PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            cookie,
+            features: FEATURES.iter().map(|(word, _)| (*word).to_owned()).collect(),
+        }
+    }
+
+    /// Whether it knows this one of [`FEATURES`].
+    pub fn has(&self, feature: &str) -> bool {
+        self.features.iter().any(|word| word == feature)
+    }
 }
 
 /// A command as the parent writes it.
@@ -122,7 +160,18 @@ pub struct CommandLine<'a> {
     pub credit: Option<u64>,
 }
 
-/// The parameters of [`command::CONNECT`]: a [`Target`] whose every field has its default.
+/// The parameters of [`command::CONNECT`] as a client writes them.
+#[derive(Debug, Serialize)]
+pub struct Connect<'a> {
+    /// Where and how.
+    #[serde(flatten)]
+    pub target: &'a Target,
+    /// See [`ConnectParams::parts`]; for a server that knows the feature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<bool>,
+}
+
+/// The parameters of [`command::CONNECT`]: a [`Target`] whose every field has its default, and what the client can read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConnectParams {
@@ -141,6 +190,9 @@ pub struct ConnectParams {
     /// See [`Target::log_accounts`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_accounts: Option<LogAccounts>,
+    /// The client takes data in parts, see [`Status::Part`]; missing means no.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<bool>,
 }
 
 impl From<ConnectParams> for Target {
@@ -228,6 +280,9 @@ pub enum Status {
     Error,
     /// One event of a stream; with `data`.
     Event,
+    /// A piece of data whose `success` or `event` follows with `parts` in place of `data`; with `text`. The texts one after the other
+    /// are the JSON of the data. What is followed by anything else is void.
+    Part,
     /// The stream ended, or what had this id was cancelled.
     End,
     /// Events of this stream gave way to newer ones because it was read too slowly; with `count`.
@@ -248,6 +303,7 @@ impl From<String> for Status {
             "success" => Self::Success,
             "error" => Self::Error,
             "event" => Self::Event,
+            "part" => Self::Part,
             "end" => Self::End,
             "merged" => Self::Merged,
             "pong" => Self::Pong,
@@ -301,6 +357,12 @@ pub struct Answer<D> {
     /// With `success`, `event` and `closed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<D>,
+    /// With `part`: a string.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<D>,
+    /// With `success` and `event` in place of `data`: in how many parts they came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<u64>,
     /// With `error` and `closed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
@@ -314,7 +376,7 @@ pub struct Answer<D> {
 
 impl<D> Answer<D> {
     const fn empty(id: u64, status: Status) -> Self {
-        Self { id, status, data: None, error: None, count: None, from: None }
+        Self { id, status, data: None, text: None, parts: None, error: None, count: None, from: None }
     }
 
     /// The reply to `id`.
@@ -328,7 +390,19 @@ impl<D> Answer<D> {
     }
 }
 
+impl<'a> Answer<&'a str> {
+    /// A piece of the data of `id`.
+    pub fn part(id: u64, text: &'a str) -> Self {
+        Self { text: Some(text), ..Self::empty(id, Status::Part) }
+    }
+}
+
 impl Answer<()> {
+    /// The reply to `id`, or its event, whose data have come in so many parts.
+    pub fn in_parts(id: u64, status: Status, parts: u64) -> Self {
+        Self { parts: Some(parts), ..Self::empty(id, status) }
+    }
+
     /// `id` failed.
     pub fn error(id: u64, error: Error) -> Self {
         Self { error: Some(error), ..Self::empty(id, Status::Error) }
@@ -360,6 +434,15 @@ impl Answer<CloseReason> {
 /// The stream and the data of an event's line as [`Answer`] writes it. Most lines are of this kind, and cutting them is
 /// several times faster than parsing them twice; `None`, and data that is no JSON, mean that the line is to be parsed.
 pub fn event_data(line: &[u8]) -> Option<(u64, &str)> {
+    written_as(line, br#","status":"event","data":"#)
+}
+
+/// The same of a part: the id, and its text, a JSON string.
+pub fn part_text(line: &[u8]) -> Option<(u64, &str)> {
+    written_as(line, br#","status":"part","text":"#)
+}
+
+fn written_as<'a>(line: &'a [u8], infix: &[u8]) -> Option<(u64, &'a str)> {
     let rest = line.strip_prefix(br#"{"id":"#)?;
     let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
     let (id, rest) = rest.split_at(digits);
@@ -367,8 +450,8 @@ pub fn event_data(line: &[u8]) -> Option<(u64, &str)> {
     if id.len() > 1 && id.starts_with(b"0") {
         return None;
     }
-    let data = rest.strip_prefix(br#","status":"event","data":"#)?.strip_suffix(b"}")?;
-    Some((str::from_utf8(id).ok()?.parse().ok()?, str::from_utf8(data).ok()?))
+    let value = rest.strip_prefix(infix)?.strip_suffix(b"}")?;
+    Some((str::from_utf8(id).ok()?.parse().ok()?, str::from_utf8(value).ok()?))
 }
 
 /// Data that is an empty object: the acknowledgement of a stream or of a shutdown, or no parameters.
@@ -384,11 +467,13 @@ mod tests {
 
     /// Every field of every frame is spelled out here, so a field more does not compile, and a field renamed or
     /// written differently does not match. Such a change needs a new version: add a row to [`VERSIONS`] and to
-    /// docs/protocol.md, then put right what this test expects.
+    /// docs/protocol.md, then put right what this test expects. What the other side has asked for before it comes needs only a row in
+    /// [`FEATURES`].
     #[test]
     fn the_frames_are_those_of_version_2() {
         assert_eq!(VERSIONS.last().map(|version| version.0), Some(2));
-        let hello = Hello { protocol: 2, version: "0.1.0".into(), pid: 4711, cookie: "c".into() };
+        let features = vec!["parts".into()];
+        let hello = Hello { protocol: 2, version: "0.1.0".into(), pid: 4711, cookie: "c".into(), features };
         let connect = ConnectParams {
             host: Some("127.0.0.1".into()),
             port: Some(4002),
@@ -397,6 +482,7 @@ mod tests {
             timeout_ms: Some(10_000),
             request_timeout_ms: Some(30_000),
             log_accounts: Some(LogAccounts::Full),
+            parts: Some(true),
         };
         let connected = Connected {
             connected: true,
@@ -419,11 +505,11 @@ mod tests {
         for (frame, golden) in [
             (
                 json(HelloFrame { hello }),
-                r#"{"hello":{"protocol":2,"version":"0.1.0","pid":4711,"cookie":"c"}}"#,
+                r#"{"hello":{"protocol":2,"version":"0.1.0","pid":4711,"cookie":"c","features":["parts"]}}"#,
             ),
             (
                 json(Command::new(1, command::CONNECT, Some(connect))),
-                r#"{"id":1,"command":"connect","params":{"host":"127.0.0.1","port":4002,"client_id":7,"readonly":true,"timeout_ms":10000,"request_timeout_ms":30000,"log_accounts":"full"}}"#,
+                r#"{"id":1,"command":"connect","params":{"host":"127.0.0.1","port":4002,"client_id":7,"readonly":true,"timeout_ms":10000,"request_timeout_ms":30000,"log_accounts":"full","parts":true}}"#,
             ),
             (
                 json(Command::new(9, command::CANCEL, Some(CancelParams { target: 3 }))),
@@ -458,6 +544,9 @@ mod tests {
             ),
             (json(Answer::success(3, Empty {})), r#"{"id":3,"status":"success","data":{}}"#),
             (json(Answer::event(3, 7)), r#"{"id":3,"status":"event","data":7}"#),
+            (json(Answer::part(7, r#"[{"a":"#)), r#"{"id":7,"status":"part","text":"[{\"a\":"}"#),
+            (json(Answer::in_parts(7, Status::Success, 2)), r#"{"id":7,"status":"success","parts":2}"#),
+            (json(Answer::in_parts(3, Status::Event, 2)), r#"{"id":3,"status":"event","parts":2}"#),
             (json(Answer::merged(3, 5)), r#"{"id":3,"status":"merged","count":5}"#),
             (json(Answer::end(3)), r#"{"id":3,"status":"end"}"#),
             (
@@ -491,7 +580,10 @@ mod tests {
     /// A worker that does not know the field refuses it, so one is named only to who wants more than it would show.
     #[test]
     fn a_connect_names_log_accounts_only_where_they_are_not_masked() {
-        let target = |log_accounts| json(Target::default().with_log_accounts(log_accounts));
+        let target = |log_accounts| {
+            let target = Target::default().with_log_accounts(log_accounts);
+            json(Connect { target: &target, parts: None })
+        };
         assert!(!target(LogAccounts::Masked).contains("log_accounts"));
         let full = target(LogAccounts::Full);
         assert!(full.contains(r#""log_accounts":"full""#), "{full}");
@@ -510,6 +602,7 @@ mod tests {
             (Status::Success, "success"),
             (Status::Error, "error"),
             (Status::Event, "event"),
+            (Status::Part, "part"),
             (Status::End, "end"),
             (Status::Merged, "merged"),
             (Status::Pong, "pong"),
@@ -547,8 +640,12 @@ mod tests {
     #[test]
     fn a_target_goes_over_as_the_parameters_of_connect() {
         let target = Target::default().with_host("gateway").with_client_id(Some(3));
-        let params: ConnectParams = serde_json::from_str(&json(&target)).unwrap();
-        assert_eq!(Target::from(params), target);
+        for parts in [None, Some(true)] {
+            let sent = json(Connect { target: &target, parts });
+            assert_eq!(sent.contains("parts"), parts.is_some(), "a server that does not know it refuses it");
+            let params: ConnectParams = serde_json::from_str(&sent).unwrap();
+            assert_eq!((params.parts, Target::from(params)), (parts, target.clone()));
+        }
         assert_eq!(Target::from(serde_json::from_str::<ConnectParams>("{}").unwrap()), Target::default());
         assert!(serde_json::from_str::<ConnectParams>(r#"{"hots":"x"}"#).is_err());
     }

@@ -59,6 +59,11 @@ impl Heartbeat {
         Ok(Beat::Ping)
     }
 
+    /// A part of an answer has come, which the loop has written and which is as good as a pong: the pongs are behind it.
+    pub(crate) fn progress(&mut self) {
+        (self.link, self.logic) = (0, 0);
+    }
+
     /// Any pong is a sign of life, whichever ping it answers.
     pub(crate) fn pong(&mut self, from: &PongFrom) {
         match from {
@@ -112,6 +117,15 @@ mod tests {
         assert_eq!(ticks_until_lost(&[PongFrom::Link]), (6, HeartbeatLost::Loop));
         let newer = PongFrom::Other("watchdog".to_owned());
         assert_eq!(ticks_until_lost(&[newer]), (3, HeartbeatLost::Link));
+    }
+
+    #[test]
+    fn a_long_answer_that_comes_slowly_is_a_sign_of_life() {
+        let mut heartbeat = Heartbeat::new(Instant::now(), INTERVAL);
+        for _ in 0..10 {
+            assert_eq!(heartbeat.tick(heartbeat.due()), Ok(Beat::Ping));
+            heartbeat.progress();
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use crate::frames::{self, Answer, MAX_FRAME, NO_ID, Status};
 use crate::lines::{Data, Line, LineError, LineReader, complaint, cut};
 use crate::link::Link;
+use crate::parts::Joined;
 use crate::state::{Pending, Sink, Waiter};
 
 /// From this length on a reply is given to its caller with the memory it was read to, and not copied.
@@ -32,7 +33,11 @@ fn read_lines<R: Read>(link: &Link, mut lines: LineReader<R>) -> Result<(), Viol
     let mut incoming = Incoming::new(link);
     loop {
         match lines.next_line() {
-            Ok(Some(line)) if line.len() < LONG || !incoming.has_hello => incoming.line(line)?,
+            Ok(Some(line))
+                if line.len() < LONG || !incoming.has_hello || frames::part_text(line).is_some() =>
+            {
+                incoming.line(line)?;
+            }
             Ok(Some(_)) => incoming.long_line(lines.take_last())?,
             Err(error) if !incoming.has_hello => incoming.greet(error.to_string().as_bytes()),
             // A torn line is how the output of a killed process ends; its exit status says more about that.
@@ -90,6 +95,11 @@ impl<'a> Incoming<'a> {
             return Ok(());
         }
         self.pause();
+        if let Some((id, text)) = frames::part_text(line)
+            && let Some(Ok(())) = part(self.link, id, text)
+        {
+            return Ok(());
+        }
         receive(self.link, line).map_err(|how| format!("{how}: {}", cut(line)))
     }
 
@@ -128,7 +138,9 @@ impl<'a> Incoming<'a> {
     fn continued(&mut self, id: u64) -> Option<&mut Run> {
         if self.run.as_ref().is_none_or(|run| run.id != id) {
             self.run = None;
-            self.run = self.link.lock().stream(id).map(|sink| Run { id, sink, events: Vec::new() });
+            let state = self.link.lock();
+            let sink = if state.parts(id) == Some(0) { state.stream(id) } else { None };
+            self.run = sink.map(|sink| Run { id, sink, events: Vec::new() });
         }
         self.run.as_mut()
     }
@@ -161,8 +173,23 @@ fn receive(link: &Link, line: &[u8]) -> Result<(), Violation> {
         return Err(format!("nothing was asked with id {id}"));
     }
     match answer.status {
-        Status::Success => succeed(link, id, answer.data)?,
-        Status::Event => event(link, id, answer.data.ok_or("an event without data")?),
+        Status::Success => {
+            check_parts(link, &answer)?;
+            succeed(link, id, answer.data)?;
+        }
+        Status::Event => {
+            check_parts(link, &answer)?;
+            if answer.data.is_none() && answer.parts.is_none() {
+                return Err("an event without data".to_owned());
+            }
+            event(link, id, answer.data);
+        }
+        Status::Part => {
+            let text = answer.text.ok_or("a part without text")?;
+            if let Some(Err(error)) = part(link, id, text.get()) {
+                return Err(format!("no text ({})", complaint(&error)));
+            }
+        }
         Status::Error => fail(link, id, answer.error.ok_or("an error without error")?),
         Status::End => end(link, id),
         Status::Merged => {
@@ -186,15 +213,62 @@ fn receive(link: &Link, line: &[u8]) -> Result<(), Violation> {
     Ok(())
 }
 
+/// Keeps a part of the data of `id`, whose text is this JSON string; `None` if nobody waits for them.
+fn part(link: &Link, id: u64, text: &str) -> Option<serde_json::Result<()>> {
+    // Nobody else takes it, so that it can be read without the lock, for which all callers would wait.
+    let mut joined = link.lock().take_joined(id)?;
+    let pushed = joined.push(text);
+    let mut state = link.lock();
+    if let Some(heartbeat) = &mut state.heartbeat {
+        heartbeat.progress();
+    }
+    let is_allowed = state.keep_joined(id, joined);
+    let limit = state.allowance.limit;
+    drop(state);
+    if !is_allowed {
+        let how = format!(
+            "the worker sends answers of more than {limit} bytes, which is more than the protocol has"
+        );
+        let error = Error::new(ErrorKind::Protocol, how);
+        give_up(
+            link,
+            id,
+            error.with_advice("ask for less at once; docs/protocol.md says what a worker may send"),
+        );
+    }
+    Some(pushed)
+}
+
+/// Data are whole when as many parts have come as the line after them counts, none if it has the data itself.
+fn check_parts(link: &Link, answer: &Answer<&RawValue>) -> Result<(), Violation> {
+    let have_come = match link.lock().parts(answer.id) {
+        Some(count) => count,
+        // What was cancelled in the meantime.
+        None => return Ok(()),
+    };
+    match (answer.parts, answer.data) {
+        (Some(_), Some(_)) => Err("data, and parts as well".to_owned()),
+        (counted, _) if counted.unwrap_or(0) == have_come => Ok(()),
+        (counted, _) => Err(format!("{have_come} parts have come, and {} are counted", counted.unwrap_or(0))),
+    }
+}
+
+/// The data of an answer: those of its line, or its parts.
+fn whole(joined: Joined, data: Option<&RawValue>) -> Data {
+    if joined.parts() > 0 {
+        return Data::joined(joined.into_text());
+    }
+    Data::copied(data.unwrap_or(RawValue::NULL))
+}
+
 fn succeed(link: &Link, id: u64, data: Option<&RawValue>) -> Result<(), Violation> {
-    let data = data.unwrap_or(RawValue::NULL);
     let mut state = link.lock();
     // What was cancelled in the meantime is answered too, and so are a cancel and a shutdown.
-    let Some(Pending { waiter, command, access, .. }) = state.take(id) else { return Ok(()) };
+    let Some(Pending { waiter, command, access, joined, .. }) = state.take(id) else { return Ok(()) };
     match waiter {
         Waiter::Request(sender) => {
             drop(state);
-            let _ = sender.send(Ok(Data::copied(data))).map_err(|answer| unheard(command, access, &answer));
+            let _ = sender.send(Ok(whole(joined, data))).map_err(|answer| unheard(command, access, &answer));
         }
         Waiter::Opening(sender, sink) => {
             state.keep_open(id, command, sink);
@@ -206,7 +280,7 @@ fn succeed(link: &Link, id: u64, data: Option<&RawValue>) -> Result<(), Violatio
         }
         Waiter::Keeper => {
             drop(state);
-            let connected = serde_json::from_str(data.get());
+            let connected = serde_json::from_str(whole(joined, data).get());
             let connected =
                 connected.map_err(|error| format!("no answer to connect ({})", complaint(&error)))?;
             link.update(|state| state.connected = Some(Ok(connected)));
@@ -220,15 +294,26 @@ fn succeed(link: &Link, id: u64, data: Option<&RawValue>) -> Result<(), Violatio
     Ok(())
 }
 
-fn event(link: &Link, id: u64, data: &RawValue) {
-    let Some(sink) = link.lock().stream(id) else { return };
-    match sink.request.event_from_json(data.get()) {
+fn event(link: &Link, id: u64, data: Option<&RawValue>) {
+    let (sink, joined) = {
+        let mut state = link.lock();
+        let Some(sink) = state.stream(id) else { return };
+        (sink, state.take_joined(id).unwrap_or_default())
+    };
+    match sink.request.event_from_json(whole(joined, data).get()) {
         Ok(event) => sink.sender.send(event),
         Err(error) => {
             sink.sender.finish(Err(error));
             link.abandon(id);
         }
     }
+}
+
+/// Ends the wait for `id`, whose answer can't be taken, here and on the other side.
+fn give_up(link: &Link, id: u64, error: Error) {
+    let Some(access) = link.lock().access(id) else { return };
+    fail(link, id, error);
+    link.take_back(id, access);
 }
 
 fn fail(link: &Link, id: u64, error: Error) {

@@ -28,6 +28,7 @@ mod link;
 #[cfg(test)]
 mod link_tests;
 mod outbox;
+mod parts;
 mod pipe;
 pub mod server;
 mod state;

@@ -170,7 +170,7 @@ impl Line {
     }
 }
 
-/// A value of JSON, which a line has in it: that line, where it is long, so that the value is not copied.
+/// A value of JSON, which a line has in it: that line, where it is long, so that the value is not copied. Or what several lines had.
 #[derive(Debug)]
 pub(crate) struct Data {
     line: Line,
@@ -180,6 +180,12 @@ pub(crate) struct Data {
 impl Data {
     pub(crate) fn copied(value: &RawValue) -> Self {
         let bytes = value.get().as_bytes().to_vec();
+        Self { value: 0..bytes.len(), line: Line { bytes, start: 0 } }
+    }
+
+    /// One that has come in parts.
+    pub(crate) fn joined(text: String) -> Self {
+        let bytes = text.into_bytes();
         Self { value: 0..bytes.len(), line: Line { bytes, start: 0 } }
     }
 

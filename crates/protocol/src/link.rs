@@ -12,7 +12,9 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::alarm::Alarm;
-use crate::frames::{CancelParams, Command, Connected, Empty, Hello, HelloFrame, MAX_FRAME, NO_ID, command};
+use crate::frames::{
+    CancelParams, Command, Connect, Connected, Empty, Hello, HelloFrame, MAX_FRAME, NO_ID, PARTS, command,
+};
 use crate::heartbeat::{Beat, Heartbeat, HeartbeatLost};
 use crate::lines::cut;
 use crate::outbox::{Lane, Outbox, Written};
@@ -99,8 +101,12 @@ impl Link {
 impl Link {
     /// The hello of the other side, once it has come; or what it said instead.
     pub fn take_hello(&self) -> Option<Result<Hello, String>> {
-        let line = self.lock().hello.take()?;
-        Some(serde_json::from_slice::<HelloFrame>(&line).map(|frame| frame.hello).map_err(|_| cut(&line)))
+        let mut state = self.lock();
+        let line = state.hello.take()?;
+        let hello =
+            serde_json::from_slice::<HelloFrame>(&line).map(|frame| frame.hello).map_err(|_| cut(&line));
+        state.knows_parts = hello.as_ref().is_ok_and(|hello| hello.has(PARTS));
+        Some(hello)
     }
 
     /// The answer to [`send_connect`](Self::send_connect), once it has come.
@@ -150,12 +156,20 @@ impl Link {
             let expired = self.lock().take_expired(now);
             let Some((id, pending)) = expired else { return };
             let written = self.take_back(id, pending.access);
-            let error =
-                Error::new(ErrorKind::Timeout, "the worker did not answer the request within its deadline")
-                    .with_advice("the worker or its machine is overloaded, or the worker hangs");
-            pending.waiter.fail(marked(error, written));
+            pending.waiter.fail(marked(overdue(pending.joined.len()), written));
         }
     }
+}
+
+/// What a request fails with of whose answer so many bytes have come.
+fn overdue(received: usize) -> Error {
+    if received > 0 {
+        let how = format!("{received} bytes of the answer have come, and not its end, within the deadline");
+        return Error::new(ErrorKind::Timeout, how)
+            .with_advice("ask for less at once, or give the request more time");
+    }
+    Error::new(ErrorKind::Timeout, "the worker did not answer the request within its deadline")
+        .with_advice("the worker or its machine is overloaded, or the worker hangs")
 }
 
 /// Sending.
@@ -165,14 +179,9 @@ impl Link {
     /// # Errors
     /// Why nothing is taken any more.
     pub fn send_connect(&self, target: &Target) -> Result<()> {
-        let command = Command::new(self.new_id(), command::CONNECT, Some(target));
-        let pending = Pending {
-            waiter: Waiter::Keeper,
-            command: command::CONNECT,
-            access: Access::Read,
-            deadline: None,
-        };
-        self.send(&command, pending)
+        let parts = self.lock().knows_parts.then_some(true);
+        let command = Command::new(self.new_id(), command::CONNECT, Some(Connect { target, parts }));
+        self.send(&command, Pending::new(Waiter::Keeper, (command::CONNECT, Access::Read), None))
     }
 
     /// Asks the server for the end of its session, and of itself.
@@ -210,7 +219,7 @@ impl Link {
     }
 
     /// Takes back what nobody waits for any more: out of the outbox, or, unless it is a trade, by a cancel.
-    fn take_back(&self, target: u64, access: Access) -> Written {
+    pub(crate) fn take_back(&self, target: u64, access: Access) -> Written {
         let written = self.outbox.withdraw(target);
         if written != Written::Nothing && access == Access::Read {
             self.send_control(command::CANCEL, Some(CancelParams { target }));

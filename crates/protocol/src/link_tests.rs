@@ -21,6 +21,8 @@ use crate::lines::Data;
 use crate::link::Link;
 use crate::testing::Buffer;
 
+mod parts;
+
 const PING: Duration = Duration::from_secs(5);
 
 /// A link, the frames that leave it, and a time that passes when a test says so.

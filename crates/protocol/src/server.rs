@@ -4,9 +4,10 @@
 //! runtime on the calling thread; it runs the requests and writes their answers itself. Only the first poll of a lone
 //! request happens on the reading thread: what can be answered or passed on at once does not wait until the loop is
 //! awake, which is a third of a round trip. A third thread writes what the client does not read at once, so that a session
-//! which runs on the loop waits for nobody.
+//! which runs on the loop waits for nobody. While a long answer is sent in parts, a fourth one makes JSON of it.
 
 mod input;
+mod long;
 mod output;
 #[cfg(test)]
 mod pair_tests;
@@ -28,7 +29,7 @@ use input::{Current, Input};
 use output::Output;
 use session::Server;
 
-use crate::frames::{Hello, HelloFrame, PROTOCOL};
+use crate::frames::{Hello, HelloFrame};
 use crate::pipe::Pipe;
 
 /// What a server needs to know besides its connector and its pipes.
@@ -85,14 +86,7 @@ pub fn run(
     let _closing = CloseOnDrop(Arc::clone(&output));
     let writer = Arc::clone(&output);
     thread::Builder::new().name("ibkr-link-writer".to_owned()).spawn(move || writer.write_when_full())?;
-    output.hello(&HelloFrame {
-        hello: Hello {
-            protocol: PROTOCOL,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: std::process::id(),
-            cookie: options.cookie,
-        },
-    })?;
+    output.hello(&HelloFrame { hello: Hello::ours(options.cookie) })?;
     let (finished, is_finished) = mpsc::channel::<()>();
     let current = Current::default();
     let (input, inbox) = Input::new(Arc::clone(&output), Arc::clone(&current));

@@ -10,12 +10,17 @@ use tokio::sync::oneshot;
 use crate::frames::{Connected, MAX_IN_FLIGHT};
 use crate::heartbeat::Heartbeat;
 use crate::lines::Data;
+use crate::parts::{Allowance, Joined};
 
 /// The state of a [`Link`](crate::Link).
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pending: HashMap<u64, Pending>,
     deadlines: BTreeSet<(Instant, u64)>,
+    /// For the parts of all pending data.
+    pub(crate) allowance: Allowance,
+    /// The server can send data in parts.
+    pub(crate) knows_parts: bool,
     /// Why nothing new is taken.
     pub(crate) refused: Option<Error>,
     pub(crate) heartbeat: Option<Heartbeat>,
@@ -39,6 +44,18 @@ pub(crate) struct Pending {
     pub(crate) command: &'static str,
     pub(crate) access: Access,
     pub(crate) deadline: Option<Instant>,
+    /// The parts of its next data that have come. They go where it goes, so that none joins what comes later.
+    pub(crate) joined: Joined,
+}
+
+impl Pending {
+    pub(crate) fn new(
+        waiter: Waiter,
+        (command, access): (&'static str, Access),
+        deadline: Option<Instant>,
+    ) -> Self {
+        Self { waiter, command, access, deadline, joined: Joined::default() }
+    }
 }
 
 /// Who waits for an id.
@@ -85,8 +102,8 @@ impl State {
 
     /// Ends all waits.
     pub(crate) fn take_all(&mut self) -> Vec<(u64, Pending)> {
-        self.deadlines.clear();
-        self.pending.drain().collect()
+        let ids: Vec<_> = self.pending.keys().copied().collect();
+        ids.into_iter().filter_map(|id| Some((id, self.take(id)?))).collect()
     }
 
     /// Ends the wait for `id`.
@@ -95,7 +112,33 @@ impl State {
         if let Some(deadline) = pending.deadline {
             self.deadlines.remove(&(deadline, id));
         }
+        self.allowance.give_back(pending.joined.len());
         Some(pending)
+    }
+
+    /// The parts of the data of `id` that have come, to be put back or used; `None` if nobody waits for it.
+    pub(crate) fn take_joined(&mut self, id: u64) -> Option<Joined> {
+        let joined = std::mem::take(&mut self.pending.get_mut(&id)?.joined);
+        self.allowance.give_back(joined.len());
+        Some(joined)
+    }
+
+    /// Puts back what was taken; whether it may be kept. It is dropped if nobody waits for it any more.
+    pub(crate) fn keep_joined(&mut self, id: u64, joined: Joined) -> bool {
+        let Some(pending) = self.pending.get_mut(&id) else { return true };
+        let is_allowed = self.allowance.take(joined.len());
+        pending.joined = joined;
+        is_allowed
+    }
+
+    /// How many parts of the data of `id` have come; `None` if nobody waits for it.
+    pub(crate) fn parts(&self, id: u64) -> Option<u64> {
+        self.pending.get(&id).map(|pending| pending.joined.parts())
+    }
+
+    /// What `id` does; `None` if nobody waits for it.
+    pub(crate) fn access(&self, id: u64) -> Option<Access> {
+        self.pending.get(&id).map(|pending| pending.access)
     }
 
     /// Ends the wait of a caller who is not interested any more. A trade's goes on: it runs to its end, whoever listens.
@@ -106,8 +149,8 @@ impl State {
 
     /// The stream is open: it waits without a deadline from here on. What is left of it is reading, also of a trade.
     pub(crate) fn keep_open(&mut self, id: u64, command: &'static str, sink: Arc<Sink>) {
-        let (waiter, access) = (Waiter::Stream(sink), Access::Read);
-        self.pending.insert(id, Pending { waiter, command, access, deadline: None });
+        let pending = Pending::new(Waiter::Stream(sink), (command, Access::Read), None);
+        self.pending.insert(id, pending);
     }
 
     /// The open stream `id`.
@@ -125,10 +168,11 @@ impl State {
         Some(sink)
     }
 
-    /// Ends the wait for `id` if it is a request's.
+    /// Ends the wait for `id` if it is a request's, of which no part has come.
     pub(crate) fn take_request(&mut self, id: u64) -> Option<Pending> {
-        let is_request = matches!(self.pending.get(&id)?.waiter, Waiter::Request(_));
-        if is_request { self.take(id) } else { None }
+        let pending = self.pending.get(&id)?;
+        let is_request = matches!(pending.waiter, Waiter::Request(_));
+        if is_request && pending.joined.parts() == 0 { self.take(id) } else { None }
     }
 
     /// Takes what has waited until `now` in vain.

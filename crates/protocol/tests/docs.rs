@@ -2,7 +2,7 @@
 
 use ibkr_connect_core::config::WORKER_COOKIE;
 use ibkr_connect_core::{ErrorKind, OPERATIONS};
-use ibkr_connect_protocol::frames::{VERSIONS, command};
+use ibkr_connect_protocol::frames::{FEATURES, VERSIONS, command};
 
 #[test]
 fn the_protocol_page_names_every_version_command_and_kind() {
@@ -10,6 +10,9 @@ fn the_protocol_page_names_every_version_command_and_kind() {
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/protocol.md")).unwrap();
     for (version, added) in VERSIONS {
         assert!(page.contains(&format!("| {version} | {added} |")), "version {version}");
+    }
+    for (feature, what) in FEATURES {
+        assert!(page.contains(&format!("| `{feature}` | {what} |")), "feature {feature}");
     }
     let operations = OPERATIONS.iter().map(|operation| operation.command);
     for name in operations.chain(command::ALL) {

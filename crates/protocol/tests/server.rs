@@ -158,6 +158,7 @@ fn the_hello_comes_first_and_carries_cookie_version_and_pid() {
     driver.read();
     driver.expect(&json!({"hello": {
         "protocol": 2, "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "cookie": "secret",
+        "features": ["parts"],
     }}));
 }
 
@@ -405,6 +406,82 @@ fn the_loss_of_the_gateway_is_announced_and_a_new_connect_is_possible() {
     driver.expect_error(3, "disconnected", "lost by the script");
     driver.send(&json!({"id": 4, "command": "connect"}));
     assert_eq!(driver.next()["status"], "success");
+}
+
+#[test]
+fn a_reply_of_any_length_comes_in_parts_to_who_takes_them() {
+    let mut driver = Driver::start();
+    driver.send(&json!({"id": 1, "command": "connect", "params": {"parts": true}}));
+    driver.expect_statuses(1, &["success"]);
+    driver.details(2, "HUGE");
+    let (mut text, mut parts) = (String::new(), 0);
+    let end = loop {
+        let line = driver.next();
+        assert_eq!(line["id"], 2);
+        let Some(part) = line["text"].as_str() else { break line };
+        assert_eq!(line["status"], "part");
+        text += part;
+        parts += 1;
+    };
+    assert_eq!(end, json!({"id": 2, "status": "success", "parts": parts}));
+    let data: Value = serde_json::from_str(&text).unwrap();
+    assert!(data == json!(["x".repeat(17 * 1024 * 1024)]));
+}
+
+#[test]
+fn a_long_reply_can_be_cancelled_between_its_parts() {
+    let mut driver = Driver::start_unread();
+    assert_eq!(driver.next_unread()["hello"]["cookie"], "secret");
+    driver.send(&json!({"id": 1, "command": "connect", "params": {"parts": true}}));
+    assert_eq!(driver.next_unread()["status"], "success");
+    driver.details(2, "HUGE");
+    assert_eq!(driver.next_unread()["status"], "part");
+    driver.send(&json!({"id": 3, "command": "cancel", "params": {"target": 2}}));
+    let mut parts = 1;
+    let end = loop {
+        let line = driver.next_unread();
+        if line["status"] != "part" {
+            break line;
+        }
+        parts += 1;
+    };
+    assert_eq!(end, json!({"id": 2, "status": "end"}));
+    assert!(parts < 40, "{parts} of 69 parts");
+    let cancelled = driver.next_unread();
+    assert_eq!(cancelled, json!({"id": 3, "status": "success", "data": {"cancelled": true}}));
+    // Its id may be used again, and no part of the old answer joins the new one.
+    driver.details(2, "ANY");
+    assert_eq!(driver.next_unread(), json!({"id": 2, "status": "success", "data": []}));
+}
+
+#[test]
+fn an_event_that_is_too_long_ends_its_stream_at_who_takes_no_parts() {
+    let mut driver = Driver::connected();
+    driver.stream(2, "LONG", &json!({}));
+    driver.expect_statuses(2, &["success", "event"]);
+    driver.expect_error(2, "invalid_request", "limit is 16777216");
+    wait_until(|| driver.stage.cancelled.load(Ordering::SeqCst) == 1);
+    driver.send(&json!({"id": 3, "command": "server_time"}));
+    assert_eq!(driver.next()["id"], 3, "nothing comes of the stream any more");
+}
+
+#[test]
+fn an_event_of_any_length_comes_in_parts_to_who_takes_them() {
+    let mut driver = Driver::start();
+    driver.send(&json!({"id": 1, "command": "connect", "params": {"parts": true}}));
+    driver.expect_statuses(1, &["success"]);
+    driver.stream(2, "LONG", &json!({"credit": 3}));
+    driver.expect_statuses(2, &["success", "event"]);
+    let mut text = String::new();
+    let end = loop {
+        let line = driver.next();
+        let Some(part) = line["text"].as_str() else { break line };
+        text += part;
+    };
+    assert_eq!((&end["id"], &end["status"]), (&json!(2), &json!("event")));
+    let data: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(data["text"]["value"].as_str().unwrap().len(), 17 * 1024 * 1024);
+    driver.expect_statuses(2, &["event"]);
 }
 
 #[test]

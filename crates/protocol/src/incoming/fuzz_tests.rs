@@ -54,8 +54,15 @@ fn worker_output() {
     });
 }
 
-/// The short way for events says the same as the long one.
+/// The short ways for events and parts say the same as the long one.
 fn is_read_in_one_way(line: &[u8]) {
+    if let Some((id, text)) = frames::part_text(line)
+        && let Ok(value) = serde_json::from_str::<String>(text)
+    {
+        let answer: Answer<&RawValue> = serde_json::from_slice(line).unwrap();
+        assert_eq!((answer.id, answer.status), (id, Status::Part));
+        assert_eq!(serde_json::from_str::<String>(answer.text.unwrap().get()).unwrap(), value);
+    }
     let Some((id, data)) = frames::event_data(line) else { return };
     if serde_json::from_str::<&RawValue>(data).is_ok() {
         let answer: Answer<&RawValue> = serde_json::from_slice(line).unwrap();

@@ -17,7 +17,7 @@ use serde::de::Error as _;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc::{Receiver, Sender, channel, error::TrySendError};
 
-use super::output::Output;
+use super::output::{Form, Output};
 use crate::frames::{
     Answer, CancelParams, CommandLine, ConnectParams, CreditParams, MAX_FRAME, MAX_IN_FLIGHT, NO_ID,
     PongFrom, command,
@@ -203,8 +203,11 @@ impl Input {
         let params = line.params.map_or("{}", RawValue::get);
         Ok(match name {
             command::CONNECT => {
-                let target = Target::from(own_params::<ConnectParams>(name, params)?);
+                let params: ConnectParams = own_params(name, params)?;
+                let takes_parts = params.parts.unwrap_or(false);
+                let target = Target::from(params);
                 target.check()?;
+                self.output.set_form(if takes_parts { Form::Parts } else { Form::Lines });
                 Command::Connect(target)
             }
             command::CANCEL => Command::Cancel(own_params::<CancelParams>(name, params)?.target),
@@ -246,7 +249,7 @@ pub(super) fn answered(
 ) -> Work {
     Box::pin(async move {
         match connection.request(request, timeout).await {
-            Ok(reply) => output.answer(&Answer::success(id, reply)),
+            Ok(reply) => drop(output.deliver(Answer::success(id, reply)).await),
             Err(error) => output.error(id, error),
         }
     })

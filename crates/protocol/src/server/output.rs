@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use ibkr_connect_core::{Error, ErrorKind};
 use serde::Serialize;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
-use crate::frames::{Answer, HelloFrame, MAX_FRAME};
+use crate::frames::{Answer, HelloFrame, MAX_DATA, MAX_FRAME, MAX_PART};
+use crate::parts::TOO_LONG;
 use crate::pipe::Pipe;
 
 /// A writer of whole frames.
@@ -25,6 +26,36 @@ pub(super) struct Output {
     broken: Notify,
     /// Something is collected.
     collected: Notify,
+    /// Whoever has it sends data in parts: one at a time, so that the client keeps no more than one that is not whole.
+    pub(super) turn: Semaphore,
+    /// How long data in parts may be.
+    pub(super) longest_data: usize,
+}
+
+/// How data go to the client that are too long for a line of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// The client takes parts.
+    Parts,
+    /// It does not: only in one line, of [`MAX_FRAME`] at most.
+    Lines,
+}
+
+impl Form {
+    /// How long a line with data is at most.
+    pub(super) fn longest_line(self) -> usize {
+        match self {
+            Self::Parts => MAX_PART,
+            Self::Lines => MAX_FRAME,
+        }
+    }
+}
+
+/// Why something is not a line.
+#[derive(Debug)]
+pub(super) enum Unfit {
+    TooLong,
+    NoJson(Error),
 }
 
 struct State {
@@ -37,19 +68,40 @@ struct State {
     is_full: bool,
     /// The reading thread is at work and will flush: the loop need not be woken for that.
     held: bool,
+    form: Form,
+    /// How often the pipe has taken all that was collected.
+    emptied: u64,
 }
 
 impl Output {
     pub(super) fn new(pipe: Arc<dyn Pipe>) -> Self {
-        let state =
-            State { pipe: Some(pipe), batch: Batch::default(), written: 0, is_full: false, held: false };
+        let state = State {
+            pipe: Some(pipe),
+            batch: Batch::default(),
+            written: 0,
+            is_full: false,
+            held: false,
+            form: Form::Lines,
+            emptied: 0,
+        };
         Self {
             state: Mutex::new(state),
             changed: Condvar::new(),
             room: Notify::new(),
             broken: Notify::new(),
             collected: Notify::new(),
+            turn: Semaphore::new(1),
+            longest_data: MAX_DATA,
         }
+    }
+
+    /// What the client takes from here on.
+    pub(super) fn set_form(&self, form: Form) {
+        self.lock().form = form;
+    }
+
+    pub(super) fn form(&self) -> Form {
+        self.lock().form
     }
 
     pub(super) fn hello(&self, hello: &HelloFrame) -> io::Result<()> {
@@ -59,16 +111,24 @@ impl Output {
         if state.pipe.is_some() { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
     }
 
-    /// Adds an answer to what is collected; one longer than the protocol's limit is replaced by an error.
+    /// Adds an answer, which is short, to what is collected; one longer than the protocol's limit is replaced by an error.
     pub(super) fn answer<D: Serialize>(&self, answer: &Answer<D>) {
+        if let Err(unfit) = self.try_answer(answer, MAX_FRAME) {
+            self.error(answer.id, unfit.error(MAX_FRAME));
+        }
+    }
+
+    /// Adds an answer to what is collected, if its line is no longer than that.
+    pub(super) fn try_answer<D: Serialize>(&self, answer: &Answer<D>, longest: usize) -> Result<(), Unfit> {
         let mut state = self.lock();
         let is_first = state.batch.0.is_empty();
-        state.batch.push_answer(answer);
+        state.batch.push_within(answer, longest)?;
         if state.batch.is_full() {
             self.write(&mut state);
         } else if is_first && !state.held {
             self.collected.notify_one();
         }
+        Ok(())
     }
 
     pub(super) fn error(&self, id: u64, error: Error) {
@@ -81,6 +141,21 @@ impl Output {
             let room = self.room.notified();
             if self.has_written(batch) {
                 return;
+            }
+            room.await;
+        }
+    }
+
+    /// Writes a part, after what is collected, as soon as the pipe is not full. So what comes meanwhile goes before the next one.
+    pub(super) async fn write_part(&self, line: Vec<u8>) {
+        loop {
+            let room = self.room.notified();
+            {
+                let mut state = self.lock();
+                if !state.is_full {
+                    state.batch.append(line);
+                    return self.write(&mut state);
+                }
             }
             room.await;
         }
@@ -115,12 +190,13 @@ impl Output {
         self.lock().held = true;
     }
 
-    /// Writes what is collected, and blocks until the pipe has taken it.
+    /// Writes what is collected, and blocks until the pipe has taken it; not for what others write after that, such as parts.
     pub(super) fn flush(&self) {
         let mut state = self.lock();
         state.held = false;
+        let emptied = state.emptied;
         self.write(&mut state);
-        drop(self.changed.wait_while(state, |state| state.is_full));
+        drop(self.changed.wait_while(state, |state| state.is_full && state.emptied == emptied));
     }
 
     /// Writes what is collected whenever the loop has done what it had to do.
@@ -218,6 +294,7 @@ impl State {
 
     fn forget(&mut self) {
         self.written = 0;
+        self.emptied = self.emptied.wrapping_add(1);
         self.batch.clear();
     }
 }
@@ -239,28 +316,95 @@ impl Batch {
         self.0.len() >= Self::FULL
     }
 
+    /// Adds an answer; one longer than the protocol's limit is replaced by an error.
     pub(super) fn push_answer<D: Serialize>(&mut self, answer: &Answer<D>) {
+        if let Err(unfit) = self.push_within(answer, MAX_FRAME) {
+            // An error of a few words can be written as JSON and is short.
+            let _ = self.push(&Answer::error(answer.id, unfit.error(MAX_FRAME)));
+        }
+    }
+
+    /// Adds an event, or gives it back if its line would be longer than that.
+    pub(super) fn push_event<D: Serialize>(
+        &mut self,
+        event: Answer<D>,
+        longest: usize,
+    ) -> Result<(), Answer<D>> {
+        self.push_within(&event, longest).map_err(|_| event)
+    }
+
+    fn push_within<D: Serialize>(&mut self, answer: &Answer<D>, longest: usize) -> Result<(), Unfit> {
         let start = self.0.len();
-        let error = match self.push(answer) {
-            Err(error) => {
-                Error::new(ErrorKind::Internal, format!("the answer can't be written as JSON: {error}"))
-            }
-            Ok(()) if self.0.len() - start > MAX_FRAME + 1 => {
-                let length = self.0.len() - start;
-                let problem = format!("the answer has {length} bytes, the protocol's limit is {MAX_FRAME}");
-                Error::new(ErrorKind::InvalidRequest, problem).with_advice("ask for less at once")
-            }
-            Ok(()) => return,
-        };
-        self.0.truncate(start);
-        // An error of a few words can be written as JSON and is short.
-        let _ = self.push(&Answer::error(answer.id, error));
+        let written = serde_json::to_writer(Bounded { to: &mut self.0, left: longest }, answer);
+        if let Err(error) = written {
+            self.0.truncate(start);
+            return Err(Unfit::from(error));
+        }
+        self.0.push(b'\n');
+        Ok(())
     }
 
     fn push(&mut self, frame: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer(&mut self.0, frame)?;
         self.0.push(b'\n');
         Ok(())
+    }
+
+    /// Adds a line, with its memory where there is nothing else.
+    fn append(&mut self, line: Vec<u8>) {
+        if self.0.is_empty() {
+            self.0 = line;
+        } else {
+            self.0.extend_from_slice(&line);
+        }
+    }
+}
+
+/// Writes so much, and no more.
+struct Bounded<'a> {
+    to: &'a mut Vec<u8>,
+    left: usize,
+}
+
+impl io::Write for Bounded<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.left = self.left.checked_sub(bytes.len()).ok_or(TOO_LONG)?;
+        self.to.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl From<serde_json::Error> for Unfit {
+    fn from(error: serde_json::Error) -> Self {
+        if error.io_error_kind() == Some(TOO_LONG) {
+            return Self::TooLong;
+        }
+        Self::NoJson(Error::new(ErrorKind::Internal, format!("the answer can't be written as JSON: {error}")))
+    }
+}
+
+impl Unfit {
+    /// What whoever asked is told, where `limit` is the longest that there is.
+    pub(super) fn error(self, limit: usize) -> Error {
+        match self {
+            Self::NoJson(error) => error,
+            Self::TooLong => {
+                let problem = format!("the answer is too long: the protocol's limit is {limit} bytes");
+                Error::new(ErrorKind::InvalidRequest, problem).with_advice(match limit {
+                    MAX_FRAME => "ask for less at once, or connect with `parts` (docs/protocol.md)",
+                    _ => "ask for less at once",
+                })
+            }
+        }
     }
 }
 

@@ -148,11 +148,7 @@ impl Pair<'_> {
     }
 
     async fn connect(&mut self) {
-        self.output
-            .hello(&HelloFrame {
-                hello: Hello { protocol: PROTOCOL, version: "0".into(), pid: 1, cookie: "c".into() },
-            })
-            .unwrap();
+        self.output.hello(&HelloFrame { hello: Hello::ours("c".to_owned()) }).unwrap();
         self.settle().await;
         assert_eq!(self.link.take_hello().unwrap().unwrap().protocol, PROTOCOL);
         self.link.send_connect(&Target::default()).unwrap();

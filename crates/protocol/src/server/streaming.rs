@@ -22,6 +22,7 @@ pub(super) async fn forward(
 ) {
     let mut batch = Batch::default();
     let mut turn = Vec::new();
+    let longest = output.form().longest_line();
     let (mut sent, mut told) = (0, 0);
     loop {
         let credit = granted.borrow_and_update().saturating_sub(sent);
@@ -37,7 +38,16 @@ pub(super) async fn forward(
             told = merged;
         }
         sent += turn.len() as u64;
-        turn.drain(..).for_each(|event| batch.push_answer(&Answer::event(id, event)));
+        for event in turn.drain(..) {
+            if let Err(long) = batch.push_event(Answer::event(id, event), longest) {
+                output.write_batch(&batch).await;
+                batch.clear();
+                if output.deliver(long).await.is_err() {
+                    // It has ended with the error, and is cancelled at the Gateway.
+                    return;
+                }
+            }
+        }
         match taken {
             Some(Ok(())) => {
                 output.write_batch(&batch).await;

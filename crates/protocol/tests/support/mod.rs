@@ -155,6 +155,13 @@ impl Connection for ScriptedConnection {
                 thread::spawn(move || block_on(paced(&sender, count)));
                 return Ok(stream);
             }
+            "LONG" => {
+                let text = "x".repeat(17 * 1024 * 1024);
+                let long = MarketDataEvent::Text { tick_type: TickType::BID, value: text };
+                sender.send_all([event(1), Event::MarketData(long), event(2)]);
+                std::mem::forget(sender);
+                return Ok(stream);
+            }
             "QUOTES" => (0..count).for_each(|value| sender.send(quote(value))),
             _ => (0..count).for_each(|value| sender.send(event(value))),
         }
