@@ -3,13 +3,16 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use ibkr_connect::types::{AccountSummaryParams, Contract, HistoricalBarsParams, MarketDataParams};
+use ibkr_connect::types::{
+    AccountSummaryParams, Contract, HistoricalBars, HistoricalBarsParams, MarketDataParams,
+};
 use ibkr_connect::{Event, Reply, Request, Session, StreamRequest, session_over};
 use ibkr_connect_sim::{SimOptions, Simulator};
 
 use crate::support::backend::{Backend, target};
+use crate::support::fake_gateway::{Behaviour, FakeGateway};
 use crate::support::real_backends::REAL_BACKENDS;
-use crate::support::run;
+use crate::support::{PATIENCE, run, run_within};
 
 /// A test per request.
 macro_rules! same_reply {
@@ -49,6 +52,49 @@ async fn compare_replies(request: Request) {
         |reply: &Reply| format!("{reply:?}"),
     )
     .await;
+}
+
+/// What one frame of TWS's can hold, 16 MiB, is more than a line of the worker's.
+#[test]
+fn two_hundred_thousand_bars() {
+    const COUNT: usize = 200_000;
+    let request = Request::HistoricalBars(bars("1 D", "5 secs"));
+    let reply = run_within(6 * PATIENCE, same_of_a_fake(Behaviour::AnswersWithBars(COUNT), request));
+    let Reply::HistoricalBars(HistoricalBars { bars, .. }) = reply else { panic!("another reply") };
+    assert_eq!(bars.len(), COUNT);
+    let (first, last) = (&bars[0], &bars[COUNT - 1]);
+    assert_eq!((first.time.to_string().as_str(), first.open), ("2026-07-02T13:46:40Z", Some(230.0)));
+    assert_eq!((last.time.to_string().as_str(), last.count), ("2026-07-14T03:33:15Z", Some(199_999)));
+}
+
+#[test]
+fn a_text_that_is_nearly_as_long_as_a_frame() {
+    let behaviour = Behaviour::AnswersWithXml(300_000);
+    let Reply::ScannerParameters(xml) =
+        run_within(6 * PATIENCE, same_of_a_fake(behaviour, Request::ScannerParameters))
+    else {
+        panic!("another reply")
+    };
+    assert_eq!(xml.lines().count(), 300_000);
+    assert!(xml.lines().all(|line| line == "<Instrument type=\"STK\" name=\"US Stocks, a\\b, ä\"/>"));
+}
+
+/// Asks all real backends; they answer the same.
+async fn same_of_a_fake(behaviour: Behaviour, request: Request) -> Reply {
+    let gateway = FakeGateway::start(behaviour);
+    let answer = async |mode| {
+        let target = target(gateway.port()).with_request_timeout(3 * PATIENCE);
+        let session = session_over(&*Backend::new(mode), &target).await.unwrap();
+        let answer = session.request(request.clone()).await.unwrap();
+        session.close().await.unwrap();
+        answer
+    };
+    let [first, others @ ..] = REAL_BACKENDS;
+    let expected = answer(first).await;
+    for other in others {
+        assert!(answer(other).await == expected, "{first} and {other} differ");
+    }
+    expected
 }
 
 async fn compare_events(request: StreamRequest) {

@@ -17,7 +17,7 @@ pub(crate) mod state;
 pub(crate) mod traces;
 
 #[allow(unused_imports, reason = "each test binary uses a part of it")]
-pub(crate) use patience::{PATIENCE, run, until};
+pub(crate) use patience::{PATIENCE, run, run_within, until};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 

@@ -8,8 +8,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs a test's future, at most [`PATIENCE`] long.
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
+    run_within(PATIENCE, test)
+}
+
+/// The same of what may take so long.
+pub(crate) fn run_within<T>(patience: Duration, test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let outcome = runtime.block_on(async { tokio::time::timeout(PATIENCE, test).await });
+    let outcome = runtime.block_on(async { tokio::time::timeout(patience, test).await });
     // A thread that blocks must not keep a failed test from ending.
     runtime.shutdown_background();
     outcome.expect("the test hangs")

@@ -217,6 +217,12 @@ impl Conversation<'_> {
                     let first = *first.get_or_insert(id);
                     self.write(&text_tick(first, "still there"))?;
                 }
+                (20, AnswersWithBars(count)) => {
+                    let end = frame!(108 { 1: ID, 2: "20260709 09:30:00 US/Eastern", 3: "20260709 16:00:00 US/Eastern" });
+                    self.write(&raw_frame(17, &bars(id_in(&body), count)))?;
+                    self.write(&end.bytes(id_in(&body)))?;
+                }
+                (24, AnswersWithXml(lines)) => self.send([frame!(19 { 1: &*XML_LINE.repeat(lines) })])?,
                 (61, SpreadsItsPositions(interval)) => {
                     for con_id in 1..=3 {
                         self.stage.pause(interval);
@@ -320,6 +326,22 @@ impl Conversation<'_> {
 
 fn id_in(request: &[u8]) -> i64 {
     message! { 1: ID }.id_in(request).expect("a request has an id")
+}
+
+/// What the JSON of a text has to mark, among the rest.
+const XML_LINE: &str = "<Instrument type=\"STK\" name=\"US Stocks, a\\b, ä\"/>\n";
+
+/// So many bars, one every five seconds, of which no two are equal.
+fn bars(id: i64, count: usize) -> Vec<u8> {
+    let mut body = message! { 1: ID }.bytes(id);
+    for number in 0..count as i64 {
+        let (time, price) = ((1_783_000_000 + 5 * number).to_string(), 230.0 + number as f64 / 1e4);
+        let bar = message! {
+            1: &*time, 2: price, 3: price + 0.5, 4: price - 0.5, 5: price + 0.25, 6: "1200", 7: "230.375", 8: number,
+        };
+        body.extend(message! { 2: bar }.bytes(id));
+    }
+    body
 }
 
 fn text_tick(id: i64, text: &str) -> Vec<u8> {

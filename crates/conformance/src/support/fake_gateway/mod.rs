@@ -108,6 +108,10 @@ pub(crate) enum Behaviour {
         ticks: usize,
         length: usize,
     },
+    /// Answers a question for bars with so many of them, in one frame.
+    AnswersWithBars(usize),
+    /// Answers a question for the scanners' parameters with so many lines of XML, in one frame.
+    AnswersWithXml(usize),
 }
 
 use Behaviour::*;
