@@ -244,6 +244,7 @@ pub(crate) enum Kind {
     Ind,
     Fut,
     Crypto,
+    Cfd,
 }
 
 #[derive(Debug, Args)]

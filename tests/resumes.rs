@@ -30,6 +30,7 @@ on_real_backends! {
     a_stream_that_meets_pacing_after_a_restart_waits_for_its_turn
     the_old_subscription_is_cancelled_before_the_next_is_asked_for
     a_subscription_that_the_gateway_wants_renewed_is_and_a_refused_one_is_not
+    a_stream_that_goes_on_with_another_contract_does_so_again_after_a_gap
 }
 
 fn in_mode(mode: ConnectionMode, test: impl AsyncFnOnce(ConnectionMode)) {
@@ -112,6 +113,30 @@ async fn a_subscription_that_the_gateway_wants_renewed_is_and_a_refused_one_is_n
     let end = timeout(PATIENCE, quotes.stream.next()).await.unwrap().unwrap().unwrap_err();
     assert_eq!((end.kind(), end.code()), (ErrorKind::GatewayError, Some(354)));
     assert!(quotes.stream.next().await.is_none());
+    stage.close().await;
+}
+
+async fn a_stream_that_goes_on_with_another_contract_does_so_again_after_a_gap(mode: ConnectionMode) {
+    let (stage, mut gateway) = Stage::played(mode);
+    let params = MarketDataParams::streaming(Contract::stock("IBM").with_sec_type("CFD"));
+    let (stream, asked) = tokio::join!(stage.supervisor.market_data(params), heard(&mut gateway));
+    let (mut stream, mut asked) = (stream.unwrap(), asked);
+    for session in 1..=2 {
+        let Heard::Asked(first) = asked else { panic!("{session}: {asked:?}") };
+        gateway.send(&[frame!(91 { 1: ID, 2: 8_314, 3: "SMART" })], first);
+        let Heard::Asked(second) = heard(&mut gateway).await else { panic!("{session}: it is not followed") };
+        let told = next(&mut stream).await;
+        assert!(matches!(told, StreamItem::Data(MarketDataEvent::Notice { code: 91, .. })), "{told:?}");
+        gateway.send(&[tick(1)], second);
+        let told = next(&mut stream).await;
+        assert!(matches!(told, StreamItem::Data(MarketDataEvent::MarketDataType { .. })), "{told:?}");
+        if session == 1 {
+            gateway.send(&[frame!(4 { 1: -1, 2: 1_787_000_000_123_i64, 3: 1101, 4: "data lost" })], -1);
+            assert_eq!(heard(&mut gateway).await, Heard::Cancelled(second));
+            asked = heard(&mut gateway).await;
+            assert!(matches!(next(&mut stream).await, StreamItem::Gap { .. }));
+        }
+    }
     stage.close().await;
 }
 

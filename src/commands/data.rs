@@ -197,7 +197,10 @@ impl Instrument {
         let pair = pair(&symbol);
         let kind = self.kind.unwrap_or(if pair.is_some() { Kind::Cash } else { Kind::Stk });
         let contract = match kind {
-            Kind::Stk => self.exchange.iter().fold(Contract::stock(symbol), |stock, at| stock.on(at)),
+            Kind::Stk | Kind::Cfd => {
+                let stock = self.exchange.iter().fold(Contract::stock(symbol), |stock, at| stock.on(at));
+                if kind == Kind::Cfd { stock.with_sec_type("CFD") } else { stock }
+            }
             Kind::Cash => {
                 let pair = pair.ok_or_else(|| self.incomplete("a pair as its symbol, such as EUR.USD"))?;
                 self.exchange.iter().fold(Contract::forex(pair.0, pair.1), |pair, at| pair.on(at))
@@ -280,6 +283,8 @@ mod tests {
         assert_eq!(index.contract().unwrap(), Contract::index("SPX", "CBOE"));
         let sap = Instrument { currency: Some("eur".to_owned()), ..at("IBIS", instrument("sap", None)) };
         assert_eq!(sap.contract().unwrap(), Contract::stock("SAP").on("IBIS").in_currency("EUR"));
+        let cfd = Contract::stock("IBM").with_sec_type("CFD");
+        assert_eq!(instrument("ibm", Some(Kind::Cfd)).contract().unwrap(), cfd);
         let pair = Instrument { currency: Some("EUR".to_owned()), ..instrument("EUR.USD", None) };
         assert!(pair.contract().is_err());
         let stock = Instrument { expiry: Some(expiry), ..instrument("AAPL", None) };

@@ -2,16 +2,19 @@
 
 mod accounts;
 mod alive;
+mod arrivals;
 mod contracts;
 mod data;
 mod endings;
 mod gateway;
+mod late;
 mod loss;
 mod market;
 mod news;
 mod openings;
 mod orders;
 mod played;
+mod reroutes;
 mod sessions;
 mod silence;
 
@@ -141,6 +144,26 @@ cases! {
             a_book_begins_with_the_quote
             a_book_of_prices_names_nobody
             a_reset_book_is_sent_anew
+        }
+        reroutes {
+            a_stream_goes_on_with_the_contract_that_has_its_data
+            a_quote_is_that_of_the_contract_that_has_one
+            who_is_sent_in_circles_is_told_whom_to_ask
+            what_can_not_follow_names_the_contract_at_once
+            a_refusal_of_the_contract_that_is_followed_says_whose_it_is
+            a_contract_that_is_followed_has_a_deadline_too
+            a_reroute_of_nobody_harms_nobody
+        }
+        late {
+            history_that_is_answered_with_2188_alone_is_an_error_soon
+            so_is_2188_about_nobody_where_only_one_asks
+            history_that_follows_2188_is_the_answer
+            what_is_never_delayed_fails_where_it_is_not_subscribed
+        }
+        arrivals {
+            a_commission_that_overtakes_its_execution_comes_after_it
+            answers_about_executions_are_no_news_and_news_are_no_answers
+            an_answer_of_thousands_of_executions_is_whole
         }
         gateway {
             connectivity_begins_with_the_farms_of_the_handshake

@@ -56,14 +56,14 @@ pub(crate) fn rerouted(reroute: &Reroute) -> Error {
 }
 
 /// What can be done about an error of the Gateway's, by its code: <https://interactivebrokers.github.io/tws-api/message_codes.html>.
-fn advice(code: i32, text: &str) -> Option<&'static str> {
+pub(crate) fn advice(code: i32, text: &str) -> Option<&'static str> {
     const READ_ONLY: &str = "uncheck \"Read-Only API\" in TWS or the Gateway (Configure, API, Settings): with it questions about orders are refused too";
     let is_read_only = text.to_lowercase().contains("read-only");
     Some(match code {
         200 => {
             "check symbol, type, exchange and currency: `ibkr-connect call matching_symbols --params '{\"pattern\":\"AAPL\"}'` finds symbols; futures and options also need an expiry"
         }
-        354 | 10_089 | 10_090 | 10_168 | 10_186 => {
+        354 | 10_089 | 10_090 | 10_091 | 10_168 | 10_186 => {
             "the account has no live data of this: ask for delayed data (--delayed, market_data_type 3), or subscribe to it in IBKR's Client Portal and share that with the paper account"
         }
         162 => {

@@ -23,6 +23,7 @@ mod failure;
 mod followers;
 mod ibapi_listener;
 mod items;
+mod late;
 mod log;
 mod notes;
 mod notices;

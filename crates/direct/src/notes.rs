@@ -57,7 +57,10 @@ impl Notes {
     /// The Gateway is asked under this request id.
     pub(crate) fn ask_as(&self, request_id: i32) {
         self.ask();
-        self.page().request_ids.push(request_id);
+        let mut page = self.page();
+        if page.request_ids.last() != Some(&request_id) {
+            page.request_ids.push(request_id);
+        }
     }
 
     /// Its question is one that was asked at `since`, perhaps by another.

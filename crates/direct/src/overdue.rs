@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use ibkr_connect_core::{Error, ErrorKind};
 
+use crate::error;
+use crate::late::{self, LATE_HISTORY};
 use crate::notes::Stage;
 use crate::standing::{Reasons, Topic};
 use crate::wiretap::Word;
@@ -49,7 +51,9 @@ impl Overdue {
             .unlinked
             .is_some()
             .then_some(UNLINKED)
-            .or_else(|| advice(reason.as_ref()?.code))
+            .or_else(|| {
+                reason.as_ref().and_then(|word| advice(word.code).or(error::advice(word.code, &word.text)))
+            })
             .unwrap_or_else(|| if reason.is_some() { SAID } else { silent(stage, topic) });
         let error = Error::new(ErrorKind::Timeout, message).with_advice(advice);
         match code {
@@ -74,10 +78,7 @@ fn advice(code: i32) -> Option<&'static str> {
         2103 | 2105 | 2157 => {
             "wait until the data farm is connected again, which the Gateway says, then ask again"
         }
-        2188 => {
-            "subscribe to real-time data for the API in IBKR's account management, or ask for data that ends at least 15 \
-             minutes ago"
-        }
+        LATE_HISTORY => late::ADVICE,
         10141 => "accept the paper trading disclaimer in the Gateway's window, then ask again",
         _ => return None,
     })
@@ -146,7 +147,8 @@ mod tests {
             (2105, "data farm"),
             (2188, "real-time data"),
             (10141, "disclaimer"),
-            (354, "what the Gateway has said"),
+            (354, "no live data"),
+            (10_318, "what the Gateway has said"),
         ] {
             let session = Reasons { fitting: word(code), ..Reasons::default() };
             let error = Overdue { session, ..overdue() }.error();

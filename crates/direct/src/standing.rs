@@ -6,14 +6,12 @@ use ibkr_connect_core::types::{Connectivity, FarmKind, FarmStatus, Notice};
 use ibkr_connect_core::{Request, StreamRequest};
 use tokio::time::Instant;
 
+use crate::late::LATE_HISTORY;
 use crate::wiretap::Word;
 use ibkr_connect_wire::ids::CHATTER;
 
 /// "Unable to subscribe to account as the following clients are subscribed to a different account".
 const ACCOUNT_TAKEN: i32 = 2101;
-
-/// "Up-to-the-second historical data requires additional subscription for the API".
-const LATE_HISTORY: i32 = 2188;
 
 /// "Paper trading disclaimer must first be accepted for API connection".
 const DISCLAIMER: i32 = 10141;

@@ -10,9 +10,10 @@ use ibkr_connect_relay::Tap;
 use ibkr_connect_wire::ids::CHATTER;
 use ibkr_connect_wire::{EndMark, ErrorMessage, Family, Observer, Refusal};
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
 
+use crate::late::{LATE_HISTORY, Late};
 use crate::log;
 
 /// How long before the end of a connection the Gateway's last word belongs to it.
@@ -57,8 +58,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Seen {
     last: Option<(Instant, Word)>,
-    /// The last word about each request that somebody waits for.
-    about: HashMap<i32, Option<Word>>,
+    /// What was said about each request that somebody waits for.
+    about: HashMap<i32, About>,
     /// How many frames of each family have passed.
     frames: [u64; Family::COUNT],
     /// Families at whose next end mark the relay stops.
@@ -67,6 +68,15 @@ struct Seen {
     account: Option<String>,
     /// The last end mark of another account.
     other_end: Option<(Instant, String)>,
+}
+
+/// What was said about a request.
+#[derive(Debug, Default)]
+struct About {
+    /// The last word.
+    last: Option<Word>,
+    /// Who waits to hear that its history is late.
+    late: Option<oneshot::Sender<Word>>,
 }
 
 impl Observer for Wiretap {
@@ -98,7 +108,13 @@ impl Wiretap {
     pub(crate) fn hear(&self, now: Instant, request_id: i32, word: Word) {
         let mut seen = self.seen();
         if let Some(about) = seen.about.get_mut(&request_id) {
-            *about = Some(word.clone());
+            about.last = Some(word.clone());
+        }
+        if word.code == LATE_HISTORY
+            && let Some(late) = seen.who_is_late(request_id)
+        {
+            // Who has left meanwhile does not hear it.
+            let _ = late.send(word.clone());
         }
         if !CHATTER.contains(&word.code) {
             seen.last = Some((now, word));
@@ -113,7 +129,14 @@ impl Wiretap {
 
     /// Keeps what is said about a request from now on.
     pub(crate) fn expect(&self, request_id: i32) {
-        self.seen().about.insert(request_id, None);
+        self.seen().about.entry(request_id).or_default();
+    }
+
+    /// The same for a request for history, and hears whether that is late.
+    pub(crate) fn late(&self, request_id: i32) -> Late {
+        let (late, told) = oneshot::channel();
+        self.seen().about.entry(request_id).or_default().late = Some(late);
+        Late::new(told)
     }
 
     /// Nobody asks about the request any more.
@@ -123,7 +146,7 @@ impl Wiretap {
 
     /// What the Gateway has said last about a request that is expected.
     pub(crate) fn last_word_about(&self, request_id: i32) -> Option<Word> {
-        self.seen().about.get(&request_id).cloned().flatten()
+        self.seen().about.get(&request_id)?.last.clone()
     }
 
     /// How many frames of `family` have passed: as long as that does not change, nothing of an answer is on its way to ibapi.
@@ -173,6 +196,19 @@ impl Wiretap {
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    /// Who waits for history that the Gateway calls late: of the request, or, where it names none, the only one there is.
+    fn who_is_late(&mut self, request_id: i32) -> Option<oneshot::Sender<Word>> {
+        if request_id != -1 {
+            return self.about.get_mut(&request_id)?.late.take();
+        }
+        let is_waiting = |about: &&mut About| about.late.as_ref().is_some_and(|late| !late.is_closed());
+        let mut waiting = self.about.values_mut().filter(is_waiting);
+        let only = waiting.next()?;
+        if waiting.next().is_some() { None } else { only.late.take() }
     }
 }
 

@@ -38,7 +38,8 @@ pub enum MarketDepthEvent {
     Reset {},
     /// A warning about this subscription that does not end it.
     Notice {
-        /// TWS's code.
+        /// TWS's code; 92 where the contract has no book itself, as a CFD of a stock, and that of the contract follows that the
+        /// text names.
         code: i32,
         /// TWS's text.
         message: String,

@@ -137,7 +137,8 @@ pub enum MarketDataEvent {
     },
     /// A warning about this subscription that does not end it.
     Notice {
-        /// TWS's code, e.g. 10167.
+        /// TWS's code, e.g. 10167; 91 where the contract has no data itself, as a CFD of a stock, and those of the contract follow
+        /// that the text names.
         code: i32,
         /// TWS's text.
         message: String,

@@ -176,7 +176,8 @@ impl OrderStatus {
 /// One event of the orders of this client.
 ///
 /// TWS repeats `open_order` and `order_status`: the newest counts. An execution and its commission report come once each, the
-/// report after the execution; they belong together by `exec_id`.
+/// report after the execution, whichever TWS sends first; they belong together by `exec_id`. A report that says something else than
+/// the one before comes too: the newest counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

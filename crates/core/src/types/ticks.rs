@@ -163,7 +163,7 @@ pub enum TickByTickEvent {
     Midpoint(MidpointTick),
     /// A warning about this subscription that does not end it.
     Notice {
-        /// TWS's code.
+        /// TWS's code; 91 where the contract has no data itself and those of the contract follow that the text names.
         code: i32,
         /// TWS's text.
         message: String,

@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use super::Shared;
 use crate::clock::Unit;
 use crate::error::request_error;
+use crate::late::Late;
 use crate::log;
 use crate::notes::Notes;
 use crate::overdue::Overdue;
@@ -60,6 +61,32 @@ impl Asker {
         self.shared.tap.expect(request_id);
         self.notes.ask_as(request_id);
         question.await.map_err(|error| self.failed(error))
+    }
+
+    /// Asks a question about the past, which the Gateway may answer with 2188 and nothing else.
+    pub(crate) async fn ask_history<T>(
+        &self,
+        question: impl Future<Output = std::result::Result<T, ibapi::Error>>,
+    ) -> Result<T> {
+        let (request_id, late) = self.late();
+        self.unless(late, self.ask_as(request_id, question)).await
+    }
+
+    /// The id of the next request, which is about the past, and what hears whether that is late.
+    pub(crate) fn late(&self) -> (i32, Late) {
+        let request_id = next_request_id(&self.client);
+        // Noted at once: what is noted is forgotten with the operation.
+        self.notes.ask_as(request_id);
+        (request_id, self.shared.tap.late(request_id))
+    }
+
+    /// The answer, unless 2188 is all that comes.
+    pub(crate) async fn unless<T>(&self, late: Late, answer: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            answer = answer => answer,
+            error = late.alone(&self.notes) => Err(error),
+        }
     }
 
     /// Asks a question that has none and one answer. An error without an id fails whatever ibapi has in flight of that kind, also what

@@ -55,7 +55,17 @@ where
         let item = self.items.next().await.transpose();
         match item.as_ref().err().and_then(reroute) {
             Some(reroute) => self.follow(reroute).await.map(Some),
-            None => checked(item),
+            None => checked(item).map_err(|error| self.whose(error)),
+        }
+    }
+
+    /// An error of the Gateway's, which says of which contract it is if that is not the one that was asked for.
+    pub(super) fn whose(&self, error: Error) -> Error {
+        match self.named.last() {
+            Some(reroute) if error.code().is_some() => {
+                error.map_message(|words| format!("{reroute}: {words}"))
+            }
+            _ => error,
         }
     }
 

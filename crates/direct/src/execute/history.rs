@@ -12,9 +12,12 @@ use ibkr_connect_core::types::{
 use jiff::Timestamp;
 
 use super::asker::Asker;
+use super::cut_short;
 use super::follow::{Following, Opening, forward_following};
 use super::forward::forward;
+use super::live::{is_refusal, only_live};
 use crate::convert;
+use crate::items::next;
 
 pub(super) async fn historical_bars(asker: &Asker, params: &HistoricalBarsParams) -> Result<HistoricalBars> {
     let contract = convert::contract_to_ibapi(&params.contract)?;
@@ -26,7 +29,7 @@ pub(super) async fn historical_bars(asker: &Asker, params: &HistoricalBarsParams
     if let Some(end) = params.end {
         builder = builder.ending(convert::offset_date_time(end)?);
     }
-    let data = asker.ask(builder.fetch()).await?;
+    let data = asker.ask_history(builder.fetch()).await?;
     convert::historical_bars(data)
 }
 
@@ -41,14 +44,28 @@ pub(super) async fn historical_bar_updates<'a>(
         .duration(convert::duration(params.duration)?)
         .what_to_show(convert::what_to_show(params.what_to_show))
         .trading_hours(TradingHours::from_use_rth(params.use_rth));
-    let bars = asker.ask(builder.stream()).await?;
+    let (request_id, late) = asker.late();
+    let mut bars = asker.ask_as(request_id, builder.stream()).await?;
     let event = |item| match item {
         SubscriptionItem::Data(update) => convert::historical_bar_update(update),
         SubscriptionItem::Notice(notice) => {
             Ok(HistoricalBarUpdatesEvent::Notice { code: notice.code, message: notice.message })
         }
     };
-    Ok(forward(bars, events, event))
+    Ok(Box::pin(async move {
+        let begun = async {
+            while let Some(item) = next(&mut bars).await? {
+                let has_begun = matches!(item, SubscriptionItem::Data(_));
+                events.send(event(item)?);
+                if has_begun {
+                    return Ok(());
+                }
+            }
+            Err(cut_short())
+        };
+        asker.unless(late, begun).await?;
+        forward(bars, events, event).await
+    }))
 }
 
 pub(super) async fn real_time_bars<'a>(
@@ -68,6 +85,7 @@ pub(super) async fn real_time_bars<'a>(
     let bars = Following::open(asker, &params.contract, open).await?;
     let event = |item| match item {
         SubscriptionItem::Data(bar) => convert::real_time_bar(bar),
+        SubscriptionItem::Notice(notice) if is_refusal(&notice) => Err(only_live(notice)),
         SubscriptionItem::Notice(notice) => {
             Ok(RealTimeBarsEvent::Notice { code: notice.code, message: notice.message })
         }
@@ -84,7 +102,7 @@ pub(super) async fn historical_schedule(
     if let Some(end) = params.end {
         builder = builder.ending(convert::offset_date_time(end)?);
     }
-    let schedule = asker.ask(builder.fetch()).await?;
+    let schedule = asker.ask_history(builder.fetch()).await?;
     Ok(convert::historical_schedule(schedule))
 }
 
@@ -92,13 +110,13 @@ pub(super) async fn head_timestamp(asker: &Asker, params: &HeadTimestampParams) 
     let contract = convert::contract_to_ibapi(&params.contract)?;
     let what_to_show = convert::what_to_show(params.what_to_show);
     let hours = TradingHours::from_use_rth(params.use_rth);
-    Ok(convert::said_time(asker.ask(asker.head_timestamp(&contract, what_to_show, hours)).await?))
+    Ok(convert::said_time(asker.ask_history(asker.head_timestamp(&contract, what_to_show, hours)).await?))
 }
 
 pub(super) async fn histogram(asker: &Asker, params: &HistogramParams) -> Result<Vec<HistogramEntry>> {
     let contract = convert::contract_to_ibapi(&params.contract)?;
     let hours = TradingHours::from_use_rth(params.use_rth);
     let period = convert::histogram_period(params.period);
-    let entries = asker.answered(asker.ask(asker.histogram_data(&contract, hours, period)).await?)?;
+    let entries = asker.answered(asker.ask_history(asker.histogram_data(&contract, hours, period)).await?)?;
     Ok(entries.into_iter().map(convert::histogram_entry).collect())
 }

@@ -16,11 +16,9 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::asker::Asker;
 use super::cut_short;
 use super::follow::{Following, Opening};
+use super::live::is_refusal;
 use crate::convert;
 use crate::error::request_error;
-
-/// ibapi lets a stream go on after it, but no data come: live data are not subscribed.
-const NOT_SUBSCRIBED: i32 = 10089;
 
 /// The kind of data that a connection asked for last. TWS applies it to the requests that follow, so a request for
 /// quotes holds it from the choice to the request.
@@ -141,8 +139,8 @@ impl<'a> Ticks<'a> {
                         return Ok(Some(event));
                     }
                 }
-                SubscriptionItem::Notice(notice) if self.once && notice.code == NOT_SUBSCRIBED => {
-                    return Err(request_error(ibapi::Error::Notice(notice)));
+                SubscriptionItem::Notice(notice) if self.once && is_refusal(&notice) => {
+                    return Err(self.ticks.whose(request_error(ibapi::Error::Notice(notice))));
                 }
                 SubscriptionItem::Notice(notice) => {
                     return Ok(Some(MarketDataEvent::Notice { code: notice.code, message: notice.message }));

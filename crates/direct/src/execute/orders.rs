@@ -1,6 +1,7 @@
 //! Orders and executions, read only.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::hash::Hash;
 use std::time::Duration;
 
@@ -13,11 +14,11 @@ use ibkr_connect_core::types::{
     OpenOrder, OrderUpdatesEvent,
 };
 use ibkr_connect_core::{Error, ErrorKind, Result};
-use indexmap::IndexSet;
 use tokio::time::timeout;
 
 use super::asker::Asker;
 use super::cut_short;
+use super::order_news::OrderNews;
 use crate::convert;
 use crate::followers::Follower;
 use crate::items::next;
@@ -160,9 +161,15 @@ pub(super) async fn executions(asker: &Asker, params: &ExecutionsParams) -> Resu
     let mut updates = asker.shared.orders.follow();
     let mut items = asker.ask(asker.executions(filter)).await?;
     let mut fills = Fills::default();
-    while let Some(item) = next(&mut items).await? {
+    loop {
+        let item = tokio::select! {
+            biased;
+            // As they come: more of them than are kept for later may belong to one answer.
+            () = fills.hear(&mut updates) => continue,
+            item = next(&mut items) => item?,
+        };
         match item {
-            SubscriptionItem::Data(Executions::ExecutionData(data)) => {
+            Some(SubscriptionItem::Data(Executions::ExecutionData(data))) => {
                 asker.notes.hear();
                 fills.execution(literal!(ExecutionDetails {
                     contract: convert::contract(data.contract),
@@ -170,10 +177,11 @@ pub(super) async fn executions(asker: &Asker, params: &ExecutionsParams) -> Resu
                     commission_report: None,
                 }));
             }
-            SubscriptionItem::Data(Executions::CommissionReport(report)) => {
+            Some(SubscriptionItem::Data(Executions::CommissionReport(report))) => {
                 fills.report(convert::commission_report(report));
             }
-            SubscriptionItem::Notice(notice) => asker.notice(&notice),
+            Some(SubscriptionItem::Notice(notice)) => asker.notice(&notice),
+            None => break,
         }
     }
     // Whoever is missing after that is `None`.
@@ -203,12 +211,18 @@ impl Fills {
 
     async fn complete(&mut self, updates: &mut Follower<Result<OrderUpdatesEvent>>) {
         while !self.is_complete() {
-            match updates.next().await {
-                Ok(Some(Ok(OrderUpdatesEvent::CommissionReport(report)))) => self.report(*report),
-                // Most of what was missed had come as a part of the answer.
-                Ok(Some(Ok(_))) | Err(_) => {}
-                Ok(Some(Err(_)) | None) => return,
-            }
+            self.hear(updates).await;
+        }
+    }
+
+    /// Hears of one update, and takes in the report that it may be.
+    async fn hear(&mut self, updates: &mut Follower<Result<OrderUpdatesEvent>>) {
+        match updates.next().await {
+            Ok(Some(Ok(OrderUpdatesEvent::CommissionReport(report)))) => self.report(*report),
+            // After an error more comes; and most of what was missed is a part of the answer.
+            Ok(Some(_)) | Err(_) => {}
+            // The connection ends, which the answer tells.
+            Ok(None) => pending().await,
         }
     }
 
@@ -257,47 +271,18 @@ impl<K: Clone + Eq + Hash, V> Newest<K, V> {
 pub(super) fn order_updates<'a>(asker: &'a Asker, events: Events<'a, OrderUpdatesEvent>) -> Carrying<'a> {
     let mut updates = asker.shared.orders.follow();
     Box::pin(async move {
-        let mut fresh = Fresh::default();
+        let mut news = OrderNews::default();
         while let Some(update) = updates.next().await? {
-            let update = update?;
-            if fresh.is_news(&update) {
-                events.send(update);
-            }
+            news.hear(update?, |update| events.send(update));
         }
         Err(cut_short())
     })
 }
 
-/// Executions whose report is waited for: more than come in a second, and a report takes no longer.
-const MOST_UNPAID: usize = 4_096;
-
-/// Tells news from answers to requests, which ibapi mixes in: a commission report is news once, after its execution.
-#[derive(Default)]
-struct Fresh {
-    /// Executions whose report has not come, the oldest first.
-    unpaid: IndexSet<String>,
-}
-
-impl Fresh {
-    fn is_news(&mut self, update: &OrderUpdatesEvent) -> bool {
-        match update {
-            OrderUpdatesEvent::Execution { execution, .. } => {
-                if self.unpaid.len() == MOST_UNPAID {
-                    self.unpaid.drain(..MOST_UNPAID / 2);
-                }
-                self.unpaid.insert(execution.exec_id.clone());
-                true
-            }
-            OrderUpdatesEvent::CommissionReport(report) => self.unpaid.shift_remove(&report.exec_id),
-            _ => true,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use ibapi::orders::{ExecutionData, OrderData, OrderStatus, OrderStatusKind};
-    use ibkr_connect_core::types::{Contract, Execution};
+    use ibkr_connect_core::types::Contract;
     use std::collections::VecDeque;
 
     use super::*;
@@ -317,11 +302,6 @@ mod tests {
         let report =
             ibapi::orders::CommissionReport { execution_id: exec_id.to_owned(), ..Default::default() };
         convert::commission_report(report)
-    }
-
-    fn filled(exec_id: &str) -> OrderUpdatesEvent {
-        let execution: Execution = details(exec_id).execution;
-        OrderUpdatesEvent::Execution { contract: Box::default(), execution: Box::new(execution) }
     }
 
     #[test]
@@ -379,23 +359,5 @@ mod tests {
         fills.execution(details("a"));
         timeout(COMMISSIONS, fills.complete(&mut updates)).await.unwrap_err();
         assert_eq!(fills.into_details()[0].commission_report, None);
-    }
-
-    #[test]
-    fn a_commission_is_news_once_and_after_its_execution() {
-        let paid = |exec_id| OrderUpdatesEvent::CommissionReport(Box::new(report(exec_id)));
-        let mut fresh = Fresh::default();
-        assert!(!fresh.is_news(&paid("a")), "it answers a request");
-        assert!(fresh.is_news(&filled("a")) && fresh.is_news(&paid("a")));
-        assert!(!fresh.is_news(&paid("a")), "it is told again");
-    }
-
-    #[test]
-    fn executions_whose_commission_never_comes_are_forgotten() {
-        let mut fresh = Fresh::default();
-        assert!((0..100_000).all(|number| fresh.is_news(&filled(&number.to_string()))));
-        assert!(fresh.unpaid.len() <= MOST_UNPAID, "{}", fresh.unpaid.len());
-        let paid = |number: &str| OrderUpdatesEvent::CommissionReport(Box::new(report(number)));
-        assert!(fresh.is_news(&paid("99999")) && !fresh.is_news(&paid("5")));
     }
 }

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use super::asker::Asker;
 use super::follow::{Following, Opening, forward_following};
 use super::forward::collect;
+use super::live::{is_refusal, only_live};
 use crate::convert;
 
 pub(super) async fn historical_ticks(
@@ -25,20 +26,26 @@ pub(super) async fn historical_ticks(
     let number = i32::try_from(params.number_of_ticks).unwrap_or(i32::MAX);
     let builder = asker.historical_ticks(&contract, number);
     let builder = within(builder, params)?.trading_hours(TradingHours::from_use_rth(params.use_rth));
-    Ok(match params.what_to_show {
-        HistoricalTickKind::Trades => {
-            let ticks = asker.ask(builder.trade()).await?;
-            HistoricalTicks::Trades(collect(asker, ticks, convert::historical_trade).await?)
-        }
-        HistoricalTickKind::BidAsk => {
-            let ticks = asker.ask(builder.bid_ask(convert::ignore_size(params.ignore_size))).await?;
-            HistoricalTicks::BidAsk(collect(asker, ticks, convert::historical_bid_ask).await?)
-        }
-        HistoricalTickKind::Midpoint => {
-            let ticks = asker.ask(builder.mid_point()).await?;
-            HistoricalTicks::Midpoint(collect(asker, ticks, convert::historical_midpoint).await?)
-        }
-    })
+    let (request_id, late) = asker.late();
+    let answer = async {
+        Ok(match params.what_to_show {
+            HistoricalTickKind::Trades => {
+                let ticks = asker.ask_as(request_id, builder.trade()).await?;
+                HistoricalTicks::Trades(collect(asker, ticks, convert::historical_trade).await?)
+            }
+            HistoricalTickKind::BidAsk => {
+                let ticks = asker
+                    .ask_as(request_id, builder.bid_ask(convert::ignore_size(params.ignore_size)))
+                    .await?;
+                HistoricalTicks::BidAsk(collect(asker, ticks, convert::historical_bid_ask).await?)
+            }
+            HistoricalTickKind::Midpoint => {
+                let ticks = asker.ask_as(request_id, builder.mid_point()).await?;
+                HistoricalTicks::Midpoint(collect(asker, ticks, convert::historical_midpoint).await?)
+            }
+        })
+    };
+    asker.unless(late, answer).await
 }
 
 pub(super) async fn tick_by_tick<'a>(
@@ -91,6 +98,7 @@ async fn stream<'a, T: Send + 'a>(
     }
     let event = move |item| match item {
         SubscriptionItem::Data(tick) => convert(tick),
+        SubscriptionItem::Notice(notice) if is_refusal(&notice) => Err(only_live(notice)),
         SubscriptionItem::Notice(notice) => {
             Ok(TickByTickEvent::Notice { code: notice.code, message: notice.message })
         }
