@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn status(filled: f64) -> Event {
-        Event::OrderStatus(Box::new(literal!(OrderStatus { filled, ..Default::default() })))
+        Event::OrderStatus(Box::new(literal!(OrderStatus { filled: Some(filled), ..Default::default() })))
     }
 
     fn told(updates: impl IntoIterator<Item = Event>) -> Vec<Event> {
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(told([paid("a", 1.0), paid("a", 1.5), filled("a")]), [filled("a"), paid("a", 1.5)]);
         let busted = || {
             let execution =
-                literal!(Execution { exec_id: "a".to_owned(), shares: 5.0, ..Default::default() });
+                literal!(Execution { exec_id: "a".to_owned(), shares: Some(5.0), ..Default::default() });
             Event::Execution { contract: Box::default(), execution: Box::new(execution) }
         };
         assert_eq!(told([filled("a"), paid("a", 1.0), busted()]), [filled("a"), paid("a", 1.0), busted()]);
@@ -222,7 +222,7 @@ mod tests {
             newest.retain(|of, _| executed.contains_key(of));
             prop_assert_eq!(paid, newest, "the newest report of each");
             let said: Vec<_> = sequence.iter().filter_map(|comes| match comes {
-                Comes::Status(says) => Some(f64::from(*says)),
+                Comes::Status(says) => Some(Some(f64::from(*says))),
                 _ => None,
             }).collect();
             prop_assert_eq!(statuses, said, "everything else as it came");
