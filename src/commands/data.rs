@@ -1,6 +1,7 @@
 //! The commands that show data: accounts, positions, bars, quote, ticks.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ibkr_connect::types::{
     Contract, HistoricalBarsParams, MarketDataEvent, MarketDataParams, MarketDataType, WhatToShow,
@@ -87,32 +88,54 @@ pub(crate) fn quote(config: &Config, output: &Output, arguments: &Quote) -> anyh
     let limit = config.request_timeout;
     with_session(config, async |session: Session, waits| {
         let mut ticks = session.market_data(params).await?;
-        let mut values = BTreeMap::new();
+        let (mut values, mut notices) = (BTreeMap::new(), Vec::new());
         let deadline = Instant::now() + limit;
         loop {
             match timeout_at(deadline, ticks.next()).await {
-                Ok(Some(event)) => values.extend(named_values(event?)),
+                Ok(Some(event)) => match event? {
+                    MarketDataEvent::Notice { code, message } => notices.push((code, message)),
+                    event => values.extend(named_values(event)),
+                },
                 Ok(None) => break,
-                Err(_) if values.is_empty() => {
-                    let message = format!("no quote of {symbol} within {limit:?}");
-                    return Err(Error::new(ErrorKind::Timeout, message).into());
-                }
+                Err(_) if values.is_empty() => return Err(no_quote(symbol, limit, notices.pop()).into()),
                 Err(_) => break,
             }
         }
         waits.over();
-        show_quote(output, symbol, &values)
+        show_quote(output, symbol, &values, &notices)
     })
 }
 
-fn show_quote(output: &Output, symbol: &str, values: &BTreeMap<String, Value>) -> anyhow::Result<()> {
+fn no_quote(symbol: &str, limit: Duration, last: Option<(i32, String)>) -> Error {
+    let error = Error::new(ErrorKind::Timeout, format!("no quote of {symbol} within {limit:?}"));
+    match last {
+        Some((code, text)) => error
+            .with_code(code)
+            .map_message(|words| format!("{words}; the Gateway has said: {code}: {text}")),
+        None => error,
+    }
+}
+
+fn show_quote(
+    output: &Output,
+    symbol: &str,
+    values: &BTreeMap<String, Value>,
+    notices: &[(i32, String)],
+) -> anyhow::Result<()> {
     match output.format {
-        Format::Json => output.json(&json!({ "symbol": symbol, "values": values }))?,
+        Format::Json => {
+            let notices: Vec<_> =
+                notices.iter().map(|(code, message)| json!({ "code": code, "message": message })).collect();
+            output.json(&json!({ "symbol": symbol, "values": values, "notices": notices }))?;
+        }
         Format::Table => {
             let rows = values.iter().map(|(name, value)| {
                 vec![name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)]
             });
             print_lines(&table(&[symbol, "value"], rows).to_string())?;
+            for (code, message) in notices {
+                print_line(&format!("notice {code}: {message}"))?;
+            }
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::host::{Finished, User};
 use crate::support::real_backends::on_real_backends;
 
-on_real_backends! { in_mode: accounts positions bars quote a_currency_pair ticks an_unknown_symbol delayed_data other_types }
+on_real_backends! { in_mode: accounts positions bars quote a_currency_pair ticks an_unknown_symbol delayed_data other_types a_cfd }
 
 fn in_mode(mode: ConnectionMode, test: fn(&str)) {
     test(mode.as_str());
@@ -90,6 +90,24 @@ fn delayed_data(mode: &str) {
     let ticks = ["ticks", "AAPL", "--delayed", "--for", "500ms", "--json"];
     let ticks = run_on(unentitled(), mode, &ticks, 0).data_lines();
     assert!(ticks.iter().any(|event| event["price"]["tick_type"] == "delayed_bid"), "{ticks:?}");
+}
+
+/// Its quotes are its underlying's, and the user is told so.
+fn a_cfd(mode: &str) {
+    let arguments = ["quote", "AAPL", "--type", "CFD"];
+    let quote = run(mode, &[&arguments[..], &["--json"]].concat(), 0).data();
+    assert!(quote["values"]["bid"].as_f64().unwrap() > 0.0, "{quote}");
+    let notice = &quote["notices"][0];
+    assert_eq!(notice["code"], 91, "{quote}");
+    assert!(notice["message"].as_str().unwrap().contains("contract 265598 at SMART"), "{quote}");
+    let shown = run(mode, &arguments, 0).stdout;
+    assert!(
+        shown.lines().any(|line| line.starts_with("notice 91: TWS has no market data of this")),
+        "{shown}"
+    );
+    let ticks = events(mode, &["ticks", "AAPL", "--type", "CFD", "--for", "500ms"]);
+    assert_eq!(ticks[0]["notice"]["code"], 91);
+    assert!(ticks.iter().any(|event| event["price"]["price"].is_number()), "{ticks:?}");
 }
 
 fn other_types(mode: &str) {

@@ -121,7 +121,7 @@ impl Clock {
             tracing::info!(command, wait_ms = whole_millis(wait), "clock_question_waits");
         }
         let (sender, answer) = oneshot::channel();
-        desk.waiting.push(Waiting { unit, answer: sender });
+        desk.admit(Waiting { unit, answer: sender });
         if !std::mem::replace(&mut desk.is_served, true) {
             tokio::spawn(self.clone().serve(asks.clone()));
         }
@@ -156,6 +156,14 @@ impl Desk {
     /// When the next question may be asked.
     fn next(&self) -> Instant {
         self.asked.map_or_else(Instant::now, |asked| asked + SPACING)
+    }
+
+    /// One more waits. Who has left meanwhile is forgotten before more room is made.
+    fn admit(&mut self, waiting: Waiting) {
+        if self.waiting.len() == self.waiting.capacity() {
+            self.waiting.retain(|waiting| !waiting.answer.is_closed());
+        }
+        self.waiting.push(waiting);
     }
 
     /// When the next question is due; `None`, and nobody is served any more, if there is nobody.

@@ -171,3 +171,17 @@ async fn all_who_wait_learn_of_the_end() {
         assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Disconnected);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_has_left_is_not_kept_until_the_question_is_answered() {
+    let (clock, gateway) = (Clock::default(), Played::new(SPACING / 2, First::Answered));
+    let stays = clock.time(&gateway, Unit::Seconds, SPACING);
+    let leave = async {
+        for _ in 0..1_000 {
+            timeout(Duration::ZERO, clock.time(&gateway, Unit::Seconds, SPACING)).await.unwrap_err();
+        }
+        assert!(clock.desk().waiting.len() < 10, "{}", clock.desk().waiting.len());
+    };
+    let (time, ()) = join!(stays, leave);
+    time.unwrap();
+}

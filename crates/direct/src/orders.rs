@@ -133,6 +133,8 @@ mod tests {
                 heard(follower).into_iter().map(|update| update.unwrap().unwrap()).collect::<Vec<_>>();
             let status = ibkr_connect_core::literal!(types::OrderStatus {
                 status: "Submitted".to_owned(),
+                filled: Some(0.0),
+                remaining: Some(0.0),
                 ..Default::default()
             });
             assert_eq!(heard[0], OrderUpdatesEvent::OrderStatus(Box::new(status)));

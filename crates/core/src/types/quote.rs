@@ -110,7 +110,7 @@ impl Quote {
     pub fn apply(&mut self, event: &MarketDataEvent) {
         match event {
             MarketDataEvent::Price { tick_type, price, size, .. } => {
-                self.apply_price(*tick_type, *price, *size)
+                self.apply_price(*tick_type, *price, *size);
             }
             MarketDataEvent::Size { tick_type, size } => {
                 if let Some(field) = self.size_field(*tick_type) {

@@ -8,7 +8,8 @@ use crate::framing::Frame;
 use crate::market::{Book, Kind, Listing, Row, RowChange, Side, World};
 use crate::messages::{
     DepthMarketDataDescription, MarketDepth, MarketDepthData, MarketDepthExchanges, MarketDepthL2,
-    MarketDepthRequest, Response, SmartComponent, SmartComponents, SmartComponentsRequest,
+    MarketDepthRequest, RerouteMarketDepth, Response, SmartComponent, SmartComponents,
+    SmartComponentsRequest,
 };
 use crate::session::{Feed, Opening, Refusal};
 
@@ -27,6 +28,11 @@ pub(crate) fn subscribe(
 ) -> Result<Opening, Refusal> {
     let req_id = wanted.req_id.unwrap_or(-1);
     let contract = wanted.contract.clone().unwrap_or_default();
+    if let Some(stock) = world.underlying_of_cfd(&contract) {
+        let (con_id, exchange) = (Some(stock.listing.con_id), Some("SMART".to_owned()));
+        let frames = vec![RerouteMarketDepth { req_id: Some(req_id), con_id, exchange }.frame()];
+        return Ok(Opening { frames, feed: None });
+    }
     let instrument = world.instrument(req_id, &contract)?;
     let exchange = contract.exchange.unwrap_or_default();
     let smart = wanted.is_smart_depth == Some(true);

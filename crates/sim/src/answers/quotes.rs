@@ -9,8 +9,8 @@ use super::options::computation_frame;
 use crate::framing::Frame;
 use crate::market::{Combo, OptionListing, Quotes, Tick, World};
 use crate::messages::{
-    Contract, MarketDataRequest, MarketDataType, Response, TickGeneric, TickPrice, TickReqParams, TickSize,
-    TickString, end, end_frame,
+    Contract, MarketDataRequest, MarketDataType, RerouteMarketData, Response, TickGeneric, TickPrice,
+    TickReqParams, TickSize, TickString, end, end_frame,
 };
 use crate::session::{Feed, Opening, Refusal};
 
@@ -150,6 +150,11 @@ pub(crate) fn subscribe(
 ) -> Result<Opening, Refusal> {
     let req_id = wanted.req_id.unwrap_or(-1);
     let contract = wanted.contract.clone().unwrap_or_default();
+    if let Some(stock) = world.underlying_of_cfd(&contract) {
+        let (con_id, exchange) = (Some(stock.listing.con_id), Some("SMART".to_owned()));
+        let frames = vec![RerouteMarketData { req_id: Some(req_id), con_id, exchange }.frame()];
+        return Ok(Opening { frames, feed: None });
+    }
     let delayed = !REAL_TIME.contains(&market_data_type);
     let mut subject = subject(world, req_id, &contract, if delayed { DELAY } else { 0 })?;
     let once = wanted.snapshot == Some(true) || wanted.regulatory_snapshot == Some(true);

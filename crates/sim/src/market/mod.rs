@@ -106,6 +106,13 @@ impl World {
         }
     }
 
+    /// The stock whose data a CFD has: TWS names it instead of sending any, and its contract id and exchange are enough to ask for it.
+    pub(crate) fn underlying_of_cfd(&self, wanted: &Contract) -> Option<&Instrument> {
+        let is_cfd = wanted.sec_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("CFD"));
+        let stock = Contract { sec_type: Some("STK".to_owned()), ..wanted.clone() };
+        self.instruments.iter().find(|instrument| is_cfd && instrument.listing.fits(&stock))
+    }
+
     /// Whether its live data are subscribed.
     pub(crate) fn is_entitled(&self, instrument: &Instrument) -> bool {
         self.has_live_data(instrument.listing.symbol)

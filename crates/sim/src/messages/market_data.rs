@@ -273,3 +273,24 @@ pub(crate) struct TickGeneric {
     #[prost(double, optional, tag = "3")]
     pub(crate) value: Option<f64>,
 }
+
+/// The data of a contract are those of another one.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct RerouteMarketData {
+    #[prost(int32, optional, tag = "1")]
+    pub(crate) req_id: Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub(crate) con_id: Option<i32>,
+    #[prost(string, optional, tag = "3")]
+    pub(crate) exchange: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct RerouteMarketDepth {
+    #[prost(int32, optional, tag = "1")]
+    pub(crate) req_id: Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub(crate) con_id: Option<i32>,
+    #[prost(string, optional, tag = "3")]
+    pub(crate) exchange: Option<String>,
+}

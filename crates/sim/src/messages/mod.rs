@@ -294,6 +294,8 @@ responses! {
     88 => HeadTimestamp
     89 => HistogramData
     90 => HistoricalDataUpdate
+    91 => RerouteMarketData
+    92 => RerouteMarketDepth
     93 => MarketRule
     94 => Pnl
     95 => PnlSingle

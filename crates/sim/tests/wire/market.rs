@@ -61,6 +61,20 @@ fn many_ticks_come_in_batches_and_the_last_says_so() {
 }
 
 #[test]
+fn a_cfd_of_a_stock_has_that_ones_data() {
+    let simulator = replay();
+    let mut client = RawClient::handshaken(&simulator, 1);
+    let contract = bytes(2, &[bytes(2, b"SPY"), bytes(3, b"CFD")].concat());
+    for (question, answer) in [(1, 91), (10, 92)] {
+        client.request(question, &[vec![8, 5], contract.clone()].concat());
+        let (id, body) = client.frame().unwrap();
+        // SPY's contract id is 756733.
+        let named = [b"\x08\x05\x10\xfd\x97\x2e".as_slice(), &bytes(3, b"SMART")].concat();
+        assert_eq!((id, body), (answer, named));
+    }
+}
+
+#[test]
 fn a_client_has_three_books() {
     let simulator = replay();
     let mut client = RawClient::handshaken(&simulator, 1);

@@ -145,6 +145,10 @@ impl<E: Entry> FeedState<E> {
             let is_abandoned = !self.is_used() && (self.heard.is_none() || self.is_silent(now));
             self.again = if is_abandoned { Again::AtOnce } else { Again::WhenSilent };
         }
+        // While the Gateway is silent nobody else notices who has left.
+        if self.users.len() == self.users.capacity() {
+            self.users.retain(User::is_there);
+        }
         self.users.push(User { told, interest });
         received
     }

@@ -219,3 +219,17 @@ fn rows_without_end_are_no_answer() {
     assert!(error.message().contains("more than 100000 rows"), "{error}");
     assert_eq!((state.is_used(), state.rows.len()), (false, MOST_ROWS));
 }
+
+#[test]
+fn who_has_left_is_not_kept_while_the_gateway_is_silent() {
+    let now = Instant::now();
+    let mut state = state(now, &[]);
+    let stays = state.join(now, Interest::Updates);
+    for _ in 0..1_000 {
+        drop(state.join(now, Interest::Snapshot));
+    }
+    assert!(state.users.len() < 10, "{}", state.users.len());
+    assert!(state.is_held());
+    drop(stays);
+    assert!(!state.is_used());
+}
