@@ -206,7 +206,7 @@ async fn next<T>(stream: &mut SupervisedStream<T>) -> StreamItem<T> {
 fn bars_of(item: &StreamItem<HistoricalBarUpdatesEvent>) -> Option<Vec<BarTime>> {
     match item {
         StreamItem::Data(HistoricalBarUpdatesEvent::History { bars }) => {
-            Some(bars.iter().map(|bar| bar.time).collect())
+            Some(bars.iter().filter_map(|bar| bar.time).collect())
         }
         _ => None,
     }

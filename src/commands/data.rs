@@ -68,7 +68,7 @@ pub(crate) fn bars(config: &Config, output: &Output, arguments: &Bars) -> anyhow
         let header = ["time", "open", "high", "low", "close", "volume"];
         Ok(output.rows(&found.bars, &header, |bar| {
             vec![
-                bar.time.to_string(),
+                optional(bar.time),
                 optional(bar.open),
                 optional(bar.high),
                 optional(bar.low),

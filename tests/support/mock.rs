@@ -82,7 +82,7 @@ fn bars() -> HistoricalBars {
     let end = Timestamp::now();
     let bar = |hours: i64| {
         ibkr_connect::literal!(Bar {
-            time: BarTime::Time(end - hours.hours()),
+            time: Some(BarTime::Time(end - hours.hours())),
             open: Some(10.0),
             high: Some(12.0),
             low: Some(9.0),

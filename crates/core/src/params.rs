@@ -8,7 +8,7 @@ use crate::types::{
     BroadTapeNewsParams, CalculateImpliedVolatilityParams, CalculateOptionPriceParams, ComboLeg,
     CompletedOrdersParams, Contract, ContractNewsParams, DisplayGroupEventsParams, ExecutionsParams,
     HeadTimestampParams, HistogramParams, HistoricalBarUpdatesParams, HistoricalBarsParams,
-    HistoricalNewsParams, HistoricalScheduleParams, HistoricalTicksParams, MarketDataParams,
+    HistoricalNewsParams, HistoricalScheduleParams, HistoricalTicksParams, LegAction, MarketDataParams,
     MarketDepthParams, MarketRuleParams, MatchingSymbolsParams, NewsArticleParams, OptionChainParams,
     PnlParams, PnlSingleParams, PositionsMultiParams, QuoteSnapshotParams, RealTimeBarsParams, ScannerParams,
     SecType, SmartComponentsParams, TickByTickParams, WshEventsParams, set,
@@ -111,13 +111,19 @@ fn check_legs(contract: &Contract) -> Checked {
 
 fn check_leg(place: usize, leg: &ComboLeg) -> Checked {
     let &ComboLeg { con_id, ratio, .. } = leg;
-    if con_id != 0 && ratio >= 1 {
-        return Ok(());
+    if con_id == 0 || ratio < 1 {
+        return Err(format!(
+            "leg {place} of the combination has the contract id {con_id} and the ratio {ratio}; expected a contract id as \
+             contract_details gives it, and a ratio of at least 1"
+        ));
     }
-    Err(format!(
-        "leg {place} of the combination has the contract id {con_id} and the ratio {ratio}; expected a contract id as \
-         contract_details gives it, and a ratio of at least 1"
-    ))
+    match &leg.action {
+        LegAction::Buy | LegAction::Sell | LegAction::SellShort => Ok(()),
+        other => Err(format!(
+            "leg {place} of the combination has the action {:?}; expected BUY, SELL or SSHORT",
+            other.as_str()
+        )),
+    }
 }
 
 impl Params for MarketDataParams {

@@ -215,7 +215,7 @@ mod tests {
     }
 
     fn bar() -> Bar {
-        let time = crate::types::BarTime::Date(jiff::civil::date(2026, 11, 28));
+        let time = Some(crate::types::BarTime::Date(jiff::civil::date(2026, 11, 28)));
         Bar { time, open: None, high: None, low: None, close: None, volume: None, wap: None, count: None }
     }
 }

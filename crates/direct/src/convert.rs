@@ -4,6 +4,7 @@ mod account_updates;
 mod accounts;
 mod contracts;
 mod depth;
+mod expiry;
 mod gateway;
 mod history;
 mod market_data;
@@ -13,6 +14,7 @@ mod reference;
 mod scanner;
 mod ticks;
 mod tws_time;
+mod unset;
 
 use ibkr_connect_core::types::Notice;
 use ibkr_connect_core::{Error, ErrorKind, Result};
@@ -34,6 +36,7 @@ pub(crate) use reference::*;
 pub(crate) use scanner::*;
 pub(crate) use ticks::*;
 pub(crate) use tws_time::*;
+pub(crate) use unset::*;
 
 pub(crate) fn timestamp(time: OffsetDateTime) -> Result<Timestamp> {
     Timestamp::from_nanosecond(time.unix_timestamp_nanos()).map_err(|error| {

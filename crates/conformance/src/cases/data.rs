@@ -123,8 +123,8 @@ pub(crate) async fn historical_bars(connector: &dyn Connector, target: &Target) 
     let times: Vec<_> = bars
         .iter()
         .map(|bar| match bar.time {
-            BarTime::Time(time) => time,
-            BarTime::Date(date) => panic!("an hourly bar at {date}"),
+            Some(BarTime::Time(time)) => time,
+            other => panic!("an hourly bar at {other:?}"),
         })
         .collect();
     assert!(times.is_sorted() && times.last() <= Some(&Timestamp::now()), "{times:?}");

@@ -94,8 +94,8 @@ pub(crate) fn seconds(count: i64) -> SignedDuration {
 
 fn time(bar: &Bar) -> Timestamp {
     match bar.time {
-        BarTime::Time(time) => time,
-        BarTime::Date(date) => panic!("a bar of a day: {date}"),
+        Some(BarTime::Time(time)) => time,
+        other => panic!("a bar of no time: {other:?}"),
     }
 }
 
@@ -106,7 +106,7 @@ fn bar_of(time: Timestamp, trades: &[TradeTick]) -> Bar {
     let volume: f64 = trades.iter().map(|trade| trade.size.unwrap()).sum();
     let value: f64 = trades.iter().map(|trade| trade.size.unwrap() * trade.price.unwrap()).sum();
     literal!(Bar {
-        time: BarTime::Time(time),
+        time: Some(BarTime::Time(time)),
         open: prices().next(),
         high: prices().reduce(f64::max),
         low: prices().reduce(f64::min),

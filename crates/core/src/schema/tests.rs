@@ -156,7 +156,8 @@ fn is_empty(value: &Value) -> bool {
         Value::Null => true,
         Value::String(text) => text.is_empty(),
         Value::Array(values) => values.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
+        // Flags of which none is set.
+        Value::Object(fields) => fields.values().all(|value| is_empty(value) || *value == Value::Bool(false)),
         Value::Bool(_) | Value::Number(_) => false,
     }
 }

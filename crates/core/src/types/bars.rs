@@ -60,8 +60,8 @@ pub struct HistoricalBars {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct Bar {
-    /// Where it begins.
-    pub time: BarTime,
+    /// Where it begins; `None` where TWS's text says no time.
+    pub time: Option<BarTime>,
     /// The first price, in the contract's currency.
     pub open: Option<f64>,
     /// The highest price, in the contract's currency.

@@ -24,7 +24,7 @@ pub struct Contract {
     /// TWS's security type: `STK`, `OPT`, `FUT`, `CASH`, `IND`, `CRYPTO`, `BOND`, `BAG`, ...
     #[setters(into)]
     pub sec_type: SecType,
-    /// `yyyymmdd` or `yyyymm`; empty for what does not expire.
+    /// `yyyymmdd` or `yyyymm`; empty for what does not expire. A day or month with hyphens is sent so too.
     #[setters(into)]
     pub last_trade_date_or_contract_month: String,
     /// An option's strike, in the currency of the contract.

@@ -116,6 +116,9 @@ pub struct OptionChain {
     /// The days on which they expire, as TWS orders them.
     #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::types::schema::Day>"))]
     pub expirations: Vec<Date>,
+    /// What TWS names among them that is no day, as it writes it; not in JSON when there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_expirations: Vec<String>,
     /// The strikes, as TWS orders them.
     pub strikes: Vec<f64>,
 }

@@ -74,9 +74,9 @@ pub enum HistoricalTicks {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct TradeTick {
-    /// When, to the second.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
-    pub time: Timestamp,
+    /// When, to the second; `None` where TWS gives no time.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
+    pub time: Option<Timestamp>,
     /// The price, in the contract's currency.
     pub price: Option<f64>,
     /// The size, in shares or contracts.
@@ -96,9 +96,9 @@ pub struct TradeTick {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct BidAskTick {
-    /// When, to the second.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
-    pub time: Timestamp,
+    /// When, to the second; `None` where TWS gives no time.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
+    pub time: Option<Timestamp>,
     /// The highest bid, in the contract's currency.
     pub bid_price: Option<f64>,
     /// The lowest ask, in the contract's currency.
@@ -118,9 +118,9 @@ pub struct BidAskTick {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(not(ibkr_all_fields), non_exhaustive)]
 pub struct MidpointTick {
-    /// When, to the second.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::types::schema::Time"))]
-    pub time: Timestamp,
+    /// When, to the second; `None` where TWS gives no time.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::types::schema::Time>"))]
+    pub time: Option<Timestamp>,
     /// The price, in the contract's currency.
     pub price: Option<f64>,
 }

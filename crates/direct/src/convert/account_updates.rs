@@ -9,8 +9,8 @@ use ibkr_connect_core::types::{
     PositionUpdatesEvent, PositionsMultiEvent, set,
 };
 
-use super::accounts::{account_key, said};
-use super::{account_summary_value, contract, position};
+use super::accounts::account_key;
+use super::{account_summary_value, contract, position, said};
 
 pub(crate) fn account_summary_update(
     item: SubscriptionItem<ib::AccountSummaryResult>,

@@ -4,11 +4,11 @@ use ibapi::accounts as ib;
 use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{AccountSummaryValue, FamilyCode, Position, UserInfo, set};
 
-use super::contract;
+use super::{contract, entries, said};
 
 /// The accounts without the empty name that a trailing comma makes.
 pub(crate) fn accounts(accounts: Vec<String>) -> Vec<String> {
-    accounts.into_iter().filter(|account| !account.is_empty()).collect()
+    entries(accounts)
 }
 
 pub(crate) fn account_summary_value(row: ib::AccountSummary) -> AccountSummaryValue {
@@ -47,9 +47,4 @@ pub(super) fn account_key(key: String) -> String {
         Some(name) => name.to_owned(),
         None => key,
     }
-}
-
-/// A text, unless TWS leaves it empty.
-pub(super) fn said(text: String) -> Option<String> {
-    Some(text).filter(|text| !text.is_empty())
 }

@@ -4,19 +4,22 @@ use ibapi::contracts as ib;
 use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
     BondDetails, ComboLeg, Contract, ContractDetails, DeltaNeutralContract, FundDetails, IneligibilityReason,
-    LegAction, LegOpenClose, set,
+    LegAction, LegOpenClose, number, set,
 };
 use ibkr_connect_core::{Error, ErrorKind, Result};
 
-use super::accounts::said;
-use super::date;
+use super::expiry::{LastTrade, expiry_to_tws};
+use super::{date, entries, or_zero, said, size};
 
 pub(crate) fn contract(contract: ib::Contract) -> Contract {
+    let last = LastTrade::new(&contract.last_trade_date_or_contract_month);
     literal!(Contract {
-        con_id: contract.contract_id,
+        con_id: or_zero(contract.contract_id),
         symbol: contract.symbol.0,
         sec_type: contract.security_type.to_string().into(),
-        last_trade_date_or_contract_month: contract.last_trade_date_or_contract_month,
+        last_trade_time: last.time.to_owned(),
+        last_trade_time_zone: last.zone.to_owned(),
+        last_trade_date_or_contract_month: last.day.into_owned(),
         strike: set(contract.strike).filter(|strike| *strike != 0.0),
         right: contract.right.map(|right| right.to_string().into()).unwrap_or_default(),
         multiplier: contract.multiplier,
@@ -31,8 +34,6 @@ pub(crate) fn contract(contract: ib::Contract) -> Contract {
         description: contract.description,
         issuer_id: contract.issuer_id,
         last_trade_date: contract.last_trade_date.and_then(|day| date(day).ok()),
-        last_trade_time: String::new(),
-        last_trade_time_zone: String::new(),
         combo_legs_description: contract.combo_legs_description,
         combo_legs: contract.combo_legs.into_iter().map(combo_leg).collect(),
         delta_neutral_contract: contract.delta_neutral_contract.map(|underlying| literal!(
@@ -47,8 +48,8 @@ pub(crate) fn contract(contract: ib::Contract) -> Contract {
 
 fn combo_leg(leg: ib::ComboLeg) -> ComboLeg {
     literal!(ComboLeg {
-        con_id: leg.contract_id,
-        ratio: leg.ratio,
+        con_id: or_zero(leg.contract_id),
+        ratio: or_zero(leg.ratio),
         action: match leg.action {
             ib::LegAction::Buy => LegAction::Buy,
             ib::LegAction::Sell => LegAction::Sell,
@@ -61,9 +62,9 @@ fn combo_leg(leg: ib::ComboLeg) -> ComboLeg {
             ib::ComboLegOpenClose::Close => LegOpenClose::Close,
             ib::ComboLegOpenClose::Unknown => LegOpenClose::Unknown,
         },
-        short_sale_slot: leg.short_sale_slot,
+        short_sale_slot: or_zero(leg.short_sale_slot),
         designated_location: leg.designated_location,
-        exempt_code: leg.exempt_code,
+        exempt_code: or_zero(leg.exempt_code),
         per_leg_price: None,
     })
 }
@@ -74,7 +75,7 @@ pub(crate) fn contract_to_ibapi(contract: &Contract) -> Result<ib::Contract> {
         contract_id: contract.con_id,
         symbol: contract.symbol.as_str().into(),
         security_type: security_type(contract.sec_type.as_str())?,
-        last_trade_date_or_contract_month: contract.last_trade_date_or_contract_month.clone(),
+        last_trade_date_or_contract_month: expiry_to_tws(&contract.last_trade_date_or_contract_month),
         strike: contract.strike.unwrap_or_default(),
         right: match contract.right.as_str() {
             "" | "0" | "?" => None,
@@ -140,20 +141,21 @@ fn leg_to_ibapi(leg: &ComboLeg) -> Result<ib::ComboLeg> {
 }
 
 pub(crate) fn contract_details(details: ib::ContractDetails) -> ContractDetails {
-    let is_bond = matches!(details.contract.security_type, ib::SecurityType::Bond);
-    let bond = is_bond.then(|| bond_details(&details));
+    let bond = bond_details(&details);
     let fund = Some(fund_details(&details)).filter(|fund| *fund != FundDetails::default());
+    let described = contract(details.contract);
     literal!(ContractDetails {
         bond,
         fund,
         event_contract: None,
-        contract: contract(details.contract),
+        last_trade_time: said(described.last_trade_time.clone()).unwrap_or(details.last_trade_time),
+        contract: described,
         market_name: details.market_name,
         min_tick: set(details.min_tick).filter(|tick| *tick > 0.0),
-        price_magnifier: details.price_magnifier,
-        order_types: details.order_types,
-        valid_exchanges: details.valid_exchanges,
-        under_con_id: details.under_contract_id,
+        price_magnifier: number(details.price_magnifier).filter(|by| *by > 0).unwrap_or(1),
+        order_types: entries(details.order_types),
+        valid_exchanges: entries(details.valid_exchanges),
+        under_con_id: or_zero(details.under_contract_id),
         under_symbol: details.under_symbol,
         under_sec_type: details.under_security_type.into(),
         long_name: details.long_name,
@@ -162,19 +164,18 @@ pub(crate) fn contract_details(details: ib::ContractDetails) -> ContractDetails 
         category: details.category,
         subcategory: details.subcategory,
         time_zone_id: details.time_zone_id,
-        trading_hours: details.trading_hours,
-        liquid_hours: details.liquid_hours,
-        market_rule_ids: details.market_rule_ids,
+        trading_hours: entries(details.trading_hours),
+        liquid_hours: entries(details.liquid_hours),
+        market_rule_ids: entries(details.market_rule_ids),
         stock_type: details.stock_type,
-        min_size: details.min_size.and_then(set),
-        size_increment: details.size_increment.and_then(set),
-        suggested_size_increment: details.suggested_size_increment.and_then(set),
+        min_size: details.min_size.and_then(size),
+        size_increment: details.size_increment.and_then(size),
+        suggested_size_increment: details.suggested_size_increment.and_then(size),
         real_expiration_date: details.real_expiration_date,
-        last_trade_time: details.last_trade_time,
         settlement_method: details.settlement_method,
         ev_rule: details.ev_rule,
         ev_multiplier: set(details.ev_multiplier).filter(|multiplier| *multiplier != 0.0),
-        agg_group: Some(details.agg_group).filter(|group| ![0, i32::MAX].contains(group)),
+        agg_group: number(details.agg_group).filter(|group| *group != 0),
         min_algo_size: None,
         last_price_precision: None,
         last_size_precision: None,
@@ -236,7 +237,19 @@ fn fund_asset_type(kind: &ib::FundAssetType) -> &'static str {
     }
 }
 
-fn bond_details(details: &ib::ContractDetails) -> BondDetails {
+/// What a bond has, of whatever has it: bills and notes are bonds under other names.
+fn bond_details(details: &ib::ContractDetails) -> Option<BondDetails> {
+    let bond = bond_fields(details);
+    let is_bond = matches!(details.contract.security_type.to_string().as_str(), "BOND" | "BILL");
+    (is_bond || bond != BondDetails::default()).then(|| {
+        // TWS writes the maturity where others have their last day.
+        let last = LastTrade::new(&details.contract.last_trade_date_or_contract_month);
+        let maturity = said(last.day.into_owned()).or_else(|| bond.maturity.clone());
+        literal!(BondDetails { maturity, ..bond })
+    })
+}
+
+fn bond_fields(details: &ib::ContractDetails) -> BondDetails {
     literal!(BondDetails {
         cusip: details.cusip.clone(),
         bond_type: details.bond_type.clone(),
@@ -321,6 +334,8 @@ mod tests {
             description: text("WHOLE"),
             issuer_id: text("e1453318"),
             last_trade_date: Some(date(2026, 12, 18)),
+            last_trade_time: text("16:00:00"),
+            last_trade_time_zone: text("US/Central"),
             combo_legs_description: text("1|1"),
             combo_legs: vec![literal!(ComboLeg {
                 open_close: LegOpenClose::Unknown,
@@ -332,7 +347,14 @@ mod tests {
                 price: Some(1.0),
             })),
         });
-        assert_eq!(there_and_back(&whole), literal!(Contract { last_trade_date: None, ..whole.clone() }));
+        let sent = literal!(Contract {
+            last_trade_date: None,
+            last_trade_date_or_contract_month: text("20261218"),
+            last_trade_time: String::new(),
+            last_trade_time_zone: String::new(),
+            ..whole.clone()
+        });
+        assert_eq!(there_and_back(&whole), sent);
         let sent = contract_to_ibapi(&Contract::default()).unwrap();
         assert_eq!(contract(sent), Contract::default());
         let known = ib::Contract {
@@ -363,18 +385,49 @@ mod tests {
     }
 
     #[test]
-    fn a_bond_has_what_only_bonds_have() {
-        let details = |security_type| ib::ContractDetails {
-            contract: ib::Contract { security_type, ..ib::Contract::default() },
+    fn whatever_has_a_bonds_fields_is_a_bond() {
+        let details = |sec_type: &str, cusip: &str| {
+            let contract = ib::Contract {
+                security_type: sec_type.parse().unwrap(),
+                last_trade_date_or_contract_month: "20450815 10:00:00 US/Eastern".to_owned(),
+                ..ib::Contract::default()
+            };
+            let cusip = cusip.to_owned();
+            contract_details(ib::ContractDetails { contract, cusip, ..ib::ContractDetails::default() })
+        };
+        for (sec_type, cusip) in [("BOND", ""), ("BILL", ""), ("WAR", "912810RN0")] {
+            let told = details(sec_type, cusip);
+            let bond = told.bond.unwrap();
+            assert_eq!((bond.coupon, bond.maturity.as_deref()), (None, Some("20450815")), "{sec_type}");
+            assert_eq!((told.last_trade_time.as_str(), bond.cusip.as_str()), ("10:00:00", cusip));
+            assert_eq!(told.contract.last_trade_time_zone, "US/Eastern");
+        }
+        assert_eq!(details("STK", "").bond, None);
+        let bare = contract_details(ib::ContractDetails {
+            contract: ib::Contract { security_type: ib::SecurityType::Bond, ..ib::Contract::default() },
             coupon: 2.875,
-            maturity: "20450815".to_owned(),
             sec_id_list: vec![ib::TagValue { tag: "ISIN".to_owned(), value: "US912810RN00".to_owned() }],
             ..ib::ContractDetails::default()
-        };
-        let bond = contract_details(details(ib::SecurityType::Bond));
-        assert_eq!(bond.sec_id_list["ISIN"], "US912810RN00");
-        let bond = bond.bond.unwrap();
-        assert_eq!((bond.coupon, bond.maturity.as_deref()), (Some(2.875), Some("20450815")));
-        assert_eq!(contract_details(details(ib::SecurityType::Stock)).bond, None);
+        });
+        assert_eq!(bare.sec_id_list["ISIN"], "US912810RN00");
+        let bond = bare.bond.unwrap();
+        assert_eq!((bond.coupon, bond.maturity), (Some(2.875), None));
+    }
+
+    #[test]
+    fn what_details_do_not_say_is_none_and_lists_have_no_empty_entries() {
+        let list = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
+        for unset in [0, i32::MAX, -1] {
+            let details = contract_details(ib::ContractDetails {
+                price_magnifier: unset,
+                order_types: list("LMT,"),
+                trading_hours: list(""),
+                min_size: Some(-1.0),
+                ..ib::ContractDetails::default()
+            });
+            assert_eq!((details.price_magnifier, details.min_size), (1, None));
+            assert_eq!((details.order_types, details.trading_hours), (vec!["LMT".to_owned()], Vec::new()));
+            assert_eq!((details.fund, details.event_contract, details.agg_group), (None, None, None));
+        }
     }
 }

@@ -4,19 +4,21 @@ use ibapi::contracts as ib_contracts;
 use ibapi::market_data::realtime as ib;
 use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
-    DepthExchange, DepthOperation, DepthRow, DepthSide, MarketDepthEvent, SmartComponent, set,
+    DepthExchange, DepthOperation, DepthRow, DepthSide, MarketDepthEvent, SmartComponent,
 };
 use ibkr_connect_core::{Error, ErrorKind, Result};
 
-pub(crate) fn market_depth(change: ib::MarketDepths) -> Result<MarketDepthEvent> {
+use super::{Prices, size};
+
+pub(crate) fn market_depth(change: ib::MarketDepths, prices: Prices) -> Result<MarketDepthEvent> {
     let row = match change {
         ib::MarketDepths::Reset => return Ok(MarketDepthEvent::Reset {}),
         ib::MarketDepths::MarketDepth(row) => literal!(DepthRow {
             side: side(row.side)?,
             position: position(row.position)?,
             operation: operation(row.operation)?,
-            price: set(row.price),
-            size: set(row.size),
+            price: prices.price(row.price, Some(row.size)),
+            size: size(row.size),
             market_maker: None,
             is_smart_depth: false,
         }),
@@ -24,8 +26,8 @@ pub(crate) fn market_depth(change: ib::MarketDepths) -> Result<MarketDepthEvent>
             side: side(row.side)?,
             position: position(row.position)?,
             operation: operation(row.operation)?,
-            price: set(row.price),
-            size: set(row.size),
+            price: prices.price(row.price, Some(row.size)),
+            size: size(row.size),
             market_maker: Some(row.market_maker),
             is_smart_depth: row.smart_depth,
         }),
@@ -94,10 +96,13 @@ mod tests {
             market_maker: None,
             is_smart_depth: false,
         });
-        let converted = market_depth(ib::MarketDepths::MarketDepth(row(1))).unwrap();
+        let converted = market_depth(ib::MarketDepths::MarketDepth(row(1)), Prices::Outright).unwrap();
         assert_eq!(converted, MarketDepthEvent::Row(expected));
-        assert_eq!(market_depth(ib::MarketDepths::Reset).unwrap(), MarketDepthEvent::Reset {});
-        let error = market_depth(ib::MarketDepths::MarketDepth(row(3))).unwrap_err();
+        assert_eq!(
+            market_depth(ib::MarketDepths::Reset, Prices::Outright).unwrap(),
+            MarketDepthEvent::Reset {}
+        );
+        let error = market_depth(ib::MarketDepths::MarketDepth(row(3)), Prices::Outright).unwrap_err();
         assert_eq!(error.message(), "the Gateway sent the operation 3 of a row");
     }
 }

@@ -5,12 +5,12 @@ use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
     Bar, BarSize, BarTime, HistogramEntry, HistogramPeriod, HistoricalBarUpdatesEvent, HistoricalBars,
     HistoricalDuration, HistoricalSchedule, RealTimeBarKind, RealTimeBarsEvent, ScheduleSession, WhatToShow,
-    set,
+    number,
 };
 use ibkr_connect_core::{Error, ErrorKind, Result};
 use jiff::civil::Date;
 
-use super::{said_time, timestamp};
+use super::{Prices, said_time, size};
 
 pub(crate) fn bar_size(size: BarSize) -> ib::BarSize {
     use ib::BarSize as Ib;
@@ -74,25 +74,28 @@ pub(crate) fn duration(duration: HistoricalDuration) -> Result<ib::Duration> {
     }
 }
 
-pub(crate) fn historical_bars(data: ib::HistoricalData) -> Result<HistoricalBars> {
-    Ok(literal!(HistoricalBars {
+pub(crate) fn historical_bars(data: ib::HistoricalData, prices: Prices) -> HistoricalBars {
+    literal!(HistoricalBars {
         start: said_time(data.start),
         end: said_time(data.end),
-        bars: data.bars.into_iter().map(bar).collect::<Result<_>>()?,
-    }))
+        bars: data.bars.into_iter().map(|one| bar(one, prices)).collect(),
+    })
 }
 
-pub(crate) fn historical_bar_update(update: ib::HistoricalBarUpdate) -> Result<HistoricalBarUpdatesEvent> {
-    Ok(match update {
+pub(crate) fn historical_bar_update(
+    update: ib::HistoricalBarUpdate,
+    prices: Prices,
+) -> HistoricalBarUpdatesEvent {
+    match update {
         // Its window is the epoch; the real one comes with the end.
         ib::HistoricalBarUpdate::Historical(data) => HistoricalBarUpdatesEvent::History {
-            bars: data.bars.into_iter().map(bar).collect::<Result<_>>()?,
+            bars: data.bars.into_iter().map(|one| bar(one, prices)).collect(),
         },
         ib::HistoricalBarUpdate::End { start, end } => {
             HistoricalBarUpdatesEvent::End { start: said_time(start), end: said_time(end) }
         }
-        ib::HistoricalBarUpdate::Update(updated) => HistoricalBarUpdatesEvent::Update(bar(updated)?),
-    })
+        ib::HistoricalBarUpdate::Update(updated) => HistoricalBarUpdatesEvent::Update(bar(updated, prices)),
+    }
 }
 
 pub(crate) fn real_time_bar_kind(kind: RealTimeBarKind) -> realtime::WhatToShow {
@@ -105,10 +108,10 @@ pub(crate) fn real_time_bar_kind(kind: RealTimeBarKind) -> realtime::WhatToShow 
 }
 
 /// A real-time bar has the fields of a historical one.
-pub(crate) fn real_time_bar(live: realtime::Bar) -> Result<RealTimeBarsEvent> {
+pub(crate) fn real_time_bar(live: realtime::Bar, prices: Prices) -> RealTimeBarsEvent {
     let realtime::Bar { date, open, high, low, close, volume, wap, count } = live;
     let date = ib::BarTimestamp::DateTime(date);
-    bar(ib::Bar { date, open, high, low, close, volume, wap, count }).map(RealTimeBarsEvent::Bar)
+    RealTimeBarsEvent::Bar(bar(ib::Bar { date, open, high, low, close, volume, wap, count }, prices))
 }
 
 pub(crate) fn historical_schedule(schedule: ib::Schedule) -> HistoricalSchedule {
@@ -135,28 +138,28 @@ pub(crate) fn histogram_period(period: HistogramPeriod) -> ib::BarSize {
     }
 }
 
-pub(crate) fn histogram_entry(entry: ib::HistogramEntry) -> HistogramEntry {
-    literal!(HistogramEntry { price: set(entry.price), size: entry.size.and_then(set) })
+pub(crate) fn histogram_entry(entry: ib::HistogramEntry, prices: Prices) -> HistogramEntry {
+    literal!(HistogramEntry { price: prices.price(entry.price, entry.size), size: entry.size.and_then(size) })
 }
 
-fn bar(bar: ib::Bar) -> Result<Bar> {
+fn bar(bar: ib::Bar, prices: Prices) -> Bar {
     let counted = bar.count >= 0;
-    Ok(literal!(Bar {
-        time: bar_time(bar.date)?,
-        open: set(bar.open),
-        high: set(bar.high),
-        low: set(bar.low),
-        close: set(bar.close),
-        volume: set(bar.volume).filter(|volume| *volume >= 0.0),
-        wap: set(bar.wap).filter(|wap| counted || *wap != -1.0),
-        count: counted.then_some(bar.count),
-    }))
+    literal!(Bar {
+        time: bar_time(bar.date),
+        open: prices.bar_price(bar.open),
+        high: prices.bar_price(bar.high),
+        low: prices.bar_price(bar.low),
+        close: prices.bar_price(bar.close),
+        volume: size(bar.volume),
+        wap: prices.bar_price(bar.wap).filter(|wap| counted || *wap != -1.0),
+        count: number(bar.count).filter(|_| counted),
+    })
 }
 
-fn bar_time(time: ib::BarTimestamp) -> Result<BarTime> {
+fn bar_time(time: ib::BarTimestamp) -> Option<BarTime> {
     match time {
-        ib::BarTimestamp::DateTime(time) => timestamp(time).map(BarTime::Time),
-        ib::BarTimestamp::Date(day) => date(day).map(BarTime::Date),
+        ib::BarTimestamp::DateTime(time) => said_time(time).map(BarTime::Time),
+        ib::BarTimestamp::Date(day) => date(day).ok().map(BarTime::Date),
     }
 }
 
@@ -181,15 +184,15 @@ mod tests {
 
     #[test]
     fn bars_of_midpoints_have_no_trades() {
-        let RealTimeBarsEvent::Bar(bar) = real_time_bar(midpoints()).unwrap() else { panic!() };
-        assert_eq!((bar.open, bar.close), (Some(9.0), Some(9.25)));
+        let RealTimeBarsEvent::Bar(bar) = real_time_bar(midpoints(), Prices::Outright) else { panic!() };
+        assert_eq!((bar.time, bar.open, bar.close), (None, Some(9.0), Some(9.25)));
         assert_eq!((bar.volume, bar.wap, bar.count), (None, None, None));
     }
 
     #[test]
     fn a_bar_in_which_nothing_traded_has_volume_zero() {
         let quiet = realtime::Bar { volume: 0.0, wap: 9.0, count: 0, ..midpoints() };
-        let RealTimeBarsEvent::Bar(bar) = real_time_bar(quiet).unwrap() else { panic!() };
+        let RealTimeBarsEvent::Bar(bar) = real_time_bar(quiet, Prices::Outright) else { panic!() };
         assert_eq!((bar.volume, bar.wap, bar.count), (Some(0.0), Some(9.0), Some(0)));
     }
 }

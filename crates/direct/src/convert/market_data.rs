@@ -3,7 +3,9 @@
 use ibapi::contracts::tick_types as ib_ticks;
 use ibapi::market_data::{MarketDataType as IbMarketDataType, realtime as ib};
 use ibkr_connect_core::literal;
-use ibkr_connect_core::types::{MarketDataEvent, MarketDataType, PriceAttributes, TickType, set};
+use ibkr_connect_core::types::{MarketDataEvent, MarketDataType, PriceAttributes, TickType, number, set};
+
+use super::{Prices, size};
 
 pub(crate) fn market_data_type(kind: MarketDataType) -> IbMarketDataType {
     match kind {
@@ -15,24 +17,23 @@ pub(crate) fn market_data_type(kind: MarketDataType) -> IbMarketDataType {
 }
 
 /// One tick of TWS as our events; a price that came with its size stays one event.
-pub(crate) fn tick(tick: ib::TickTypes) -> Option<MarketDataEvent> {
+pub(crate) fn tick(tick: ib::TickTypes, prices: Prices) -> Option<MarketDataEvent> {
     use ib::TickTypes as Ib;
     Some(match tick {
         Ib::Price(tick) => MarketDataEvent::Price {
             tick_type: tick_type(tick.tick_type),
-            price: set(tick.price),
+            price: priced(tick_type(tick.tick_type), prices, tick.price, None),
             size: None,
             attributes: attributes(tick.attributes),
         },
-        // TWS says "no bid" and "no ask" with a price of -1 and a size of 0; a spread's price may well be -1.
         Ib::PriceSize(tick) => MarketDataEvent::Price {
             tick_type: tick_type(tick.price_tick_type),
-            price: set(tick.price).filter(|price| *price != -1.0 || tick.size != 0.0),
-            size: set(tick.size),
+            price: priced(tick_type(tick.price_tick_type), prices, tick.price, Some(tick.size)),
+            size: size(tick.size),
             attributes: attributes(tick.attributes),
         },
         Ib::Size(tick) => {
-            MarketDataEvent::Size { tick_type: tick_type(tick.tick_type), size: set(tick.size) }
+            MarketDataEvent::Size { tick_type: tick_type(tick.tick_type), size: size(tick.size) }
         }
         Ib::String(tick) => MarketDataEvent::Text { tick_type: tick_type(tick.tick_type), value: tick.value },
         Ib::Generic(tick) => {
@@ -50,15 +51,23 @@ pub(crate) fn tick(tick: ib::TickTypes) -> Option<MarketDataEvent> {
             underlying_price: tick.underlying_price.and_then(set),
         },
         Ib::RequestParameters(parameters) => MarketDataEvent::RequestParameters {
-            min_tick: set(parameters.min_tick),
+            min_tick: set(parameters.min_tick).filter(|tick| *tick > 0.0),
             bbo_exchange: parameters.bbo_exchange,
-            snapshot_permissions: Some(parameters.snapshot_permissions),
+            snapshot_permissions: number(parameters.snapshot_permissions),
             last_price_precision: None,
             last_size_precision: None,
         },
         Ib::MarketDataType(kind) => MarketDataEvent::MarketDataType { market_data_type: kind as i32 },
         Ib::SnapshotEnd => MarketDataEvent::SnapshotEnd {},
     })
+}
+
+/// A price of this type. A yield is no price: it may be -1 percent, or nothing.
+fn priced(kind: TickType, prices: Prices, price: f64, at: Option<f64>) -> Option<f64> {
+    match kind.0 {
+        50..=52 | 103 | 104 => set(price),
+        _ => prices.price(price, at),
+    }
 }
 
 fn attributes(attributes: ib::TickAttribute) -> PriceAttributes {
@@ -77,24 +86,60 @@ fn tick_type(tick_type: ib_ticks::TickType) -> TickType {
 mod tests {
     use super::*;
 
+    /// Price and size of a tick of this type, with its size and without.
+    fn told(kind: ib_ticks::TickType, prices: Prices, price: f64, size: f64) -> [Option<f64>; 3] {
+        let with_size = ib::TickPriceSize { price_tick_type: kind, price, size, ..Default::default() };
+        let alone = ib::TickPrice { tick_type: kind, price, ..Default::default() };
+        let price_of = |tick| match super::tick(tick, prices) {
+            Some(MarketDataEvent::Price { price, size, .. }) => (price, size),
+            other => panic!("{other:?}"),
+        };
+        let (price, size) = price_of(ib::TickTypes::PriceSize(with_size));
+        [price, size, price_of(ib::TickTypes::Price(alone)).0]
+    }
+
     #[test]
-    fn nobody_bids_at_minus_one() {
-        let priced = |price, size| {
-            let tick = ib::TickPriceSize {
-                price_tick_type: ib_ticks::TickType::Bid,
-                price,
-                size_tick_type: ib_ticks::TickType::BidSize,
-                size,
-                ..ib::TickPriceSize::default()
-            };
-            match super::tick(ib::TickTypes::PriceSize(tick)) {
-                Some(MarketDataEvent::Price { price, .. }) => price,
+    fn what_nobody_offers_has_no_price() {
+        use ib_ticks::TickType as Kind;
+        for kind in [
+            Kind::Bid,
+            Kind::Ask,
+            Kind::Last,
+            Kind::High,
+            Kind::Low,
+            Kind::Close,
+            Kind::Open,
+            Kind::DelayedBid,
+            Kind::DelayedAsk,
+            Kind::DelayedLast,
+            Kind::DelayedHigh,
+            Kind::DelayedLow,
+            Kind::DelayedClose,
+            Kind::DelayedOpen,
+            Kind::MarkPrice,
+        ] {
+            let outright = |price, size| told(kind, Prices::Outright, price, size);
+            assert_eq!(outright(-1.0, 0.0), [None, Some(0.0), None], "{kind:?}");
+            assert_eq!(outright(0.0, 0.0), [None, Some(0.0), None], "{kind:?}");
+            assert_eq!(outright(0.0, 5.0), [Some(0.0), Some(5.0), None], "{kind:?}");
+            assert_eq!(outright(-37.63, -1.0), [Some(-37.63), None, Some(-37.63)], "{kind:?}");
+            let spread = told(kind, Prices::Spread, -1.0, 3.0);
+            assert_eq!(spread, [Some(-1.0), Some(3.0), Some(-1.0)], "{kind:?}");
+        }
+        let yields = told(Kind::BidYield, Prices::Outright, -1.0, 0.0);
+        assert_eq!(yields, [Some(-1.0), Some(0.0), Some(-1.0)], "a yield is no price");
+    }
+
+    #[test]
+    fn a_size_below_zero_is_none() {
+        let told = |size| {
+            let tick = ib::TickSize { tick_type: ib_ticks::TickType::Volume, size };
+            match super::tick(ib::TickTypes::Size(tick), Prices::Outright) {
+                Some(MarketDataEvent::Size { size, .. }) => size,
                 other => panic!("{other:?}"),
             }
         };
-        assert_eq!(priced(-1.0, 0.0), None);
-        assert_eq!(priced(-1.0, 5.0), Some(-1.0));
-        assert_eq!(priced(9.5, 0.0), Some(9.5));
+        assert_eq!([-1.0, 0.0, 0.5, f64::MAX].map(told), [None, Some(0.0), Some(0.5), None]);
     }
 
     #[test]
@@ -116,7 +161,7 @@ mod tests {
             vega,
             theta,
             ..
-        }) = tick(ib::TickTypes::OptionComputation(computation))
+        }) = tick(ib::TickTypes::OptionComputation(computation), Prices::Outright)
         else {
             panic!()
         };

@@ -12,7 +12,7 @@ use ibkr_connect_core::types::{
 };
 use ibkr_connect_core::{Error, ErrorKind, Result};
 
-use super::{contract, tws_time};
+use super::{contract, or_zero, size, tws_time};
 
 /// Without its status, which comes by itself.
 pub(crate) fn open_order(data: ib::OrderData) -> OpenOrder {
@@ -39,11 +39,11 @@ pub(crate) fn completed_order(data: ib::OrderData) -> CompletedOrder {
 
 fn order(order: ib::Order) -> Order {
     literal!(Order {
-        order_id: order.order_id,
-        client_id: order.client_id,
-        perm_id: order.perm_id,
-        parent_id: order.parent_id,
-        parent_perm_id: order.parent_perm_id.filter(|id| *id != i64::MAX),
+        order_id: or_zero(order.order_id),
+        client_id: or_zero(order.client_id),
+        perm_id: perm_id(order.perm_id).unwrap_or_default(),
+        parent_id: or_zero(order.parent_id),
+        parent_perm_id: order.parent_perm_id.and_then(perm_id),
         action: action(order.action),
         total_quantity: set(order.total_quantity),
         filled_quantity: set(order.filled_quantity),
@@ -193,6 +193,11 @@ fn by_name(params: Vec<TagValue>) -> BTreeMap<String, String> {
     params.into_iter().map(|param| (param.tag, param.value)).collect()
 }
 
+/// TWS's own id of an order, unless it is TWS's "unset".
+fn perm_id(id: i64) -> Option<i64> {
+    (id != i64::MAX).then_some(id)
+}
+
 /// ibapi makes 0 of a contract that is not named.
 fn con_id(id: i32) -> Option<i32> {
     number(id).filter(|id| *id != 0)
@@ -295,13 +300,13 @@ fn order_allocation(part: ib::OrderAllocation) -> OrderAllocation {
 
 pub(crate) fn order_status(status: ib::OrderStatus) -> OrderStatus {
     literal!(OrderStatus {
-        order_id: status.order_id,
-        client_id: status.client_id,
-        perm_id: status.perm_id,
-        parent_id: status.parent_id,
+        order_id: or_zero(status.order_id),
+        client_id: or_zero(status.client_id),
+        perm_id: perm_id(status.perm_id).unwrap_or_default(),
+        parent_id: or_zero(status.parent_id),
         status: status.status.as_str().to_owned(),
-        filled: set(status.filled),
-        remaining: set(status.remaining),
+        filled: size(status.filled),
+        remaining: size(status.remaining),
         avg_fill_price: average(status.filled, status.average_fill_price),
         last_fill_price: average(status.filled, status.last_fill_price),
         why_held: status.why_held,
@@ -324,13 +329,13 @@ pub(crate) fn execution(execution: ib::Execution) -> Execution {
             ib::ExecutionSide::Bought => ExecutionSide::Bought,
             ib::ExecutionSide::Sold => ExecutionSide::Sold,
         },
-        shares: set(execution.shares),
+        shares: size(execution.shares),
         price: set(execution.price),
-        cum_qty: set(execution.cumulative_quantity),
+        cum_qty: size(execution.cumulative_quantity),
         avg_price: set(execution.average_price),
-        order_id: execution.order_id,
-        client_id: execution.client_id,
-        perm_id: execution.perm_id,
+        order_id: or_zero(execution.order_id),
+        client_id: or_zero(execution.client_id),
+        perm_id: perm_id(execution.perm_id).unwrap_or_default(),
         order_ref: execution.order_reference,
         model_code: execution.model_code,
         is_liquidation: execution.liquidation != 0,

@@ -5,14 +5,12 @@ use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
     MarketRule, OptionChain, OptionComputation, PriceIncrement, SymbolMatch, TickType, set,
 };
-use ibkr_connect_core::{Error, ErrorKind, Result};
-use jiff::civil::Date;
 
-use super::contract;
-use super::tws_time::is_day;
+use super::expiry::LastTrade;
+use super::{contract, entries, or_zero};
 
 pub(crate) fn symbol_match(found: ib::ContractDescription) -> SymbolMatch {
-    let derivatives = found.derivative_security_types.into_iter();
+    let derivatives = entries(found.derivative_security_types).into_iter();
     literal!(SymbolMatch {
         contract: contract(found.contract),
         derivative_sec_types: derivatives.map(Into::into).collect(),
@@ -29,25 +27,23 @@ pub(crate) fn market_rule(rule: ib::MarketRule) -> MarketRule {
     })
 }
 
-pub(crate) fn option_chain(chain: ib::OptionChain) -> Result<OptionChain> {
-    Ok(literal!(OptionChain {
+/// An expiration that is no day is among the others: it does not cost the chain.
+pub(crate) fn option_chain(chain: ib::OptionChain) -> OptionChain {
+    let (mut expirations, mut other_expirations) = (Vec::new(), Vec::new());
+    for text in entries(chain.expirations) {
+        match LastTrade::new(&text).date() {
+            Some(day) => expirations.push(day),
+            None => other_expirations.push(text),
+        }
+    }
+    literal!(OptionChain {
         exchange: chain.exchange,
-        underlying_con_id: chain.underlying_contract_id,
+        underlying_con_id: or_zero(chain.underlying_contract_id),
         trading_class: chain.trading_class,
         multiplier: chain.multiplier,
-        expirations: chain.expirations.iter().map(|day| expiration(day)).collect::<Result<_>>()?,
+        expirations,
+        other_expirations,
         strikes: chain.strikes.into_iter().filter_map(set).collect(),
-    }))
-}
-
-fn expiration(text: &str) -> Result<Date> {
-    let day = Some(text).filter(|text| is_day(text)).and_then(|text| Date::strptime("%Y%m%d", text).ok());
-    day.ok_or_else(|| {
-        let text: String = text.chars().take(40).collect();
-        let message = format!(
-            "the Gateway sent {text:?} as the day on which an option expires, and no day is written so"
-        );
-        Error::new(ErrorKind::Protocol, message)
     })
 }
 
@@ -67,17 +63,21 @@ pub(crate) fn option_computation(computed: ib::OptionComputation) -> OptionCompu
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
+
     use super::*;
 
     #[test]
-    fn an_expiration_is_a_day_or_an_error_that_names_it() {
-        let chain = |day: &str| {
-            option_chain(ib::OptionChain { expirations: vec![day.to_owned()], ..ib::OptionChain::default() })
-        };
-        assert_eq!(chain("20261218").unwrap().expirations, [jiff::civil::date(2026, 12, 18)]);
-        for wrong in ["202612", "2026-12-18", "-0261218", ""] {
-            let error = chain(wrong).unwrap_err();
-            assert!(error.message().contains(&format!("{wrong:?}")), "{error}");
-        }
+    fn an_expiration_that_is_no_day_costs_only_itself() {
+        let expirations =
+            ["20261218", "202612", "", "20260918 08:30:00 US/Central", "-0261218", "20260230", "2027-01-15"];
+        let chain =
+            ib::OptionChain { expirations: expirations.map(str::to_owned).into(), ..Default::default() };
+        let chain = option_chain(chain);
+        assert_eq!(
+            chain.expirations,
+            [(2026, 12, 18), (2026, 9, 18), (2027, 1, 15)].map(|(y, m, d)| date(y, m, d))
+        );
+        assert_eq!(chain.other_expirations, ["202612", "-0261218", "20260230"]);
     }
 }

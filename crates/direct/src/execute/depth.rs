@@ -8,7 +8,7 @@ use ibkr_connect_core::{Error, ErrorKind, Result};
 
 use super::asker::Asker;
 use super::follow::{Following, Opening, forward_following};
-use crate::convert;
+use crate::convert::{self, Prices};
 
 pub(super) async fn market_depth<'a>(
     asker: &'a Asker,
@@ -27,8 +27,9 @@ pub(super) async fn market_depth<'a>(
         })
     };
     let rows = Following::open(asker, &params.contract, open).await?;
-    let event = |item| match item {
-        SubscriptionItem::Data(row) => convert::market_depth(row),
+    let prices = Prices::of(&params.contract);
+    let event = move |item| match item {
+        SubscriptionItem::Data(row) => convert::market_depth(row, prices),
         SubscriptionItem::Notice(notice) => {
             Ok(MarketDepthEvent::Notice { code: notice.code, message: notice.message })
         }

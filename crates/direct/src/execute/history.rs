@@ -16,7 +16,7 @@ use super::cut_short;
 use super::follow::{Following, Opening, forward_following};
 use super::forward::forward;
 use super::live::{is_refusal, only_live};
-use crate::convert;
+use crate::convert::{self, Prices};
 use crate::items::next;
 
 pub(super) async fn historical_bars(asker: &Asker, params: &HistoricalBarsParams) -> Result<HistoricalBars> {
@@ -30,7 +30,7 @@ pub(super) async fn historical_bars(asker: &Asker, params: &HistoricalBarsParams
         builder = builder.ending(convert::offset_date_time(end)?);
     }
     let data = asker.ask_history(builder.fetch()).await?;
-    convert::historical_bars(data)
+    Ok(convert::historical_bars(data, Prices::of(&params.contract)))
 }
 
 pub(super) async fn historical_bar_updates<'a>(
@@ -46,8 +46,9 @@ pub(super) async fn historical_bar_updates<'a>(
         .trading_hours(TradingHours::from_use_rth(params.use_rth));
     let (request_id, late) = asker.late();
     let mut bars = asker.ask_as(request_id, builder.stream()).await?;
-    let event = |item| match item {
-        SubscriptionItem::Data(update) => convert::historical_bar_update(update),
+    let prices = Prices::of(&params.contract);
+    let event = move |item| match item {
+        SubscriptionItem::Data(update) => Ok(convert::historical_bar_update(update, prices)),
         SubscriptionItem::Notice(notice) => {
             Ok(HistoricalBarUpdatesEvent::Notice { code: notice.code, message: notice.message })
         }
@@ -83,8 +84,9 @@ pub(super) async fn real_time_bars<'a>(
         })
     };
     let bars = Following::open(asker, &params.contract, open).await?;
-    let event = |item| match item {
-        SubscriptionItem::Data(bar) => convert::real_time_bar(bar),
+    let prices = Prices::of(&params.contract);
+    let event = move |item| match item {
+        SubscriptionItem::Data(bar) => Ok(convert::real_time_bar(bar, prices)),
         SubscriptionItem::Notice(notice) if is_refusal(&notice) => Err(only_live(notice)),
         SubscriptionItem::Notice(notice) => {
             Ok(RealTimeBarsEvent::Notice { code: notice.code, message: notice.message })
@@ -118,5 +120,6 @@ pub(super) async fn histogram(asker: &Asker, params: &HistogramParams) -> Result
     let hours = TradingHours::from_use_rth(params.use_rth);
     let period = convert::histogram_period(params.period);
     let entries = asker.answered(asker.ask_history(asker.histogram_data(&contract, hours, period)).await?)?;
-    Ok(entries.into_iter().map(convert::histogram_entry).collect())
+    let prices = Prices::of(&params.contract);
+    Ok(entries.into_iter().map(|entry| convert::histogram_entry(entry, prices)).collect())
 }

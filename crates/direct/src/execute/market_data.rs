@@ -17,7 +17,7 @@ use super::asker::Asker;
 use super::cut_short;
 use super::follow::{Following, Opening};
 use super::live::is_refusal;
-use crate::convert;
+use crate::convert::{self, Prices};
 use crate::error::request_error;
 
 /// The kind of data that a connection asked for last. TWS applies it to the requests that follow, so a request for
@@ -118,6 +118,7 @@ struct Ticks<'a> {
     ticks: Following<'a, Subscription<TickTypes>>,
     /// Whether a snapshot was asked for, which never ends where nothing is subscribed.
     once: bool,
+    prices: Prices,
 }
 
 impl<'a> Ticks<'a> {
@@ -128,14 +129,15 @@ impl<'a> Ticks<'a> {
             let wanted = Arc::clone(&wanted);
             Box::pin(async move { subscribe(asker, &wanted, &contract).await })
         };
-        Ok(Self { ticks: Following::open(asker, &params.contract, open).await?, once })
+        let prices = Prices::of(&params.contract);
+        Ok(Self { ticks: Following::open(asker, &params.contract, open).await?, once, prices })
     }
 
     async fn next(&mut self) -> Result<Option<MarketDataEvent>> {
         while let Some(item) = self.ticks.next().await? {
             match item {
                 SubscriptionItem::Data(tick) => {
-                    if let Some(event) = convert::tick(tick) {
+                    if let Some(event) = convert::tick(tick, self.prices) {
                         return Ok(Some(event));
                     }
                 }

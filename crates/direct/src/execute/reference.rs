@@ -29,7 +29,7 @@ pub(super) async fn option_chain(asker: &Asker, params: &OptionChainParams) -> R
         builder = builder.exchange(&params.fut_fop_exchange);
     }
     let chains = asker.ask_as(builder.request_id(), builder.subscribe()).await?;
-    collect(asker, chains, convert::option_chain).await
+    collect(asker, chains, |chain| Ok(convert::option_chain(chain))).await
 }
 
 pub(super) async fn calculate_option_price(

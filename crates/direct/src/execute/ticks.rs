@@ -16,12 +16,13 @@ use super::asker::Asker;
 use super::follow::{Following, Opening, forward_following};
 use super::forward::collect;
 use super::live::{is_refusal, only_live};
-use crate::convert;
+use crate::convert::{self, Prices};
 
 pub(super) async fn historical_ticks(
     asker: &Asker,
     params: &HistoricalTicksParams,
 ) -> Result<HistoricalTicks> {
+    let prices = Prices::of(&params.contract);
     let contract = convert::contract_to_ibapi(&params.contract)?;
     let number = i32::try_from(params.number_of_ticks).unwrap_or(i32::MAX);
     let builder = asker.historical_ticks(&contract, number);
@@ -31,17 +32,23 @@ pub(super) async fn historical_ticks(
         Ok(match params.what_to_show {
             HistoricalTickKind::Trades => {
                 let ticks = asker.ask_as(request_id, builder.trade()).await?;
-                HistoricalTicks::Trades(collect(asker, ticks, convert::historical_trade).await?)
+                HistoricalTicks::Trades(
+                    collect(asker, ticks, |tick| Ok(convert::historical_trade(tick, prices))).await?,
+                )
             }
             HistoricalTickKind::BidAsk => {
                 let ticks = asker
                     .ask_as(request_id, builder.bid_ask(convert::ignore_size(params.ignore_size)))
                     .await?;
-                HistoricalTicks::BidAsk(collect(asker, ticks, convert::historical_bid_ask).await?)
+                HistoricalTicks::BidAsk(
+                    collect(asker, ticks, |tick| Ok(convert::historical_bid_ask(tick, prices))).await?,
+                )
             }
             HistoricalTickKind::Midpoint => {
                 let ticks = asker.ask_as(request_id, builder.mid_point()).await?;
-                HistoricalTicks::Midpoint(collect(asker, ticks, convert::historical_midpoint).await?)
+                HistoricalTicks::Midpoint(
+                    collect(asker, ticks, |tick| Ok(convert::historical_midpoint(tick, prices))).await?,
+                )
             }
         })
     };
@@ -88,7 +95,7 @@ async fn stream<'a, T: Send + 'a>(
         impl Stream<Item = std::result::Result<SubscriptionItem<T>, ibapi::Error>> + Unpin + Send + 'a,
     >,
     events: Events<'a, TickByTickEvent>,
-    convert: impl Fn(T) -> Result<TickByTickEvent> + Send + 'a,
+    convert: impl Fn(T, Prices) -> TickByTickEvent + Send + 'a,
 ) -> Result<Carrying<'a>> {
     if params.number_of_ticks > 0 {
         let past = historical_ticks(asker, &convert::past_of(params)).await?;
@@ -96,8 +103,9 @@ async fn stream<'a, T: Send + 'a>(
             events.send(event);
         }
     }
+    let prices = Prices::of(&params.contract);
     let event = move |item| match item {
-        SubscriptionItem::Data(tick) => convert(tick),
+        SubscriptionItem::Data(tick) => Ok(convert(tick, prices)),
         SubscriptionItem::Notice(notice) if is_refusal(&notice) => Err(only_live(notice)),
         SubscriptionItem::Notice(notice) => {
             Ok(TickByTickEvent::Notice { code: notice.code, message: notice.message })

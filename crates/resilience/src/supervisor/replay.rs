@@ -132,11 +132,11 @@ fn new_bars(newest: &mut Option<Bar>, mut event: HistoricalBarUpdatesEvent) -> H
     event
 }
 
-/// The bars of a stream begin at times, or all of them at days.
-fn order(one: BarTime, other: BarTime) -> Ordering {
+/// The bars of a stream begin at times, or all of them at days; one that says neither is given.
+fn order(one: Option<BarTime>, other: Option<BarTime>) -> Ordering {
     match (one, other) {
-        (BarTime::Time(one), BarTime::Time(other)) => one.cmp(&other),
-        (BarTime::Date(one), BarTime::Date(other)) => one.cmp(&other),
+        (Some(BarTime::Time(one)), Some(BarTime::Time(other))) => one.cmp(&other),
+        (Some(BarTime::Date(one)), Some(BarTime::Date(other))) => one.cmp(&other),
         _ => Ordering::Greater,
     }
 }
@@ -146,9 +146,9 @@ fn time_of(event: &Event) -> Option<Timestamp> {
         Event::Notices(notice) => notice.time,
         Event::Connectivity(change) => change.time,
         Event::TickByTick(tick) => match tick {
-            TickByTickEvent::Trade(tick) => Some(tick.time),
-            TickByTickEvent::BidAsk(tick) => Some(tick.time),
-            TickByTickEvent::Midpoint(tick) => Some(tick.time),
+            TickByTickEvent::Trade(tick) => tick.time,
+            TickByTickEvent::BidAsk(tick) => tick.time,
+            TickByTickEvent::Midpoint(tick) => tick.time,
             _ => None,
         },
         _ => None,
@@ -247,7 +247,7 @@ mod tests {
 
     fn bar(begin: i64, close: f64) -> Bar {
         let price = Some(close);
-        let time = BarTime::Time(time(begin));
+        let time = Some(BarTime::Time(time(begin)));
         ibkr_connect_core::literal!(Bar {
             time,
             open: price,
@@ -306,7 +306,10 @@ mod tests {
     fn daily_bars_are_compared_by_their_day() {
         let mut replay = Replay::Bars { newest: None };
         let day = |day, close| {
-            ibkr_connect_core::literal!(Bar { time: BarTime::Date(date(2026, 12, day)), ..bar(0, close) })
+            ibkr_connect_core::literal!(Bar {
+                time: Some(BarTime::Date(date(2026, 12, day))),
+                ..bar(0, close)
+            })
         };
         admitted(&mut replay, vec![history(&[day(1, 1.0), day(2, 2.0)])]);
         replay.begins_again(Session::New);
@@ -367,7 +370,7 @@ mod tests {
         let mut replay = Replay::from(&StreamRequest::TickByTick(params));
         let tick = |seconds, price| {
             Event::TickByTick(TickByTickEvent::Midpoint(ibkr_connect_core::literal!(MidpointTick {
-                time: time(seconds),
+                time: Some(time(seconds)),
                 price: Some(price),
             })))
         };

@@ -190,7 +190,7 @@ fn a_history_is_given_once() {
     let (mut supervisor, mut stream) =
         stream_of(&StreamRequest::HistoricalBarUpdates(HistoricalBarUpdatesParams::default()));
     let bar = |begin| {
-        let time = BarTime::Time(time(begin));
+        let time = Some(BarTime::Time(time(begin)));
         ibkr_connect_core::literal!(Bar {
             time,
             open: None,

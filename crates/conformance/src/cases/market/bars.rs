@@ -43,7 +43,7 @@ pub(crate) async fn every_bar_size_and_kind_of_data(backend: &dyn Backend) {
                 _ => "2 D",
             };
             let bars = session.historical_bars(bars(size.as_str(), duration)).await.unwrap().bars;
-            let dated = bars.iter().all(|bar| matches!(bar.time, BarTime::Date(_)));
+            let dated = bars.iter().all(|bar| matches!(bar.time, Some(BarTime::Date(_))));
             assert!(bars.len() >= 2, "{size}");
             assert_eq!(dated, matches!(size, BarSize::Day1 | BarSize::Week1 | BarSize::Month1), "{size}");
         }
