@@ -3,6 +3,10 @@
 //!
 //! A change here is a change of the protocol: the golden test at the end fails, and wants a new row in [`VERSIONS`].
 
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -297,9 +301,9 @@ pub enum Status {
     Other(String),
 }
 
-impl From<String> for Status {
-    fn from(word: String) -> Self {
-        match word.as_str() {
+impl From<&str> for Status {
+    fn from(word: &str) -> Self {
+        match word {
             "success" => Self::Success,
             "error" => Self::Error,
             "event" => Self::Event,
@@ -308,7 +312,7 @@ impl From<String> for Status {
             "merged" => Self::Merged,
             "pong" => Self::Pong,
             "closed" => Self::Closed,
-            _ => Self::Other(word),
+            _ => Self::Other(word.to_owned()),
         }
     }
 }
@@ -326,24 +330,40 @@ pub enum PongFrom {
     Other(String),
 }
 
-impl From<String> for PongFrom {
-    fn from(word: String) -> Self {
-        match word.as_str() {
+impl From<&str> for PongFrom {
+    fn from(word: &str) -> Self {
+        match word {
             "link" => Self::Link,
             "loop" => Self::Loop,
-            _ => Self::Other(word),
+            _ => Self::Other(word.to_owned()),
         }
     }
 }
 
-/// Reads a word of another program's, which may be of a newer version.
-fn word<'de, T: From<String>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    String::deserialize(deserializer).map(T::from)
+/// Reads a word of another program's, which may be of a newer version. Known words are not copied: every answer has one.
+fn word<'de, T: for<'a> From<&'a str>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct Word<T>(PhantomData<T>);
+
+    impl<T: for<'a> From<&'a str>> Visitor<'_> for Word<T> {
+        type Value = T;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a string")
+        }
+
+        fn visit_str<E: de::Error>(self, word: &str) -> Result<T, E> {
+            Ok(T::from(word))
+        }
+    }
+
+    deserializer.deserialize_str(Word(PhantomData))
 }
 
 /// The same, where it may be missing.
-fn some_word<'de, T: From<String>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Option::<String>::deserialize(deserializer).map(|text| text.map(T::from))
+fn some_word<'de, T: for<'a> From<&'a str>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(|text| text.as_deref().map(T::from))
 }
 
 /// Any line from the worker after its hello. `D` is what `data` holds: a type when written, raw JSON when read.
@@ -609,14 +629,14 @@ mod tests {
             (Status::Closed, "closed"),
             (Status::Other("progress".to_owned()), "progress"),
         ] {
-            assert_eq!((json(&status), Status::from(word.to_owned())), (format!("\"{word}\""), status));
+            assert_eq!((json(&status), Status::from(word)), (format!("\"{word}\""), status));
         }
         for (from, word) in [
             (PongFrom::Link, "link"),
             (PongFrom::Loop, "loop"),
             (PongFrom::Other("watchdog".to_owned()), "watchdog"),
         ] {
-            assert_eq!((json(&from), PongFrom::from(word.to_owned())), (format!("\"{word}\""), from));
+            assert_eq!((json(&from), PongFrom::from(word)), (format!("\"{word}\""), from));
         }
     }
 

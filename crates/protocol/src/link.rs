@@ -192,9 +192,9 @@ impl Link {
     /// Sends a command, overtaking what is less urgent; there is a wait for its answer from here on.
     pub(crate) fn send(&self, command: &Command<'_, impl Serialize>, pending: Pending) -> Result<()> {
         let bytes = line(command)?;
-        let (lane, deadline) = (Lane::from(pending.access), pending.deadline);
-        self.lock().register(command.id, pending)?;
-        if let Some(deadline) = deadline {
+        let lane = Lane::from(pending.access);
+        let first_deadline = self.lock().register(command.id, pending)?;
+        if let Some(deadline) = first_deadline {
             self.alarm.wake_by(deadline);
         }
         self.outbox.send(lane, command.id, bytes);

@@ -79,11 +79,12 @@ pub(crate) struct Sink {
 }
 
 impl State {
-    /// From here on there is a wait for `id`.
+    /// From here on there is a wait for `id`. Its deadline is returned if no other wait ends earlier: then whoever keeps the time has
+    /// to hear of it.
     ///
     /// # Errors
     /// Why nothing is taken any more, or for the moment.
-    pub(crate) fn register(&mut self, id: u64, pending: Pending) -> Result<()> {
+    pub(crate) fn register(&mut self, id: u64, pending: Pending) -> Result<Option<Instant>> {
         if let Some(error) = &self.refused {
             return Err(error.clone().unsent());
         }
@@ -95,9 +96,12 @@ impl State {
             .with_advice("wait for some of them, or use another session")
             .unsent());
         }
-        self.deadlines.extend(pending.deadline.map(|deadline| (deadline, id)));
+        let deadline = pending.deadline;
+        let first =
+            deadline.filter(|deadline| self.deadlines.first().is_none_or(|(first, _)| deadline < first));
+        self.deadlines.extend(deadline.map(|deadline| (deadline, id)));
         self.pending.insert(id, pending);
-        Ok(())
+        Ok(first)
     }
 
     /// Ends all waits.
@@ -205,5 +209,33 @@ impl Waiter {
                 true
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn only_a_wait_that_ends_before_all_others_is_told() {
+        let mut state = State::default();
+        let soon = Instant::now() + Duration::from_secs(9);
+        let mut register = |id, deadline| {
+            let pending = Pending::new(Waiter::Keeper, ("server_time", Access::Read), deadline);
+            state.register(id, pending).unwrap()
+        };
+        assert_eq!(register(1, None), None);
+        assert_eq!(register(2, Some(soon)), Some(soon));
+        let later = soon + Duration::from_secs(1);
+        assert_eq!(register(3, Some(later)), None);
+        assert_eq!(register(4, Some(soon)), None);
+        let earlier = soon - Duration::from_secs(1);
+        assert_eq!(register(5, Some(earlier)), Some(earlier));
+        state.take(5);
+        state.take(2);
+        state.take(4);
+        assert_eq!(state.next_due(), Some(later));
     }
 }
