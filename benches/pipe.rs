@@ -85,7 +85,7 @@ fn hops(criterion: &mut Criterion) {
     group.bench_function("direct", |bencher| {
         bencher.iter(|| {
             let refused = session.blocking().contract_details(no_right.clone()).expect_err("is refused");
-            assert_eq!(refused.kind(), ErrorKind::Unsupported);
+            assert_eq!(refused.kind(), ErrorKind::InvalidRequest);
         });
     });
     group.finish();
