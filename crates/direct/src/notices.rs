@@ -17,11 +17,11 @@ const KEPT: usize = 256;
 /// The notices of a session. Clones are the same.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Notices {
-    board: Arc<Mutex<Board>>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
-struct Board {
+struct State {
     kept: VecDeque<Notice>,
     followers: Followers<Notice>,
     standing: Standing,
@@ -37,32 +37,32 @@ impl Notices {
 
     /// Those that come.
     pub(crate) fn follow_from_now(&self) -> Follower<Notice> {
-        self.board().followers.add(VecDeque::new())
+        self.state().followers.add(VecDeque::new())
     }
 
     /// Those that are kept, then those that come.
     pub(crate) fn follow(&self) -> Follower<Notice> {
-        let board = self.board();
-        board.followers.add(board.kept.clone())
+        let state = self.state();
+        state.followers.add(state.kept.clone())
     }
 
     /// Why an operation about `topic` that was asked at `since` may have got no answer.
     pub(crate) fn reasons(&self, topic: Topic, since: Instant) -> Reasons {
-        self.board().standing.reasons(topic, since)
+        self.state().standing.reasons(topic, since)
     }
 
     fn publish(&self, notice: Notice) {
-        let mut board = self.board();
-        board.standing.hear(Instant::now(), &notice);
-        board.followers.tell(notice.clone());
-        if board.kept.len() == KEPT {
-            board.kept.pop_front();
+        let mut state = self.state();
+        state.standing.hear(Instant::now(), &notice);
+        state.followers.tell(notice.clone());
+        if state.kept.len() == KEPT {
+            state.kept.pop_front();
         }
-        board.kept.push_back(notice);
+        state.kept.push_back(notice);
     }
 
-    fn board(&self) -> MutexGuard<'_, Board> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -24,9 +24,9 @@ const COMMAND: &str = "news_bulletins";
 
 /// The subscription of a connection, while there are streams. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Bulletins(Arc<Mutex<Option<Arc<Board>>>>);
+pub(crate) struct Bulletins(Arc<Mutex<Option<Arc<Publisher>>>>);
 
-type Board = watch::Sender<Posted>;
+type Publisher = watch::Sender<History>;
 
 /// How many bulletins are kept, and how many bytes of their texts: there are a few a day.
 const KEPT: usize = 512;
@@ -34,7 +34,7 @@ const KEPT_BYTES: usize = 1 << 20;
 
 /// What has come so far, the newest of it: so that each stream reads it from the beginning.
 #[derive(Debug, Default)]
-struct Posted {
+struct History {
     /// Whether the Gateway has been asked.
     is_open: bool,
     bulletins: VecDeque<NewsBulletin>,
@@ -44,8 +44,8 @@ struct Posted {
     end: Option<Error>,
 }
 
-impl Posted {
-    fn post(&mut self, bulletin: NewsBulletin) {
+impl History {
+    fn add(&mut self, bulletin: NewsBulletin) {
         self.bytes += length(&bulletin);
         self.bulletins.push_back(bulletin);
         while self.bulletins.len() > KEPT || self.bytes > KEPT_BYTES {
@@ -77,19 +77,19 @@ pub(super) async fn news_bulletins<'a>(
     events: Events<'a, NewsBulletin>,
 ) -> Result<Carrying<'a>> {
     asker.notes.wait();
-    let mut board = asker.shared.bulletins.follow(asker.client(), asker.shared.log_accounts).await;
-    let is_open = |posted: &Posted| posted.is_open || posted.end.is_some();
-    let mut seen = board.wait_for(is_open).await.map_err(|_| cut_short())?.gone;
+    let mut updates = asker.shared.bulletins.follow(asker.client(), asker.shared.log_accounts).await;
+    let is_open = |history: &History| history.is_open || history.end.is_some();
+    let mut seen = updates.wait_for(is_open).await.map_err(|_| cut_short())?.gone;
     if seen > 0 {
         tracing::warn!(count = seen, "bulletins_not_kept");
     }
     Ok(Box::pin(async move {
         loop {
             let (new, missed, end) = {
-                let posted = board.borrow_and_update();
-                let (new, missed) = posted.after(seen);
-                seen = posted.count();
-                (new, missed, posted.end.clone())
+                let history = updates.borrow_and_update();
+                let (new, missed) = history.after(seen);
+                seen = history.count();
+                (new, missed, history.end.clone())
             };
             if missed > 0 {
                 return Err(lost(missed));
@@ -98,7 +98,7 @@ pub(super) async fn news_bulletins<'a>(
             if let Some(error) = end {
                 return Err(error);
             }
-            board.changed().await.map_err(|_| cut_short())?;
+            updates.changed().await.map_err(|_| cut_short())?;
         }
     }))
 }
@@ -110,33 +110,33 @@ fn lost(count: usize) -> Error {
 
 impl Bulletins {
     /// Joins the subscription, or begins it.
-    async fn follow(&self, client: &Arc<Client>, log_accounts: LogAccounts) -> watch::Receiver<Posted> {
+    async fn follow(&self, client: &Arc<Client>, log_accounts: LogAccounts) -> watch::Receiver<History> {
         let mut current = self.0.lock().await;
-        if let Some(board) = &*current {
-            return board.subscribe();
+        if let Some(publisher) = &*current {
+            return publisher.subscribe();
         }
-        let (board, follower) = watch::channel(Posted::default());
-        let board = Arc::new(board);
-        *current = Some(Arc::clone(&board));
-        tokio::spawn(self.clone().collect(Arc::clone(client), board, log_accounts));
+        let (publisher, follower) = watch::channel(History::default());
+        let publisher = Arc::new(publisher);
+        *current = Some(Arc::clone(&publisher));
+        tokio::spawn(self.clone().collect(Arc::clone(client), publisher, log_accounts));
         follower
     }
 
     /// Collects while there are streams. A stream that comes while it ends waits for the cancel, and subscribes again.
-    async fn collect(self, client: Arc<Client>, board: Arc<Board>, log_accounts: LogAccounts) {
+    async fn collect(self, client: Arc<Client>, publisher: Arc<Publisher>, log_accounts: LogAccounts) {
         let source = client.news_bulletins(true).await.map_err(request_error);
         let mut source = match source {
             Ok(source) => source,
-            Err(error) => return self.fail(&board, error).await,
+            Err(error) => return self.fail(&publisher, error).await,
         };
-        board.send_modify(|posted| posted.is_open = true);
+        publisher.send_modify(|history| history.is_open = true);
         loop {
             tokio::select! {
-                error = post(&mut source, &board, log_accounts) => return self.fail(&board, error).await,
-                () = board.closed() => {}
+                error = publish(&mut source, &publisher, log_accounts) => return self.fail(&publisher, error).await,
+                () = publisher.closed() => {}
             }
             let mut current = self.0.lock().await;
-            if board.is_closed() {
+            if publisher.is_closed() {
                 source.cancel().await;
                 *current = None;
                 return;
@@ -144,22 +144,22 @@ impl Bulletins {
         }
     }
 
-    async fn fail(&self, board: &Board, error: Error) {
+    async fn fail(&self, publisher: &Publisher, error: Error) {
         *self.0.lock().await = None;
-        board.send_modify(|posted| posted.end = Some(error));
+        publisher.send_modify(|history| history.end = Some(error));
     }
 }
 
-/// Posts what comes until no more does.
-async fn post(
+/// Publishes what comes until no more does.
+async fn publish(
     source: &mut Subscription<ib::NewsBulletin>,
-    board: &Board,
+    publisher: &Publisher,
     log_accounts: LogAccounts,
 ) -> Error {
     loop {
         match next(source).await {
             Ok(Some(SubscriptionItem::Data(bulletin))) => {
-                board.send_modify(|posted| posted.post(convert::news_bulletin(bulletin)));
+                publisher.send_modify(|history| history.add(convert::news_bulletin(bulletin)));
             }
             Ok(Some(SubscriptionItem::Notice(notice))) => {
                 log::request_notice(log_accounts, COMMAND, notice.code, &notice.message);
@@ -189,30 +189,30 @@ mod tests {
 
     #[test]
     fn whoever_has_seen_some_gets_the_rest() {
-        let mut posted = Posted::default();
-        (0..3).for_each(|id| posted.post(bulletin(id, 10)));
-        assert_eq!(ids(posted.after(0)), (vec![0, 1, 2], 0));
-        assert_eq!(ids(posted.after(2)), (vec![2], 0));
-        assert_eq!(ids(posted.after(3)), (vec![], 0));
+        let mut history = History::default();
+        (0..3).for_each(|id| history.add(bulletin(id, 10)));
+        assert_eq!(ids(history.after(0)), (vec![0, 1, 2], 0));
+        assert_eq!(ids(history.after(2)), (vec![2], 0));
+        assert_eq!(ids(history.after(3)), (vec![], 0));
     }
 
     #[test]
     fn the_newest_are_kept_and_what_is_missing_is_known() {
-        let mut posted = Posted::default();
-        (0..600).for_each(|id| posted.post(bulletin(id, 10)));
-        assert_eq!((posted.bulletins.len(), posted.gone, posted.count()), (KEPT, 88, 600));
-        assert_eq!(posted.after(50).1, 38);
-        assert_eq!(ids(posted.after(88)), ((88..600).collect(), 0));
-        assert_eq!(ids(posted.after(599)), (vec![599], 0));
+        let mut history = History::default();
+        (0..600).for_each(|id| history.add(bulletin(id, 10)));
+        assert_eq!((history.bulletins.len(), history.gone, history.count()), (KEPT, 88, 600));
+        assert_eq!(history.after(50).1, 38);
+        assert_eq!(ids(history.after(88)), ((88..600).collect(), 0));
+        assert_eq!(ids(history.after(599)), (vec![599], 0));
     }
 
     #[test]
     fn long_texts_are_fewer() {
-        let mut posted = Posted::default();
-        (0..100).for_each(|id| posted.post(bulletin(id, 100_000)));
-        assert_eq!((posted.bulletins.len(), posted.bytes), (10, 1_000_000));
-        posted.post(bulletin(100, 2 << 20));
-        assert_eq!((posted.bulletins.len(), posted.bytes, posted.count()), (0, 0, 101));
-        assert_eq!(posted.after(100).1, 1, "a stream is told that it has lost one");
+        let mut history = History::default();
+        (0..100).for_each(|id| history.add(bulletin(id, 100_000)));
+        assert_eq!((history.bulletins.len(), history.bytes), (10, 1_000_000));
+        history.add(bulletin(100, 2 << 20));
+        assert_eq!((history.bulletins.len(), history.bytes, history.count()), (0, 0, 101));
+        assert_eq!(history.after(100).1, 1, "a stream is told that it has lost one");
     }
 }
