@@ -61,8 +61,13 @@ pub(crate) fn run(config: &Config, output: &Output, arguments: &Soak) -> anyhow:
     let survived = chaos.as_ref().map(|chaos| runtime.block_on(chaos.calm(&supervisor)));
     runtime.block_on(supervisor.close());
     runtime.shutdown_timeout(SETTLE);
-    let report =
-        Report { config, tally: soaked??, before, after: zombies_after_settling(config, before), survived };
+    let report = Report {
+        config,
+        measured: soaked??,
+        before,
+        after: zombies_after_settling(config, before),
+        survived,
+    };
     report.print(output)?;
     report.verdict()
 }
@@ -102,7 +107,7 @@ impl Plan {
 
 /// What was measured.
 #[derive(Debug, Default)]
-struct Tally {
+struct Measurements {
     took: Duration,
     is_interrupted: bool,
     pings: Vec<Duration>,
@@ -121,14 +126,14 @@ enum Answer {
 }
 
 /// `waits` end with the first session: how it goes on is told otherwise.
-async fn soak(plan: Plan, supervisor: Supervisor, waits: Waits) -> anyhow::Result<Tally> {
+async fn soak(plan: Plan, supervisor: Supervisor, waits: Waits) -> anyhow::Result<Measurements> {
     let mut interrupt = Interrupt::listen()?;
-    let mut tally = Tally::default();
+    let mut measured = Measurements::default();
     tokio::select! {
         ready = first_session(&supervisor, &plan) => ready?,
         () = interrupt.requested() => {
-            tally.is_interrupted = true;
-            return Ok(tally);
+            measured.is_interrupted = true;
+            return Ok(measured);
         }
     }
     drop(waits);
@@ -138,32 +143,32 @@ async fn soak(plan: Plan, supervisor: Supervisor, waits: Waits) -> anyhow::Resul
     let mut lines = interval_at(begun + LINE_EVERY, LINE_EVERY);
     let mut asked = JoinSet::new();
     loop {
-        progress.set_message(tally.summary(&supervisor));
+        progress.set_message(measured.summary(&supervisor));
         tokio::select! {
             biased;
             () = interrupt.requested() => {
-                tally.is_interrupted = true;
+                measured.is_interrupted = true;
                 break;
             }
             () = sleep_until(begun + plan.duration) => break,
-            Some(answer) = asked.join_next() => tally.add(answer?),
+            Some(answer) = asked.join_next() => measured.add(answer?),
             _ = pings.tick() => {
-                tally.pings_total += 1;
-                tally.memory.sample(&supervisor);
+                measured.pings_total += 1;
+                measured.memory.sample(&supervisor);
                 asked.spawn(ping(supervisor.clone()));
             }
             _ = fetches.tick() => {
-                tally.fetches_total += 1;
+                measured.fetches_total += 1;
                 asked.spawn(fetch(supervisor.clone()));
             }
-            _ = lines.tick(), if progress.is_hidden() => tally.say(&progress, &supervisor)?,
+            _ = lines.tick(), if progress.is_hidden() => measured.say(&progress, &supervisor)?,
         }
     }
-    tally.took = begun.elapsed();
-    tally.take_last(asked).await?;
-    tally.reconnects = supervisor.generation().saturating_sub(1);
+    measured.took = begun.elapsed();
+    measured.take_last(asked).await?;
+    measured.reconnects = supervisor.generation().saturating_sub(1);
     progress.finish_and_clear();
-    Ok(tally)
+    Ok(measured)
 }
 
 /// Waits for the first session.
@@ -213,7 +218,7 @@ async fn fetch(supervisor: Supervisor) -> Answer {
     Answer::Fetch(supervisor.positions().await.map(drop))
 }
 
-impl Tally {
+impl Measurements {
     fn add(&mut self, answer: Answer) {
         match answer {
             Answer::Ping(Ok(took)) => self.pings.push(took),

@@ -3,7 +3,7 @@
 use ibkr_connect::Config;
 use serde_json::json;
 
-use super::Tally;
+use super::Measurements;
 use super::chaos::Survived;
 use crate::commands::failures::Failure;
 use crate::commands::latency::{Latencies, cell};
@@ -12,7 +12,7 @@ use crate::output::{Format, Output, Verdict, optional, print_line, print_lines, 
 
 pub(super) struct Report<'a> {
     pub(super) config: &'a Config,
-    pub(super) tally: Tally,
+    pub(super) measured: Measurements,
     pub(super) before: Option<usize>,
     pub(super) after: Option<usize>,
     /// What became of the chaos, if there was one.
@@ -28,21 +28,21 @@ impl Report<'_> {
     }
 
     fn print_json(&self, output: &Output) -> std::io::Result<()> {
-        let Tally { pings, pings_total, fetches_ok, fetches_total, failures, .. } = &self.tally;
+        let Measurements { pings, pings_total, fetches_ok, fetches_total, failures, .. } = &self.measured;
         let [p50, p99, max] = self.ping_ms();
         let report = json!({
-            "duration_s": self.tally.took.as_millis() as f64 / 1e3,
+            "duration_s": self.measured.took.as_millis() as f64 / 1e3,
             "pings_ok": pings.len(),
             "pings_total": pings_total,
             "fetches_ok": fetches_ok,
             "fetches_total": fetches_total,
             "zombies": self.after,
-            "reconnects": self.tally.reconnects,
+            "reconnects": self.measured.reconnects,
             "ping_ms": { "p50": p50, "p99": p99, "max": max },
             "zombies_before": self.before,
-            "memory_kib": self.tally.memory,
+            "memory_kib": self.measured.memory,
             "failures": failures.counts(),
-            "interrupted": self.tally.is_interrupted,
+            "interrupted": self.measured.is_interrupted,
             "chaos": self.survived,
         });
         let verdict = match (self.verdict().is_ok(), failures.last()) {
@@ -54,19 +54,20 @@ impl Report<'_> {
     }
 
     fn print_table(&self, output: &Output) -> std::io::Result<()> {
-        let Tally { pings, pings_total, fetches_ok, fetches_total, failures, memory, .. } = &self.tally;
-        let early = if self.tally.is_interrupted { ", interrupted" } else { "" };
+        let Measurements { pings, pings_total, fetches_ok, fetches_total, failures, memory, .. } =
+            &self.measured;
+        let early = if self.measured.is_interrupted { ", interrupted" } else { "" };
         print_line(&format!(
             "{}, {}: {:.1} s{early}",
             self.config.target().address(),
             self.config.mode,
-            self.tally.took.as_secs_f64()
+            self.measured.took.as_secs_f64()
         ))?;
         let rows = [
             ("pings answered", format!("{} of {pings_total}", pings.len())),
             ("fetches answered", format!("{fetches_ok} of {fetches_total}")),
             ("ping ms p50 / p99 / max", cell(&self.ping_ms())),
-            ("reconnects", self.tally.reconnects.to_string()),
+            ("reconnects", self.measured.reconnects.to_string()),
             ("zombies before / after", format!("{} / {}", optional(self.before), optional(self.after))),
             ("memory MiB first / last / max", memory.host.cell()),
             ("the worker's", optional(memory.worker.map(|usage| usage.cell()))),
@@ -85,7 +86,7 @@ impl Report<'_> {
     }
 
     fn ping_ms(&self) -> [Option<f64>; 3] {
-        let latencies: Latencies = self.tally.pings.iter().copied().collect();
+        let latencies: Latencies = self.measured.pings.iter().copied().collect();
         [50, 99, 100].map(|percent| latencies.percentile(percent))
     }
 
@@ -93,7 +94,7 @@ impl Report<'_> {
     pub(super) fn verdict(&self) -> anyhow::Result<()> {
         let is_fine = match &self.survived {
             Some(survived) => survived.recovered,
-            None => self.tally.failures.total() == 0 && !self.tally.pings.is_empty(),
+            None => self.measured.failures.total() == 0 && !self.measured.pings.is_empty(),
         };
         match is_fine {
             _ if self.after > self.before => Err(Failed(8).into()),
