@@ -32,8 +32,8 @@ enum Stop {
 pub(crate) fn run(config: &Config, output: &Output, arguments: &Probe) -> anyhow::Result<()> {
     let before = zombies(config);
     let connector = ibkr_connect::connector(config)?;
-    let course = runtime()?.block_on(attempts(connector.as_ref(), &config.target(), arguments.attempts))?;
-    let report = Report { config, course, before, after: zombies_after_settling(config, before) };
+    let outcomes = runtime()?.block_on(attempts(connector.as_ref(), &config.target(), arguments.attempts))?;
+    let report = Report { config, outcomes, before, after: zombies_after_settling(config, before) };
     match output.format {
         Format::Json => report.print_json(output)?,
         Format::Table => report.print(output)?,
@@ -41,29 +41,33 @@ pub(crate) fn run(config: &Config, output: &Output, arguments: &Probe) -> anyhow
     report.verdict()
 }
 
-async fn attempts(connector: &dyn Connector, target: &Target, wanted: usize) -> std::io::Result<Course> {
+async fn attempts(connector: &dyn Connector, target: &Target, wanted: usize) -> std::io::Result<Outcomes> {
     let mut interrupt = Interrupt::listen()?;
     let progress = progress(wanted as u64, "{spinner} attempt {pos} of {len} {elapsed} {msg}");
-    let mut course = Course::default();
+    let mut outcomes = Outcomes::default();
     let waits = Waits::start()?;
-    while course.made() < wanted && course.stopped.is_none() {
+    while outcomes.made() < wanted && outcomes.stopped.is_none() {
         progress.inc(1);
         if progress.is_hidden() {
             let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-            let wait =
-                Wait::handshake(&target.address(), number(course.made() + 1), number(wanted), target.timeout);
+            let wait = Wait::handshake(
+                &target.address(),
+                number(outcomes.made() + 1),
+                number(wanted),
+                target.timeout,
+            );
             waits.begin(wait);
         }
         tokio::select! {
-            outcome = attempt(connector, target) => course.add(outcome),
-            () = interrupt.requested() => course.stopped = Some(Stop::Interrupted),
+            outcome = attempt(connector, target) => outcomes.add(outcome),
+            () = interrupt.requested() => outcomes.stopped = Some(Stop::Interrupted),
         }
-        progress.set_message(format!("{} failed", course.failures.total()));
+        progress.set_message(format!("{} failed", outcomes.failures.total()));
     }
     // What ended the last attempt that was asked for stopped nothing.
-    course.stopped = course.stopped.filter(|_| course.made() < wanted);
+    outcomes.stopped = outcomes.stopped.filter(|_| outcomes.made() < wanted);
     progress.finish_and_clear();
-    Ok(course)
+    Ok(outcomes)
 }
 
 async fn attempt(connector: &dyn Connector, target: &Target) -> Result<Duration> {
@@ -73,9 +77,9 @@ async fn attempt(connector: &dyn Connector, target: &Target) -> Result<Duration>
     session.close().await.map(|()| took)
 }
 
-/// How it went.
+/// What has become of the attempts.
 #[derive(Debug, Default)]
-struct Course {
+struct Outcomes {
     connected_in: Vec<Duration>,
     failures: Failures,
     /// The handshakes in a row that got no answer.
@@ -83,7 +87,7 @@ struct Course {
     stopped: Option<Stop>,
 }
 
-impl Course {
+impl Outcomes {
     fn add(&mut self, outcome: Result<Duration>) {
         let kind = outcome.as_ref().err().map(Error::kind);
         self.unanswered = if kind == Some(ErrorKind::HandshakeTimeout) { self.unanswered + 1 } else { 0 };
@@ -111,16 +115,16 @@ impl Course {
 
 struct Report<'a> {
     config: &'a Config,
-    course: Course,
+    outcomes: Outcomes,
     before: Option<usize>,
     after: Option<usize>,
 }
 
 impl Report<'_> {
     fn print_json(&self, output: &Output) -> std::io::Result<()> {
-        let Course { connected_in, failures, stopped, .. } = &self.course;
-        let (attempts, successes) = (self.course.made(), connected_in.len());
-        let [min, p50, p99, max] = self.course.connect_ms();
+        let Outcomes { connected_in, failures, stopped, .. } = &self.outcomes;
+        let (attempts, successes) = (self.outcomes.made(), connected_in.len());
+        let [min, p50, p99, max] = self.outcomes.connect_ms();
         let report = json!({
             "attempts": attempts,
             "successes": successes,
@@ -140,15 +144,15 @@ impl Report<'_> {
     }
 
     fn print(&self, output: &Output) -> std::io::Result<()> {
-        let Course { connected_in, failures, stopped, .. } = &self.course;
+        let Outcomes { connected_in, failures, stopped, .. } = &self.outcomes;
         let address = self.config.target().address();
-        let (attempts, successes) = (self.course.made(), connected_in.len());
+        let (attempts, successes) = (self.outcomes.made(), connected_in.len());
         print_line(&format!(
             "{address}, {}: {successes} of {attempts} attempts connected",
             self.config.mode
         ))?;
         let rows = [
-            ("connect ms min / p50 / p99 / max", cell(&self.course.connect_ms())),
+            ("connect ms min / p50 / p99 / max", cell(&self.outcomes.connect_ms())),
             ("zombies before", optional(self.before)),
             ("zombies after", optional(self.after)),
         ];
@@ -178,7 +182,7 @@ impl Report<'_> {
 
     /// As the exit codes in the help say.
     fn verdict(&self) -> anyhow::Result<()> {
-        let Course { connected_in, failures, .. } = &self.course;
+        let Outcomes { connected_in, failures, .. } = &self.outcomes;
         let code = match failures.last() {
             Some(last) if connected_in.is_empty() => exit::code(last.kind()),
             None if connected_in.is_empty() => 1,
