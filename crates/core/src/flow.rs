@@ -61,7 +61,7 @@ pub(crate) struct Unread {
     merged: u64,
     lost: u64,
     /// Why events were lost.
-    lack: Lack,
+    exhausted: Exhausted,
     newest: Option<Newest>,
 }
 
@@ -74,7 +74,7 @@ struct Kept {
 
 /// What there was not enough of.
 #[derive(Debug)]
-enum Lack {
+enum Exhausted {
     /// Of the stream's own capacity.
     Capacity,
     /// Of what all streams of the session may keep.
@@ -99,7 +99,7 @@ impl Unread {
             first: 0,
             merged: 0,
             lost: 0,
-            lack: Lack::Capacity,
+            exhausted: Exhausted::Capacity,
             newest,
         }
     }
@@ -129,7 +129,7 @@ impl Unread {
             return;
         }
         self.lost += 1;
-        self.lack = Lack::Budget { unread: self.events.len(), bytes: self.share.used() };
+        self.exhausted = Exhausted::Budget { unread: self.events.len(), bytes: self.share.used() };
     }
 
     /// Makes room for so many at once, of which most will not be merged.
@@ -216,12 +216,12 @@ impl Unread {
     pub(crate) fn slow_consumer(&self) -> Error {
         let lost = self.lost;
         let lost = if lost == 1 { "1 event was lost".to_owned() } else { format!("{lost} events were lost") };
-        match self.lack {
-            Lack::Capacity => Error::new(
+        match self.exhausted {
+            Exhausted::Capacity => Error::new(
                 ErrorKind::SlowConsumer,
                 format!("{lost}: the consumer was more than {} events behind", self.capacity),
             ),
-            Lack::Budget { unread, bytes } => Error::new(
+            Exhausted::Budget { unread, bytes } => Error::new(
                 ErrorKind::SlowConsumer,
                 format!(
                     "{lost}: all streams of a session may keep {} KiB of unread events, and one stream no more of it than is \

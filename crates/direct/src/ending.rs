@@ -9,7 +9,7 @@ use ibkr_connect_wire::Side;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::wiretap::Word;
+use crate::wiretap::GatewayMessage;
 
 /// How long a task that ibapi has told of a loss waits for the relay to say how it came about.
 const REASON_GRACE: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ impl Ending {
     }
 
     /// The relay has ended.
-    pub(crate) fn of(end: End, last_word: Option<Word>) -> Self {
+    pub(crate) fn of(end: End, last_word: Option<GatewayMessage>) -> Self {
         match end {
             End::Client => Self::lost("ibapi has given the connection up".to_owned(), last_word),
             End::Closed => Self::lost("the Gateway closed the connection".to_owned(), last_word),
@@ -46,7 +46,7 @@ impl Ending {
     }
 
     /// Somebody else has.
-    pub(crate) fn lost(how: String, last_word: Option<Word>) -> Self {
+    pub(crate) fn lost(how: String, last_word: Option<GatewayMessage>) -> Self {
         match last_word {
             None => Self { reason: CloseReason::Disconnected(how), code: None },
             Some(word) => {
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_loss_has_the_last_word_with_its_code() {
-        let word = Word::new(320, "Error reading request");
+        let word = GatewayMessage::new(320, "Error reading request");
         let ending = Ending::lost("the Gateway closed the connection".to_owned(), Some(word));
         let text = "the Gateway closed the connection; its last word was 320: Error reading request";
         assert_eq!(ending.reason, CloseReason::Disconnected(text.to_owned()));
@@ -124,12 +124,14 @@ mod tests {
             (broken(io::ErrorKind::BrokenPipe), "the connection to the Gateway broke: broken pipe"),
             (End::BadFrame(Side::Gateway, BadFrame { length: 3 }), "the Gateway sent a frame of 3 bytes"),
         ] {
-            let ending = Ending::of(end, Some(Word::new(320, "bad")));
+            let ending = Ending::of(end, Some(GatewayMessage::new(320, "bad")));
             assert!(ending.error().message().contains(told), "{ending:?}");
             assert_eq!(ending.code, Some(320));
         }
-        let ours =
-            Ending::of(End::BadFrame(Side::Client, BadFrame { length: 3 }), Some(Word::new(320, "bad")));
+        let ours = Ending::of(
+            End::BadFrame(Side::Client, BadFrame { length: 3 }),
+            Some(GatewayMessage::new(320, "bad")),
+        );
         assert_eq!(ours.code, None);
     }
 

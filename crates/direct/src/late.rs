@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use crate::notes::{Notes, Stage};
-use crate::wiretap::Word;
+use crate::wiretap::GatewayMessage;
 
 /// "Up-to-the-second historical data requires additional subscription for the API".
 pub(crate) const LATE_HISTORY: i32 = 2188;
@@ -23,10 +23,10 @@ pub(crate) const ADVICE: &str = "subscribe to real-time data for the API in IBKR
 
 /// Whoever waits for history, and hears of 2188.
 #[derive(Debug)]
-pub(crate) struct Late(oneshot::Receiver<Word>);
+pub(crate) struct Late(oneshot::Receiver<GatewayMessage>);
 
 impl Late {
-    pub(crate) fn new(told: oneshot::Receiver<Word>) -> Self {
+    pub(crate) fn new(told: oneshot::Receiver<GatewayMessage>) -> Self {
         Self(told)
     }
 
@@ -54,7 +54,7 @@ mod tests {
     use crate::wiretap::Wiretap;
 
     fn said(tap: &Wiretap, id: i32) {
-        tap.hear(Instant::now(), id, Word::new(LATE_HISTORY, "not up to the second"));
+        tap.hear(Instant::now(), id, GatewayMessage::new(LATE_HISTORY, "not up to the second"));
     }
 
     #[tokio::test(start_paused = true)]

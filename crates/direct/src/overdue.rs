@@ -8,7 +8,7 @@ use crate::error;
 use crate::late::{self, LATE_HISTORY};
 use crate::notes::Stage;
 use crate::standing::{Reasons, Topic};
-use crate::wiretap::Word;
+use crate::wiretap::GatewayMessage;
 
 /// What is known about an operation whose time is over.
 pub(crate) struct Overdue {
@@ -17,7 +17,7 @@ pub(crate) struct Overdue {
     pub(crate) stage: Stage,
     pub(crate) topic: Topic,
     /// The last thing that the Gateway has said about it.
-    pub(crate) about_it: Option<Word>,
+    pub(crate) about_it: Option<GatewayMessage>,
     /// What it has said about the session.
     pub(crate) session: Reasons,
     /// Another account whose answer has ended meanwhile.
@@ -117,8 +117,8 @@ mod tests {
         }
     }
 
-    fn word(code: i32) -> Option<Word> {
-        Some(Word::new(code, "as it says"))
+    fn word(code: i32) -> Option<GatewayMessage> {
+        Some(GatewayMessage::new(code, "as it says"))
     }
 
     #[test]

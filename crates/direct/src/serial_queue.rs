@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::notes::Notes;
 use crate::permits::Permits;
-use crate::wiretap::{Halting, Wiretap};
+use crate::wiretap::{HaltGuard, Wiretap};
 use ibkr_connect_wire::Family;
 
 /// After that long, a question that was not answered is one that was overlooked.
@@ -129,7 +129,7 @@ impl SerialQueue {
 }
 
 /// Whether the relay did not wait at the end mark before the question, of which it is the so-manieth.
-fn missed(halting: &Halting<'_>, question: usize) -> bool {
+fn missed(halting: &HaltGuard<'_>, question: usize) -> bool {
     question > 1 && !halting.go_on()
 }
 

@@ -7,7 +7,7 @@ use ibkr_connect_core::{Request, StreamRequest};
 use tokio::time::Instant;
 
 use crate::late::LATE_HISTORY;
-use crate::wiretap::Word;
+use crate::wiretap::GatewayMessage;
 use ibkr_connect_wire::ids::CHATTER;
 
 /// "Unable to subscribe to account as the following clients are subscribed to a different account".
@@ -36,25 +36,25 @@ pub(crate) enum Topic {
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
     /// The Gateway has lost IBKR.
-    unlinked: Option<Word>,
+    unlinked: Option<GatewayMessage>,
     /// Data farms that are not connected, by kind and name.
-    farms: BTreeMap<(Topic, String), Word>,
-    disclaimer: Option<Word>,
-    account_taken: Option<(Instant, Word)>,
-    late_history: Option<(Instant, Word)>,
+    farms: BTreeMap<(Topic, String), GatewayMessage>,
+    disclaimer: Option<GatewayMessage>,
+    account_taken: Option<(Instant, GatewayMessage)>,
+    late_history: Option<(Instant, GatewayMessage)>,
     /// The last error that was about no request in particular.
-    complaint: Option<(Instant, Word)>,
+    complaint: Option<(Instant, GatewayMessage)>,
 }
 
 /// What the session has to do with a request that got no answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Reasons {
     /// The Gateway has lost IBKR, and not found it again.
-    pub(crate) unlinked: Option<Word>,
+    pub(crate) unlinked: Option<GatewayMessage>,
     /// What else it has said that fits.
-    pub(crate) fitting: Option<Word>,
+    pub(crate) fitting: Option<GatewayMessage>,
     /// An error that names no request: it may be about one that has no id.
-    pub(crate) complaint: Option<Word>,
+    pub(crate) complaint: Option<GatewayMessage>,
 }
 
 impl Topic {
@@ -101,7 +101,7 @@ impl Topic {
 impl Standing {
     /// The Gateway says this.
     pub(crate) fn hear(&mut self, now: Instant, notice: &Notice) {
-        let word = || Word::new(notice.code, &notice.message);
+        let word = || GatewayMessage::new(notice.code, &notice.message);
         match notice.code {
             ACCOUNT_TAKEN => self.account_taken = Some((now, word())),
             LATE_HISTORY => self.late_history = Some((now, word())),
@@ -120,7 +120,7 @@ impl Standing {
         }
     }
 
-    fn hear_of_farm(&mut self, farm: (Topic, String), status: FarmStatus, word: Word) {
+    fn hear_of_farm(&mut self, farm: (Topic, String), status: FarmStatus, word: GatewayMessage) {
         if status == FarmStatus::Disconnected {
             if self.farms.len() < MOST_FARMS || self.farms.contains_key(&farm) {
                 self.farms.insert(farm, word);
@@ -136,7 +136,7 @@ impl Standing {
 
     /// Why an operation about `topic` that was asked at `since` may have got no answer.
     pub(crate) fn reasons(&self, topic: Topic, since: Instant) -> Reasons {
-        let fresh = |said: &Option<(Instant, Word)>| {
+        let fresh = |said: &Option<(Instant, GatewayMessage)>| {
             said.as_ref().filter(|(at, _)| *at >= since).map(|(_, word)| word.clone())
         };
         let of_topic = match topic {

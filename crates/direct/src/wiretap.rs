@@ -27,18 +27,18 @@ const LONGEST_HALT: Duration = Duration::from_secs(1);
 
 /// What an error message of the Gateway says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Word {
+pub(crate) struct GatewayMessage {
     pub(crate) code: i32,
     pub(crate) text: String,
 }
 
-impl Word {
+impl GatewayMessage {
     pub(crate) fn new(code: i32, text: &str) -> Self {
         Self { code, text: text.chars().take(LONGEST_TEXT).collect() }
     }
 }
 
-impl fmt::Display for Word {
+impl fmt::Display for GatewayMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.text)
     }
@@ -57,7 +57,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Seen {
-    last: Option<(Instant, Word)>,
+    last: Option<(Instant, GatewayMessage)>,
     /// What was said about each request that somebody waits for.
     about: HashMap<i32, About>,
     /// How many frames of each family have passed.
@@ -74,14 +74,14 @@ struct Seen {
 #[derive(Debug, Default)]
 struct About {
     /// The last word.
-    last: Option<Word>,
+    last: Option<GatewayMessage>,
     /// Who waits to hear that its history is late.
-    late: Option<oneshot::Sender<Word>>,
+    late: Option<oneshot::Sender<GatewayMessage>>,
 }
 
 impl Observer for Wiretap {
     fn hear(&self, now: std::time::Instant, error: &ErrorMessage) {
-        self.hear(Instant::from_std(now), error.id(), Word::new(error.code(), &error.text()));
+        self.hear(Instant::from_std(now), error.id(), GatewayMessage::new(error.code(), &error.text()));
     }
 
     fn count(&self, family: Family) {
@@ -105,7 +105,7 @@ impl Tap for Wiretap {
 
 impl Wiretap {
     /// The Gateway says something about a request, or with the id -1 about none.
-    pub(crate) fn hear(&self, now: Instant, request_id: i32, word: Word) {
+    pub(crate) fn hear(&self, now: Instant, request_id: i32, word: GatewayMessage) {
         let mut seen = self.seen();
         if let Some(about) = seen.about.get_mut(&request_id) {
             about.last = Some(word.clone());
@@ -122,7 +122,7 @@ impl Wiretap {
     }
 
     /// What the Gateway has said just before now.
-    pub(crate) fn last_word(&self, now: Instant) -> Option<Word> {
+    pub(crate) fn last_word(&self, now: Instant) -> Option<GatewayMessage> {
         let (said, word) = self.seen().last.clone()?;
         (now.saturating_duration_since(said) <= LAST_WORD).then_some(word)
     }
@@ -145,7 +145,7 @@ impl Wiretap {
     }
 
     /// What the Gateway has said last about a request that is expected.
-    pub(crate) fn last_word_about(&self, request_id: i32) -> Option<Word> {
+    pub(crate) fn last_word_about(&self, request_id: i32) -> Option<GatewayMessage> {
         self.seen().about.get(&request_id)?.last.clone()
     }
 
@@ -181,9 +181,9 @@ impl Wiretap {
     }
 
     /// Has the relay stop behind each end mark of `family`.
-    pub(crate) fn halt_at_ends(&self, family: Family) -> Halting<'_> {
+    pub(crate) fn halt_at_ends(&self, family: Family) -> HaltGuard<'_> {
         self.seen().halts[family.index()] = true;
-        Halting { tap: self, family }
+        HaltGuard { tap: self, family }
     }
 
     /// The relay waits here after an end mark that halts.
@@ -201,7 +201,7 @@ impl Wiretap {
 
 impl Seen {
     /// Who waits for history that the Gateway calls late: of the request, or, where it names none, the only one there is.
-    fn who_is_late(&mut self, request_id: i32) -> Option<oneshot::Sender<Word>> {
+    fn who_is_late(&mut self, request_id: i32) -> Option<oneshot::Sender<GatewayMessage>> {
         if request_id != -1 {
             return self.about.get_mut(&request_id)?.late.take();
         }
@@ -214,19 +214,19 @@ impl Seen {
 
 /// As long as it lives, the relay stops behind end marks.
 #[derive(Debug)]
-pub(crate) struct Halting<'a> {
+pub(crate) struct HaltGuard<'a> {
     tap: &'a Wiretap,
     family: Family,
 }
 
-impl Halting<'_> {
+impl HaltGuard<'_> {
     /// Lets the relay go on, and says whether it had stopped.
     pub(crate) fn go_on(&self) -> bool {
         self.tap.0.halted.send_replace(false)
     }
 }
 
-impl Drop for Halting<'_> {
+impl Drop for HaltGuard<'_> {
     fn drop(&mut self) {
         self.tap.seen().halts[self.family.index()] = false;
         self.go_on();
@@ -243,8 +243,8 @@ fn is_end_of(wanted: &str, named: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn word(code: i32) -> Word {
-        Word::new(code, "a text")
+    fn word(code: i32) -> GatewayMessage {
+        GatewayMessage::new(code, "a text")
     }
 
     #[test]
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_between_characters() {
-        let word = Word::new(320, &"ж".repeat(LONGEST_TEXT + 1));
+        let word = GatewayMessage::new(320, &"ж".repeat(LONGEST_TEXT + 1));
         assert_eq!(word.text.chars().count(), LONGEST_TEXT);
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ibkr_connect_state::Moment;
 
-use super::memory::{LONGEST_WINDOW, MOST_STUMBLING, Memory, Sample, State, Stumble, Trial};
+use super::memory::{LONGEST_WINDOW, MOST_STUMBLING, Memory, Sample, SharedFailure, State, Trial};
 use super::{Admission, BreakerSettings, BreakerState, Note, Outcome, Refusal, TrialId};
 
 /// So soon after the first of them, attempts that fail in the same way fail for the same reason. A Gateway that restarts
@@ -197,7 +197,7 @@ impl Breaker {
     fn is_same_stumble(&mut self, now: Moment, by: &Attempt, how: &str) -> bool {
         let failed_at_once = now.since(by.begun) < SAME_MOMENT;
         match &mut self.memory.stumble {
-            Some(Stumble { at, how: same, parties })
+            Some(SharedFailure { at, how: same, parties })
                 if same == how
                     && failed_at_once
                     && by.since <= *at
@@ -209,7 +209,7 @@ impl Breaker {
                 true
             }
             stumble => {
-                *stumble = Some(Stumble { at: now, how: how.to_owned(), parties: vec![by.party] });
+                *stumble = Some(SharedFailure { at: now, how: how.to_owned(), parties: vec![by.party] });
                 false
             }
         }

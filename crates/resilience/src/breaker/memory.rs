@@ -30,7 +30,7 @@ pub(crate) struct Memory {
     pub(super) maintenance: Option<Moment>,
     /// The last failure that counted, for those that are the same one.
     #[serde(default)]
-    pub(super) stumble: Option<Stumble>,
+    pub(super) stumble: Option<SharedFailure>,
     /// When somebody closed it: what was before is forgotten, also by who could not write it down.
     #[serde(default)]
     pub(super) reset: Option<Moment>,
@@ -71,7 +71,7 @@ pub(super) struct Trial {
 
 /// A failure, and all who failed in the same moment for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stumble {
+pub(super) struct SharedFailure {
     /// When the first of them failed.
     pub(super) at: Moment,
     pub(super) how: String,
@@ -230,7 +230,7 @@ mod tests {
             samples,
             failed_trials: u32::MAX,
             last_failure: Some("ü".repeat(1_000)),
-            stumble: Some(Stumble { at: at(0), how: "x".repeat(1_000), parties: vec![7; 1_000] }),
+            stumble: Some(SharedFailure { at: at(0), how: "x".repeat(1_000), parties: vec![7; 1_000] }),
             ..Memory::default()
         };
         memory.clamp(at(0));
@@ -247,7 +247,7 @@ mod tests {
         let mut memory = Memory {
             samples: failed(&[1, 2]).samples,
             maintenance: Some(at(3)),
-            stumble: Some(Stumble { at: at(4), how: String::new(), parties: Vec::new() }),
+            stumble: Some(SharedFailure { at: at(4), how: String::new(), parties: Vec::new() }),
             reset: Some(at(5)),
             ..open(6)
         };

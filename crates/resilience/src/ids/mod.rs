@@ -52,7 +52,7 @@ pub struct Slot {
 
 /// The clients of a Gateway, as far as they can be seen at a glance.
 #[derive(Debug)]
-pub(crate) struct Glance {
+pub(crate) struct SlotSnapshot {
     pub(crate) slots: Vec<Slot>,
     /// What is in the way of new clients.
     pub(crate) stuck: Option<StateError>,
@@ -150,7 +150,7 @@ impl Leases {
     ///
     /// # Errors
     /// `config`, when the state directory can't be used.
-    pub(crate) fn glance(&self) -> Result<Glance> {
+    pub(crate) fn glance(&self) -> Result<SlotSnapshot> {
         let dir = Dir::private(&self.directory).map_err(unusable_state)?;
         let stuck = match FileLock::acquire_briefly(&dir, REGISTRY, GLANCE_TIMEOUT) {
             Ok(_) => None,
@@ -158,7 +158,7 @@ impl Leases {
             Err(error @ StateError::Locked { .. }) => Some(error),
             Err(error) => return Err(unusable_state(error)),
         };
-        Ok(Glance { slots: self.taken(&dir)?, stuck })
+        Ok(SlotSnapshot { slots: self.taken(&dir)?, stuck })
     }
 
     fn open(&self) -> Result<Registry> {

@@ -64,7 +64,7 @@ impl MessagePacer {
         let wait = self.ledger.change(|both, now| take_within(both, now, messages, limit)).await;
         if !wait.is_zero() {
             budget.check(wait, PacingLimit::Messages)?;
-            let taken = Taken { ledger: &self.ledger, messages };
+            let taken = Reservation { ledger: &self.ledger, messages };
             waits.sleep(wait).await?;
             taken.used();
         }
@@ -93,7 +93,7 @@ impl MessagePacer {
         if let Ok(first) = self.first.try_lock() {
             return Ok(first);
         }
-        let place = Place::behind(&self.behind, messages);
+        let place = QueuePosition::behind(&self.behind, messages);
         budget.check(time_for(place.before + messages), PacingLimit::Messages)?;
         budget.wait_for(self.first.lock(), PacingLimit::Messages).await
     }
@@ -143,18 +143,18 @@ fn give_back(ledger: &MessageLedger, messages: u32) {
 }
 
 /// Tokens that are taken and not used yet. Dropping them gives them back.
-struct Taken<'a> {
+struct Reservation<'a> {
     ledger: &'a MessageLedger,
     messages: u32,
 }
 
-impl Taken<'_> {
+impl Reservation<'_> {
     fn used(mut self) {
         self.messages = 0;
     }
 }
 
-impl Drop for Taken<'_> {
+impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         if self.messages > 0 {
             give_back(self.ledger, self.messages);
@@ -163,21 +163,21 @@ impl Drop for Taken<'_> {
 }
 
 /// A place in the line behind the first one, until it is dropped.
-struct Place<'a> {
+struct QueuePosition<'a> {
     behind: &'a AtomicU32,
     messages: u32,
     /// How many messages stand before it.
     before: u32,
 }
 
-impl<'a> Place<'a> {
+impl<'a> QueuePosition<'a> {
     fn behind(behind: &'a AtomicU32, messages: u32) -> Self {
         let before = behind.fetch_add(messages, Ordering::Relaxed);
         Self { behind, messages, before }
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueuePosition<'_> {
     fn drop(&mut self) {
         self.behind.fetch_sub(self.messages, Ordering::Relaxed);
     }

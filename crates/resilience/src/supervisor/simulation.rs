@@ -164,29 +164,29 @@ impl Simulation {
         self.machine.state(self.now)
     }
 
-    fn next(&self) -> Option<(Reading, Happening)> {
+    fn next(&self) -> Option<(Reading, ScheduledEvent)> {
         [
-            self.script.front().map(|(at, _)| (*at, Happening::Step)),
-            self.session_end.map(|at| (at, Happening::SessionEnds)),
-            self.attempt.as_ref().map(|(at, _)| (*at, Happening::AttemptEnds)),
-            self.ping.map(|at| (at, Happening::Answer)),
-            self.machine.wake_at().map(|at| (at, Happening::Tick)),
+            self.script.front().map(|(at, _)| (*at, ScheduledEvent::Step)),
+            self.session_end.map(|at| (at, ScheduledEvent::SessionEnds)),
+            self.attempt.as_ref().map(|(at, _)| (*at, ScheduledEvent::AttemptEnds)),
+            self.ping.map(|at| (at, ScheduledEvent::Answer)),
+            self.machine.wake_at().map(|at| (at, ScheduledEvent::Tick)),
         ]
         .into_iter()
         .flatten()
         .min_by_key(|(at, _)| at.since(START))
     }
 
-    fn happens(&mut self, happening: Happening) {
+    fn happens(&mut self, happening: ScheduledEvent) {
         match happening {
-            Happening::Tick => self.tell(Event::Tick),
-            Happening::SessionEnds => self.session_ends(),
-            Happening::Answer => {
+            ScheduledEvent::Tick => self.tell(Event::Tick),
+            ScheduledEvent::SessionEnds => self.session_ends(),
+            ScheduledEvent::Answer => {
                 self.ping = None;
                 self.answered = Some(self.now);
                 self.tell(Event::Answered);
             }
-            Happening::AttemptEnds => {
+            ScheduledEvent::AttemptEnds => {
                 let (_, error) = self.attempt.take().unwrap();
                 self.settle(error.as_ref());
                 match error {
@@ -194,7 +194,7 @@ impl Simulation {
                     None => self.attempt_succeeds(),
                 }
             }
-            Happening::Step => match self.script.pop_front().unwrap().1 {
+            ScheduledEvent::Step => match self.script.pop_front().unwrap().1 {
                 Step::GatewayMode(gateway_mode) => self.turns(gateway_mode),
                 Step::Notice(code, message) => {
                     self.speaks(ibkr_connect_core::literal!(Notice {
@@ -372,7 +372,7 @@ pub(crate) fn refused(refusal: Refusal) -> Refused {
     Refused { refusal, breaker }
 }
 
-enum Happening {
+enum ScheduledEvent {
     Step,
     SessionEnds,
     AttemptEnds,

@@ -90,12 +90,12 @@ pub(super) struct FeedState<E: Entry> {
     ends: u32,
     /// End marks that may be those of others.
     doubtful: u32,
-    again: Again,
+    retry: Retry,
 }
 
 /// Whether somebody has found a question without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Again {
+enum Retry {
     No,
     /// It was nobody's question any more.
     AtOnce,
@@ -126,7 +126,7 @@ impl<E: Entry> FeedState<E> {
             questions: 0,
             ends: 0,
             doubtful: 0,
-            again: Again::No,
+            retry: Retry::No,
         }
     }
 
@@ -141,9 +141,9 @@ impl<E: Entry> FeedState<E> {
             // The receiver is in our hands.
             let _ = told.send(Ok(Update::Event(event.clone())));
         }
-        if self.asked.is_some() && self.end.is_none() && self.again != Again::AtOnce {
+        if self.asked.is_some() && self.end.is_none() && self.retry != Retry::AtOnce {
             let is_abandoned = !self.is_used() && (self.heard.is_none() || self.is_silent(now));
-            self.again = if is_abandoned { Again::AtOnce } else { Again::WhenSilent };
+            self.retry = if is_abandoned { Retry::AtOnce } else { Retry::WhenSilent };
         }
         // While the Gateway is silent nobody else notices who has left.
         if self.users.len() == self.users.capacity() {
@@ -167,7 +167,7 @@ impl<E: Entry> FeedState<E> {
     pub(super) fn ask_again(&mut self, now: Instant) {
         self.asked = Some(now);
         self.questions += 1;
-        self.again = Again::No;
+        self.retry = Retry::No;
     }
 
     /// The next end mark may be that of an answer whose beginning nobody has got.
@@ -210,7 +210,7 @@ impl<E: Entry> FeedState<E> {
     fn restart(&mut self) {
         self.doubtful -= 1;
         self.rows.clear();
-        self.again = Again::AtOnce;
+        self.retry = Retry::AtOnce;
         self.tell(&Update::Restart);
     }
 
@@ -261,9 +261,9 @@ impl<E: Entry> FeedState<E> {
     /// The same while users wait for the end, and the Gateway will have been silent for long enough at `due`.
     fn step_for_users(&self, now: Instant, others: Others, due: Instant) -> Step {
         let makes_room = others == Others::Wait && !self.is_held();
-        match self.again {
-            Again::AtOnce => Step::AskAgain,
-            Again::No if !makes_room => Step::Wait(None),
+        match self.retry {
+            Retry::AtOnce => Step::AskAgain,
+            Retry::No if !makes_room => Step::Wait(None),
             _ if now < due => Step::Wait(Some(due)),
             _ if makes_room => Step::MakeRoom,
             _ => Step::AskAgain,

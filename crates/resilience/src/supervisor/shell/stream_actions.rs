@@ -8,7 +8,7 @@ use ibkr_connect_core::millis;
 use super::Shell;
 use crate::supervisor::lifecycle::Lifecycle;
 use crate::supervisor::stream::{StreamUpdate, is_loss};
-use crate::supervisor::streams::{self, Gap, StreamId, Why};
+use crate::supervisor::streams::{self, Gap, ResubscribeReason, StreamId};
 use crate::supervisor::subscriptions::Subscriptions;
 
 impl Shell {
@@ -62,15 +62,15 @@ impl Shell {
     }
 }
 
-fn log_retry(command: &str, why: &Why, pause: Duration, log_accounts: LogAccounts) {
+fn log_retry(command: &str, why: &ResubscribeReason, pause: Duration, log_accounts: LogAccounts) {
     let wait_ms = millis(pause);
     match why {
-        Why::Failed(error) if is_loss(error) => {
+        ResubscribeReason::Failed(error) if is_loss(error) => {
             tracing::debug!(command, error = %log_accounts.text(error), wait_ms, "stream_waits");
         }
-        Why::Failed(error) => {
+        ResubscribeReason::Failed(error) => {
             tracing::warn!(command, error = %log_accounts.text(error), wait_ms, "stream_waits");
         }
-        Why::Silent => tracing::warn!(command, "stream_silent"),
+        ResubscribeReason::Silent => tracing::warn!(command, "stream_silent"),
     }
 }

@@ -74,7 +74,7 @@ pub(crate) enum Action {
     /// Forget a stream that nobody reads.
     Forget { id: StreamId },
     /// Tell why it is asked for again, and after which pause.
-    AskAgain { id: StreamId, why: Why, pause: Duration },
+    AskAgain { id: StreamId, why: ResubscribeReason, pause: Duration },
 }
 
 /// Events between these moments may be missing.
@@ -86,7 +86,7 @@ pub(crate) struct Gap {
 
 /// Why a stream is asked for again in a session that goes on.
 #[derive(Debug)]
-pub(crate) enum Why {
+pub(crate) enum ResubscribeReason {
     Failed(Error),
     /// It was lively before an outage, and is silent since it is over.
     Silent,

@@ -19,7 +19,7 @@ use ibkr_connect_core::{Error, ErrorKind};
 
 pub(crate) use self::content::Content;
 use self::entry::{Entry, State};
-pub(crate) use self::events::{Action, Event, Gap, OpeningId, Sample, StreamId, Why};
+pub(crate) use self::events::{Action, Event, Gap, OpeningId, ResubscribeReason, Sample, StreamId};
 pub(crate) use self::failure::{Pace, Pauses};
 use self::failure::{Verdict, judge};
 use super::outage::Servers;
@@ -170,7 +170,7 @@ impl Streams {
         };
         let pause = entry.pauses.next(pace);
         entry.state = State::Waiting { due: Some(now + pause) };
-        actions.push(Action::AskAgain { id, why: Why::Failed(error), pause });
+        actions.push(Action::AskAgain { id, why: ResubscribeReason::Failed(error), pause });
     }
 
     fn released(&mut self, id: StreamId, opening: OpeningId) {
@@ -260,7 +260,7 @@ impl Streams {
                     let error = overdue(self.opening_limit);
                     entry.close(opening, now + RELEASE, Some(now + pause));
                     actions.push(Action::Cancel { id, opening });
-                    actions.push(Action::AskAgain { id, why: Why::Failed(error), pause });
+                    actions.push(Action::AskAgain { id, why: ResubscribeReason::Failed(error), pause });
                 }
                 State::Open { opening, activity, .. }
                     if activity.suspected_at().is_some_and(|suspected| now.has_reached(suspected)) =>
@@ -269,7 +269,11 @@ impl Streams {
                     entry.interrupted(now);
                     entry.close(opening, now + RELEASE, None);
                     actions.push(Action::Cancel { id, opening });
-                    actions.push(Action::AskAgain { id, why: Why::Silent, pause: Duration::ZERO });
+                    actions.push(Action::AskAgain {
+                        id,
+                        why: ResubscribeReason::Silent,
+                        pause: Duration::ZERO,
+                    });
                 }
                 State::Closing { opening, until, .. } if now.has_reached(*until) => {
                     let opening = *opening;

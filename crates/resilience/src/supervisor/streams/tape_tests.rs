@@ -49,7 +49,7 @@ enum Turn {
 
 /// What happens by itself.
 #[derive(Debug)]
-enum Happening {
+enum ScheduledEvent {
     Turn(Turn),
     SecondPasses,
     Ping,
@@ -96,7 +96,7 @@ struct Consumer {
 
 struct World {
     now: u64,
-    queue: BTreeMap<(u64, u64), Happening>,
+    queue: BTreeMap<(u64, u64), ScheduledEvent>,
     sequence: u64,
     streams: Streams,
     subscriptions: HashMap<OpeningId, Subscription>,
@@ -140,18 +140,18 @@ impl World {
             world.consumers.insert(id, Consumer::default());
             world.tell(Event::Registered { id, content: content(id) });
         }
-        world.plan(500, Happening::SessionUp);
-        world.plan(700, Happening::Ping);
-        world.plan(SECOND, Happening::SecondPasses);
+        world.plan(500, ScheduledEvent::SessionUp);
+        world.plan(700, ScheduledEvent::Ping);
+        world.plan(SECOND, ScheduledEvent::SecondPasses);
         world
     }
 
-    fn plan(&mut self, at: u64, happening: Happening) {
+    fn plan(&mut self, at: u64, happening: ScheduledEvent) {
         self.sequence += 1;
         self.queue.insert((at, self.sequence), happening);
     }
 
-    fn soon(&mut self, after: u64, happening: Happening) {
+    fn soon(&mut self, after: u64, happening: ScheduledEvent) {
         self.plan(self.now + after, happening);
     }
 
@@ -164,20 +164,20 @@ impl World {
         self.now = end;
     }
 
-    fn happens(&mut self, happening: Happening) {
+    fn happens(&mut self, happening: ScheduledEvent) {
         match happening {
-            Happening::Turn(turn) => self.turn(turn),
-            Happening::SecondPasses => self.second_passes(),
-            Happening::Ping => {
+            ScheduledEvent::Turn(turn) => self.turn(turn),
+            ScheduledEvent::SecondPasses => self.second_passes(),
+            ScheduledEvent::Ping => {
                 self.last_answer = if self.session.is_some() { self.now } else { self.last_answer };
-                self.soon(7 * SECOND, Happening::Ping);
+                self.soon(7 * SECOND, ScheduledEvent::Ping);
             }
-            Happening::Wake => {
+            ScheduledEvent::Wake => {
                 self.wake = None;
                 self.tell(Event::Tick);
             }
-            Happening::Calm => self.pacing = 0,
-            Happening::SessionUp => {
+            ScheduledEvent::Calm => self.pacing = 0,
+            ScheduledEvent::SessionUp => {
                 self.sessions += 1;
                 (self.session, self.last_answer) = (Some(self.sessions), self.now);
                 self.tell(Event::SessionUp);
@@ -185,7 +185,7 @@ impl World {
                     self.tell(Event::Connectivity(Connectivity::Lost {}));
                 }
             }
-            Happening::OutageOver => {
+            ScheduledEvent::OutageOver => {
                 self.outages -= 1;
                 if self.outages == 0 && self.session.is_some() {
                     let since = at(self.outage_began);
@@ -193,9 +193,9 @@ impl World {
                     self.tell(Event::Connectivity(Connectivity::Restored { data_kept: false }));
                 }
             }
-            Happening::Established(id, opening) => self.established(id, opening),
-            Happening::Told(event) => self.tell(event),
-            Happening::CancelArrives(opening) => self.dies(opening),
+            ScheduledEvent::Established(id, opening) => self.established(id, opening),
+            ScheduledEvent::Told(event) => self.tell(event),
+            ScheduledEvent::CancelArrives(opening) => self.dies(opening),
         }
     }
 
@@ -213,7 +213,7 @@ impl World {
                 if self.session.is_some() {
                     self.tell(Event::Connectivity(Connectivity::Lost {}));
                 }
-                self.soon(length, Happening::OutageOver);
+                self.soon(length, ScheduledEvent::OutageOver);
             }
             Turn::EndedWith(id, code) => {
                 let error = Error::new(ErrorKind::GatewayError, "as planned").with_code(code);
@@ -248,10 +248,10 @@ impl World {
             subscription.end.get_or_insert(Error::new(ErrorKind::Disconnected, "as planned"));
             // Before or after the session's own end.
             let event = ended(opening, subscription);
-            self.soon(u64::from(opening.0 % 2 == 0) * 2, Happening::Told(event));
+            self.soon(u64::from(opening.0 % 2 == 0) * 2, ScheduledEvent::Told(event));
         }
-        self.soon(1, Happening::Told(Event::SessionLost { last_answer: at(self.last_answer) }));
-        self.soon(900, Happening::SessionUp);
+        self.soon(1, ScheduledEvent::Told(Event::SessionLost { last_answer: at(self.last_answer) }));
+        self.soon(900, ScheduledEvent::SessionUp);
     }
 
     /// The Gateway ends the stream's subscription.
@@ -270,7 +270,7 @@ impl World {
         let subscription = &self.subscriptions[&opening];
         if subscription.kept.is_empty() && !subscription.is_cancelled && subscription.end.is_some() {
             let event = ended(opening, subscription);
-            self.soon(1, Happening::Told(event));
+            self.soon(1, ScheduledEvent::Told(event));
         }
     }
 
@@ -318,7 +318,7 @@ impl World {
         if self.streams.sample_at().is_some_and(|due| at(self.now).has_reached(due)) {
             self.sample();
         }
-        self.soon(SECOND, Happening::SecondPasses);
+        self.soon(SECOND, ScheduledEvent::SecondPasses);
     }
 
     fn sample(&mut self) {
@@ -355,10 +355,10 @@ impl World {
                     let (told, end) = (Event::ReadToEnd { id, opening }, ended(opening, it));
                     let is_late = self.keeps > 0 && !it.is_cancelled && it.end.is_some();
                     self.sequence += 1;
-                    self.queue.insert((self.now + 1, self.sequence), Happening::Told(told));
+                    self.queue.insert((self.now + 1, self.sequence), ScheduledEvent::Told(told));
                     if is_late {
                         self.sequence += 1;
-                        self.queue.insert((self.now + 2, self.sequence), Happening::Told(end));
+                        self.queue.insert((self.now + 2, self.sequence), ScheduledEvent::Told(end));
                     }
                 }
             }
@@ -371,7 +371,8 @@ impl World {
             }
             consumer.has_said_end = false;
             self.sequence += 1;
-            self.queue.insert((self.now + 1, self.sequence), Happening::Told(Event::Taken { id, opening }));
+            self.queue
+                .insert((self.now + 1, self.sequence), ScheduledEvent::Told(Event::Taken { id, opening }));
         }
     }
 
@@ -380,7 +381,7 @@ impl World {
         let Some(session) = self.session else { return };
         if self.consumers[&id].is_refused {
             let error = Error::new(ErrorKind::GatewayError, "as planned").with_code(354);
-            return self.soon(1, Happening::Told(Event::OpenFailed { id, opening, error }));
+            return self.soon(1, ScheduledEvent::Told(Event::OpenFailed { id, opening, error }));
         }
         let others = self.subscriptions.values().filter(|it| it.stream == id && it.is_alive);
         assert_eq!(others.count(), 0, "{id:?} has two subscriptions at the Gateway");
@@ -397,7 +398,7 @@ impl World {
             end: None,
         };
         self.subscriptions.insert(opening, subscription);
-        self.soon(1, Happening::Told(Event::Opened { id, opening }));
+        self.soon(1, ScheduledEvent::Told(Event::Opened { id, opening }));
     }
 
     fn dies(&mut self, opening: OpeningId) {
@@ -422,7 +423,7 @@ impl World {
         let wake = self.streams.wake_at().map(|wake| millis(wake).max(self.now + 1));
         if let Some(wake) = wake.filter(|wake| self.wake.is_none_or(|planned| *wake < planned)) {
             self.wake = Some(wake);
-            self.plan(wake, Happening::Wake);
+            self.plan(wake, ScheduledEvent::Wake);
         }
     }
 
@@ -432,22 +433,23 @@ impl World {
                 self.pacing -= 1;
                 let kind = if self.pacing.is_multiple_of(2) { ErrorKind::Timeout } else { ErrorKind::Busy };
                 let error = Error::new(kind, "as planned");
-                self.soon(10, Happening::Told(Event::OpenFailed { id, opening, error }));
+                self.soon(10, ScheduledEvent::Told(Event::OpenFailed { id, opening, error }));
             }
-            Action::Open { id, opening } => self.soon(20, Happening::Established(id, opening)),
+            Action::Open { id, opening } => self.soon(20, ScheduledEvent::Established(id, opening)),
             Action::Cancel { id, opening } => {
-                self.queue
-                    .retain(|_, it| !matches!(it, Happening::Established(_, asked) if *asked == opening));
+                self.queue.retain(
+                    |_, it| !matches!(it, ScheduledEvent::Established(_, asked) if *asked == opening),
+                );
                 if let Some(it) = self.subscriptions.get_mut(&opening) {
                     it.is_cancelled = true;
                     it.kept.clear();
                 }
                 let is_being_told = self.queue.values().any(
-                    |it| matches!(it, Happening::Told(Event::Opened { opening: told, .. }) if *told == opening),
+                    |it| matches!(it, ScheduledEvent::Told(Event::Opened { opening: told, .. }) if *told == opening),
                 );
                 if !is_being_told {
-                    self.soon(15, Happening::CancelArrives(opening));
-                    self.soon(16, Happening::Told(Event::Released { id, opening }));
+                    self.soon(15, ScheduledEvent::CancelArrives(opening));
+                    self.soon(16, ScheduledEvent::Told(Event::Released { id, opening }));
                 }
             }
             Action::Deliver { id, gap } => {
@@ -546,8 +548,8 @@ fn nothing_is_repeated_every_hole_is_a_gap_and_no_stream_is_lost() {
         let mut world = World::new(if number % 2 == 0 { KEPT } else { 0 });
         let turns = schedule(&mut dice);
         let calm = turns.last().map_or(SECOND, |(at, _)| *at) + 60 * SECOND;
-        turns.iter().for_each(|(at, turn)| world.plan(*at, Happening::Turn(*turn)));
-        world.plan(calm, Happening::Calm);
+        turns.iter().for_each(|(at, turn)| world.plan(*at, ScheduledEvent::Turn(*turn)));
+        world.plan(calm, ScheduledEvent::Calm);
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             world.run_until(calm + 5 * SECOND);
             world.comes_back();

@@ -34,8 +34,8 @@ fn describe(action: &Action) -> String {
         Action::End { id, end: Ok(()) } => format!("end {}", id.0),
         Action::End { id, end: Err(error) } => format!("end {}: {}", id.0, error.kind()),
         Action::Forget { id } => format!("forget {}", id.0),
-        Action::AskAgain { id, why: Why::Silent, .. } => format!("silent {}", id.0),
-        Action::AskAgain { id, why: Why::Failed(error), pause } => {
+        Action::AskAgain { id, why: ResubscribeReason::Silent, .. } => format!("silent {}", id.0),
+        Action::AskAgain { id, why: ResubscribeReason::Failed(error), pause } => {
             format!("again {} in {} s: {}", id.0, pause.as_secs(), error.kind())
         }
     }
