@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use ibkr_connect::config::LogAccounts;
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
+use tracing_subscriber::fmt;
 use tracing_subscriber::layer::Layer;
 use tracing_subscriber::prelude::*;
-use tracing_subscriber::{EnvFilter, fmt};
 
 /// What is told by `-v`, as often as it is given. What ibapi warns of is in our own errors and events, and some of it is no fault, such
 /// as an end that we have asked for. That a Gateway was restarted is always told.
@@ -38,11 +38,22 @@ pub(crate) fn init(log_accounts: LogAccounts, verbose: u8, unasked: Unasked) {
         (0, Unasked::WarningsButWaits) => WITHOUT_WAITS,
         _ => LEVELS[usize::from(verbose).min(LEVELS.len() - 1)],
     };
-    let asked = if verbose == 0 { EnvFilter::try_from_default_env().ok() } else { None };
-    let filter = asked.unwrap_or_else(|| EnvFilter::new(level));
+    let asked = if verbose == 0 { asked_for() } else { None };
+    let filter =
+        asked.or_else(|| level.parse().ok()).unwrap_or_else(|| Targets::new().with_default(Level::WARN));
     let filter = filter.and(filter_fn(can_be_masked));
     let lines = fmt::layer().with_writer(move || Stderr(log_accounts)).with_filter(filter);
     tracing_subscriber::registry().with(lines).init();
+}
+
+/// What `RUST_LOG` asks for: levels, of everything or of targets. Spans and fields are no part of it: a pattern matcher for them would be
+/// a twentieth of the program.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "RUST_LOG is about this program's log, and not configuration of the product"
+)]
+fn asked_for() -> Option<Targets> {
+    std::env::var("RUST_LOG").ok().filter(|text| !text.trim().is_empty())?.parse().ok()
 }
 
 /// In detail ibapi logs the bytes of its requests, in which no account id can be masked: that is not shown, however it is asked for.

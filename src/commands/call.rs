@@ -2,6 +2,7 @@
 
 use ibkr_connect::{Config, Error, ErrorKind, EventStream, Request, Session, StreamRequest};
 use serde::Serialize;
+use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout_at};
 
@@ -40,7 +41,11 @@ pub(crate) fn call(config: &Config, output: &Output, arguments: &Call) -> anyhow
 fn show_reply(output: &Output, reply: &impl Serialize) -> std::io::Result<()> {
     match output.format {
         Format::Json => output.json(reply),
-        Format::Table => print_lines(&serde_json::to_string_pretty(reply)?),
+        Format::Table => {
+            // A second way to write every type would be a hundredth of the program.
+            let value: Value = serde_json::from_str(&serde_json::to_string(reply)?)?;
+            print_lines(&serde_json::to_string_pretty(&value)?)
+        }
     }
 }
 

@@ -44,7 +44,7 @@ mod tests {
         let mut files: Vec<_> = fs::read_dir(source())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name != "SUMMARY.md")
+            .filter(|name| name != "SUMMARY.md" && name.ends_with(".md"))
             .collect();
         files.sort();
         let mut pages = PAGES.to_vec();
@@ -57,10 +57,15 @@ mod tests {
         for page in PAGES {
             let text = fs::read_to_string(source().join(page)).unwrap();
             let included = text.split("{{#include ").skip(1).filter_map(|rest| rest.split_once("}}"));
-            let targets = links(&text).chain(included.map(|(file, _)| file));
-            for target in targets.filter(|target| !target.contains("://") && !target.starts_with('#')) {
-                let file = target.split('#').next().unwrap_or_default();
-                assert!(source().join(file).exists(), "{page} leads to {target}, which does not exist");
+            // What is included is a part of the page, with its links.
+            let included = included.map(|(file, _)| fs::read_to_string(source().join(file)).unwrap());
+            for text in std::iter::once(text.clone()).chain(included) {
+                for target in
+                    links(&text).filter(|target| !target.contains("://") && !target.starts_with('#'))
+                {
+                    let file = target.split('#').next().unwrap_or_default();
+                    assert!(source().join(file).exists(), "{page} leads to {target}, which does not exist");
+                }
             }
         }
     }

@@ -53,8 +53,8 @@ mod serve {
     use ibkr_connect_direct::HostedConnector;
     use ibkr_connect_subprocess::worker::serve_stdio;
     use tracing::Level;
-    use tracing_subscriber::EnvFilter;
-    use tracing_subscriber::filter::LevelFilter;
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::prelude::*;
 
     /// How account ids appear in the worker's log, on whichever thread: masked, until the parent's connect says otherwise.
     static SHOWN: Mutex<LogAccounts> = Mutex::new(LogAccounts::Masked);
@@ -80,12 +80,9 @@ mod serve {
         // What ibapi warns of is in our own errors and events, and some of it is no fault, such as an end that we have asked for. In
         // detail it logs the bytes of its requests, in which no account id can be masked.
         let ibapi = if level <= Level::WARN { LevelFilter::OFF } else { LevelFilter::INFO };
-        tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::new(format!("{level},ibapi={ibapi}")))
-            .with_writer(|| Lines)
-            .with_ansi(false)
-            .without_time()
-            .init();
+        let lines = tracing_subscriber::fmt::layer().with_writer(|| Lines).with_ansi(false).without_time();
+        let wanted = Targets::new().with_default(level).with_target("ibapi", ibapi);
+        tracing_subscriber::registry().with(wanted).with(lines).init();
         // On a thread of its own, so that it works inside #[tokio::main] too.
         let served =
             thread::scope(|scope| scope.spawn(|| serve_stdio(&Told(HostedConnector), Some(cookie))).join());
