@@ -159,6 +159,7 @@ cases! {
             so_is_2188_about_nobody_where_only_one_asks
             history_that_follows_2188_is_the_answer
             what_is_never_delayed_fails_where_it_is_not_subscribed
+            a_snapshot_that_does_not_end_has_a_deadline
         }
         arrivals {
             a_commission_that_overtakes_its_execution_comes_after_it

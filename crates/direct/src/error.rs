@@ -66,6 +66,15 @@ pub(crate) fn advice(code: i32, text: &str) -> Option<&'static str> {
         354 | 10_089 | 10_090 | 10_091 | 10_168 | 10_186 => {
             "the account has no live data of this: ask for delayed data (--delayed, market_data_type 3), or subscribe to it in IBKR's Client Portal and share that with the paper account"
         }
+        420 | 10_189 => {
+            "the account has no live data of this, and single ticks and real-time bars are never delayed: subscribe to it in IBKR's Client Portal and share that with the paper account, or take market_data with market_data_type 3 (delayed)"
+        }
+        10_092 => {
+            "ask where this type has a book: `ibkr-connect call depth_exchanges` lists it; the exchange SMART needs is_smart_depth, any other one needs it false"
+        }
+        10_197 => {
+            "another session of this login has the market data, in TWS, the Client Portal or the mobile app: log out there, or wait until it ends"
+        }
         162 => {
             "ask for another duration, bar size or kind (what_to_show), or at another time: IBKR has no such data, the account may not see them, or it is asked too often"
         }
@@ -101,7 +110,7 @@ mod tests {
 
     #[test]
     fn what_users_meet_first_has_advice() {
-        for code in [162, 200, 321, 354, 10_089] {
+        for code in [162, 200, 321, 354, 420, 10_089, 10_091, 10_092, 10_189, 10_197] {
             assert!(advice(code, "whatever").is_some_and(|advice| !advice.is_empty()), "{code}");
         }
         assert_eq!(advice(366, ""), None);

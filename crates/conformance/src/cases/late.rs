@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use ibkr_connect_core::types::{
     Contract, HeadTimestampParams, HistogramParams, HistoricalBarUpdatesEvent, HistoricalBarUpdatesParams,
-    HistoricalBarsParams, HistoricalScheduleParams, HistoricalTicksParams, RealTimeBarsParams,
-    TickByTickParams,
+    HistoricalBarsParams, HistoricalScheduleParams, HistoricalTicksParams, MarketDataEvent, MarketDataParams,
+    RealTimeBarsParams, TickByTickParams,
 };
 use ibkr_connect_core::{Error, ErrorKind, Request, Session, StreamRequest};
 
 use crate::Backend;
-use crate::cases::played::{connected, notice};
+use crate::cases::played::{connected, connected_with, notice};
 use crate::support::fake_gateway::message::{ID, message};
 use crate::support::fake_gateway::played::Received;
 use crate::support::fake_gateway::wire::{Frame, frame};
@@ -123,6 +123,21 @@ pub(crate) async fn what_is_never_delayed_fails_where_it_is_not_subscribed(backe
         assert!(stream.next().await.is_none());
         gateway.receive(SOON).await.expect("its cancel");
     }
+    session.close().await.unwrap();
+}
+
+pub(crate) async fn a_snapshot_that_does_not_end_has_a_deadline(backend: &dyn Backend) {
+    const SHORT: Duration = Duration::from_millis(500);
+    let (mut gateway, session) = connected_with(backend, |target| target.request_timeout = SHORT).await;
+    let mut stream = session.market_data(MarketDataParams::snapshot(Contract::stock("AAPL"))).await.unwrap();
+    let asked = id_of(&gateway.is_asked(1).await);
+    gateway.says([notice(asked, 10_091, "Part of requested market data requires additional subscription")]);
+    assert!(matches!(stream.next().await, Some(Ok(MarketDataEvent::Notice { code: 10_091, .. }))));
+    let error = stream.next().await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Timeout, Some(10_091)), "{error}");
+    assert!(error.advice().unwrap().contains("delayed"), "{error:?}");
+    assert!(stream.next().await.is_none());
+    gateway.is_asked(2).await;
     session.close().await.unwrap();
 }
 

@@ -12,6 +12,7 @@ use ibkr_connect_core::types::{
     SmartComponentsParams,
 };
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::timeout;
 
 use super::asker::Asker;
 use super::cut_short;
@@ -55,7 +56,7 @@ pub(super) async fn market_data<'a>(
 ) -> Result<Carrying<'a>> {
     let mut ticks = Ticks::open(asker, params).await?;
     Ok(Box::pin(async move {
-        while let Some(event) = ticks.next().await? {
+        while let Some(event) = ticks.next_in_time(asker).await? {
             let end = event == MarketDataEvent::SnapshotEnd {};
             events.send(event);
             if end {
@@ -131,6 +132,16 @@ impl<'a> Ticks<'a> {
         };
         let prices = Prices::of(&params.contract);
         Ok(Self { ticks: Following::open(asker, &params.contract, open).await?, once, prices })
+    }
+
+    /// The same; a snapshot ends by itself, so that its silence has a deadline.
+    async fn next_in_time(&mut self, asker: &Asker) -> Result<Option<MarketDataEvent>> {
+        if !self.once {
+            return self.next().await;
+        }
+        let event = timeout(asker.task.limit, self.next()).await.unwrap_or_else(|_| Err(asker.overdue()));
+        asker.notes.hear();
+        event
     }
 
     async fn next(&mut self) -> Result<Option<MarketDataEvent>> {
