@@ -4,7 +4,8 @@
 mod support;
 
 use ibkr_connect::types::{
-    AccountSummaryParams, Contract, HistoricalBars, HistoricalBarsParams, MarketDataParams,
+    AccountSummaryParams, Contract, HistoricalBarUpdatesEvent, HistoricalBarUpdatesParams, HistoricalBars,
+    HistoricalBarsParams, MarketDataParams,
 };
 use ibkr_connect::{Event, Reply, Request, Session, StreamRequest, session_over};
 use ibkr_connect_sim::{SimOptions, Simulator};
@@ -58,37 +59,51 @@ async fn compare_replies(request: Request) {
 #[test]
 fn two_hundred_thousand_bars() {
     const COUNT: usize = 200_000;
-    let request = Request::HistoricalBars(bars("1 D", "5 secs"));
-    let reply = run_within(6 * PATIENCE, same_of_a_fake(Behaviour::AnswersWithBars(COUNT), request));
-    let Reply::HistoricalBars(HistoricalBars { bars, .. }) = reply else { panic!("another reply") };
+    let ask = async |session: &Session| session.historical_bars(bars("1 D", "5 secs")).await.unwrap();
+    let HistoricalBars { bars, .. } =
+        run_within(6 * PATIENCE, same_of_a_fake(Behaviour::AnswersWithBars(COUNT), ask));
     assert_eq!(bars.len(), COUNT);
     let (first, last) = (&bars[0], &bars[COUNT - 1]);
-    assert_eq!((first.time.unwrap().to_string().as_str(), first.open), ("2026-07-02T13:46:40Z", Some(230.0)));
-    assert_eq!(
-        (last.time.unwrap().to_string().as_str(), last.count),
-        ("2026-07-14T03:33:15Z", Some(199_999))
-    );
+    let times = [first, last].map(|bar| bar.time.unwrap().to_string());
+    assert_eq!(times, ["2026-07-02T13:46:40Z", "2026-07-14T03:33:15Z"]);
+    assert_eq!((first.open, last.open), (Some(230.0), Some(249.9999)));
 }
 
 #[test]
-fn a_text_that_is_nearly_as_long_as_a_frame() {
-    let behaviour = Behaviour::AnswersWithXml(300_000);
-    let Reply::ScannerParameters(xml) =
-        run_within(6 * PATIENCE, same_of_a_fake(behaviour, Request::ScannerParameters))
-    else {
-        panic!("another reply")
-    };
-    assert_eq!(xml.lines().count(), 300_000);
+fn a_text_with_all_that_json_has_to_mark() {
+    let behaviour = Behaviour::AnswersWithXml(20_000);
+    let ask = async |session: &Session| session.scanner_parameters().await.unwrap();
+    let xml = run_within(6 * PATIENCE, same_of_a_fake(behaviour, ask));
+    assert_eq!(xml.lines().count(), 20_000);
     assert!(xml.lines().all(|line| line == "<Instrument type=\"STK\" name=\"US Stocks, a\\b, ä\"/>"));
 }
 
+/// They are one event.
+#[test]
+fn a_stream_that_begins_with_many_bars() {
+    const COUNT: usize = 20_000;
+    let params = HistoricalBarUpdatesParams::default().with_contract(Contract::stock("AAPL"));
+    let stream = StreamRequest::HistoricalBarUpdates(params);
+    let ask = async |session: &Session| {
+        let mut stream = session.subscribe(stream.clone()).await.unwrap();
+        let first = stream.next().await.unwrap().unwrap();
+        (first, stream.next().await.unwrap().unwrap())
+    };
+    let (history, end) = run_within(6 * PATIENCE, same_of_a_fake(Behaviour::AnswersWithBars(COUNT), ask));
+    let Event::HistoricalBarUpdates(HistoricalBarUpdatesEvent::History { bars }) = history else {
+        panic!("another event")
+    };
+    assert_eq!((bars.len(), bars[COUNT - 1].open), (COUNT, Some(231.9999)));
+    assert!(matches!(end, Event::HistoricalBarUpdates(HistoricalBarUpdatesEvent::End { .. })), "{end:?}");
+}
+
 /// Asks all real backends; they answer the same.
-async fn same_of_a_fake(behaviour: Behaviour, request: Request) -> Reply {
+async fn same_of_a_fake<T: PartialEq>(behaviour: Behaviour, ask: impl AsyncFn(&Session) -> T) -> T {
     let gateway = FakeGateway::start(behaviour);
     let answer = async |mode| {
         let target = target(gateway.port()).with_request_timeout(3 * PATIENCE);
         let session = session_over(&*Backend::new(mode), &target).await.unwrap();
-        let answer = session.request(request.clone()).await.unwrap();
+        let answer = ask(&session).await;
         session.close().await.unwrap();
         answer
     };

@@ -450,6 +450,11 @@ fn what_nobody_asked_for_is_a_loss() {
     let connection = Setup::new("ends-and-exits").connect();
     let error = block_on(connection.request(details("ANY"), None)).unwrap_err();
     assert_error(&error, ErrorKind::WorkerCrashed, "exited with code 5");
+
+    // Nor is the beginning of an answer one.
+    let connection = Setup::new("dies-between-parts").connect();
+    let error = block_on(connection.request(details("ANY"), None)).unwrap_err();
+    assert_error(&error, ErrorKind::WorkerCrashed, "exited with code 6");
 }
 
 fn a_dying_worker_has_one_name_whoever_notices_first() {

@@ -80,6 +80,10 @@ fn play_by_hand(role: &str) -> ExitCode {
                     "kind": "in_doubt", "phase": "dusk", "message": "who knows", "retryable": false,
                 }}));
             }
+            ("dies-between-parts", "contract_details") => {
+                say(&json!({"id": id, "status": "part", "text": "["}));
+                return ExitCode::from(6);
+            }
             ("ends-and-exits", "contract_details") => {
                 say(&json!({"id": id, "status": "end"}));
                 return ExitCode::from(5);

@@ -331,15 +331,19 @@ fn id_in(request: &[u8]) -> i64 {
 /// What the JSON of a text has to mark, among the rest.
 const XML_LINE: &str = "<Instrument type=\"STK\" name=\"US Stocks, a\\b, ä\"/>\n";
 
-/// So many bars, one every five seconds, of which no two are equal.
+/// So many bars, one every five seconds, of which no two are equal. Each is the first one with another time and another open.
 fn bars(id: i64, count: usize) -> Vec<u8> {
+    const TIME: std::ops::Range<usize> = 4..14;
+    const OPEN: std::ops::Range<usize> = 15..23;
+    let first = message! {
+        1: "1783000000", 2: 230.0, 3: 250.5, 4: 229.5, 5: 230.25, 6: "1200", 7: "230.375", 8: 8,
+    };
+    let mut bar = message! { 2: first }.bytes(id);
     let mut body = message! { 1: ID }.bytes(id);
-    for number in 0..count as i64 {
-        let (time, price) = ((1_783_000_000 + 5 * number).to_string(), 230.0 + number as f64 / 1e4);
-        let bar = message! {
-            1: &*time, 2: price, 3: price + 0.5, 4: price - 0.5, 5: price + 0.25, 6: "1200", 7: "230.375", 8: number,
-        };
-        body.extend(message! { 2: bar }.bytes(id));
+    for number in 0..count {
+        bar[TIME].copy_from_slice((1_783_000_000 + 5 * number).to_string().as_bytes());
+        bar[OPEN].copy_from_slice(&(230.0 + number as f64 / 1e4).to_le_bytes());
+        body.extend_from_slice(&bar);
     }
     body
 }
