@@ -1,7 +1,7 @@
 //! Data that come in parts.
 
 use super::*;
-use crate::frames::{Hello, HelloFrame};
+use crate::frames::{Answer, Hello, HelloFrame, event_data};
 
 fn part(id: u64, text: &str) -> Value {
     json!({"id": id, "status": "part", "text": text})
@@ -218,10 +218,21 @@ fn parts_that_are_not_those_that_are_counted_are_a_violation() {
         // What becomes of the worker then says what becomes of the request.
         assert!(poll(request).is_none());
     }
-    let bench = Bench::new();
-    let _stream = bench.stream(FlowControl::Conflate);
-    let violation = bench.answers(&[part(1, "{}"), tick_line(1, 1)]).unwrap_err();
-    assert!(violation.starts_with("1 parts have come, and 0 are counted"), "{violation}");
+}
+
+#[test]
+fn an_event_that_does_not_count_the_parts_before_it_is_a_violation_however_it_is_written() {
+    let ours = serde_json::to_string(&Answer::event(1, tick(1))).unwrap();
+    assert!(event_data(ours.as_bytes()).is_some());
+    for line in [ours, tick_line(1, 1).to_string()] {
+        let bench = Bench::new();
+        let _stream = bench.stream(FlowControl::Conflate);
+        let mut incoming = Incoming::new(&bench.link);
+        incoming.line(b"its hello").unwrap();
+        incoming.line(part(1, "{}").to_string().as_bytes()).unwrap();
+        let violation = incoming.line(line.as_bytes()).unwrap_err();
+        assert!(violation.starts_with("1 parts have come, and 0 are counted"), "{violation}");
+    }
 }
 
 #[test]

@@ -102,6 +102,7 @@ mod tests {
     use ibkr_connect_core::block_on;
     use serde_json::Value;
 
+    use super::super::CloseOnDrop;
     use super::super::output::Batch;
     use super::*;
     use crate::frames::MAX_PART;
@@ -134,16 +135,22 @@ mod tests {
     }
 
     /// Reads all that `output` writes while `play` goes on, a few bytes at a time.
-    fn read_while<T>(output: &Output, buffer: &Buffer, room: usize, play: impl FnOnce() -> T + Send) -> String
+    fn read_while<T>(
+        output: &Arc<Output>,
+        buffer: &Buffer,
+        room: usize,
+        play: impl FnOnce() -> T + Send,
+    ) -> String
     where
         T: Send,
     {
         thread::scope(|scope| {
             scope.spawn(|| output.write_when_full());
             let playing = scope.spawn(|| {
+                // Also where the play fails.
+                let _closing = CloseOnDrop(Arc::clone(output));
                 play();
                 output.flush();
-                output.close();
             });
             let mut text = String::new();
             until(|| {
@@ -238,26 +245,16 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_waits_for_what_was_collected_and_not_for_the_parts_behind_it() {
-        let (output, buffer) = output(0);
-        thread::scope(|scope| {
-            scope.spawn(|| output.write_when_full());
-            let part = || vec![b'x'; 100];
-            block_on(output.write_part(part()));
-            let (begins, has_begun) = std::sync::mpsc::channel::<()>();
-            let flushing = scope.spawn(|| {
-                drop(begins);
-                output.flush();
-            });
-            let _ = has_begun.recv();
-            // From here on the pipe is never empty: whenever it has taken a part there is another one.
-            until(|| {
-                buffer.set_room(100);
-                block_on(output.write_part(part()));
-                flushing.is_finished()
-            });
-            output.close();
-        });
+    fn a_part_waits_until_the_pipe_has_taken_the_one_before() {
+        let (output, buffer) = output(10);
+        let mut long = pin!(output.deliver(Answer::success(1, "x".repeat(20 * MAX_PART))));
+        let poll = || long.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending();
+        let mut polls = std::iter::repeat_with(poll);
+        until(|| polls.next() == Some(true) && buffer.written().len() == 10);
+        assert!(polls.take(100).all(|is_pending| is_pending));
+        // Its line has nothing behind it: who writes it is the thread for that.
+        let mut next = pin!(output.write_part(vec![b'x']));
+        assert!(next.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
 
     #[test]
@@ -322,11 +319,11 @@ mod tests {
     fn nobody_makes_parts_for_a_client_that_is_gone() {
         let (output, buffer) = output(100);
         thread::scope(|scope| {
+            let _closing = CloseOnDrop(Arc::clone(&output));
             scope.spawn(|| output.write_when_full());
             buffer.hang_up();
             let _ = block_on(output.deliver(Answer::success(1, "x".repeat(20 * MAX_PART))));
             block_on(output.broken());
-            output.close();
         });
         assert!(buffer.is_closed());
     }

@@ -417,6 +417,7 @@ mod tests {
 
     use ibkr_connect_core::block_on;
 
+    use super::super::CloseOnDrop;
     use super::*;
     use crate::testing::{Buffer, until};
 
@@ -470,6 +471,24 @@ mod tests {
             output.close();
         });
         assert!(buffer.is_closed());
+    }
+
+    #[test]
+    fn a_flush_waits_for_what_was_collected_and_not_for_what_is_written_behind_it() {
+        let output = Arc::new(Output::new(Buffer::with_room(0).pipe()));
+        thread::scope(|scope| {
+            let _closing = CloseOnDrop(Arc::clone(&output));
+            output.hold();
+            output.answer(&Answer::<()>::end(1));
+            let flushing = scope.spawn(|| output.flush());
+            until(|| !output.lock().held);
+            // It has the lock from there on until it waits.
+            assert!(output.lock().is_full && !flushing.is_finished());
+            // The pipe has taken that, and before the flush is awake it is full again, of a part.
+            output.lock().forget();
+            output.changed.notify_all();
+            until(|| flushing.is_finished());
+        });
     }
 
     #[test]
