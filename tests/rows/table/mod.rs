@@ -2,6 +2,7 @@
 //!
 //! The bytes are written from TWS's message tables (docs/tws-protocol.md), not from what the backends or the simulator do.
 
+mod absent;
 mod account_feeds;
 mod account_updates;
 mod accounts;
@@ -38,6 +39,7 @@ pub(crate) fn rows() -> Vec<Row> {
         orders::rows(),
         gateway::rows(),
         news::rows(),
+        absent::rows(),
     ]
     .into_iter()
     .flatten()

@@ -185,7 +185,7 @@ fn commission() -> Value {
 }
 
 /// An order in an answer, of which `known` is known.
-fn order(known: Value) -> Value {
+pub(super) fn order(known: Value) -> Value {
     let parts = [who_and_how_much(), how_and_when(), hedged_and_pegged(), scaled_and_adjusted()];
     let parts = parts.iter().filter_map(Value::as_object);
     with(parts.flatten().map(|(name, value)| (name.clone(), value.clone())).collect(), known)
@@ -248,7 +248,7 @@ fn scaled_and_adjusted() -> Value {
 }
 
 /// An order's state in an answer, of which `known` is known.
-fn order_state(known: Value) -> Value {
+pub(super) fn order_state(known: Value) -> Value {
     with(
         json!({
             "status": "", "init_margin_before": null, "maint_margin_before": null, "equity_with_loan_before": null,
