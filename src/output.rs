@@ -165,6 +165,34 @@ fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// `json`, which has no white space between its values, with a line for each of them.
+pub(crate) fn indented(json: &str) -> String {
+    let mut text = String::with_capacity(2 * json.len());
+    let (mut depth, mut before, mut in_string, mut is_marked) = (0, None, false, false);
+    for c in json.chars() {
+        let (opens, closes) = (matches!(before, Some('[' | '{')), matches!(c, ']' | '}'));
+        if !in_string {
+            depth -= usize::from(closes);
+            // What is empty stays together.
+            if opens != closes || before == Some(',') {
+                text.push('\n');
+                (0..depth).for_each(|_| text.push_str("  "));
+            }
+            depth += usize::from(matches!(c, '[' | '{'));
+        }
+        text.push(c);
+        if c == '"' && !is_marked {
+            in_string = !in_string;
+        } else if c == ':' && !in_string {
+            text.push(' ');
+        }
+        is_marked = in_string && c == '\\' && !is_marked;
+        // The last character outside of a string.
+        before = Some(if in_string { '"' } else { c });
+    }
+    text
+}
+
 /// Prints `value` as one line of JSON.
 pub(crate) fn print_json(value: &impl Serialize) -> io::Result<()> {
     print_line(&serde_json::to_string(value)?)
@@ -229,6 +257,24 @@ mod tests {
             about("gw", 4001).pasteable(advice),
             "look at `x`; `ibkr-connect breaker reset --host gw --port 4001` closes it, `ibkr-connect status` lists, `ibkr-connect commands x` says"
         );
+    }
+
+    #[test]
+    fn indented_json_is_that_of_the_usual_printer() {
+        for json in [
+            r#"{"a":[],"b":{},"c":[1,-2.5e-7,null,true],"d":{"e":{"f":[[],[{}],[[1]]]}}}"#,
+            r#"["","[,]:{}","\"","\\","\\\"[","a\\",{"\"[:,":"ä\n😀"}]"#,
+            "[]",
+            "{}",
+            "7",
+            r#""text""#,
+            "[[],[],{}]",
+            r#"[{"a":1},{"b":[{"c":2}]}]"#,
+        ] {
+            let value: serde_json::Value = serde_json::from_str(json).unwrap();
+            assert_eq!(serde_json::to_string(&value).unwrap(), json, "it has no white space");
+            assert_eq!(indented(json), serde_json::to_string_pretty(&value).unwrap());
+        }
     }
 
     #[test]

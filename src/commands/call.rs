@@ -2,13 +2,12 @@
 
 use ibkr_connect::{Config, Error, ErrorKind, EventStream, Request, Session, StreamRequest};
 use serde::Serialize;
-use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout_at};
 
 use super::with_session;
 use crate::cli::Call;
-use crate::output::{Format, Output, print_json, print_lines};
+use crate::output::{Format, Output, indented, print_json, print_lines};
 use crate::waits::{Wait, Waits};
 
 /// How long a stream runs that nobody has limited: as good as for ever, and no overflow in sight.
@@ -42,9 +41,8 @@ fn show_reply(output: &Output, reply: &impl Serialize) -> std::io::Result<()> {
     match output.format {
         Format::Json => output.json(reply),
         Format::Table => {
-            // A second way to write every type would be a hundredth of the program.
-            let value: Value = serde_json::from_str(&serde_json::to_string(reply)?)?;
-            print_lines(&serde_json::to_string_pretty(&value)?)
+            // A second way to write every type would be a hundredth of the program; values of a long answer are many times its text.
+            print_lines(&indented(&serde_json::to_string(reply)?))
         }
     }
 }
