@@ -302,6 +302,12 @@ mod tests {
         let expiry = "2026-12".parse().unwrap();
         let future = Instrument { expiry: Some(expiry), ..future };
         assert_eq!(future.contract().unwrap(), Contract::future("ES", expiry, "CME"));
+        // As TWS writes a day, and as `option_chain` does.
+        for day in ["20261218", "2026-12-18"] {
+            let future =
+                Instrument { expiry: day.parse().ok(), ..at("CME", instrument("es", Some(Kind::Fut))) };
+            assert_eq!(future.contract().unwrap().last_trade_date_or_contract_month, "20261218");
+        }
         let index = at("CBOE", instrument("spx", Some(Kind::Ind)));
         assert_eq!(index.contract().unwrap(), Contract::index("SPX", "CBOE"));
         let sap = Instrument { currency: Some("eur".to_owned()), ..at("IBIS", instrument("sap", None)) };

@@ -50,6 +50,20 @@ fn a_strike_is_a_price() {
 }
 
 #[test]
+fn a_leg_is_bought_or_sold() {
+    let with_action = |action: &str| {
+        let leg = ComboLeg { action: action.into(), ..ComboLeg::buy(7, 1) };
+        Contract::combo("IBM", [ComboLeg::buy(1, 1), leg])
+    };
+    for action in ["BUY", "SELL", "SSHORT"] {
+        with_action(action).check().unwrap();
+    }
+    for wrong in ["", "buy", "SLONG"] {
+        assert_wrong(&with_action(wrong), &format!("leg 2 of the combination has the action {wrong:?}"));
+    }
+}
+
+#[test]
 fn only_a_combination_has_legs() {
     assert_wrong(&combo(0, 1), "leg 2 of the combination has the contract id 0");
     assert_wrong(&combo(7, 0), "the ratio 0");
