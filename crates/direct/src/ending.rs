@@ -1,22 +1,13 @@
 //! How a connection has ended.
 
 use std::io;
-use std::time::Duration;
 
-use ibkr_connect_core::{CloseReason, Error, ErrorKind, Result};
+use ibkr_connect_core::{CloseReason, Error};
 use ibkr_connect_relay::End;
 use ibkr_connect_wire::Side;
 use tokio::sync::watch;
-use tokio::time::timeout;
 
 use crate::wiretap::GatewayMessage;
-
-/// How long a task that ibapi has told of a loss waits for the relay to say how it came about.
-const REASON_GRACE: Duration = Duration::from_secs(1);
-
-/// What to do about an answer that makes no sense, of a Gateway that has answered before.
-const UNREADABLE: &str =
-    "update ibkr-connect, or report the message: this Gateway answers in a way that this version can't read";
 
 /// How a connection has ended, and what the Gateway has said just before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,21 +74,9 @@ pub(crate) async fn ended(mut watcher: Watcher) -> Ending {
     ended.unwrap_or_else(|| Ending::lost("the connection's thread has ended without a word".to_owned(), None))
 }
 
-/// A lost connection is one error, whichever side notices it first: ibapi ends what is open in words of its own, perhaps before the relay
-/// has said how the connection ended.
-pub(crate) async fn with_reason<T>(outcome: Result<T>, closed: Watcher) -> Result<T> {
-    match outcome {
-        Err(error) if error.kind() == ErrorKind::Disconnected => {
-            Err(timeout(REASON_GRACE, ended(closed)).await.map_or(error, |ending| ending.error()))
-        }
-        // The kind's own advice is to check the port.
-        Err(error) if error.kind() == ErrorKind::Protocol => Err(error.with_advice(UNREADABLE)),
-        outcome => outcome,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use ibkr_connect_core::ErrorKind;
     use ibkr_connect_wire::BadFrame;
 
     use super::*;
@@ -142,41 +121,5 @@ mod tests {
         drop(announce);
         let ending = ibkr_connect_core::block_on(ended(watcher));
         assert_eq!(ending.error().kind(), ErrorKind::Disconnected);
-    }
-
-    fn told_by_ibapi() -> Result<()> {
-        Err(crate::error::request_error(ibapi::Error::ConnectionReset))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_loss_that_ibapi_tells_of_first_waits_for_its_reason() {
-        let (announce, closed) = watch::channel(None);
-        let told = with_reason(told_by_ibapi(), closed);
-        let (outcome, ()) = tokio::join!(told, async {
-            tokio::time::sleep(REASON_GRACE / 2).await;
-            announce.send_replace(Some(Ending::lost("the Gateway reset the connection".to_owned(), None)));
-        });
-        let error = outcome.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Disconnected);
-        assert!(error.message().contains("the Gateway reset the connection"), "{error}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn it_is_closed_only_if_this_program_has_closed_it() {
-        let (announce, closed) = watch::channel(Some(Ending::requested()));
-        let error = with_reason(told_by_ibapi(), closed.clone()).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Closed);
-        // Nobody says anything.
-        announce.send_replace(None);
-        let error = with_reason(told_by_ibapi(), closed.clone()).await.unwrap_err();
-        assert_eq!((error.kind(), error.message()), (ErrorKind::Disconnected, "ConnectionReset"));
-        let unreadable =
-            with_reason(Err::<(), _>(Error::new(ErrorKind::Protocol, "x")), closed.clone()).await;
-        assert_eq!(unreadable.unwrap_err().advice(), Some(UNREADABLE), "the port has proved to be right");
-        // What has nothing to do with it is not waited for.
-        let other = Err::<(), _>(Error::new(ErrorKind::Timeout, "late"));
-        let begun = tokio::time::Instant::now();
-        assert_eq!(with_reason(other, closed).await.unwrap_err().kind(), ErrorKind::Timeout);
-        assert_eq!(begun.elapsed(), Duration::ZERO);
     }
 }

@@ -4,13 +4,14 @@
 //! for answers. Between ibapi and the Gateway stands a relay: it owns the real socket, so that every phase
 //! is known, a failed handshake ends in a reset, and no order leaves a read-only session.
 //!
-//! Reading order: [`DirectConnector`], `connect` (one attempt; the crates wire and relay have the handshake and the
-//! session), `failure` (why there is none), `engine` (the thread), `connection` (the handle, which starts the operations),
-//! `execute` and `convert` (the operations), `overdue` (why nothing came), `permits` and `serial_queue` (who asks when).
+//! Reading order: [`DirectConnector`], `attempt` (one connect; the crates wire and relay have the handshake and the
+//! session), `failure` (why there is none), `engine` (the thread), `connection` (the handle), `execute` and `convert` (the operations),
+//! `overdue` (why nothing came), `permits` and `serial_queue` (who asks when).
 
 #![forbid(unsafe_code)]
 
 mod clock;
+mod command;
 mod connect;
 mod connection;
 mod convert;
