@@ -45,11 +45,11 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments(), trials).exit_code()
 }
 
-/// A row mostly waits for a deadline, so two of them share a processor.
+/// A row mostly waits for a deadline, so three of them share a processor.
 fn arguments() -> Arguments {
     let mut arguments = Arguments::from_args();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    arguments.test_threads.get_or_insert(2 * processors);
+    arguments.test_threads.get_or_insert(3 * processors);
     arguments
 }
 

@@ -99,11 +99,11 @@ pub fn run(candidates: impl IntoIterator<Item = Candidate>) -> ExitCode {
     libtest_mimic::run(&arguments(), trials.collect()).exit_code()
 }
 
-/// A case mostly waits for the Gateway, so two of them share a processor.
+/// A case mostly waits for the Gateway, so three of them share a processor.
 fn arguments() -> Arguments {
     let mut arguments = Arguments::from_args();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    arguments.test_threads.get_or_insert(2 * processors);
+    arguments.test_threads.get_or_insert(3 * processors);
     arguments
 }
 

@@ -67,11 +67,11 @@ impl AsksTime for Arc<Client> {
 
 /// The clock of a connection's Gateway. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Clock(Arc<Mutex<Desk>>);
+pub(crate) struct Clock(Arc<Mutex<ClockState>>);
 
 /// Who waits for the time, and what has been asked.
 #[derive(Debug, Default)]
-struct Desk {
+struct ClockState {
     asked: Option<Instant>,
     /// The question that has no answer yet.
     open: Option<Unit>,
@@ -111,8 +111,8 @@ impl Clock {
         unit: Unit,
         patience: Duration,
     ) -> Result<oneshot::Receiver<Result<OffsetDateTime>>> {
-        let mut desk = self.desk();
-        let wait = desk.wait(unit);
+        let mut state = self.state();
+        let wait = state.wait(unit);
         let command = unit.command();
         if wait >= patience && !wait.is_zero() {
             return Err(too_late(wait, patience));
@@ -121,8 +121,8 @@ impl Clock {
             tracing::info!(command, wait_ms = whole_millis(wait), "clock_question_waits");
         }
         let (sender, answer) = oneshot::channel();
-        desk.admit(Waiting { unit, answer: sender });
-        if !std::mem::replace(&mut desk.is_served, true) {
+        state.admit(Waiting { unit, answer: sender });
+        if !std::mem::replace(&mut state.is_served, true) {
             tokio::spawn(self.clone().serve(asks.clone()));
         }
         Ok(answer)
@@ -131,20 +131,20 @@ impl Clock {
     /// Asks as long as somebody waits.
     async fn serve(self, asks: impl AsksTime) {
         loop {
-            let Some(due) = self.desk().due() else { return };
+            let Some(due) = self.state().due() else { return };
             sleep_until(due).await;
-            let Some(unit) = self.desk().ask() else { return };
+            let Some(unit) = self.state().ask() else { return };
             let outcome = timeout(SPACING, asks.time(unit)).await;
-            self.desk().close(unit, outcome.ok());
+            self.state().close(unit, outcome.ok());
         }
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
+    fn state(&self) -> MutexGuard<'_, ClockState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Desk {
+impl ClockState {
     /// How long it is until a question is asked whose answer is in `unit`.
     fn wait(&self, unit: Unit) -> Duration {
         if self.open.is_some_and(|open| unit.is_served_by(open)) {

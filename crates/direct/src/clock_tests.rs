@@ -180,7 +180,7 @@ async fn who_has_left_is_not_kept_until_the_question_is_answered() {
         for _ in 0..1_000 {
             timeout(Duration::ZERO, clock.time(&gateway, Unit::Seconds, SPACING)).await.unwrap_err();
         }
-        assert!(clock.desk().waiting.len() < 10, "{}", clock.desk().waiting.len());
+        assert!(clock.state().waiting.len() < 10, "{}", clock.state().waiting.len());
     };
     let (time, ()) = join!(stays, leave);
     time.unwrap();
