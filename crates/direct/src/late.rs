@@ -11,9 +11,6 @@ use tokio::time::sleep;
 use crate::notes::{Notes, Stage};
 use crate::wiretap::GatewayMessage;
 
-/// "Up-to-the-second historical data requires additional subscription for the API".
-pub(crate) const LATE_HISTORY: i32 = 2188;
-
 /// How long data may take that follow 2188. It is said when the request is checked, and the service of historical data answers what
 /// it has within a second or two; five leave room for a farm that connects first, and are well below any usual deadline.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
@@ -51,7 +48,7 @@ mod tests {
     use tokio::time::{Instant, timeout};
 
     use super::*;
-    use crate::wiretap::Wiretap;
+    use crate::wiretap::{LATE_HISTORY, Wiretap};
 
     fn said(tap: &Wiretap, id: i32) {
         tap.hear(Instant::now(), id, GatewayMessage::new(LATE_HISTORY, "not up to the second"));
@@ -60,7 +57,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nothing_after_it_is_an_error_soon() {
         let (tap, notes, begun) = (Wiretap::default(), Notes::new(), Instant::now());
-        let late = tap.late(7);
+        let late = Late::new(tap.late(7));
         said(&tap, 8);
         notes.ask_as(7);
         said(&tap, 7);
@@ -74,7 +71,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_begins_after_it_is_one() {
         let (tap, notes) = (Wiretap::default(), Notes::new());
-        let late = tap.late(7);
+        let late = Late::new(tap.late(7));
         notes.ask_as(7);
         said(&tap, 7);
         let mut alone = std::pin::pin!(late.alone(&notes));
@@ -86,7 +83,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn without_an_id_it_is_about_the_only_one_that_waits() {
         let (tap, notes) = (Wiretap::default(), Notes::new());
-        let (first, second) = (tap.late(7), tap.late(8));
+        let (first, second) = (Late::new(tap.late(7)), Late::new(tap.late(8)));
         said(&tap, -1);
         timeout(10 * GRACE, first.alone(&notes)).await.unwrap_err();
         said(&tap, -1);

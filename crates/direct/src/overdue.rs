@@ -5,10 +5,10 @@ use std::time::Duration;
 use ibkr_connect_core::{Error, ErrorKind};
 
 use crate::error;
-use crate::late::{self, LATE_HISTORY};
+use crate::late;
 use crate::notes::Stage;
 use crate::standing::{Reasons, Topic};
-use crate::wiretap::GatewayMessage;
+use crate::wiretap::{GatewayMessage, LATE_HISTORY};
 
 /// What is known about an operation whose time is over.
 pub(crate) struct Overdue {

@@ -6,8 +6,7 @@ use ibkr_connect_core::types::{Connectivity, FarmKind, FarmStatus, Notice};
 use ibkr_connect_core::{Request, StreamRequest};
 use tokio::time::Instant;
 
-use crate::late::LATE_HISTORY;
-use crate::wiretap::GatewayMessage;
+use crate::wiretap::{GatewayMessage, LATE_HISTORY};
 use ibkr_connect_wire::ids::CHATTER;
 
 /// "Unable to subscribe to account as the following clients are subscribed to a different account".

@@ -13,8 +13,10 @@ use ibkr_connect_wire::{EndMark, ErrorMessage, Family, Observer, Refusal};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
 
-use crate::late::{LATE_HISTORY, Late};
 use crate::log;
+
+/// "Up-to-the-second historical data requires additional subscription for the API".
+pub(crate) const LATE_HISTORY: i32 = 2188;
 
 /// How long before the end of a connection the Gateway's last word belongs to it.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -133,10 +135,10 @@ impl Wiretap {
     }
 
     /// The same for a request for history, and hears whether that is late.
-    pub(crate) fn late(&self, request_id: i32) -> Late {
+    pub(crate) fn late(&self, request_id: i32) -> oneshot::Receiver<GatewayMessage> {
         let (late, told) = oneshot::channel();
         self.seen().about.entry(request_id).or_default().late = Some(late);
-        Late::new(told)
+        told
     }
 
     /// Nobody asks about the request any more.

@@ -57,7 +57,7 @@ impl Reroute {
         Some(error.with_details(&reroute.details()))
     }
 
-    /// What an error names that [`as_error`](Self::as_error) has made, by its details.
+    /// The contract that an error of the relay's names, by its details; `None` for any other error's.
     pub fn of_details(details: &str) -> Option<Self> {
         let (message, contract) = details.strip_prefix(MARK)?.trim_start().split_once(' ')?;
         let (contract_id, exchange) = contract.split_once(' ')?;

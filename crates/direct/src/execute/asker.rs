@@ -77,7 +77,7 @@ impl Asker {
         let request_id = next_request_id(&self.client);
         // Noted at once: what is noted is forgotten with the operation.
         self.notes.ask_as(request_id);
-        (request_id, self.shared.tap.late(request_id))
+        (request_id, Late::new(self.shared.tap.late(request_id)))
     }
 
     /// The answer, unless 2188 is all that comes.
