@@ -79,9 +79,11 @@ impl From<&Error> for Failure {
     }
 }
 
-/// One attempt through ibkr-connect: without a retry, and without the lock and the breaker that a user's connects share.
-pub(crate) async fn ours(mode: ConnectionMode, port: u16, deadline: Duration) -> Used {
+/// One attempt through ibkr-connect: without a retry, and without the lock, the breaker and the leased client ids that a user's
+/// connects share.
+pub(crate) async fn ours(mode: ConnectionMode, port: u16, client_id: i32, deadline: Duration) -> Used {
     let config = Config::default().with_mode(mode).with_port(port).with_timeout(deadline);
+    let config = config.with_client_id(Some(client_id));
     let begun = Instant::now();
     let connected = match ibkr_connect::connector(&config) {
         Ok(connector) => ibkr_connect::session_over(connector.as_ref(), &config.target()).await,

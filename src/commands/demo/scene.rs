@@ -1,6 +1,7 @@
 //! The scenes, in their order.
 
 use std::future::Future;
+use std::ops::RangeFrom;
 use std::time::Duration;
 
 use ibkr_connect::Config;
@@ -36,6 +37,10 @@ const IDLE_CONNECTS: usize = 3;
 
 /// How many a busy one makes with each of our modes at the same time.
 const BUSY_CONNECTS: usize = 4;
+
+/// The client ids of ours. Each attempt has another one: without the leases of a user's connects nothing else keeps two of them apart.
+/// Bare ibapi's are below.
+const OUR_CLIENT_IDS: RangeFrom<i32> = 101..;
 
 /// How often the busy program with bare ibapi tries each of its connections: the second time finds what the first has left.
 const TRIES: usize = 2;
@@ -83,7 +88,7 @@ impl Scene {
 
 /// Performs all scenes, and gives what was measured.
 pub(crate) fn perform(progress: &Progress) -> anyhow::Result<Vec<Row>> {
-    let mut stage = Stage { gateway: Gateway::start()?, rows: Vec::new() };
+    let mut stage = Stage { gateway: Gateway::start()?, client_ids: OUR_CLIENT_IDS, rows: Vec::new() };
     for scene in Scene::ALL {
         progress.begin(scene)?;
         let before = stage.rows.len();
@@ -99,6 +104,8 @@ pub(crate) fn perform(progress: &Progress) -> anyhow::Result<Vec<Row>> {
 /// The Gateway, and what was measured so far.
 struct Stage {
     gateway: Gateway,
+    /// Those of ours that were not used yet.
+    client_ids: RangeFrom<i32>,
     rows: Vec<Row>,
 }
 
@@ -121,7 +128,8 @@ impl Stage {
         let attempts = program.run_all(connects);
         self.add(Scene::Idle, Way::Naive, attempts, 0)?;
         for mode in Way::OURS {
-            let used = program.run_all((0..IDLE_CONNECTS).map(|_| ours(mode, port, DEADLINE)));
+            let client_ids = self.client_ids.by_ref().take(IDLE_CONNECTS);
+            let used = program.run_all(client_ids.map(|client_id| ours(mode, port, client_id, DEADLINE)));
             let attempts = program.run_all(used.into_iter().map(Used::close));
             self.add(Scene::Idle, Way::Ours(mode), attempts, 0)?;
         }
@@ -172,7 +180,10 @@ impl Stage {
     /// Connects with both modes at the same time.
     fn both_modes(&mut self, scene: Scene, mut program: Program, deadline: Duration) -> anyhow::Result<()> {
         let port = self.gateway.port();
-        let begin = |mode| program.begin((0..BUSY_CONNECTS).map(|_| ours(mode, port, deadline)));
+        let mut begin = |mode| {
+            let client_ids = self.client_ids.by_ref().take(BUSY_CONNECTS);
+            program.begin(client_ids.map(|client_id| ours(mode, port, client_id, deadline)))
+        };
         let tasks = Way::OURS.map(|mode| (mode, begin(mode)));
         let used = tasks.map(|(mode, tasks)| (mode, program.finish(tasks)));
         // The program has done its work; what is open is closed in peace.
