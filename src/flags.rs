@@ -16,19 +16,18 @@ pub(crate) struct Use {
     reason: &'static str,
 }
 
+/// Those that say which Gateway is meant.
+const ADDRESS: &[&str] = &["--host", "--port", "--config"];
+
+const A_FILE: &str = "the breaker is a file that your programs share, and no Gateway is asked";
+
+const THIS_MACHINE: &str = "it looks at the sockets of this machine, and no Gateway is asked";
+
 const USES: &[Use] = &[
     takes_all("accounts"),
     takes_all("bars"),
-    Use {
-        command: "breaker open",
-        takes: &["--host", "--port", "--config"],
-        reason: "the breaker is a file that your programs share, and no Gateway is asked",
-    },
-    Use {
-        command: "breaker reset",
-        takes: &["--host", "--port", "--config"],
-        reason: "the breaker is a file that your programs share, and no Gateway is asked",
-    },
+    Use { command: "breaker open", takes: ADDRESS, reason: A_FILE },
+    Use { command: "breaker reset", takes: ADDRESS, reason: A_FILE },
     takes_all("call"),
     takes_all("check"),
     takes_none("commands", "the operations are listed without a Gateway"),
@@ -59,16 +58,8 @@ const USES: &[Use] = &[
     takes_all("ticks"),
     takes_all("watch"),
     takes_none("worker", "the program that starts a worker tells it everything"),
-    Use {
-        command: "zombies clean",
-        takes: &["--host", "--port", "--config"],
-        reason: "it looks at the sockets of this machine, and no Gateway is asked",
-    },
-    Use {
-        command: "zombies list",
-        takes: &["--host", "--port", "--config"],
-        reason: "it looks at the sockets of this machine, and no Gateway is asked",
-    },
+    Use { command: "zombies clean", takes: ADDRESS, reason: THIS_MACHINE },
+    Use { command: "zombies list", takes: ADDRESS, reason: THIS_MACHINE },
 ];
 
 const fn takes_all(command: &'static str) -> Use {

@@ -7,7 +7,7 @@ use ibkr_connect::types::{
     AccountSummaryParams, Contract, HistoricalBarUpdatesEvent, HistoricalBarUpdatesParams, HistoricalBars,
     HistoricalBarsParams, MarketDataParams,
 };
-use ibkr_connect::{Event, Reply, Request, Session, StreamRequest, session_over};
+use ibkr_connect::{Event, Reply, Request, Session, StreamRequest, Target, session_over};
 use ibkr_connect_sim::{SimOptions, Simulator};
 
 use crate::support::backend::{Backend, target};
@@ -100,19 +100,8 @@ fn a_stream_that_begins_with_many_bars() {
 /// Asks all real backends; they answer the same.
 async fn same_of_a_fake<T: PartialEq>(behaviour: Behaviour, ask: impl AsyncFn(&Session) -> T) -> T {
     let gateway = FakeGateway::start(behaviour);
-    let answer = async |mode| {
-        let target = target(gateway.port()).with_request_timeout(3 * PATIENCE);
-        let session = session_over(&*Backend::new(mode), &target).await.unwrap();
-        let answer = ask(&session).await;
-        session.close().await.unwrap();
-        answer
-    };
-    let [first, others @ ..] = REAL_BACKENDS;
-    let expected = answer(first).await;
-    for other in others {
-        assert!(answer(other).await == expected, "{first} and {other} differ");
-    }
-    expected
+    let target = target(gateway.port()).with_request_timeout(3 * PATIENCE);
+    same(&target, ask, |_| String::new()).await
 }
 
 async fn compare_events(request: StreamRequest) {
@@ -139,8 +128,18 @@ async fn compare<T: PartialEq>(ask: impl AsyncFn(&Session) -> T, show: impl Fn(&
         ..SimOptions::default()
     })
     .unwrap();
+    let shown = show(&same(&target(gateway.port()), ask, &show).await);
+    assert!(shown.len() > 10, "{shown}");
+}
+
+/// What all real backends answer; what differs is shown.
+async fn same<T: PartialEq>(
+    target: &Target,
+    ask: impl AsyncFn(&Session) -> T,
+    show: impl Fn(&T) -> String,
+) -> T {
     let answer = async |mode| {
-        let session = session_over(&*Backend::new(mode), &target(gateway.port())).await.unwrap();
+        let session = session_over(&*Backend::new(mode), target).await.unwrap();
         let answer = ask(&session).await;
         session.close().await.unwrap();
         answer
@@ -149,7 +148,7 @@ async fn compare<T: PartialEq>(ask: impl AsyncFn(&Session) -> T, show: impl Fn(&
     let expected = answer(first).await;
     for other in others {
         let answer = answer(other).await;
-        assert!(answer == expected, "{first}: {}\n{other}: {}", show(&expected), show(&answer));
+        assert!(answer == expected, "{first} and {other} differ:\n{}\n{}", show(&expected), show(&answer));
     }
-    assert!(show(&expected).len() > 10, "{}", show(&expected));
+    expected
 }
