@@ -114,7 +114,9 @@ pub use wsh::WshEventsParams;
 /// `value`, unless it is one of TWS's ways to say "unset": NaN, an infinity or the largest double.
 #[doc(hidden)]
 pub fn set(value: f64) -> Option<f64> {
-    (value.is_finite() && value.abs() < f64::MAX).then_some(value)
+    /// TWS's "unset" is the largest number of all.
+    const UNSET_FROM: f64 = 1e308;
+    (value.abs() < UNSET_FROM).then_some(value)
 }
 
 /// `value`, unless it is TWS's way to say "unset": the largest integer.

@@ -16,11 +16,12 @@ mod ticks;
 mod tws_time;
 mod unset;
 
-use ibkr_connect_core::types::Notice;
+use ibkr_connect_core::types::{Notice, set};
 use ibkr_connect_core::{Error, ErrorKind, Result};
-use ibkr_connect_wire::LONGEST_TEXT;
+use ibkr_connect_wire::{LONGEST_TEXT, carried};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use prost::Message;
 use time::OffsetDateTime;
 
 pub(crate) use account_updates::*;
@@ -37,6 +38,30 @@ pub(crate) use scanner::*;
 pub(crate) use ticks::*;
 pub(crate) use tws_time::*;
 pub(crate) use unset::*;
+
+/// The message that a stand-in carries. The relay gives ibapi no other: without one there was no message.
+fn whole<M: Message + Default>(packed: &str) -> M {
+    carried(packed).unwrap_or_default()
+}
+
+fn text(text: Option<String>) -> String {
+    text.unwrap_or_default()
+}
+
+/// An id, or another number whose 0 says nothing.
+fn integer(value: Option<i32>) -> i32 {
+    value.map_or(0, or_zero)
+}
+
+/// A size that TWS writes as a text: below zero there is none.
+fn amount(text: Option<String>) -> Option<f64> {
+    decimal(text).and_then(size)
+}
+
+/// A number that TWS writes as a text; `None` where it stands for none.
+fn decimal(text: Option<String>) -> Option<f64> {
+    text.as_deref().and_then(ibkr_connect_wire::decimal).and_then(set)
+}
 
 pub(crate) fn timestamp(time: OffsetDateTime) -> Result<Timestamp> {
     Timestamp::from_nanosecond(time.unix_timestamp_nanos()).map_err(|error| {

@@ -84,10 +84,8 @@ fn event(item: SubscriptionItem<OrderUpdate>) -> Option<OrderUpdatesEvent> {
             if data.request_id >= FIRST_REQUEST_ID {
                 return None;
             }
-            Ours::Execution {
-                contract: Box::new(convert::contract(data.contract)),
-                execution: Box::new(convert::execution(data.execution)),
-            }
+            let (contract, execution) = convert::execution(data);
+            Ours::Execution { contract: Box::new(contract), execution: Box::new(execution) }
         }
         SubscriptionItem::Data(OrderUpdate::CommissionReport(report)) => {
             Ours::CommissionReport(Box::new(convert::commission_report(report)))
@@ -131,13 +129,7 @@ mod tests {
         for follower in &mut followers {
             let heard =
                 heard(follower).into_iter().map(|update| update.unwrap().unwrap()).collect::<Vec<_>>();
-            let status = ibkr_connect_core::literal!(types::OrderStatus {
-                status: "Submitted".to_owned(),
-                filled: Some(0.0),
-                remaining: Some(0.0),
-                ..Default::default()
-            });
-            assert_eq!(heard[0], OrderUpdatesEvent::OrderStatus(Box::new(status)));
+            assert_eq!(heard[0], OrderUpdatesEvent::OrderStatus(Box::new(types::OrderStatus::default())));
             assert!(matches!(heard[1], OrderUpdatesEvent::CommissionReport(_)), "{heard:?}");
         }
     }

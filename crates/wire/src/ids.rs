@@ -35,6 +35,24 @@ pub mod incoming {
     pub const REROUTE_MARKET_DEPTH: u32 = 92;
 }
 
+/// Ticks, which are messages from the Gateway too.
+pub mod tick {
+    /// TickPrice.
+    pub const PRICE: u32 = 1;
+    /// TickSize.
+    pub const SIZE: u32 = 2;
+    /// TickOptionComputation.
+    pub const OPTION_COMPUTATION: u32 = 21;
+    /// TickGeneric.
+    pub const GENERIC: u32 = 45;
+    /// TickString.
+    pub const STRING: u32 = 46;
+    /// MarketDataType.
+    pub const MARKET_DATA_TYPE: u32 = 58;
+    /// TickReqParams.
+    pub const REQ_PARAMS: u32 = 81;
+}
+
 /// ManagedAccounts: a comma-separated list.
 #[derive(Clone, PartialEq, Message)]
 pub struct ManagedAccounts {

@@ -9,6 +9,7 @@ use crate::error_frame::ErrorMessage;
 use crate::family::{Family, Part};
 use crate::frame::MAX_LENGTH;
 use crate::ids::{PROTOBUF, incoming};
+use crate::repair::{self, Repaired, histories::Histories};
 use crate::reroute::Reroute;
 
 /// The lengths that a frame can have: at least its id, at most what TWS's own client accepts.
@@ -30,6 +31,9 @@ pub trait Observer {
 
     /// The end mark of such an answer comes by, which names an account or none. What becomes of it?
     fn end_mark(&self, now: Instant, family: Family, account: Option<&str>) -> EndMark;
+
+    /// So many rows of the message with this id, without the protobuf mark, are left out: they have no time.
+    fn left_out(&self, id: u32, rows: usize);
 }
 
 /// What becomes of an end mark.
@@ -54,6 +58,8 @@ pub struct Inbound {
     unread: usize,
     /// How much of one is still to be dropped: the rest of an error that is out of proportion.
     dropped: usize,
+    /// The answers with bars that have begun.
+    histories: Histories,
 }
 
 /// How it goes on with the bytes that are left.
@@ -102,8 +108,8 @@ impl Inbound {
     }
 
     /// Takes in the next bytes and puts those that may go on into `out`. What is seen on the way is told to `observer`. An error that
-    /// a client could not read, or that is out of proportion, goes on as one that says the same; so does a [`Reroute`], as an error
-    /// about its request.
+    /// a client could not read, or that is out of proportion, goes on as one that says the same, and so does any message that ibapi
+    /// could not read (see [`REPAIRS`](crate::REPAIRS)). A [`Reroute`] goes on as an error about its request.
     ///
     /// # Errors
     /// For a frame that can't be one; `out` has everything before it.
@@ -115,6 +121,13 @@ impl Inbound {
         out: &mut Vec<u8>,
     ) -> Result<Flow, BadFrame> {
         while !bytes.is_empty() {
+            if self.is_between_frames()
+                && let Some(whole) = whole_frame(bytes)
+            {
+                self.pass_on(whole, now, observer, out);
+                *bytes = &bytes[whole.len()..];
+                continue;
+            }
             let dropped = self.dropped.min(bytes.len());
             self.dropped -= dropped;
             *bytes = &bytes[dropped..];
@@ -149,12 +162,22 @@ impl Inbound {
         let is_error = id == PROTOBUF + incoming::ERROR;
         let is_end = matches!(family, Some((_, Part::End))) && whole <= LONGEST_READ;
         let is_reroute = id.checked_sub(PROTOBUF).is_some_and(Reroute::is_message) && whole <= LONGEST_READ;
-        let wanted = if is_error || is_end || is_reroute { whole.min(LONGEST_READ) } else { HEAD };
+        let is_looked_into = id.checked_sub(PROTOBUF).is_some_and(repair::is_looked_into);
+        let wanted = match (is_error || is_end || is_reroute, is_looked_into) {
+            (true, _) => whole.min(LONGEST_READ),
+            (_, true) => whole,
+            _ => HEAD,
+        };
         if self.kept.len() < wanted {
             self.wanted = wanted;
             return Flow::GoesOn;
         }
         self.wanted = 0;
+        if is_looked_into {
+            let frame = std::mem::take(&mut self.kept);
+            self.pass_on(&frame, now, observer, out);
+            return Flow::GoesOn;
+        }
         let rest = whole - self.kept.len();
         (self.unread, self.dropped) = if is_error { (0, rest) } else { (rest, 0) };
         if is_error {
@@ -171,6 +194,27 @@ impl Inbound {
         }
         out.append(&mut self.kept);
         if mark == EndMark::Halts { Flow::Halts } else { Flow::GoesOn }
+    }
+
+    /// A frame with data is there as a whole.
+    fn pass_on(&mut self, frame: &[u8], now: Instant, observer: &impl Observer, out: &mut Vec<u8>) {
+        let (head, body) = frame.split_at(HEAD);
+        let id = u32::from_be_bytes([head[4], head[5], head[6], head[7]]) - PROTOBUF;
+        if let Some((family, part)) = Family::of(id) {
+            self.see(now, observer, family, part);
+        }
+        if let Some(missing) = self.histories.follow(id, body) {
+            out.extend_from_slice(missing.as_bytes());
+        }
+        let (repaired, left_out) = repair::repaired(id, body);
+        if left_out > 0 {
+            observer.left_out(id, left_out);
+        }
+        match repaired {
+            Repaired::Untouched => out.extend_from_slice(frame),
+            Repaired::Instead(frame) => out.extend_from_slice(frame.as_bytes()),
+            Repaired::LeftOut => {}
+        }
     }
 
     fn hear(&mut self, now: Instant, observer: &impl Observer) {
@@ -200,6 +244,15 @@ impl Inbound {
     }
 }
 
+/// The frame at the beginning of these bytes, if it is one with data and all of it is there.
+fn whole_frame<'a>(bytes: &&'a [u8]) -> Option<&'a [u8]> {
+    let (head, _) = bytes.split_first_chunk::<HEAD>()?;
+    let [l0, l1, l2, l3, i0, i1, i2, i3] = *head;
+    let (length, id) = (u32::from_be_bytes([l0, l1, l2, l3]), u32::from_be_bytes([i0, i1, i2, i3]));
+    let is_looked_into = id.checked_sub(PROTOBUF).is_some_and(repair::is_looked_into);
+    (is_looked_into && LENGTHS.contains(&length)).then(|| bytes.get(..4 + length as usize))?
+}
+
 #[cfg(test)]
 mod fuzz_tests;
 
@@ -219,6 +272,7 @@ mod tests {
         /// Whose end mark ends account updates.
         account: Option<&'static str>,
         halts_at: RefCell<Option<Family>>,
+        left_out: RefCell<Vec<(u32, usize)>>,
     }
 
     #[derive(Debug, Clone, PartialEq)]
@@ -248,6 +302,10 @@ mod tests {
                 return EndMark::IsDropped;
             }
             if *self.halts_at.borrow() == Some(family) { EndMark::Halts } else { EndMark::Passes }
+        }
+
+        fn left_out(&self, id: u32, rows: usize) {
+            self.left_out.borrow_mut().push((id, rows));
         }
     }
 
@@ -282,8 +340,9 @@ mod tests {
             frames in prop::collection::vec((0_u32..300, prop::collection::vec(any::<u8>(), 0..40)), 0..6),
             size in 1_usize..30,
         ) {
-            // Errors are below.
-            let others = frames.iter().filter(|(id, _)| *id != 204);
+            // Errors are below, and what is looked into is elsewhere.
+            let is_other = |id: u32| id != 204 && !id.checked_sub(PROTOBUF).is_some_and(repair::is_looked_into);
+            let others = frames.iter().filter(|(id, _)| is_other(*id));
             let mut bytes: Vec<u8> = others.flat_map(|(id, body)| frame(*id, body)).collect();
             bytes.extend(error(320, "Error reading request"));
             let (out, word, outcome) = followed(&bytes, size);
@@ -295,7 +354,7 @@ mod tests {
 
     #[test]
     fn the_middle_of_a_long_frame_passes_as_it_is_and_nothing_else_does() {
-        let long = frame(261, &[7; 100]);
+        let long = frame(252, &[7; 100]);
         let (mut inbound, tap, now) = (Inbound::default(), Notes::default(), Instant::now());
         let mut out = Vec::new();
         assert!(!inbound.passes(1), "its head");
@@ -322,14 +381,14 @@ mod tests {
             }
         }
         for length in [4_u32, 0x00FF_FFFF] {
-            let bytes = [length.to_be_bytes(), 261_u32.to_be_bytes()].concat();
+            let bytes = [length.to_be_bytes(), 252_u32.to_be_bytes()].concat();
             assert_eq!(followed(&bytes, 3).2, Ok(()));
         }
     }
 
     #[test]
     fn what_is_no_error_or_can_not_be_read_says_nothing() {
-        for bytes in [frame(204, b"\x22\xff"), frame(261, &error(320, "x")[8..]), frame(204, &[0; 60_000])] {
+        for bytes in [frame(204, b"\x22\xff"), frame(252, &error(320, "x")[8..]), frame(204, &[0; 60_000])] {
             let (out, word, outcome) = followed(&bytes, 1_000);
             assert_eq!((out, word, outcome), (bytes, None, Ok(())));
         }

@@ -8,9 +8,10 @@ use ibkr_connect_core::types::{
     AccountValue, Pnl, PnlEvent, PnlSingle, PnlSingleEvent, PortfolioValue, PositionMulti,
     PositionUpdatesEvent, PositionsMultiEvent, set,
 };
+use ibkr_connect_wire::messages as wire;
 
 use super::accounts::account_key;
-use super::{account_summary_value, contract, position, said};
+use super::{account_summary_value, contract, decimal, position, said, text, whole};
 
 pub(crate) fn account_summary_update(
     item: SubscriptionItem<ib::AccountSummaryResult>,
@@ -43,16 +44,22 @@ pub(crate) fn account_update_multi(
 pub(crate) fn position_update_multi(item: SubscriptionItem<ib::PositionUpdateMulti>) -> PositionsMultiEvent {
     use PositionsMultiEvent as Event;
     match item {
-        Data(ib::PositionUpdateMulti::Position(row)) => Event::Position(Box::new(literal!(PositionMulti {
-            account: row.account,
-            model_code: said(row.model_code),
-            contract: contract(row.contract),
-            position: set(row.position),
-            average_cost: set(row.average_cost),
-        }))),
+        Data(ib::PositionUpdateMulti::Position(row)) => {
+            Event::Position(Box::new(position_multi(whole(&row.contract.description))))
+        }
         Data(ib::PositionUpdateMulti::PositionEnd) => Event::End {},
         Notice(notice) => Event::Notice { code: notice.code, message: notice.message },
     }
+}
+
+fn position_multi(of: wire::PositionMulti) -> PositionMulti {
+    literal!(PositionMulti {
+        account: text(of.account),
+        model_code: of.model_code.and_then(said),
+        contract: contract(of.contract.unwrap_or_default()),
+        position: decimal(of.position),
+        average_cost: of.avg_cost.and_then(set),
+    })
 }
 
 pub(crate) fn position_update(item: SubscriptionItem<ib::PositionUpdate>) -> PositionUpdatesEvent {
@@ -79,21 +86,25 @@ pub(crate) fn account_update(
             currency: said(row.currency),
         })),
         Data(ib::AccountUpdate::PortfolioValue(row)) => {
-            Event::Portfolio(Box::new(literal!(PortfolioValue {
-                account: of(row.account),
-                contract: contract(row.contract),
-                position: set(row.position),
-                market_price: set(row.market_price),
-                market_value: set(row.market_value),
-                average_cost: set(row.average_cost),
-                unrealized_pnl: set(row.unrealized_pnl),
-                realized_pnl: set(row.realized_pnl),
-            })))
+            Event::Portfolio(Box::new(portfolio_value(whole(&row.contract.description), of(row.account))))
         }
         Data(ib::AccountUpdate::UpdateTime(row)) => Event::Time { time: row.timestamp },
         Data(ib::AccountUpdate::End) => Event::End {},
         Notice(notice) => Event::Notice { code: notice.code, message: notice.message },
     }
+}
+
+fn portfolio_value(of: wire::PortfolioValue, account: String) -> PortfolioValue {
+    literal!(PortfolioValue {
+        account,
+        contract: contract(of.contract.unwrap_or_default()),
+        position: decimal(of.position),
+        market_price: of.market_price.and_then(set),
+        market_value: of.market_value.and_then(set),
+        average_cost: of.average_cost.and_then(set),
+        unrealized_pnl: of.unrealized_pnl.and_then(set),
+        realized_pnl: of.realized_pnl.and_then(set),
+    })
 }
 
 pub(crate) fn pnl(item: SubscriptionItem<ib::PnL>) -> PnlEvent {

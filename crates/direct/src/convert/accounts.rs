@@ -3,8 +3,9 @@
 use ibapi::accounts as ib;
 use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{AccountSummaryValue, FamilyCode, Position, UserInfo, set};
+use ibkr_connect_wire::messages as wire;
 
-use super::{contract, entries, said};
+use super::{contract, decimal, entries, said, text, whole};
 
 /// The accounts without the empty name that a trailing comma makes.
 pub(crate) fn accounts(accounts: Vec<String>) -> Vec<String> {
@@ -21,11 +22,12 @@ pub(crate) fn account_summary_value(row: ib::AccountSummary) -> AccountSummaryVa
 }
 
 pub(crate) fn position(row: ib::Position) -> Position {
+    let of: wire::Position = whole(&row.contract.description);
     literal!(Position {
-        account: row.account,
-        contract: contract(row.contract),
-        position: set(row.position),
-        average_cost: set(row.average_cost),
+        account: text(of.account),
+        contract: contract(of.contract.unwrap_or_default()),
+        position: decimal(of.position),
+        average_cost: of.avg_cost.and_then(set),
     })
 }
 

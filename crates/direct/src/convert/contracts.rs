@@ -3,69 +3,75 @@
 use ibapi::contracts as ib;
 use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
-    BondDetails, ComboLeg, Contract, ContractDetails, DeltaNeutralContract, FundDetails, IneligibilityReason,
-    LegAction, LegOpenClose, number, set,
+    BondDetails, ComboLeg, Contract, ContractDetails, DeltaNeutralContract, EventContractDetails,
+    FundDetails, IneligibilityReason, LegOpenClose, Right, number, set,
 };
 use ibkr_connect_core::{Error, ErrorKind, Result};
+use ibkr_connect_wire::messages as wire;
+use ibkr_connect_wire::times;
 
 use super::expiry::{LastTrade, expiry_to_tws};
-use super::{date, entries, or_zero, said, size};
+use super::{amount, decimal, entries, integer, said, text, whole};
 
-pub(crate) fn contract(contract: ib::Contract) -> Contract {
-    let last = LastTrade::new(&contract.last_trade_date_or_contract_month);
+pub(crate) fn contract(of: wire::Contract) -> Contract {
+    let last = LastTrade::new(of.last_trade_date_or_contract_month.as_deref().unwrap_or_default());
     literal!(Contract {
-        con_id: or_zero(contract.contract_id),
-        symbol: contract.symbol.0,
-        sec_type: contract.security_type.to_string().into(),
+        con_id: integer(of.con_id),
+        symbol: text(of.symbol),
+        sec_type: text(of.sec_type).into(),
         last_trade_time: last.time.to_owned(),
         last_trade_time_zone: last.zone.to_owned(),
         last_trade_date_or_contract_month: last.day.into_owned(),
-        strike: set(contract.strike).filter(|strike| *strike != 0.0),
-        right: contract.right.map(|right| right.to_string().into()).unwrap_or_default(),
-        multiplier: contract.multiplier,
-        exchange: contract.exchange.0,
-        primary_exchange: contract.primary_exchange.0,
-        currency: contract.currency.0,
-        local_symbol: contract.local_symbol,
-        trading_class: contract.trading_class,
-        sec_id_type: contract.security_id_type.map(|kind| kind.to_string()).unwrap_or_default(),
-        sec_id: contract.security_id,
-        include_expired: contract.include_expired,
-        description: contract.description,
-        issuer_id: contract.issuer_id,
-        last_trade_date: contract.last_trade_date.and_then(|day| date(day).ok()),
-        combo_legs_description: contract.combo_legs_description,
-        combo_legs: contract.combo_legs.into_iter().map(combo_leg).collect(),
-        delta_neutral_contract: contract.delta_neutral_contract.map(|underlying| literal!(
-            DeltaNeutralContract {
-                con_id: underlying.contract_id,
-                delta: set(underlying.delta),
-                price: set(underlying.price),
-            }
-        )),
+        // TWS sends 0 for what has none.
+        strike: of.strike.and_then(set).filter(|strike| *strike != 0.0),
+        right: right(&text(of.right)),
+        multiplier: of.multiplier.and_then(set).map(|multiplier| multiplier.to_string()).unwrap_or_default(),
+        exchange: text(of.exchange),
+        primary_exchange: text(of.primary_exch),
+        currency: text(of.currency),
+        local_symbol: text(of.local_symbol),
+        trading_class: text(of.trading_class),
+        sec_id_type: text(of.sec_id_type),
+        sec_id: text(of.sec_id),
+        include_expired: of.include_expired.unwrap_or_default(),
+        description: text(of.description),
+        issuer_id: text(of.issuer_id),
+        last_trade_date: of.last_trade_date.as_deref().and_then(times::day),
+        combo_legs_description: text(of.combo_legs_descrip),
+        combo_legs: of.combo_legs.into_iter().map(combo_leg).collect(),
+        delta_neutral_contract: of.delta_neutral_contract.map(|underlying| literal!(DeltaNeutralContract {
+            con_id: underlying.con_id.unwrap_or_default(),
+            delta: underlying.delta.and_then(set),
+            price: underlying.price.and_then(set),
+        })),
     })
 }
 
-fn combo_leg(leg: ib::ComboLeg) -> ComboLeg {
+/// TWS writes "?" and "0" for what has no right, and words as well as letters.
+fn right(word: &str) -> Right {
+    match word {
+        "C" | "CALL" => "C".into(),
+        "P" | "PUT" => "P".into(),
+        _ => Right::default(),
+    }
+}
+
+fn combo_leg(of: wire::ComboLeg) -> ComboLeg {
     literal!(ComboLeg {
-        con_id: or_zero(leg.contract_id),
-        ratio: or_zero(leg.ratio),
-        action: match leg.action {
-            ib::LegAction::Buy => LegAction::Buy,
-            ib::LegAction::Sell => LegAction::Sell,
-            ib::LegAction::SellShort => LegAction::SellShort,
+        con_id: integer(of.con_id),
+        ratio: integer(of.ratio),
+        action: text(of.action).into(),
+        exchange: text(of.exchange),
+        open_close: match of.open_close.unwrap_or_default() {
+            0 => LegOpenClose::Same,
+            1 => LegOpenClose::Open,
+            2 => LegOpenClose::Close,
+            _ => LegOpenClose::Unknown,
         },
-        exchange: leg.exchange,
-        open_close: match leg.open_close {
-            ib::ComboLegOpenClose::Same => LegOpenClose::Same,
-            ib::ComboLegOpenClose::Open => LegOpenClose::Open,
-            ib::ComboLegOpenClose::Close => LegOpenClose::Close,
-            ib::ComboLegOpenClose::Unknown => LegOpenClose::Unknown,
-        },
-        short_sale_slot: or_zero(leg.short_sale_slot),
-        designated_location: leg.designated_location,
-        exempt_code: or_zero(leg.exempt_code),
-        per_leg_price: None,
+        short_sale_slot: integer(of.short_sales_slot),
+        designated_location: text(of.designated_location),
+        exempt_code: integer(of.exempt_code),
+        per_leg_price: of.per_leg_price.and_then(set),
     })
 }
 
@@ -141,143 +147,179 @@ fn leg_to_ibapi(leg: &ComboLeg) -> Result<ib::ComboLeg> {
 }
 
 pub(crate) fn contract_details(details: ib::ContractDetails) -> ContractDetails {
-    let bond = bond_details(&details);
-    let fund = Some(fund_details(&details)).filter(|fund| *fund != FundDetails::default());
-    let described = contract(details.contract);
+    contract_details_of(whole(&details.market_name))
+}
+
+fn contract_details_of(data: wire::ContractData) -> ContractDetails {
+    let (of, contract) =
+        (data.contract_details.unwrap_or_default(), contract(data.contract.unwrap_or_default()));
+    let bond = bond_details(&of, &contract);
+    let fund = Some(fund_details(&of)).filter(|fund| *fund != FundDetails::default());
+    let event_contract = Some(event_contract(&of)).filter(|event| *event != EventContractDetails::default());
     literal!(ContractDetails {
         bond,
         fund,
-        event_contract: None,
-        last_trade_time: said(described.last_trade_time.clone()).unwrap_or(details.last_trade_time),
-        contract: described,
-        market_name: details.market_name,
-        min_tick: set(details.min_tick).filter(|tick| *tick > 0.0),
-        price_magnifier: number(details.price_magnifier).filter(|by| *by > 0).unwrap_or(1),
-        order_types: entries(details.order_types),
-        valid_exchanges: entries(details.valid_exchanges),
-        under_con_id: or_zero(details.under_contract_id),
-        under_symbol: details.under_symbol,
-        under_sec_type: details.under_security_type.into(),
-        long_name: details.long_name,
-        contract_month: details.contract_month,
-        industry: details.industry,
-        category: details.category,
-        subcategory: details.subcategory,
-        time_zone_id: details.time_zone_id,
-        trading_hours: entries(details.trading_hours),
-        liquid_hours: entries(details.liquid_hours),
-        market_rule_ids: entries(details.market_rule_ids),
-        stock_type: details.stock_type,
-        min_size: details.min_size.and_then(size),
-        size_increment: details.size_increment.and_then(size),
-        suggested_size_increment: details.suggested_size_increment.and_then(size),
-        real_expiration_date: details.real_expiration_date,
-        settlement_method: details.settlement_method,
-        ev_rule: details.ev_rule,
-        ev_multiplier: set(details.ev_multiplier).filter(|multiplier| *multiplier != 0.0),
-        agg_group: number(details.agg_group).filter(|group| *group != 0),
-        min_algo_size: None,
-        last_price_precision: None,
-        last_size_precision: None,
-        ineligibility_reasons: details.ineligibility_reasons.into_iter().map(ineligibility_reason).collect(),
-        sec_id_list: details.sec_id_list.into_iter().map(|id| (id.tag, id.value)).collect(),
+        event_contract,
+        last_trade_time: contract.last_trade_time.clone(),
+        contract,
+        market_name: text(of.market_name),
+        min_tick: decimal(of.min_tick).filter(|tick| *tick > 0.0),
+        price_magnifier: of.price_magnifier.and_then(number).filter(|by| *by > 0).unwrap_or(1),
+        order_types: list(of.order_types, ','),
+        valid_exchanges: list(of.valid_exchanges, ','),
+        under_con_id: integer(of.under_con_id),
+        under_symbol: text(of.under_symbol),
+        under_sec_type: text(of.under_sec_type).into(),
+        long_name: text(of.long_name),
+        contract_month: text(of.contract_month),
+        industry: text(of.industry),
+        category: text(of.category),
+        subcategory: text(of.subcategory),
+        time_zone_id: text(of.time_zone_id),
+        trading_hours: list(of.trading_hours, ';'),
+        liquid_hours: list(of.liquid_hours, ';'),
+        market_rule_ids: list(of.market_rule_ids, ','),
+        stock_type: text(of.stock_type),
+        min_size: amount(of.min_size),
+        size_increment: amount(of.size_increment),
+        suggested_size_increment: amount(of.suggested_size_increment),
+        real_expiration_date: text(of.real_expiration_date),
+        settlement_method: text(of.settlement_method),
+        ev_rule: text(of.ev_rule),
+        ev_multiplier: of.ev_multiplier.and_then(set).filter(|multiplier| *multiplier != 0.0),
+        agg_group: of.agg_group.and_then(number).filter(|group| *group != 0),
+        min_algo_size: amount(of.min_algo_size),
+        last_price_precision: decimal(of.last_price_precision),
+        last_size_precision: decimal(of.last_size_precision),
+        ineligibility_reasons: of.ineligibility_reason_list.into_iter().map(ineligibility_reason).collect(),
+        sec_id_list: of.sec_id_list,
     })
 }
 
-fn ineligibility_reason(reason: ib::IneligibilityReason) -> IneligibilityReason {
-    literal!(IneligibilityReason { id: reason.id, description: reason.description })
+/// The entries of a list, of which TWS may leave some empty.
+fn list(of: Option<String>, between: char) -> Vec<String> {
+    entries(of.unwrap_or_default().split(between).map(str::to_owned).collect())
 }
 
-fn fund_details(details: &ib::ContractDetails) -> FundDetails {
+fn ineligibility_reason(of: wire::IneligibilityReason) -> IneligibilityReason {
+    literal!(IneligibilityReason { id: text(of.id), description: text(of.description) })
+}
+
+fn event_contract(of: &wire::ContractDetails) -> EventContractDetails {
+    literal!(EventContractDetails {
+        event_contract_1: text(of.event_contract1.clone()),
+        event_contract_description_1: text(of.event_contract_description1.clone()),
+        event_contract_description_2: text(of.event_contract_description2.clone()),
+    })
+}
+
+fn fund_details(of: &wire::ContractDetails) -> FundDetails {
     literal!(FundDetails {
-        fund_name: details.fund_name.clone(),
-        fund_family: details.fund_family.clone(),
-        fund_type: details.fund_type.clone(),
-        fund_front_load: details.fund_front_load.clone(),
-        fund_back_load: details.fund_back_load.clone(),
-        fund_back_load_time_interval: details.fund_back_load_time_interval.clone(),
-        fund_management_fee: details.fund_management_fee.clone(),
-        fund_closed: details.fund_closed,
-        fund_closed_for_new_investors: details.fund_closed_for_new_investors,
-        fund_closed_for_new_money: details.fund_closed_for_new_money,
-        fund_notify_amount: details.fund_notify_amount.clone(),
-        fund_minimum_initial_purchase: details.fund_minimum_initial_purchase.clone(),
-        fund_minimum_subsequent_purchase: details.fund_subsequent_minimum_purchase.clone(),
-        fund_blue_sky_states: details.fund_blue_sky_states.clone(),
-        fund_blue_sky_territories: details.fund_blue_sky_territories.clone(),
-        fund_distribution_policy_indicator: fund_policy(&details.fund_distribution_policy_indicator)
-            .to_owned(),
-        fund_asset_type: fund_asset_type(&details.fund_asset_type).to_owned(),
+        fund_name: text(of.fund_name.clone()),
+        fund_family: text(of.fund_family.clone()),
+        fund_type: text(of.fund_type.clone()),
+        fund_front_load: text(of.fund_front_load.clone()),
+        fund_back_load: text(of.fund_back_load.clone()),
+        fund_back_load_time_interval: text(of.fund_back_load_time_interval.clone()),
+        fund_management_fee: text(of.fund_management_fee.clone()),
+        fund_closed: of.fund_closed.unwrap_or_default(),
+        fund_closed_for_new_investors: of.fund_closed_for_new_investors.unwrap_or_default(),
+        fund_closed_for_new_money: of.fund_closed_for_new_money.unwrap_or_default(),
+        fund_notify_amount: text(of.fund_notify_amount.clone()),
+        fund_minimum_initial_purchase: text(of.fund_minimum_initial_purchase.clone()),
+        fund_minimum_subsequent_purchase: text(of.fund_minimum_subsequent_purchase.clone()),
+        fund_blue_sky_states: text(of.fund_blue_sky_states.clone()),
+        fund_blue_sky_territories: text(of.fund_blue_sky_territories.clone()),
+        fund_distribution_policy_indicator: text(of.fund_distribution_policy_indicator.clone()),
+        fund_asset_type: text(of.fund_asset_type.clone()),
     })
 }
 
-/// TWS's letter, of which ibapi makes a name.
-fn fund_policy(policy: &ib::FundDistributionPolicyIndicator) -> &'static str {
-    use ib::FundDistributionPolicyIndicator as Ib;
-    match policy {
-        Ib::None => "",
-        Ib::AccumulationFund => "N",
-        Ib::IncomeFund => "Y",
-    }
-}
-
-/// TWS's number, of which ibapi makes a name.
-fn fund_asset_type(kind: &ib::FundAssetType) -> &'static str {
-    use ib::FundAssetType as Ib;
-    match kind {
-        Ib::None => "",
-        Ib::Others => "000",
-        Ib::MoneyMarket => "001",
-        Ib::FixedIncome => "002",
-        Ib::MultiAsset => "003",
-        Ib::Equity => "004",
-        Ib::Sector => "005",
-        Ib::Guaranteed => "006",
-        Ib::Alternative => "007",
-    }
-}
-
-/// What a bond has, of whatever has it: bills and notes are bonds under other names.
-fn bond_details(details: &ib::ContractDetails) -> Option<BondDetails> {
-    let bond = bond_fields(details);
-    let is_bond = matches!(details.contract.security_type.to_string().as_str(), "BOND" | "BILL");
-    (is_bond || bond != BondDetails::default()).then(|| {
-        // TWS writes the maturity where others have their last day.
-        let last = LastTrade::new(&details.contract.last_trade_date_or_contract_month);
-        let maturity = said(last.day.into_owned()).or_else(|| bond.maturity.clone());
-        literal!(BondDetails { maturity, ..bond })
-    })
-}
-
-fn bond_fields(details: &ib::ContractDetails) -> BondDetails {
-    literal!(BondDetails {
-        cusip: details.cusip.clone(),
-        bond_type: details.bond_type.clone(),
-        coupon: set(details.coupon).filter(|coupon| *coupon != 0.0),
-        coupon_type: details.coupon_type.clone(),
-        maturity: said(details.maturity.clone()),
-        issue_date: details.issue_date.clone(),
-        ratings: details.ratings.clone(),
-        desc_append: details.desc_append.clone(),
-        callable: details.callable,
-        putable: details.putable,
-        convertible: details.convertible,
-        next_option_date: details.next_option_date.clone(),
-        next_option_type: details.next_option_type.clone(),
-        next_option_partial: details.next_option_partial,
-        notes: details.notes.clone(),
-    })
+/// What only a bond has, bills among them; `None` for what has nothing of it.
+fn bond_details(of: &wire::ContractDetails, contract: &Contract) -> Option<BondDetails> {
+    let is_bond = matches!(contract.sec_type.as_str(), "BOND" | "BILL" | "FIXED");
+    let bond = literal!(BondDetails {
+        cusip: text(of.cusip.clone()),
+        bond_type: text(of.bond_type.clone()),
+        coupon: of.coupon.and_then(set),
+        coupon_type: text(of.coupon_type.clone()),
+        maturity: None,
+        issue_date: text(of.issue_date.clone()),
+        ratings: text(of.ratings.clone()),
+        desc_append: text(of.desc_append.clone()),
+        callable: of.callable.unwrap_or_default(),
+        putable: of.puttable.unwrap_or_default(),
+        convertible: of.convertible.unwrap_or_default(),
+        next_option_date: text(of.next_option_date.clone()),
+        next_option_type: text(of.next_option_type.clone()),
+        next_option_partial: of.next_option_partial.unwrap_or_default(),
+        notes: text(of.bond_notes.clone()),
+    });
+    let says_something = bond != BondDetails::default();
+    // TWS writes the maturity where others have their last day.
+    let maturity = said(contract.last_trade_date_or_contract_month.clone());
+    (is_bond || says_something).then(|| literal!(BondDetails { maturity, ..bond }))
 }
 
 #[cfg(test)]
 mod tests {
-    use ibkr_connect_core::types::{Expiry, OptionRight, SecurityId};
+    use ibkr_connect_core::types::{Expiry, LegAction, OptionRight, SecurityId};
     use jiff::civil::date;
 
     use super::*;
 
     fn there_and_back(built: &Contract) -> Contract {
-        contract(contract_to_ibapi(built).unwrap())
+        contract(encoded(contract_to_ibapi(built).unwrap()))
+    }
+
+    /// What ibapi puts on the wire.
+    fn encoded(of: ib::Contract) -> wire::Contract {
+        wire::Contract {
+            con_id: Some(of.contract_id),
+            symbol: Some(of.symbol.0),
+            sec_type: Some(of.security_type.to_string()),
+            last_trade_date_or_contract_month: Some(of.last_trade_date_or_contract_month),
+            strike: Some(of.strike),
+            right: of.right.map(|right| right.to_string()),
+            multiplier: of.multiplier.parse().ok(),
+            exchange: Some(of.exchange.0),
+            primary_exch: Some(of.primary_exchange.0),
+            currency: Some(of.currency.0),
+            local_symbol: Some(of.local_symbol),
+            trading_class: Some(of.trading_class),
+            sec_id_type: of.security_id_type.map(|kind| kind.to_string()),
+            sec_id: Some(of.security_id),
+            description: Some(of.description),
+            issuer_id: Some(of.issuer_id),
+            include_expired: Some(of.include_expired),
+            combo_legs_descrip: Some(of.combo_legs_description),
+            combo_legs: of.combo_legs.into_iter().map(encoded_leg).collect(),
+            delta_neutral_contract: of.delta_neutral_contract.map(|underlying| wire::DeltaNeutralContract {
+                con_id: Some(underlying.contract_id),
+                delta: Some(underlying.delta),
+                price: Some(underlying.price),
+            }),
+            last_trade_date: None,
+        }
+    }
+
+    fn encoded_leg(of: ib::ComboLeg) -> wire::ComboLeg {
+        wire::ComboLeg {
+            con_id: Some(of.contract_id),
+            ratio: Some(of.ratio),
+            action: Some(of.action.to_string()),
+            exchange: Some(of.exchange),
+            open_close: Some(match of.open_close {
+                ib::ComboLegOpenClose::Same => 0,
+                ib::ComboLegOpenClose::Open => 1,
+                ib::ComboLegOpenClose::Close => 2,
+                ib::ComboLegOpenClose::Unknown => 3,
+            }),
+            short_sales_slot: Some(of.short_sale_slot),
+            designated_location: Some(of.designated_location),
+            exempt_code: Some(of.exempt_code),
+            per_leg_price: None,
+        }
     }
 
     #[test]
@@ -356,11 +398,8 @@ mod tests {
         });
         assert_eq!(there_and_back(&whole), sent);
         let sent = contract_to_ibapi(&Contract::default()).unwrap();
-        assert_eq!(contract(sent), Contract::default());
-        let known = ib::Contract {
-            last_trade_date: time::Date::from_ordinal_date(2026, 352).ok(),
-            ..ib::Contract::default()
-        };
+        assert_eq!(contract(encoded(sent)), Contract::default());
+        let known = wire::Contract { last_trade_date: Some("20261218".to_owned()), ..Default::default() };
         assert_eq!(contract(known).last_trade_date, Some(date(2026, 12, 18)));
     }
 
@@ -384,50 +423,54 @@ mod tests {
         }
     }
 
-    #[test]
-    fn whatever_has_a_bonds_fields_is_a_bond() {
-        let details = |sec_type: &str, cusip: &str| {
-            let contract = ib::Contract {
-                security_type: sec_type.parse().unwrap(),
-                last_trade_date_or_contract_month: "20450815 10:00:00 US/Eastern".to_owned(),
-                ..ib::Contract::default()
-            };
-            let cusip = cusip.to_owned();
-            contract_details(ib::ContractDetails { contract, cusip, ..ib::ContractDetails::default() })
+    fn details(sec_type: &str, of: wire::ContractDetails) -> ContractDetails {
+        let contract = wire::Contract {
+            sec_type: Some(sec_type.to_owned()),
+            last_trade_date_or_contract_month: Some("20450815".to_owned()),
+            ..Default::default()
         };
-        for (sec_type, cusip) in [("BOND", ""), ("BILL", ""), ("WAR", "912810RN0")] {
-            let told = details(sec_type, cusip);
-            let bond = told.bond.unwrap();
-            assert_eq!((bond.coupon, bond.maturity.as_deref()), (None, Some("20450815")), "{sec_type}");
-            assert_eq!((told.last_trade_time.as_str(), bond.cusip.as_str()), ("10:00:00", cusip));
-            assert_eq!(told.contract.last_trade_time_zone, "US/Eastern");
-        }
-        assert_eq!(details("STK", "").bond, None);
-        let bare = contract_details(ib::ContractDetails {
-            contract: ib::Contract { security_type: ib::SecurityType::Bond, ..ib::Contract::default() },
-            coupon: 2.875,
-            sec_id_list: vec![ib::TagValue { tag: "ISIN".to_owned(), value: "US912810RN00".to_owned() }],
-            ..ib::ContractDetails::default()
-        });
-        assert_eq!(bare.sec_id_list["ISIN"], "US912810RN00");
-        let bond = bare.bond.unwrap();
-        assert_eq!((bond.coupon, bond.maturity), (Some(2.875), None));
+        contract_details_of(wire::ContractData {
+            req_id: Some(7),
+            contract: Some(contract),
+            contract_details: Some(of),
+        })
     }
 
     #[test]
-    fn what_details_do_not_say_is_none_and_lists_have_no_empty_entries() {
-        let list = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
-        for unset in [0, i32::MAX, -1] {
-            let details = contract_details(ib::ContractDetails {
-                price_magnifier: unset,
-                order_types: list("LMT,"),
-                trading_hours: list(""),
-                min_size: Some(-1.0),
-                ..ib::ContractDetails::default()
-            });
-            assert_eq!((details.price_magnifier, details.min_size), (1, None));
-            assert_eq!((details.order_types, details.trading_hours), (vec!["LMT".to_owned()], Vec::new()));
-            assert_eq!((details.fund, details.event_contract, details.agg_group), (None, None, None));
+    fn what_carries_something_of_a_bond_has_bond_details() {
+        let coupon = || wire::ContractDetails { coupon: Some(2.875), ..Default::default() };
+        for sec_type in ["BOND", "BILL", "STK"] {
+            let bond = details(sec_type, coupon()).bond.unwrap();
+            assert_eq!((bond.coupon, bond.maturity.as_deref()), (Some(2.875), Some("20450815")));
         }
+        assert_eq!(details("BILL", wire::ContractDetails::default()).bond.unwrap().coupon, None);
+        assert_eq!(details("STK", wire::ContractDetails::default()).bond, None);
+    }
+
+    #[test]
+    fn rights_in_any_word_are_told_or_none() {
+        let told = |word: &str| {
+            contract(wire::Contract { right: Some(word.to_owned()), ..Default::default() }).right.to_string()
+        };
+        assert_eq!([told("C"), told("CALL"), told("P"), told("PUT")], ["C", "C", "P", "P"]);
+        for word in ["", "?", "0", "X", "call me"] {
+            assert_eq!(told(word), "", "{word}");
+        }
+    }
+
+    #[test]
+    fn lists_have_no_empty_entries_and_prices_are_magnified_by_one() {
+        let text = |text: &str| Some(text.to_owned());
+        let of = wire::ContractDetails {
+            order_types: text("LMT,,MKT,"),
+            trading_hours: text(";20261125:0930-20261125:1600;"),
+            market_rule_ids: text(""),
+            ..Default::default()
+        };
+        let details = details("STK", of);
+        assert_eq!(details.order_types, ["LMT", "MKT"]);
+        assert_eq!(details.trading_hours, ["20261125:0930-20261125:1600"]);
+        assert!(details.market_rule_ids.is_empty());
+        assert_eq!(details.price_magnifier, 1);
     }
 }

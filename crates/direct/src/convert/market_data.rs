@@ -4,8 +4,11 @@ use ibapi::contracts::tick_types as ib_ticks;
 use ibapi::market_data::{MarketDataType as IbMarketDataType, realtime as ib};
 use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{MarketDataEvent, MarketDataType, PriceAttributes, TickType, number, set};
+use ibkr_connect_wire::ids::tick;
+use ibkr_connect_wire::{carried_tick, messages as wire};
+use prost::Message;
 
-use super::{Prices, size};
+use super::{Prices, amount, decimal, size, text};
 
 pub(crate) fn market_data_type(kind: MarketDataType) -> IbMarketDataType {
     match kind {
@@ -35,7 +38,10 @@ pub(crate) fn tick(tick: ib::TickTypes, prices: Prices) -> Option<MarketDataEven
         Ib::Size(tick) => {
             MarketDataEvent::Size { tick_type: tick_type(tick.tick_type), size: size(tick.size) }
         }
-        Ib::String(tick) => MarketDataEvent::Text { tick_type: tick_type(tick.tick_type), value: tick.value },
+        Ib::String(tick) => match carried_tick(&tick.value) {
+            Some((id, body)) => return odd_tick(id, &body, prices),
+            None => MarketDataEvent::Text { tick_type: tick_type(tick.tick_type), value: tick.value },
+        },
         Ib::Generic(tick) => {
             MarketDataEvent::Generic { tick_type: tick_type(tick.tick_type), value: set(tick.value) }
         }
@@ -68,6 +74,77 @@ fn priced(kind: TickType, prices: Prices, price: f64, at: Option<f64>) -> Option
         50..=52 | 103 | 104 => set(price),
         _ => prices.price(price, at),
     }
+}
+
+/// A tick that travels whole, since ibapi would lose something of it.
+fn odd_tick(id: u32, body: &[u8], prices: Prices) -> Option<MarketDataEvent> {
+    Some(match id {
+        tick::PRICE => price(wire::TickPrice::decode(body).ok()?, prices),
+        tick::SIZE => {
+            let of = wire::TickSize::decode(body).ok()?;
+            MarketDataEvent::Size { tick_type: odd_tick_type(of.tick_type), size: amount(of.size) }
+        }
+        tick::GENERIC => {
+            let of = wire::TickGeneric::decode(body).ok()?;
+            MarketDataEvent::Generic { tick_type: odd_tick_type(of.tick_type), value: of.value.and_then(set) }
+        }
+        tick::STRING => {
+            let of = wire::TickString::decode(body).ok()?;
+            MarketDataEvent::Text { tick_type: odd_tick_type(of.tick_type), value: text(of.value) }
+        }
+        tick::OPTION_COMPUTATION => option_model(wire::TickOptionComputation::decode(body).ok()?),
+        tick::MARKET_DATA_TYPE => {
+            let of = wire::MarketDataType::decode(body).ok()?;
+            MarketDataEvent::MarketDataType { market_data_type: of.market_data_type.unwrap_or_default() }
+        }
+        tick::REQ_PARAMS => {
+            let of = wire::TickReqParams::decode(body).ok()?;
+            MarketDataEvent::RequestParameters {
+                min_tick: decimal(of.min_tick).filter(|tick| *tick > 0.0),
+                bbo_exchange: text(of.bbo_exchange),
+                snapshot_permissions: of.snapshot_permissions.and_then(number),
+                last_price_precision: decimal(of.last_price_precision),
+                last_size_precision: decimal(of.last_size_precision),
+            }
+        }
+        _ => return None,
+    })
+}
+
+fn price(of: wire::TickPrice, prices: Prices) -> MarketDataEvent {
+    let (at, mask) = (amount(of.size), of.attr_mask.unwrap_or_default());
+    let tick_type = odd_tick_type(of.tick_type);
+    MarketDataEvent::Price {
+        tick_type,
+        price: of.price.and_then(|price| priced(tick_type, prices, price, at)),
+        size: at,
+        attributes: literal!(PriceAttributes {
+            can_auto_execute: mask & 1 != 0,
+            past_limit: mask & 2 != 0,
+            pre_open: mask & 4 != 0,
+        }),
+    }
+}
+
+fn option_model(of: wire::TickOptionComputation) -> MarketDataEvent {
+    // What TWS writes where it has not computed: -1 for volatility and prices, -2 for the rest.
+    let price = |value: Option<f64>| value.and_then(set).filter(|value| *value != -1.0);
+    let greek = |value: Option<f64>| value.and_then(set).filter(|value| *value != -2.0);
+    MarketDataEvent::OptionComputation {
+        tick_type: odd_tick_type(of.tick_type),
+        implied_volatility: price(of.implied_vol),
+        delta: greek(of.delta),
+        option_price: price(of.opt_price),
+        present_value_dividend: price(of.pv_dividend),
+        gamma: greek(of.gamma),
+        vega: greek(of.vega),
+        theta: greek(of.theta),
+        underlying_price: price(of.und_price),
+    }
+}
+
+fn odd_tick_type(tick_type: Option<i32>) -> TickType {
+    TickType(tick_type.unwrap_or_default())
 }
 
 fn attributes(attributes: ib::TickAttribute) -> PriceAttributes {

@@ -5,14 +5,21 @@ use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
     MarketRule, OptionChain, OptionComputation, PriceIncrement, SymbolMatch, TickType, set,
 };
+use ibkr_connect_wire::messages as wire;
 
 use super::expiry::LastTrade;
-use super::{contract, entries, or_zero};
+use super::{contract, entries, or_zero, whole};
 
-pub(crate) fn symbol_match(found: ib::ContractDescription) -> SymbolMatch {
-    let derivatives = entries(found.derivative_security_types).into_iter();
+/// The list travels whole, in the one description that ibapi is given.
+pub(crate) fn symbol_matches(found: Vec<ib::ContractDescription>) -> Vec<SymbolMatch> {
+    let list = found.first().map(|found| whole::<wire::SymbolSamples>(&found.contract.description));
+    list.unwrap_or_default().contract_descriptions.into_iter().map(symbol_match).collect()
+}
+
+fn symbol_match(of: wire::ContractDescription) -> SymbolMatch {
+    let derivatives = entries(of.derivative_sec_types).into_iter();
     literal!(SymbolMatch {
-        contract: contract(found.contract),
+        contract: contract(of.contract.unwrap_or_default()),
         derivative_sec_types: derivatives.map(Into::into).collect(),
     })
 }

@@ -2,9 +2,11 @@
 
 use ibapi::contracts::TagValue;
 use ibapi::scanner as ib;
+use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{ScannerParams, ScannerRow};
+use ibkr_connect_wire::messages as wire;
 
-use super::contract;
+use super::{contract, integer, said, text, whole};
 
 /// TWS's default number of rows.
 const DEFAULT_ROWS: i32 = -1;
@@ -38,21 +40,23 @@ pub(crate) fn scanner_subscription(params: &ScannerParams) -> (ib::ScannerSubscr
     (subscription, params.filter_options.iter().map(option).collect())
 }
 
-/// The list in the order of its ranks, which is mostly that of the wire.
+/// The list in the order of its ranks, which is mostly that of the wire. It travels whole, in the one row that ibapi is given.
 pub(crate) fn scanner_rows(rows: Vec<ib::ScannerData>) -> Vec<ScannerRow> {
-    let mut rows: Vec<_> = rows.into_iter().map(scanner_row).collect();
+    let list = rows.first().map(|row| whole::<wire::ScannerData>(&row.contract_details.market_name));
+    let rows = list.unwrap_or_default().scanner_data_element.into_iter();
+    let mut rows: Vec<_> = rows.map(scanner_row).collect();
     rows.sort_by_key(|row| row.rank);
     rows
 }
 
-fn scanner_row(row: ib::ScannerData) -> ScannerRow {
-    ibkr_connect_core::literal!(ScannerRow {
-        rank: row.rank,
-        contract: contract(row.contract_details.contract),
-        market_name: row.contract_details.market_name,
-        distance: None,
-        benchmark: None,
-        projection: None,
-        legs: Some(row.leg).filter(|legs| !legs.is_empty()),
+fn scanner_row(of: wire::ScannerDataElement) -> ScannerRow {
+    literal!(ScannerRow {
+        rank: integer(of.rank),
+        contract: contract(of.contract.unwrap_or_default()),
+        market_name: text(of.market_name),
+        distance: of.distance.and_then(said),
+        benchmark: of.benchmark.and_then(said),
+        projection: of.projection.and_then(said),
+        legs: of.combo_key.and_then(said),
     })
 }

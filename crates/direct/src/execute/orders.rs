@@ -171,11 +171,8 @@ pub(super) async fn executions(asker: &Asker, params: &ExecutionsParams) -> Resu
         match item {
             Some(SubscriptionItem::Data(Executions::ExecutionData(data))) => {
                 asker.notes.hear();
-                fills.execution(literal!(ExecutionDetails {
-                    contract: convert::contract(data.contract),
-                    execution: convert::execution(data.execution),
-                    commission_report: None,
-                }));
+                let (contract, execution) = convert::execution(data);
+                fills.execution(literal!(ExecutionDetails { contract, execution, commission_report: None }));
             }
             Some(SubscriptionItem::Data(Executions::CommissionReport(report))) => {
                 fills.report(convert::commission_report(report));
@@ -281,45 +278,52 @@ pub(super) fn order_updates<'a>(asker: &'a Asker, events: Events<'a, OrderUpdate
 
 #[cfg(test)]
 mod tests {
-    use ibapi::orders::{ExecutionData, OrderData, OrderStatus, OrderStatusKind};
-    use ibkr_connect_core::types::Contract;
+    use ibapi::orders::{OrderData, OrderStatus};
+    use ibkr_connect_core::types::{Contract, Execution};
+    use ibkr_connect_wire::{messages, packed};
     use std::collections::VecDeque;
 
     use super::*;
     use crate::followers::Followers;
 
     fn details(exec_id: &str) -> ExecutionDetails {
-        let execution = ibapi::orders::Execution { execution_id: exec_id.to_owned(), ..Default::default() };
-        let data = ExecutionData { execution, ..Default::default() };
-        literal!(ExecutionDetails {
-            contract: Contract::default(),
-            execution: convert::execution(data.execution),
-            commission_report: None,
-        })
+        let execution = literal!(Execution { exec_id: exec_id.to_owned(), ..Default::default() });
+        literal!(ExecutionDetails { contract: Contract::default(), execution, commission_report: None })
     }
 
     fn report(exec_id: &str) -> CommissionReport {
-        let report =
-            ibapi::orders::CommissionReport { execution_id: exec_id.to_owned(), ..Default::default() };
-        convert::commission_report(report)
+        literal!(CommissionReport { exec_id: exec_id.to_owned(), ..Default::default() })
     }
 
     #[test]
     fn an_order_that_is_told_twice_is_there_once_as_it_is_last() {
-        let order = |order_id, status| {
-            let order = ibapi::orders::Order { order_id, ..Default::default() };
-            let order_state = ibapi::orders::OrderState { status, ..Default::default() };
-            Item::OrderData(OrderData { order_id, order, order_state, ..Default::default() })
+        let order = |order_id, status: &str| {
+            let order = messages::Order { order_id: Some(order_id), ..Default::default() };
+            let order_state = messages::OrderState { status: Some(status.to_owned()), ..Default::default() };
+            let whole = messages::OpenOrder {
+                order: Some(order),
+                order_state: Some(order_state),
+                ..Default::default()
+            };
+            let mut data = OrderData::default();
+            data.contract.description = packed(&whole);
+            Item::OrderData(data)
         };
-        let status =
-            |order_id, filled| Item::OrderStatus(OrderStatus { order_id, filled, ..Default::default() });
+        let status = |order_id, filled: &str| {
+            let whole = messages::OrderStatus {
+                order_id: Some(order_id),
+                filled: Some(filled.to_owned()),
+                ..Default::default()
+            };
+            Item::OrderStatus(OrderStatus { why_held: packed(&whole), ..Default::default() })
+        };
         let orders = joined(vec![
-            order(1, OrderStatusKind::PreSubmitted),
-            status(1, 0.0),
-            order(2, OrderStatusKind::Submitted),
-            order(1, OrderStatusKind::Submitted),
-            status(1, 5.0),
-            status(3, 7.0),
+            order(1, "PreSubmitted"),
+            status(1, "0"),
+            order(2, "Submitted"),
+            order(1, "Submitted"),
+            status(1, "5"),
+            status(3, "7"),
         ]);
         let told: Vec<_> = orders
             .iter()

@@ -15,7 +15,7 @@ pub(super) async fn matching_symbols(
     params: &MatchingSymbolsParams,
 ) -> Result<Vec<SymbolMatch>> {
     let found = asker.answered(asker.ask(asker.matching_symbols(&params.pattern)).await?)?;
-    Ok(found.into_iter().map(convert::symbol_match).collect())
+    Ok(convert::symbol_matches(found))
 }
 
 pub(super) async fn market_rule(asker: &Asker, params: &MarketRuleParams) -> Result<MarketRule> {
