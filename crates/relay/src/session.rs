@@ -300,7 +300,7 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn an_answer_of_ours_comes_between_two_frames_of_the_gateways() {
         let mut session = relayed(GuardPolicy::ReadOnly, Rest::default()).await;
-        let row = Frame::raw(261, &[b'x'; 100]).as_bytes().to_vec();
+        let row = Frame::raw(252, &[b'x'; 100]).as_bytes().to_vec();
         session.gateway.write_all(&row[..50]).await.unwrap();
         reads(&mut session.client, &row[..50]).await;
         session.client.write_all(&[frame(3), frame(61)].concat()).await.unwrap();
@@ -316,7 +316,7 @@ pub(crate) mod tests {
     async fn a_long_answer_passes_whole_and_so_does_what_follows_it() {
         let mut session = relayed(GuardPolicy::ReadOnly, Rest::default()).await;
         let body: Vec<u8> = (0..1_000_003_u32).map(|number| number.to_le_bytes()[0]).collect();
-        let long = Frame::raw(261, &body).as_bytes().to_vec();
+        let long = Frame::raw(252, &body).as_bytes().to_vec();
         let sent = [frame(62), long, frame(62)].concat();
         let (mut writer, bytes) = (session.gateway, sent.clone());
         let writing = tokio::spawn(async move { writer.write_all(&bytes).await.map(|()| writer) });
@@ -377,7 +377,7 @@ pub(crate) mod tests {
         answers.room().await;
 
         let mut session = relayed(GuardPolicy::ReadOnly, Rest::default()).await;
-        let row = Frame::raw(261, &[b'x'; 100]).as_bytes().to_vec();
+        let row = Frame::raw(252, &[b'x'; 100]).as_bytes().to_vec();
         session.gateway.write_all(&row[..50]).await.unwrap();
         reads(&mut session.client, &row[..50]).await;
         let orders = frame(3).repeat(5_000);

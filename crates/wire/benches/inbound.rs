@@ -1,5 +1,4 @@
 //! What it costs to follow a flood of ticks and a long answer, beside copying the same bytes.
-#![expect(missing_docs, reason = "criterion's macros")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

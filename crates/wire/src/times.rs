@@ -9,6 +9,9 @@ use crate::zones;
 /// Unix seconds below this are seconds; numbers from it on are milliseconds. It is the year 5138.
 const FIRST_MILLISECONDS: i64 = 100_000_000_000;
 
+/// The years that TWS writes about, in whatever zone.
+const YEARS: std::ops::Range<i16> = 1900..9999;
+
 /// A time, if the text says which. Of an hour that a zone has twice it is the first, and of one that a zone leaves out the one behind:
 /// that is how TWS means the windows that it computes.
 pub fn instant(text: &str) -> Option<Timestamp> {
@@ -63,7 +66,7 @@ pub(crate) struct Clock<'a> {
 impl<'a> Clock<'a> {
     pub(crate) fn read(text: &'a str) -> Option<Self> {
         let text = text.trim();
-        let (day, rest) = take_day(text)?;
+        let (day, rest) = take_day(text).filter(|(day, _)| YEARS.contains(&day.year()))?;
         let time = rest.trim_start_matches([' ', '-', 'T']);
         if time.len() == rest.len() {
             return None;

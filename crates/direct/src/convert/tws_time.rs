@@ -1,33 +1,12 @@
 //! Times that TWS writes as texts.
 
 use ibkr_connect_core::types::TwsTime;
-use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use ibkr_connect_wire::times;
 
-/// A time, if the text says which; else the text.
+/// A time, if the text says which; else the text. An hour that a zone has twice does not say which.
 pub(crate) fn tws_time(text: String) -> TwsTime {
-    match utc(&text).or_else(|| zoned(&text)) {
-        Some(time) => TwsTime::Time(time),
-        None => TwsTime::Text(text),
-    }
-}
-
-/// "20261125-14:30:00", from server version 214 on with a Z.
-fn utc(text: &str) -> Option<Timestamp> {
-    let text = text.strip_suffix('Z').unwrap_or(text);
-    text.split_once('-').filter(|(date, _)| is_day(date))?;
-    let time = DateTime::strptime("%Y%m%d-%H:%M:%S", text).ok()?;
-    TimeZone::UTC.to_timestamp(time).ok()
-}
-
-/// "20261125 09:30:00 US/Eastern".
-fn zoned(text: &str) -> Option<Timestamp> {
-    let (date, rest) = text.split_once(' ').filter(|(date, _)| is_day(date))?;
-    let (time, zone) = rest.trim_start().split_once(' ')?;
-    let time = DateTime::strptime("%Y%m%d %H:%M:%S", format!("{date} {time}")).ok()?;
-    let zone = TimeZone::get(zone.trim()).ok()?;
-    zone.to_ambiguous_timestamp(time).unambiguous().ok()
+    let time = times::ambiguous_instant(&text).and_then(|time| time.unambiguous().ok());
+    time.map_or(TwsTime::Text(text), TwsTime::Time)
 }
 
 /// Eight digits. A format of jiff's takes a sign too, and fewer digits: years before Christ are none of TWS's.
@@ -51,6 +30,8 @@ mod tests {
         for (text, time) in [
             ("20261125 09:30:00 US/Eastern", "2026-11-25T14:30:00Z"),
             ("20260824 22:27:46 CET", "2026-08-24T20:27:46Z"),
+            ("20260713 17:53:51 Central European Standard Time", "2026-07-13T15:53:51Z"),
+            ("20260713 09:30:00 EST", "2026-07-13T13:30:00Z"),
             ("20261125  09:30:00 America/New_York", "2026-11-25T14:30:00Z"),
             ("20261125-14:30:00", "2026-11-25T14:30:00Z"),
             ("20261125-14:30:00Z", "2026-11-25T14:30:00Z"),
@@ -66,7 +47,6 @@ mod tests {
             "",
             "20261125",
             "20261125 09:30:00",
-            "20260713 17:53:51 Central European Standard Time",
             "20261101 01:30:00 US/Eastern",
             "20260308 02:30:00 US/Eastern",
             "20261325-14:30:00",

@@ -13,7 +13,7 @@ fn time_texts() {
                 "a text".to_owned()
             }
             TwsTime::Time(time) => {
-                let again = time.strftime("%Y%m%d-%H:%M:%SZ").to_string();
+                let again = time.strftime("%Y%m%d-%H:%M:%S%.fZ").to_string();
                 assert_eq!(tws_time(again.clone()), TwsTime::Time(time), "{text:?} as {again:?}");
                 format!("a time {}", text.split(' ').count())
             }
