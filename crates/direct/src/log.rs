@@ -3,7 +3,6 @@
 use ibkr_connect_core::CloseReason;
 use ibkr_connect_core::config::LogAccounts;
 use ibkr_connect_wire::Refusal;
-use ibkr_connect_wire::messages::layout;
 
 /// The Gateway says something about a request that goes on.
 pub(crate) fn request_notice(accounts: LogAccounts, command: &str, code: i32, message: &str) {
@@ -18,10 +17,4 @@ pub(crate) fn connection_ended(accounts: LogAccounts, reason: &CloseReason) {
 /// The guard has kept a message of ours from leaving a read-only session, which nothing here should send.
 pub(crate) fn message_refused(refusal: &Refusal) {
     tracing::warn!(refused = %refusal.refused, "message_refused");
-}
-
-/// Rows of the Gateway's have no time that can be read, so that nobody could tell what they are about.
-pub(crate) fn rows_left_out(id: u32, rows: usize) {
-    let message = layout(id).map_or("unknown", |layout| layout.name);
-    tracing::warn!(message, rows, "rows_left_out");
 }

@@ -129,7 +129,7 @@ mod tests {
         for follower in &mut followers {
             let heard =
                 heard(follower).into_iter().map(|update| update.unwrap().unwrap()).collect::<Vec<_>>();
-            assert_eq!(heard[0], OrderUpdatesEvent::OrderStatus(Box::new(types::OrderStatus::default())));
+            assert_eq!(heard[0], OrderUpdatesEvent::OrderStatus(Box::default()));
             assert!(matches!(heard[1], OrderUpdatesEvent::CommissionReport(_)), "{heard:?}");
         }
     }

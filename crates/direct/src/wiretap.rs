@@ -93,10 +93,6 @@ impl Observer for Wiretap {
     fn end_mark(&self, now: std::time::Instant, family: Family, account: Option<&str>) -> EndMark {
         self.end_mark(Instant::from_std(now), family, account)
     }
-
-    fn left_out(&self, id: u32, rows: usize) {
-        log::rows_left_out(id, rows);
-    }
 }
 
 impl Tap for Wiretap {

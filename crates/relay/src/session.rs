@@ -237,8 +237,6 @@ pub(crate) mod tests {
         fn end_mark(&self, _: std::time::Instant, _: Family, _: Option<&str>) -> EndMark {
             EndMark::Passes
         }
-
-        fn left_out(&self, _: u32, _: usize) {}
     }
 
     impl Tap for Refused {

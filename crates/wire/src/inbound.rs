@@ -31,9 +31,6 @@ pub trait Observer {
 
     /// The end mark of such an answer comes by, which names an account or none. What becomes of it?
     fn end_mark(&self, now: Instant, family: Family, account: Option<&str>) -> EndMark;
-
-    /// So many rows of the message with this id, without the protobuf mark, are left out: they have no time.
-    fn left_out(&self, id: u32, rows: usize);
 }
 
 /// What becomes of an end mark.
@@ -206,14 +203,9 @@ impl Inbound {
         if let Some(missing) = self.histories.follow(id, body) {
             out.extend_from_slice(missing.as_bytes());
         }
-        let (repaired, left_out) = repair::repaired(id, body);
-        if left_out > 0 {
-            observer.left_out(id, left_out);
-        }
-        match repaired {
+        match repair::repaired(id, body) {
             Repaired::Untouched => out.extend_from_slice(frame),
             Repaired::Instead(frame) => out.extend_from_slice(frame.as_bytes()),
-            Repaired::LeftOut => {}
         }
     }
 
@@ -272,7 +264,6 @@ mod tests {
         /// Whose end mark ends account updates.
         account: Option<&'static str>,
         halts_at: RefCell<Option<Family>>,
-        left_out: RefCell<Vec<(u32, usize)>>,
     }
 
     #[derive(Debug, Clone, PartialEq)]
@@ -302,10 +293,6 @@ mod tests {
                 return EndMark::IsDropped;
             }
             if *self.halts_at.borrow() == Some(family) { EndMark::Halts } else { EndMark::Passes }
-        }
-
-        fn left_out(&self, id: u32, rows: usize) {
-            self.left_out.borrow_mut().push((id, rows));
         }
     }
 

@@ -227,8 +227,3 @@ incoming! {
     109 CurrentTimeInMillis
     110 ConfigResponse
 }
-
-/// What a message's id stands for, without the protobuf mark.
-pub fn layout(id: u32) -> Option<&'static Layout> {
-    INCOMING.binary_search_by_key(&id, |(known, _)| *known).ok().map(|at| INCOMING[at].1)
-}

@@ -33,8 +33,6 @@ pub(crate) enum Repaired {
     Untouched,
     /// This passes in its place.
     Instead(Frame),
-    /// Nothing passes: without what it lacks it says nothing, and ibapi would take it for the end.
-    LeftOut,
 }
 
 /// Whether the frames with this id are looked into, without the protobuf mark.
@@ -42,32 +40,27 @@ pub(crate) fn is_looked_into(id: u32) -> bool {
     plan(id).is_some()
 }
 
-/// What ibapi is given in place of the message with this id, without the protobuf mark, and this body; and how many rows of it are
-/// left out.
-pub(crate) fn repaired(id: u32, body: &[u8]) -> (Repaired, usize) {
-    let Some(plan) = plan(id) else { return (Repaired::Untouched, 0) };
-    let mut left_out = 0;
+/// What ibapi is given in place of the message with this id, without the protobuf mark, and this body.
+pub(crate) fn repaired(id: u32, body: &[u8]) -> Repaired {
+    let Some(plan) = plan(id) else { return Repaired::Untouched };
     let readable = match plan.look(body) {
         Look::Fine => Cow::Borrowed(body),
-        Look::Repair => match plan.rewrite(body, &mut left_out) {
-            Some(Rewritten::Body(body)) => Cow::Owned(body),
-            Some(Rewritten::LeftOut) => return (Repaired::LeftOut, left_out.max(1)),
-            None => return (Repaired::Untouched, 0),
+        Look::Repair => match plan.rewrite(body) {
+            Some(body) => Cow::Owned(body),
+            None => return Repaired::Untouched,
         },
-        Look::Unreadable => return (Repaired::Untouched, 0),
+        Look::Unreadable => return Repaired::Untouched,
     };
-    if id == schedule::ID
-        && let Some((schedule, sessions)) = schedule::repaired(&readable)
-    {
-        return (Repaired::Instead(schedule), left_out + sessions);
+    let instead =
+        if id == schedule::ID { schedule::repaired(&readable) } else { carried::stand_in(id, &readable) };
+    match (instead, readable) {
+        (Some(instead), _) => Repaired::Instead(instead),
+        (None, Cow::Owned(body)) if body.len() < MAX_LENGTH as usize => {
+            Repaired::Instead(Frame::raw(PROTOBUF + id, &body))
+        }
+        (None, Cow::Owned(_)) => Repaired::Instead(too_long(body)),
+        (None, Cow::Borrowed(_)) => Repaired::Untouched,
     }
-    let instead = match (carried::stand_in(id, &readable), readable) {
-        (Some(stand_in), _) => stand_in,
-        (None, Cow::Owned(body)) if body.len() < MAX_LENGTH as usize => Frame::raw(PROTOBUF + id, &body),
-        (None, Cow::Owned(_)) => too_long(body),
-        (None, Cow::Borrowed(_)) => return (Repaired::Untouched, 0),
-    };
-    (Repaired::Instead(instead), left_out)
 }
 
 /// What the request is told whose answer is too long for a frame once it says what is missing in it.
@@ -129,11 +122,6 @@ enum Look {
     Unreadable,
 }
 
-enum Rewritten {
-    Body(Vec<u8>),
-    LeftOut,
-}
-
 impl Plan {
     fn of(layout: &Layout) -> Self {
         let rule = |field: &Field| {
@@ -177,43 +165,27 @@ impl Plan {
     }
 
     /// `None` for what is not protobuf.
-    fn rewrite(&self, mut body: &[u8], left_out: &mut usize) -> Option<Rewritten> {
+    fn rewrite(&self, mut body: &[u8]) -> Option<Vec<u8>> {
         let (mut seen, mut out) = (0, Vec::with_capacity(body.len() + 64));
         while !body.is_empty() {
             let piece = scan::take(&mut body)?;
+            let was = out.len();
             match self.part(piece.tag) {
                 None => out.extend_from_slice(piece.bytes),
-                Some(part) => {
-                    let was = out.len();
-                    if part.rewrite(&piece, &mut out, left_out)? == Rest::LeftOut && !part.repeated {
-                        return Some(Rewritten::LeftOut);
-                    }
-                    // A field that was left out is absent.
-                    if out.len() > was {
-                        seen |= bit(piece.tag);
-                    }
-                }
+                Some(part) => part.rewrite(&piece, &mut out)?,
+            }
+            // A field that was left out is absent.
+            if out.len() > was {
+                seen |= bit(piece.tag);
             }
         }
-        for (tag, part) in self.parts.iter().enumerate() {
-            let (tag, Some(part)) = (tag as u32, part) else { continue };
-            match part.rule.map_or(Given::AsItIs, Rule::if_absent) {
-                _ if seen & bit(tag) != 0 || self.wanted & bit(tag) == 0 => {}
-                Given::Double(value) => scan::put_double(tag, value, &mut out),
-                Given::Integer(value) => scan::put_integer(tag, value, &mut out),
-                Given::Text(text) => put_bytes(tag, text.as_bytes(), &mut out),
-                Given::LeftOut => return Some(Rewritten::LeftOut),
-                Given::AsItIs | Given::Nothing => {}
-            }
+        let missing = self.wanted & !seen;
+        for (tag, part) in (0..).zip(&self.parts).filter(|(tag, _)| missing & bit(*tag) != 0) {
+            let rule = part.as_ref().and_then(|part| part.rule);
+            rule.map_or(Given::AsItIs, Rule::if_absent).put(tag, &mut out);
         }
-        Some(Rewritten::Body(out))
+        Some(out)
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rest {
-    GoesOn,
-    LeftOut,
 }
 
 impl Part {
@@ -236,19 +208,11 @@ impl Part {
     }
 
     /// `None` for what is not protobuf.
-    fn rewrite(&self, piece: &Piece<'_>, out: &mut Vec<u8>, left_out: &mut usize) -> Option<Rest> {
+    fn rewrite(&self, piece: &Piece<'_>, out: &mut Vec<u8>) -> Option<()> {
         let given = match (&self.kind, &piece.value) {
             (Within::Message(plan), Value::Bytes(body)) => {
-                return match plan.rewrite(body, left_out)? {
-                    Rewritten::Body(body) => {
-                        put_bytes(piece.tag, &body, out);
-                        Some(Rest::GoesOn)
-                    }
-                    Rewritten::LeftOut => {
-                        *left_out += usize::from(self.repeated);
-                        Some(Rest::LeftOut)
-                    }
-                };
+                put_bytes(piece.tag, &plan.rewrite(body)?, out);
+                return Some(());
             }
             (Within::Text, Value::Bytes(bytes)) => {
                 let text = String::from_utf8_lossy(bytes);
@@ -267,13 +231,9 @@ impl Part {
         };
         match given {
             Given::AsItIs => out.extend_from_slice(piece.bytes),
-            Given::Text(text) => put_bytes(piece.tag, text.as_bytes(), out),
-            Given::Double(value) => scan::put_double(piece.tag, value, out),
-            Given::Integer(value) => scan::put_integer(piece.tag, value, out),
-            Given::Nothing => {}
-            Given::LeftOut => return Some(Rest::LeftOut),
+            given => given.put(piece.tag, out),
         }
-        Some(Rest::GoesOn)
+        Some(())
     }
 }
 

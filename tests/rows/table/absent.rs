@@ -269,7 +269,7 @@ fn order_that_says_little() -> Row {
         .gives(json!([{
             "contract": contract(json!({ "con_id": 265_598, "symbol": "AAPL", "sec_type": "STK" })),
             "order": super::orders::order(json!({
-                "perm_id": 1_900_000_012_i64, "action": "BUY", "order_type": "LMT", "tif": "DAY", "trigger_method": null, "transmit": true,
+                "perm_id": 1_900_000_012_i64, "action": "BUY", "order_type": "LMT", "transmit": true,
             })),
             "order_state": super::orders::order_state(json!({ "status": "Cancelled" })),
         }]))

@@ -98,8 +98,8 @@ fn portfolio(size: f64) -> Value {
 
 fn closed() -> Value {
     json!({
-        "account": "DU7654322", "contract": es(), "position": 0.0, "market_price": 5_750.0, "market_value": 0.0,
-        "average_cost": 287_500.0, "unrealized_pnl": 0.0, "realized_pnl": 0.0,
+        "account": "DU7654322", "contract": es(), "position": 0.0, "market_price": 5_750.0, "market_value": null,
+        "average_cost": 287_500.0, "unrealized_pnl": null, "realized_pnl": null,
     })
 }
 

@@ -44,7 +44,7 @@ pub(super) fn rows() -> Vec<Row> {
                 }),
                 json!({
                     "row": {
-                        "side": "bid", "position": 4, "operation": "delete", "price": null, "size": 0.0, "market_maker": "NASDAQ",
+                        "side": "bid", "position": 4, "operation": "delete", "price": null, "size": null, "market_maker": "NASDAQ",
                         "is_smart_depth": true,
                     },
                 }),

@@ -122,7 +122,6 @@ events! {
         warn bulletins_not_kept(count) "A stream of bulletins begins without so many of the day's oldest ones: more have come than are kept."
         warn relay_stranger(peer) "A program of this machine has connected to the port that is ibapi's, and was turned away."
         warn message_refused(refused) "A message of ibapi's that does more than read did not leave this read-only session; ibapi was told so."
-        warn rows_left_out(message, rows) "So many rows of this message of the Gateway's have no time that can be read, and are not in the answer."
         info request_notice(command, code, text) "The Gateway says something about a request that goes on."
         warn connection_still_closing(client_id) "The dropped connection's thread needs longer."
     }

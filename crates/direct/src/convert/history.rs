@@ -117,7 +117,8 @@ pub(crate) fn real_time_bar(live: realtime::Bar, prices: Prices) -> RealTimeBars
 pub(crate) fn historical_schedule(schedule: ib::Schedule) -> HistoricalSchedule {
     let session = |session: ib::Session| {
         literal!(ScheduleSession {
-            reference_date: date(session.reference).ok(),
+            // The relay puts the first day of 1970 in the place of one that can't be read.
+            reference_date: date(session.reference).ok().filter(|day| day.year() > 1970),
             start: said_time(session.start),
             end: said_time(session.end),
         })

@@ -14,9 +14,8 @@ pub(super) const ID: u32 = 106;
 /// What ibapi is given for a time that can't be told: 1970, which is none.
 const NO_TIME: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
-/// A schedule that ibapi reads, and how many sessions of it are left out since their day can't be read. `None` for one that it reads as
-/// it is.
-pub(super) fn repaired(body: &[u8]) -> Option<(Frame, usize)> {
+/// A schedule that ibapi reads; `None` for one that it reads as it is.
+pub(super) fn repaired(body: &[u8]) -> Option<Frame> {
     let was = HistoricalSchedule::decode(body).ok()?;
     let zone = zones::by_name(was.time_zone.as_deref().unwrap_or_default().trim());
     let mut schedule = was.clone();
@@ -31,11 +30,9 @@ pub(super) fn repaired(body: &[u8]) -> Option<(Frame, usize)> {
         clock(&mut session.start_date_time);
         clock(&mut session.end_date_time);
         let day = session.ref_date.as_deref().map(str::trim).and_then(times::day);
-        session.ref_date = day.map(|day| day.strftime("%Y%m%d").to_string());
+        session.ref_date = Some(day.unwrap_or(NO_TIME.date()).strftime("%Y%m%d").to_string());
     }
-    schedule.historical_sessions.retain(|session| session.ref_date.is_some());
-    let left_out = was.historical_sessions.len() - schedule.historical_sessions.len();
-    (schedule != was).then(|| (Frame::protobuf(ID, &schedule), left_out))
+    (schedule != was).then(|| Frame::protobuf(ID, &schedule))
 }
 
 /// What the clock of the schedule's zone shows. A time that names its own zone is read in that one.
@@ -74,9 +71,8 @@ mod tests {
         }
     }
 
-    fn given(zone: &str, start: &str, day: &str) -> Option<(HistoricalSchedule, usize)> {
-        let (frame, left_out) = repaired(&schedule(zone, start, day).encode_to_vec())?;
-        Some((frame.decode().unwrap(), left_out))
+    fn given(zone: &str, start: &str, day: &str) -> Option<HistoricalSchedule> {
+        repaired(&schedule(zone, start, day).encode_to_vec()).map(|frame| frame.decode().unwrap())
     }
 
     #[test]
@@ -97,21 +93,21 @@ mod tests {
             ("", "20260713 09:30:00 CET", "UTC", "20260713-07:30:00"),
             ("US/Eastern", "at noon", "US/Eastern", "19700101-00:00:00"),
         ] {
-            let (schedule, left_out) = given(zone, start, "20260713").unwrap();
+            let schedule = given(zone, start, "20260713").unwrap();
             let session = &schedule.historical_sessions[0];
             assert_eq!(schedule.time_zone.as_deref(), Some(iana), "{zone}");
             for time in [&schedule.start_date_time, &schedule.end_date_time, &session.start_date_time] {
                 assert_eq!(time.as_deref(), Some(clock), "{zone} {start}");
             }
-            assert_eq!((left_out, session.ref_date.as_deref()), (0, Some("20260713")));
+            assert_eq!(session.ref_date.as_deref(), Some("20260713"));
         }
     }
 
     #[test]
-    fn a_session_without_its_day_is_left_out_and_counted() {
-        let (schedule, left_out) = given("US/Eastern", "20260713-09:30:00", "Monday").unwrap();
-        assert_eq!((schedule.historical_sessions.len(), left_out), (0, 1));
-        let (schedule, _) = given("US/Eastern", "20260713-09:30:00", "2026-07-13").unwrap();
-        assert_eq!(schedule.historical_sessions[0].ref_date.as_deref(), Some("20260713"));
+    fn the_day_of_a_session_is_read_or_1970() {
+        for (day, read) in [("2026-07-13", "20260713"), ("Monday", "19700101"), ("", "19700101")] {
+            let schedule = given("US/Eastern", "20260713-09:30:00", day).unwrap();
+            assert_eq!(schedule.historical_sessions[0].ref_date.as_deref(), Some(read), "{day:?}");
+        }
     }
 }

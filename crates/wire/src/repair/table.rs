@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::scan::{put_bytes, put_double, put_integer};
 use crate::times;
 
 /// A decimal that says "none", which ibapi passes on as a number: it reads an absent one as 0.
@@ -40,10 +41,8 @@ pub enum Rule {
     OptionalDecimal,
     /// A count that is absent becomes -1, which is TWS's "none".
     Count,
-    /// The time of a bar becomes Unix seconds or a day. A bar without one is left out.
+    /// The time of a bar becomes Unix seconds or a day, or 0 for none.
     BarTime,
-    /// The Unix seconds of a tick. One without them is left out.
-    TickTime,
     /// The begin or the end of a window becomes UTC, or 1970 for none.
     Window,
     /// A time becomes Unix seconds, or 0 for none.
@@ -65,8 +64,17 @@ pub(super) enum Given {
     Integer(i64),
     /// The field is left out.
     Nothing,
-    /// What has this field is left out.
-    LeftOut,
+}
+
+impl Given {
+    pub(super) fn put(&self, tag: u32, out: &mut Vec<u8>) {
+        match self {
+            Self::Text(text) => put_bytes(tag, text.as_bytes(), out),
+            Self::Double(value) => put_double(tag, *value, out),
+            Self::Integer(value) => put_integer(tag, *value, out),
+            Self::AsItIs | Self::Nothing => {}
+        }
+    }
 }
 
 impl Rule {
@@ -76,8 +84,7 @@ impl Rule {
             Self::Decimal => Given::Text(NO_DECIMAL.into()),
             Self::Count => Given::Integer(-1),
             Self::Id => Given::Integer(0),
-            Self::BarTime | Self::TickTime => Given::LeftOut,
-            Self::Window | Self::UnixSeconds => self.of_text(""),
+            Self::BarTime | Self::Window | Self::UnixSeconds => self.of_text(""),
             Self::OptionalDecimal | Self::NewsTime | Self::ArticleType => Given::AsItIs,
         }
     }
@@ -106,7 +113,6 @@ impl Rule {
 
     pub(super) fn of_integer(self, number: i64) -> Given {
         match self {
-            Self::TickTime if number <= 0 => Given::LeftOut,
             Self::ArticleType if !matches!(number, 0 | 1) => Given::Integer(0),
             _ => Given::AsItIs,
         }
@@ -147,10 +153,8 @@ fn bar_time(text: &str) -> Given {
     }
     // Eight digits are a day or nothing: as seconds they would be in 1970.
     let seconds = if text.len() == 8 { None } else { times::unix(text) };
-    match seconds.or_else(|| times::instant(text)) {
-        Some(time) => given(text, time.as_second().to_string()),
-        None => Given::LeftOut,
-    }
+    let time = seconds.or_else(|| times::instant(text)).unwrap_or_default();
+    given(text, time.as_second().to_string())
 }
 
 macro_rules! repairs {
@@ -181,7 +185,6 @@ repairs! {
         size: Decimal, "an absent size is read as 0, and what is no number ends the book";
     }
     RealTimeBarTick {
-        time: TickTime, "an absent time is read as 1970";
         open: Double, "an absent price is read as 0";
         high: Double, "an absent price is read as 0";
         low: Double, "an absent price is read as 0";
@@ -211,17 +214,14 @@ repairs! {
         size: OptionalDecimal, "what is no number loses the whole answer";
     }
     HistoricalTick {
-        time: TickTime, "an absent time is read as 1970";
         price: Double, "an absent price is read as 0";
         size: OptionalDecimal, "what is no number loses the whole answer";
     }
     HistoricalTickLast {
-        time: TickTime, "an absent time is read as 1970";
         price: Double, "an absent price is read as 0";
         size: Decimal, "an absent size is read as 0, and what is no number ends the stream";
     }
     HistoricalTickBidAsk {
-        time: TickTime, "an absent time is read as 1970";
         price_bid: Double, "an absent price is read as 0";
         price_ask: Double, "an absent price is read as 0";
         size_bid: Decimal, "an absent size is read as 0, and what is no number ends the stream";

@@ -2,9 +2,8 @@ use prost::Message;
 
 use super::*;
 use crate::messages::{
-    Contract, HistoricalData, HistoricalDataBar, HistoricalDataEnd, HistoricalTickLast, HistoricalTicksLast,
-    OpenOrder, Order, Position, RealTimeBarTick, TickByTickData, TickGeneric, TickPrice, TickReqParams,
-    TickSize, TickString,
+    Contract, HistoricalData, HistoricalDataBar, HistoricalDataEnd, OpenOrder, Order, Position, TickGeneric,
+    TickPrice, TickReqParams, TickSize, TickString,
 };
 
 fn text(text: &str) -> Option<String> {
@@ -13,10 +12,9 @@ fn text(text: &str) -> Option<String> {
 
 /// What ibapi is given for this message; `None` if it is not touched.
 fn given<M: Message + Default>(id: u32, message: &impl Message) -> Option<M> {
-    match repaired(id, &message.encode_to_vec()).0 {
+    match repaired(id, &message.encode_to_vec()) {
         Repaired::Untouched => None,
         Repaired::Instead(frame) => Some(frame.decode().unwrap()),
-        Repaired::LeftOut => panic!("it is left out"),
     }
 }
 
@@ -41,7 +39,7 @@ fn every_row_of_the_table_is_about_a_field_that_there_is() {
         assert_eq!(REPAIRS.iter().filter(same).count(), 1, "{}.{} is there twice", row.message, row.field);
         let fits = match row.rule {
             Rule::Double => matches!(field.kind, Kind::Double),
-            Rule::Count | Rule::TickTime | Rule::Id | Rule::ArticleType => {
+            Rule::Count | Rule::Id | Rule::ArticleType => {
                 matches!(field.kind, Kind::Int32 | Kind::Int64)
             }
             _ => matches!(field.kind, Kind::Text),
@@ -68,7 +66,7 @@ fn what_is_complete_is_not_touched() {
         bar_count: Some(3),
     };
     let bars = HistoricalData { req_id: Some(7), historical_data_bars: vec![bar("100"), bar("0.5")] };
-    assert_eq!(repaired(17, &bars.encode_to_vec()), (Repaired::Untouched, 0));
+    assert_eq!(repaired(17, &bars.encode_to_vec()), Repaired::Untouched);
     let tick = TickPrice {
         req_id: Some(7),
         tick_type: Some(1),
@@ -121,55 +119,40 @@ fn full_bar() -> HistoricalDataBar {
 }
 
 #[test]
-fn a_row_without_its_time_is_left_out_and_counted() {
-    let timed =
-        HistoricalDataBar { date: text("20261125"), volume: text("5"), wap: text("1.5"), ..full_bar() };
-    let untimed = |date: Option<&str>| HistoricalDataBar { date: date.map(str::to_owned), ..timed.clone() };
-    let bars = vec![
-        untimed(None),
-        timed.clone(),
-        untimed(Some("soon")),
-        untimed(Some("0")),
-        untimed(Some("20261332")),
-    ];
-    let bars = HistoricalData { req_id: Some(7), historical_data_bars: bars };
-    let (Repaired::Instead(frame), 4) = repaired(17, &bars.encode_to_vec()) else { panic!() };
-    assert_eq!(frame.decode::<HistoricalData>().unwrap().historical_data_bars, [timed]);
-
-    let trade = |time| HistoricalTickLast { time, price: Some(1.0), size: text("1"), ..Default::default() };
-    let ticks = vec![trade(None), trade(Some(0)), trade(Some(1_795_617_000))];
-    let ticks = HistoricalTicksLast { req_id: Some(7), historical_ticks_last: ticks, is_done: Some(true) };
-    let (Repaired::Instead(frame), 2) = repaired(98, &ticks.encode_to_vec()) else { panic!() };
-    let given: HistoricalTicksLast = frame.decode().unwrap();
-    assert_eq!((given.historical_ticks_last.len(), given.is_done), (1, Some(true)));
-}
-
-#[test]
-fn a_single_tick_without_its_time_does_not_pass_at_all() {
-    let tick = TickByTickData {
-        req_id: Some(7),
-        tick_type: Some(1),
-        historical_tick_last: Some(HistoricalTickLast { price: Some(1.0), ..Default::default() }),
-        ..Default::default()
-    };
-    assert_eq!(repaired(99, &tick.encode_to_vec()), (Repaired::LeftOut, 1));
-    let bar = RealTimeBarTick { req_id: Some(7), open: Some(1.0), ..Default::default() };
-    assert_eq!(repaired(50, &bar.encode_to_vec()), (Repaired::LeftOut, 1));
+fn the_time_of_a_bar_is_read_or_none() {
+    for (date, read) in [
+        (None, "0"),
+        (Some("soon"), "0"),
+        (Some("20261332"), "0"),
+        (Some("20261125 14:30:00 Nowhere"), "0"),
+        (Some("2026-11-25"), "20261125"),
+        (Some("20261125 15:30:00 Central European Time"), "1795617000"),
+    ] {
+        let bar = HistoricalDataBar {
+            date: date.map(str::to_owned),
+            volume: text("5"),
+            wap: text("1.5"),
+            ..full_bar()
+        };
+        let bars = HistoricalData { req_id: Some(7), historical_data_bars: vec![bar] };
+        let given: HistoricalData = given(17, &bars).unwrap();
+        assert_eq!(given.historical_data_bars[0].date.as_deref(), Some(read), "{date:?}");
+    }
 }
 
 #[test]
 fn texts_in_any_encoding_become_readable_wherever_they_stand() {
     let tick = |value: &[u8]| [b"\x08\x07\x10\x2d\x1a\x03", value].concat();
-    let (Repaired::Instead(frame), 0) = repaired(46, &tick(b"a\xe4b")) else { panic!() };
+    let Repaired::Instead(frame) = repaired(46, &tick(b"a\xe4b")) else { panic!() };
     let given: TickString = frame.decode().unwrap();
     assert_eq!(given.value.as_deref(), Some("a\u{fffd}b"));
-    assert_eq!(repaired(46, &tick(b"abc")), (Repaired::Untouched, 0));
+    assert_eq!(repaired(46, &tick(b"abc")), Repaired::Untouched);
 }
 
 #[test]
 fn a_field_of_another_type_is_as_good_as_absent() {
     let body = b"\x08\x07\x10\x01\x18\x05\x22\x013";
-    let (Repaired::Instead(frame), 0) = repaired(1, body) else { panic!() };
+    let Repaired::Instead(frame) = repaired(1, body) else { panic!() };
     let given: TickPrice = frame.decode().unwrap();
     assert_eq!((given.price, given.size.as_deref()), (Some(f64::MAX), Some("3")));
 }
@@ -177,8 +160,8 @@ fn a_field_of_another_type_is_as_good_as_absent() {
 #[test]
 fn what_is_no_protobuf_is_not_touched() {
     for body in [&b"\xff"[..], b"\x08", b"\x0a\x05ab", b"\x0b"] {
-        assert_eq!(repaired(17, body), (Repaired::Untouched, 0));
-        assert_eq!(repaired(61, body), (Repaired::Untouched, 0));
+        assert_eq!(repaired(17, body), Repaired::Untouched);
+        assert_eq!(repaired(61, body), Repaired::Untouched);
     }
 }
 
@@ -272,7 +255,7 @@ fn a_text_that_looks_like_a_message_is_none() {
 fn an_answer_that_gets_longer_than_any_frame_is_an_error_of_its_request() {
     let bar = HistoricalDataBar { date: text("20261125"), ..Default::default() };
     let bars = HistoricalData { req_id: Some(7), historical_data_bars: vec![bar; 400_000] };
-    let (Repaired::Instead(frame), _) = repaired(17, &bars.encode_to_vec()) else { panic!() };
+    let Repaired::Instead(frame) = repaired(17, &bars.encode_to_vec()) else { panic!() };
     let error = ErrorMessage::read(frame.body()).unwrap();
     assert_eq!((frame.id(), error.id(), error.code()), (Some(4), 7, 507));
     assert!(error.text().contains("ask for less"), "{}", error.text());
