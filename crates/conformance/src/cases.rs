@@ -165,6 +165,7 @@ cases! {
             a_commission_that_overtakes_its_execution_comes_after_it
             answers_about_executions_are_no_news_and_news_are_no_answers
             an_answer_of_thousands_of_executions_is_whole
+            what_another_client_does_to_an_order_is_told
         }
         gateway {
             connectivity_begins_with_the_farms_of_the_handshake

@@ -99,7 +99,6 @@ fn event(item: SubscriptionItem<OrderUpdate>) -> Option<OrderUpdatesEvent> {
 #[cfg(test)]
 mod tests {
     use ibapi::orders::{CommissionReport, ExecutionData, OrderStatus};
-    use ibkr_connect_core::types;
 
     use super::*;
     use crate::followers::tests::heard;

@@ -60,12 +60,12 @@ pub async fn relay(
     tap: &impl Tap,
     rest: Rest,
 ) -> End {
-    let answers = Answers::default();
+    let (answers, inbound) = (Answers::default(), Inbound::of_client(outbound.client_id()));
     let end = {
         let (from_gateway, to_gateway) = gateway.split();
         let (from_client, to_client) = client.split();
         tokio::select! {
-            end = carry_in(from_gateway, to_client, rest.from_gateway, tap, &answers) => end,
+            end = carry_in(from_gateway, to_client, rest.from_gateway, inbound, tap, &answers) => end,
             end = carry_out(from_client, to_gateway, rest.from_client, outbound, tap, &answers) => end,
         }
     };
@@ -116,10 +116,11 @@ async fn carry_in(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
     rest: Vec<u8>,
+    mut frames: Inbound,
     tap: &impl Tap,
     answers: &Answers,
 ) -> End {
-    let (mut frames, mut passed) = (Inbound::default(), Vec::new());
+    let mut passed = Vec::new();
     let mut buffer = rest;
     let mut count = buffer.len();
     loop {

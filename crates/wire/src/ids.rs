@@ -23,6 +23,8 @@ pub mod outgoing {
 
 /// Messages from the Gateway.
 pub mod incoming {
+    /// OrderStatus.
+    pub const ORDER_STATUS: u32 = 3;
     /// ErrorMessage.
     pub const ERROR: u32 = 4;
     /// NextValidId.

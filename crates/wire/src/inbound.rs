@@ -7,8 +7,9 @@ use prost::Message;
 
 use crate::error_frame::ErrorMessage;
 use crate::family::{Family, Part};
-use crate::frame::MAX_LENGTH;
+use crate::frame::{Frame, MAX_LENGTH};
 use crate::ids::{PROTOBUF, incoming};
+use crate::own_orders::OwnOrders;
 use crate::repair::{self, Repaired, histories::Histories};
 use crate::reroute::Reroute;
 
@@ -57,6 +58,7 @@ pub struct Inbound {
     dropped: usize,
     /// The answers with bars that have begun.
     histories: Histories,
+    own_orders: OwnOrders,
 }
 
 /// How it goes on with the bytes that are left.
@@ -89,6 +91,11 @@ struct AccountEnd {
 }
 
 impl Inbound {
+    /// Of a session of this client.
+    pub fn of_client(client_id: i32) -> Self {
+        Self { own_orders: OwnOrders::of_client(client_id), ..Self::default() }
+    }
+
     /// Whether the last frame has passed whole, so that another one may be put in here.
     pub fn is_between_frames(&self) -> bool {
         self.kept.is_empty() && self.unread == 0 && self.dropped == 0
@@ -203,8 +210,12 @@ impl Inbound {
         if let Some(missing) = self.histories.follow(id, body) {
             out.extend_from_slice(missing.as_bytes());
         }
-        match repair::repaired(id, body) {
-            Repaired::Untouched => out.extend_from_slice(frame),
+        let owned = if id == incoming::ORDER_STATUS { self.own_orders.follow(body) } else { None };
+        match repair::repaired(id, owned.as_deref().unwrap_or(body)) {
+            Repaired::Untouched => match owned {
+                Some(body) => out.extend_from_slice(Frame::raw(PROTOBUF + id, &body).as_bytes()),
+                None => out.extend_from_slice(frame),
+            },
             Repaired::Instead(frame) => out.extend_from_slice(frame.as_bytes()),
         }
     }

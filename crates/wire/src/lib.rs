@@ -17,6 +17,7 @@ mod inbound;
 pub mod messages;
 mod opening;
 mod outbound;
+mod own_orders;
 mod repair;
 mod reroute;
 pub mod times;

@@ -55,6 +55,11 @@ impl Outbound {
         Self { policy, client_id, at: At::Head(Vec::new()) }
     }
 
+    /// Whose session it is.
+    pub fn client_id(&self) -> i32 {
+        self.client_id
+    }
+
     /// Takes in the next bytes and puts those that may leave into `out`. A message that may not is dropped whole, and told when all of
     /// it has come.
     ///

@@ -58,6 +58,28 @@ pub(crate) async fn answers_about_executions_are_no_news_and_news_are_no_answers
     session.close().await.unwrap();
 }
 
+pub(crate) async fn what_another_client_does_to_an_order_is_told(backend: &dyn Backend) {
+    let (mut gateway, session) = connected(backend).await;
+    let (own, other) = (session.info().client_id, 999_999);
+    let mut updates = session.order_updates().await.unwrap();
+    let (orders, ()) = tokio::join!(session.open_orders(), async {
+        gateway.is_asked(5).await;
+        gateway.says([frame!(53 {})]);
+    });
+    assert_eq!(orders.unwrap(), []);
+    let status = |perm_id: i64, client: i32, says: &str| frame!(3 { 1: 11, 2: says, 3: "0", 4: "40", 6: perm_id, 9: client });
+    gateway.says([status(5, own, "Submitted"), status(6, other, "Submitted"), status(6, other, "Cancelled")]);
+    // It has cancelled that of this client, and is named where its own name does not belong.
+    gateway.says([status(5, other, "Cancelled"), last()]);
+    let mut told = Vec::new();
+    while let OrderUpdatesEvent::OrderStatus(of) = next(&mut updates).await {
+        told.push((of.perm_id, of.client_id, of.status));
+    }
+    let [submitted, cancelled] = ["Submitted", "Cancelled"].map(|says| (5, own, says.to_owned()));
+    assert_eq!(told, [submitted, cancelled]);
+    session.close().await.unwrap();
+}
+
 pub(crate) async fn an_answer_of_thousands_of_executions_is_whole(backend: &dyn Backend) {
     const MANY: usize = 3_000;
     let (mut gateway, session) = connected(backend).await;
@@ -80,12 +102,16 @@ pub(crate) async fn an_answer_of_thousands_of_executions_is_whole(backend: &dyn 
     session.close().await.unwrap();
 }
 
+async fn next(updates: &mut Subscription<OrderUpdatesEvent>) -> OrderUpdatesEvent {
+    let update = tokio::time::timeout(PATIENCE, updates.next()).await.expect("an update");
+    update.expect("no end").unwrap()
+}
+
 /// What is told up to the last word, in short.
 async fn told(updates: &mut Subscription<OrderUpdatesEvent>) -> Vec<String> {
     let mut told = Vec::new();
     loop {
-        let update = tokio::time::timeout(PATIENCE, updates.next()).await.expect("an update");
-        told.push(match update.expect("no end").unwrap() {
+        told.push(match next(updates).await {
             OrderUpdatesEvent::Execution { execution, .. } => execution.exec_id,
             OrderUpdatesEvent::CommissionReport(report) => {
                 format!("{}: {}", report.exec_id, report.commission.unwrap())
