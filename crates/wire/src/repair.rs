@@ -189,6 +189,13 @@ impl Plan {
 }
 
 impl Part {
+    /// Whether these are several numbers in a row.
+    fn is_packed(&self, bytes: &[u8]) -> bool {
+        /// What a double takes.
+        const DOUBLE: usize = 8;
+        self.repeated && (!matches!(self.kind, Within::Double) || bytes.len().is_multiple_of(DOUBLE))
+    }
+
     fn look(&self, value: &Value<'_>) -> Look {
         let is_fine = match (&self.kind, value) {
             (Within::Text, Value::Bytes(bytes)) => str::from_utf8(bytes).is_ok_and(|text| match self.rule {
@@ -200,8 +207,7 @@ impl Part {
             }
             (Within::Double, Value::SixtyFour) => true,
             (Within::Message(plan), Value::Bytes(body)) => return plan.look(body),
-            // Numbers may be packed.
-            (Within::Double | Within::Integer, Value::Bytes(_)) => self.repeated,
+            (Within::Double | Within::Integer, Value::Bytes(bytes)) => self.is_packed(bytes),
             _ => false,
         };
         if is_fine { Look::Fine } else { Look::Repair }
@@ -225,7 +231,7 @@ impl Part {
                 self.rule.map_or(Given::AsItIs, |rule| rule.of_integer(number.cast_signed()))
             }
             (Within::Double, Value::SixtyFour) => Given::AsItIs,
-            (Within::Double | Within::Integer, Value::Bytes(_)) if self.repeated => Given::AsItIs,
+            (Within::Double | Within::Integer, Value::Bytes(bytes)) if self.is_packed(bytes) => Given::AsItIs,
             // Of another type than TWS's.
             _ => Given::Nothing,
         };

@@ -37,7 +37,7 @@ fn streamed() -> Row {
             json!({ "generic": { "tick_type": "halted", "value": 0.0 } }),
             json!({
                 "option_computation": {
-                    "tick_type": "model_option", "implied_volatility": 0.25, "delta": 0.5, "option_price": 12.5,
+                    "tick_type": "model_option", "implied_volatility": 0.25, "tick_attrib": 1, "delta": 0.5, "option_price": 12.5,
                     "present_value_dividend": 0.25, "gamma": 0.02, "vega": 0.3, "theta": -0.05, "underlying_price": 230.25,
                 },
             }),

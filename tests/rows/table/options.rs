@@ -15,7 +15,7 @@ fn option_price() -> Row {
         .asks(frame!(55 { 1: ID, 2: call_message(), 3: 0.25, 4: 231.5 }))
         .answered([frame!(21 { 1: ID, 2: 53, 3: 1, 4: 0.25, 5: 0.5, 6: 12.5, 7: 0.25, 8: 0.02, 9: 0.3, 10: -0.05, 11: 231.5 })])
         .gives(json!({
-            "tick_type": "cust_option_computation", "implied_volatility": 0.25, "delta": 0.5, "option_price": 12.5,
+            "tick_type": "cust_option_computation", "implied_volatility": 0.25, "tick_attrib": 1, "delta": 0.5, "option_price": 12.5,
             "present_value_dividend": 0.25, "gamma": 0.02, "vega": 0.3, "theta": -0.05, "underlying_price": 231.5,
         }))
         .cancelled_by(frame!(57 { 1: ID }))
@@ -27,7 +27,7 @@ fn implied_volatility() -> Row {
         .asks(frame!(54 { 1: ID, 2: call_message(), 3: 12.5, 4: 231.5 }))
         .answered([frame!(21 { 1: ID, 2: 53, 3: 1, 4: 0.25, 5: -2.0, 6: 12.5, 7: -1.0, 8: -2.0, 9: -2.0, 10: -2.0, 11: 231.5 })])
         .gives(json!({
-            "tick_type": "cust_option_computation", "implied_volatility": 0.25, "delta": null, "option_price": 12.5,
+            "tick_type": "cust_option_computation", "implied_volatility": 0.25, "tick_attrib": 1, "delta": null, "option_price": 12.5,
             "present_value_dividend": null, "gamma": null, "vega": null, "theta": null, "underlying_price": 231.5,
         }))
         .cancelled_by(frame!(56 { 1: ID }))

@@ -102,6 +102,8 @@ pub enum MarketDataEvent {
         tick_type: TickType,
         /// Implied volatility, per year, 0.2 for 20 %.
         implied_volatility: Option<f64>,
+        /// What it was computed on: 0 returns, 1 prices.
+        tick_attrib: Option<i32>,
         /// Delta: the change of its price with the underlying's by 1.
         delta: Option<f64>,
         /// The option's price, in the contract's currency.

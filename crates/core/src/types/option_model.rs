@@ -44,6 +44,8 @@ pub struct OptionComputation {
     pub tick_type: TickType,
     /// The implied volatility per year: 0.25 is 25 %.
     pub implied_volatility: Option<f64>,
+    /// What it was computed on: 0 returns, 1 prices.
+    pub tick_attrib: Option<i32>,
     /// Delta: the change of its price with the underlying's by 1.
     pub delta: Option<f64>,
     /// The option's price, in the contract's currency.
@@ -66,6 +68,7 @@ impl Default for OptionComputation {
         Self {
             tick_type: TickType::MODEL_OPTION,
             implied_volatility: None,
+            tick_attrib: None,
             delta: None,
             option_price: None,
             present_value_dividend: None,

@@ -40,7 +40,7 @@ pub(crate) fn contract(of: wire::Contract) -> Contract {
         combo_legs_description: text(of.combo_legs_descrip),
         combo_legs: of.combo_legs.into_iter().map(combo_leg).collect(),
         delta_neutral_contract: of.delta_neutral_contract.map(|underlying| literal!(DeltaNeutralContract {
-            con_id: underlying.con_id.unwrap_or_default(),
+            con_id: integer(underlying.con_id),
             delta: underlying.delta.and_then(set),
             price: underlying.price.and_then(set),
         })),
@@ -62,7 +62,7 @@ fn combo_leg(of: wire::ComboLeg) -> ComboLeg {
         ratio: integer(of.ratio),
         action: text(of.action).into(),
         exchange: text(of.exchange),
-        open_close: match of.open_close.unwrap_or_default() {
+        open_close: match integer(of.open_close) {
             0 => LegOpenClose::Same,
             1 => LegOpenClose::Open,
             2 => LegOpenClose::Close,

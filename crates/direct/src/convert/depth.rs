@@ -8,7 +8,7 @@ use ibkr_connect_core::types::{
 };
 use ibkr_connect_core::{Error, ErrorKind, Result};
 
-use super::{Prices, size};
+use super::{Prices, or_zero, size};
 
 pub(crate) fn market_depth(change: ib::MarketDepths, prices: Prices) -> Result<MarketDepthEvent> {
     let row = match change {
@@ -49,7 +49,7 @@ pub(crate) fn depth_exchange(exchange: ib::DepthMarketDataDescription) -> DepthE
 
 pub(crate) fn smart_component(component: ib_contracts::SmartComponent) -> SmartComponent {
     literal!(SmartComponent {
-        bit_number: component.bit_number,
+        bit_number: or_zero(component.bit_number),
         exchange: component.exchange,
         exchange_letter: component.exchange_letter,
     })

@@ -48,6 +48,7 @@ pub(crate) fn tick(tick: ib::TickTypes, prices: Prices) -> Option<MarketDataEven
         Ib::OptionComputation(tick) => MarketDataEvent::OptionComputation {
             tick_type: tick_type(tick.field),
             implied_volatility: tick.implied_volatility.and_then(set),
+            tick_attrib: tick.tick_attribute.and_then(number),
             delta: tick.delta.and_then(set),
             option_price: tick.option_price.and_then(set),
             present_value_dividend: tick.present_value_dividend.and_then(set),
@@ -133,6 +134,7 @@ fn option_model(of: wire::TickOptionComputation) -> MarketDataEvent {
     MarketDataEvent::OptionComputation {
         tick_type: odd_tick_type(of.tick_type),
         implied_volatility: price(of.implied_vol),
+        tick_attrib: of.tick_attrib.and_then(number),
         delta: greek(of.delta),
         option_price: price(of.opt_price),
         present_value_dividend: price(of.pv_dividend),

@@ -3,7 +3,7 @@
 use ibapi::contracts as ib;
 use ibkr_connect_core::literal;
 use ibkr_connect_core::types::{
-    MarketRule, OptionChain, OptionComputation, PriceIncrement, SymbolMatch, TickType, set,
+    MarketRule, OptionChain, OptionComputation, PriceIncrement, SymbolMatch, TickType, number, set,
 };
 use ibkr_connect_wire::messages as wire;
 
@@ -58,6 +58,7 @@ pub(crate) fn option_computation(computed: ib::OptionComputation) -> OptionCompu
     literal!(OptionComputation {
         tick_type: TickType(computed.field as i32),
         implied_volatility: computed.implied_volatility.and_then(set),
+        tick_attrib: computed.tick_attribute.and_then(number),
         delta: computed.delta.and_then(set),
         option_price: computed.option_price.and_then(set),
         present_value_dividend: computed.present_value_dividend.and_then(set),

@@ -158,6 +158,14 @@ fn a_field_of_another_type_is_as_good_as_absent() {
 }
 
 #[test]
+fn numbers_in_a_row_pass_and_what_is_none_is_left_out() {
+    let strikes = |bytes: &[u8]| [&[0x3a, bytes.len() as u8], bytes].concat();
+    assert_eq!(repaired(75, &strikes(&[1; 16])), Repaired::Untouched);
+    let Repaired::Instead(frame) = repaired(75, &strikes(&[1; 15])) else { panic!() };
+    assert!(frame.body().is_empty());
+}
+
+#[test]
 fn what_is_no_protobuf_is_not_touched() {
     for body in [&b"\xff"[..], b"\x08", b"\x0a\x05ab", b"\x0b"] {
         assert_eq!(repaired(17, body), Repaired::Untouched);
